@@ -1,0 +1,203 @@
+"""The port every dialect fulfils: events in, actions out, and the translation to and from the shared words.
+
+Owns: the events a link tells a dialogue, the actions a dialogue asks for, and the two protocols `Dialogue` and `Dialect`.
+It must never know a dialect. The trap: an action is a wish, not a deed. `Store` is done when `Stored` comes back, and a
+dialogue that must not speak before something is durable waits for that event.
+
+Drawn for four dialects: ISO 8583 (Send, Ask, Timer, Identify), NDC (Command counted against its answers, Store for serials,
+Evidence from completions), Zengin (Store for sequence numbers before the first byte), branch (Evidence from receipts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import msgspec
+
+from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
+
+
+# ---- events: past tense, told by the link -------------------------------------------------------------------------------
+class LinkOpened(msgspec.Struct, frozen=True):
+    peer_host: str
+    peer_port: int
+    dialled: bool = False  # True where the relay dialled
+    certificate_name: str = ""
+    stored: Mapping[str, bytes] = {}  # the link's durable variables, as last stored
+
+
+class BytesArrived(msgspec.Struct, frozen=True):
+    data: bytes
+
+
+class TimerFired(msgspec.Struct, frozen=True):
+    name: str
+
+
+class ReplyDecided(msgspec.Struct, frozen=True):
+    """The reply intent is durable: encode it for `message` and send."""
+
+    message: object
+    reply: Reply
+
+
+class Stored(msgspec.Struct, frozen=True):
+    name: str
+    ok: bool
+
+
+class CommandRequested(msgspec.Struct, frozen=True):
+    """An operator or the core wants something said on this link: "echo", "sign-on", "sign-off", "cutover", "key-exchange"."""
+
+    name: str
+    data: bytes = b""
+
+
+class DrainStarted(msgspec.Struct, frozen=True):
+    """We are about to stop: refuse new financial messages, sign off where the dialect does."""
+
+
+class LinkClosed(msgspec.Struct, frozen=True):
+    reason: str
+
+
+Event: TypeAlias = (
+    LinkOpened | BytesArrived | TimerFired | ReplyDecided | Stored | CommandRequested | DrainStarted | LinkClosed
+)
+
+
+# ---- actions: imperative, done by the link ------------------------------------------------------------------------------
+class Send(msgspec.Struct, frozen=True):
+    data: bytes
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Take this message to the desk. The dialect's own typed message travels untouched and comes back in ReplyDecided."""
+
+    message: object
+
+
+class Refuse(msgspec.Struct, frozen=True):
+    """The dialogue refused a message before the desk saw it (format, sign-on). `data` is the wire answer, empty for none."""
+
+    reason: Refusal
+    data: bytes = b""
+    detail: str = ""  # for the log: field, offset, expectation; never a PAN
+
+
+class Store(msgspec.Struct, frozen=True):
+    name: str
+    value: bytes
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """(Re)start the named timer, or cancel it with `after_ms=None`."""
+
+    name: str
+    after_ms: int | None
+
+
+class Command(msgspec.Struct, frozen=True):
+    """Bytes that the far end must answer; the link counts commands against answers (law 4)."""
+
+    name: str
+    data: bytes
+
+
+class CommandAnswered(msgspec.Struct, frozen=True):
+    name: str
+    ok: bool
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven"."""
+
+    key: str
+    verdict: str
+    standing_minor: int | None = None
+
+
+class Identify(msgspec.Struct, frozen=True):
+    """This link speaks for `terminal` from now on: the roster binds it, and an older link of it is replaced."""
+
+    terminal: str
+
+
+class Note(msgspec.Struct, frozen=True):
+    """Something an operator counts: signed-on, signed-off, echo-answered, echo-missed, cutover, unmatched-answer, ..."""
+
+    name: str
+    detail: str = ""
+
+
+class Tell(msgspec.Struct, frozen=True):
+    """A network event the core wants to know (session up or down, cutover)."""
+
+    event: str
+    detail: Mapping[str, str] = {}
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    reason: str
+    abort: bool = False  # True: reset instead of an orderly close
+
+
+Action: TypeAlias = (
+    Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Identify | Note | Tell | HangUp
+)
+
+
+class Dialogue(Protocol):
+    """One link's conversation. Pure: same events, same actions. Never raises for anything a peer can send."""
+
+    @property
+    def is_signed_on(self) -> bool: ...
+
+    @property
+    def is_idle(self) -> bool:
+        """True when nothing is half received and no command waits for its answer: a drain may close now."""
+        ...
+
+    def step(self, event: Event, now_ms: int) -> Sequence[Action]:
+        """The actions for one event. `now_ms` is monotonic milliseconds, `wall_ms` comes by the dialect's `wall` argument."""
+        ...
+
+
+class Dialect(Protocol):
+    """One listener's compiled protocol: codec, dialogue rules and translation tables, checked at start."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def answers_on_new_link(self) -> bool:
+        """May an answer go to the terminal's newer link, inside the reply deadline?"""
+        ...
+
+    def new_dialogue(self) -> Dialogue: ...
+
+    def to_request(self, message: object, received: Received) -> Request | Refusal:
+        """The message as a request. A Refusal where the tables have no row or a mandatory element is missing."""
+        ...
+
+    def to_reply(self, message: object, answer: Answer, wall_ms: int) -> Reply:
+        """The answer in the dialect's codes; secrets never enter `Reply.data`."""
+        ...
+
+
+@runtime_checkable
+class DialectKit(Protocol):
+    """What `protocols.dialects.DIALECTS` holds per name: the profile model for `relay check`, and the constructor."""
+
+    name: str
+
+    def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> Dialect:
+        """Compile a profile (an instance of `profile_model`). `read_text(name)` gives an overlay's TOML text.
+
+        Raises protocols.errors.LocalMisuse naming the profile path at fault.
+        """
+        ...
+
+    @property
+    def profile_model(self) -> type: ...

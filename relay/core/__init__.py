@@ -1,0 +1,1 @@
+"""The core: the REST contract, how it is found, how it is called, and what its answers mean."""

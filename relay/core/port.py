@@ -1,0 +1,99 @@
+"""What the exchange floor sees of the core: three verbs with three kinds of outcome, by callback.
+
+Owns the `Core` port, and the values `Attempt` and `Permit` that every call carries. It must never know HTTP. The traps: a
+callback is called exactly once, also after a cancel (with Unknown when anything was sent); and it may be called before
+the verb returns when nothing could be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from protocols.vocabulary import Approved, Declined, NotProcessed, Outcome, Request, Unknown
+from relay.clock import Cancellable
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """The right to speak to one region in one epoch (law 5)."""
+
+    epoch: int
+    region: str
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try of one exchange by one incarnation (life of one center's journal)."""
+
+    center: str
+    incarnation: int
+    exchange_id: int
+
+    def text(self) -> str:
+        return f"{self.center}/{self.incarnation}/{self.exchange_id}"
+
+
+class Undone(msgspec.Struct, frozen=True):
+    """The core acknowledged the reversal or stored the tombstone: the key will never stand above `standing_minor`."""
+
+    state: str  # reversed | tombstone | declined
+    standing_minor: int = 0
+
+
+class Superseded(msgspec.Struct, frozen=True):
+    """409: another attempt of the key was answered since; this exchange is taken over and owes nothing any more."""
+
+
+UndoOutcome: TypeAlias = Undone | Superseded | NotProcessed | Unknown
+
+
+class NotFound(msgspec.Struct, frozen=True):
+    """The core has no such key now. Ends no doubt by itself."""
+
+
+class Reversed(msgspec.Struct, frozen=True):
+    """The key was reversed or tombstoned; `standing_minor` is what stands."""
+
+    standing_minor: int = 0
+
+
+Finding: TypeAlias = Approved | Declined | Reversed | NotFound | NotProcessed | Unknown
+
+
+class Core(Protocol):
+    def submit(
+        self,
+        request: Request,
+        attempt: Attempt,
+        permit: Permit,
+        timeout_ms: int,
+        done: Callable[[Outcome], None],
+    ) -> Cancellable:
+        """POST /v1/transactions. `timeout_ms` covers everything, 202 polling included; then Unknown (or NotProcessed when
+        not a byte was sent)."""
+        ...
+
+    def undo(
+        self,
+        key: str,
+        standing_minor: int,
+        currency: str,
+        attempt: Attempt,
+        automatic: bool,
+        permit: Permit,
+        timeout_ms: int,
+        done: Callable[[UndoOutcome], None],
+    ) -> Cancellable:
+        """POST /v1/transactions/{key}/reversals. `automatic` reversals name `attempt` as the one to undo."""
+        ...
+
+    def inquire(
+        self, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Finding], None]
+    ) -> Cancellable:
+        """GET /v1/transactions/{key}, read from the writer."""
+        ...
+
+    def tell(self, event: str, terminal: str, listener: str, detail: dict[str, str], permit: Permit) -> None:
+        """POST /v1/network-events, best effort, bounded, never waited for."""
+        ...

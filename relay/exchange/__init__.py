@@ -1,0 +1,1 @@
+"""The exchange: the life of one message through the relay."""

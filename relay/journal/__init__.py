@@ -1,0 +1,1 @@
+"""The journal: what makes a message durable before it is visible."""

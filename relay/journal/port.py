@@ -1,0 +1,101 @@
+"""The journal port: what the exchange floor asks of an engine. SQLite is the embedded engine, the simulation has its own.
+
+Owns the `Journal` protocol and its results. It must never know an engine. The rules every engine keeps: `done` is called
+exactly once, on the loop's thread, after the record is durable (or will never be); records are made durable in the order
+they were given; a failed commit or fsync is never retried on the same file: the engine turns FAILED for good, answers
+everything with JournalFailed, and the relay fences itself (law 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
+
+
+class JournalState(Enum):
+    WRITABLE = "writable"
+    FULL = "full"  # the disk is full: refuses, and recovers by itself when space returns
+    FAILED = "failed"  # a commit or fsync failed: this file is never written again by this incarnation
+
+
+class Fresh(msgspec.Struct, frozen=True):
+    """The key was new: the exchange is durable and ours."""
+
+
+class Existing(msgspec.Struct, frozen=True):
+    """The key was taken before, by `exchange`; nothing was written."""
+
+    exchange: StoredExchange
+
+
+class JournalFailed(msgspec.Struct, frozen=True):
+    """Not durable. For a step after which something was to become visible: it must not."""
+
+    why: str
+    certain: bool = True  # False: the record may be on disk all the same (a failed fsync)
+
+
+TakeResult: TypeAlias = Fresh | Existing | JournalFailed
+StepResult: TypeAlias = JournalFailed | None
+
+
+class Journal(Protocol):
+    @property
+    def state(self) -> JournalState: ...
+
+    @property
+    def incarnation(self) -> int:
+        """The life of this journal: raised durably by one at each open."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """The region-epoch ratchet as last made durable."""
+        ...
+
+    def next_exchange_id(self) -> int:
+        """A number never given before by this journal, over all incarnations. Not durable by itself."""
+        ...
+
+    def waiting_count(self) -> int:
+        """Records given and not yet durable: the desk refuses above `journal_waiting_count_max`."""
+        ...
+
+    def take(self, record: Taken, done: Callable[[TakeResult], None]) -> None: ...
+
+    def step(self, record: Step, done: Callable[[StepResult], None]) -> None: ...
+
+    def find(self, key: str, done: Callable[[StoredExchange | None | JournalFailed], None]) -> None: ...
+
+    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None:
+        """A durable link variable (sequence numbers, serials)."""
+        ...
+
+    def variables(self, link_name: str) -> dict[str, bytes]: ...
+
+    def raise_epoch(self, epoch: int, done: Callable[[StepResult], None]) -> None:
+        """Ratchet: a lower epoch than the stored one is an error of the caller (ValueError)."""
+        ...
+
+    def open_exchanges(self) -> Iterable[StoredExchange]:
+        """All exchanges in OPEN_STATES, oldest first: read once, at recovery, before anything is served."""
+        ...
+
+    def listed(self) -> Iterable[StoredExchange]:
+        """The person's list."""
+        ...
+
+    def history(self, exchange_id: int) -> Iterable[HistoryLine]: ...
+
+    def fingerprint(self, text: str) -> bytes:
+        """Keyed fingerprint (HMAC-SHA-256, 16 bytes kept) with the journal's own key."""
+        ...
+
+    def close(self) -> None:
+        """Make everything given durable, then close."""
+        ...

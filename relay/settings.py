@@ -1,0 +1,152 @@
+"""The configuration as frozen values: every setting with its unit, default, bounds and one sentence.
+
+Owns the model that `relay check`, the reference page and the daemon share. It must never read a file or a secret. The traps:
+pydantic accepts "70" for a number unless strict, and unknown names unless forbidden; both are set for every model here.
+Credentials appear by name only (`*_credential`), to be read from $CREDENTIALS_DIRECTORY.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class RelaySettings(Model):
+    """Who this relay is."""
+
+    center: Name = Field("tokyo", description="Name of this relay center; part of every attempt sent to the core.")
+    realm: Name = Field("bank", description="The bank or network in which terminal numbers are unique; part of every key.")
+    drain_deadline_ms: Milliseconds = Field(30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds.")
+
+
+class JournalSettings(Model):
+    """Where messages become durable."""
+
+    path: str = Field("/var/lib/relay/journal.sqlite", description="SQLite file; its directory must be writable and local.")
+    key_credential: str = Field("journal-key", description="Credential holding the 32-byte hex key that encrypts PANs.")
+    waiting_count_max: int = Field(20_000, ge=1, description="Records waiting for a commit before new messages are refused.")
+    group_count_max: int = Field(1_000, ge=1, description="Records in one transaction at most.")
+    duplicate_window_days: int = Field(35, ge=35, le=400, description="How long keys are kept, days.")
+
+
+class TlsSettings(Model):
+    """TLS for one listener, dialer or the core."""
+
+    certificate: str | None = Field(None, description="PEM file with the certificate chain.")
+    key: str | None = Field(None, description="PEM file with the private key, or credential:NAME.")
+    authorities: str | None = Field(None, description="PEM file with the authorities that the far end's certificate must come from.")
+    require_peer_certificate: bool = Field(False, description="Mutual TLS: refuse a far end without a certificate.")
+    minimum_version: Literal["1.2", "1.3"] = Field("1.2", description="Lowest TLS version accepted.")
+
+    @model_validator(mode="after")
+    def _together(self) -> TlsSettings:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key come together")
+        if self.require_peer_certificate and self.authorities is None:
+            raise ValueError("require_peer_certificate needs authorities")
+        return self
+
+
+class CoreSettings(Model):
+    """How the core is found and called."""
+
+    name: str = Field("core.bank.internal", description="DNS name of the core; its certificate is checked against it.")
+    port: Port = Field(443, description="TCP port of the core.")
+    tls: TlsSettings | None = Field(None, description="TLS towards the core; absent means plain HTTP (loopback only).")
+    bearer_credential: str | None = Field(None, description="Credential holding a bearer token.")
+    name_servers: tuple[str, ...] = Field((), description="Name servers as host:port; empty means those of the system.")
+    call_timeout_ms: Milliseconds = Field(4_000, description="One call to the core, milliseconds.")
+    connect_timeout_ms: Milliseconds = Field(1_000, description="One connection attempt, milliseconds.")
+    connections_per_address_max: int = Field(64, ge=1, le=1_000, description="Pooled connections per address.")
+    answer_bytes_max: int = Field(1_048_576, ge=1_024, description="Largest HTTP answer accepted, bytes.")
+    ttl_floor_ms: Milliseconds = Field(1_000, description="Shortest time a DNS answer is kept, milliseconds.")
+    serve_stale_ms: Milliseconds = Field(3_600_000, description="How long a last good DNS answer serves when DNS is silent.")
+    eject_failures: int = Field(3, ge=1, description="Consecutive failures that eject an address.")
+    eject_ms: Milliseconds = Field(5_000, description="First ejection of an address, milliseconds; doubles up to 60 s.")
+    region_probe_ms: Milliseconds = Field(1_000, description="Interval of GET /v1/region, milliseconds.")
+    inflight_count_max: int = Field(512, ge=1, description="Ceiling of the adaptive concurrency target.")
+    inflight_count_min: int = Field(4, ge=1, description="Floor of the adaptive concurrency target.")
+    queue_count_max: int = Field(2_000, ge=1, description="Financial messages waiting for the core; beyond it: refused at once.")
+    inquiry_first_ms: Milliseconds = Field(500, description="First inquiry after an unknown outcome, milliseconds.")
+    retry_first_ms: Milliseconds = Field(500, description="First repeat of an owed reversal or advice, milliseconds.")
+    retry_max_ms: Milliseconds = Field(30_000, description="Longest pause between repeats, milliseconds.")
+    saf_head_tries_max: int = Field(20, ge=1, description="Refusals of an owed message before it goes to the person's list.")
+
+
+class LinkSettings(Model):
+    """What listeners and dialers have in common."""
+
+    name: Name = Field(description="Name of the listener in metrics, logs and the roster.")
+    dialect: str = Field("iso8583", description="Protocol folder that speaks on these links.")
+    profile: dict[str, Any] = Field(default_factory=dict, description="The dialect's own settings; see its profile.")
+    channel: Literal["atm", "branch", "partner"] = Field("atm", description="Channel named to the core.")
+    tls: TlsSettings | None = Field(None, description="TLS on these links.")
+    reply_deadline_ms: Milliseconds = Field(15_000, description="Within it a terminal is answered, milliseconds after receipt.")
+    keepalive_idle_s: int = Field(60, ge=1, le=7_200, description="TCP keepalive: idle seconds before the first probe.")
+    user_timeout_ms: Milliseconds = Field(30_000, description="TCP_USER_TIMEOUT, milliseconds.")
+    write_buffer_bytes_max: int = Field(262_144, ge=4_096, description="Unsent bytes after which a slow reader is reset.")
+
+
+class ListenerSettings(LinkSettings):
+    """One listening endpoint."""
+
+    endpoint: str = Field("tcp:8583:interface=127.0.0.1", description="Twisted endpoint string; systemd:... for socket activation.")
+    allow_networks: tuple[str, ...] = Field((), description="Source networks in CIDR form; empty means all.")
+    connection_count_max: int = Field(20_000, ge=1, description="Open links of this listener.")
+    connection_count_per_host_max: int = Field(20_000, ge=1, description="Open links per source address.")
+    accept_per_second_max: int = Field(500, ge=1, description="New links admitted per second; the rest wait in the backlog.")
+    backlog_count: int = Field(1_024, ge=1, description="Kernel backlog of connections not yet accepted.")
+    terminals: tuple[str, ...] = Field((), description="Terminals allowed; empty means any.")
+
+
+class DialerSettings(LinkSettings):
+    """One outbound link, dialled and kept up by the relay."""
+
+    endpoint: str = Field(description="Twisted client endpoint string, for instance tcp:host=10.1.2.3:port=7000.")
+    source_address: str | None = Field(None, description="Fixed local address to dial from.")
+    backoff_first_ms: Milliseconds = Field(500, description="First pause before dialling again, milliseconds, jittered.")
+    backoff_max_ms: Milliseconds = Field(30_000, description="Longest pause before dialling again, milliseconds.")
+
+
+class TelemetrySettings(Model):
+    """What the relay shows of itself."""
+
+    metrics_host: str = Field("127.0.0.1", description="Address of the Prometheus endpoint.")
+    metrics_port: Port = Field(9583, description="Port of the Prometheus endpoint; 0 picks a free one.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level written.")
+    log_format: Literal["json", "text"] = Field("json", description="JSON lines for journald, text for people.")
+
+
+class ControlSettings(Model):
+    """The unix socket for relay status and its relatives."""
+
+    path: str = Field("/run/relay/control.sock", description="Unix socket; mode 0660.")
+
+
+class Settings(Model):
+    """The whole configuration file."""
+
+    relay: RelaySettings = Field(default_factory=RelaySettings)
+    journal: JournalSettings = Field(default_factory=JournalSettings)
+    core: CoreSettings = Field(default_factory=CoreSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    control: ControlSettings = Field(default_factory=ControlSettings)
+    listener: tuple[ListenerSettings, ...] = Field((), description="Listening endpoints.")
+    dialer: tuple[DialerSettings, ...] = Field((), description="Outbound links.")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Settings:
+        names = [link.name for link in (*self.listener, *self.dialer)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"listener and dialer names must differ: {', '.join(twice)}")
+        return self

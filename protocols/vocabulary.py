@@ -247,3 +247,4 @@ class Received(msgspec.Struct, frozen=True):
     wall_ms: int
     listener: str
     realm: str
+    channel: str = "atm"  # atm | branch | partner

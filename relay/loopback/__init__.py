@@ -1,0 +1,1 @@
+"""Fake peers with their own books: a product feature, not only for tests."""

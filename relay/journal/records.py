@@ -42,6 +42,8 @@ OPEN_STATES = frozenset(
         StoredState.REPEATING,
         StoredState.HELD,
         StoredState.DELIVERING,
+        StoredState.PART_UNDONE,  # open until the core acknowledged what is owed
+        StoredState.UNDONE,
     }
 )
 
@@ -78,6 +80,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     business_date: str = ""
     original_key: str = ""
     epoch: int = 0
+    incarnation: int = 0  # of the journal that took it: part of the attempt that an automatic reversal names
     intent: Intent | None = None
 
 

@@ -1,0 +1,404 @@
+"""The desk: one message in, one exchange opened; at its end one reply, or a duty that outlives the link.
+
+Owns the way of a message from `open` to `reply`, on one screen each: the door (`open`), what is durable (`_taken`), the call
+(`_start_call`, `_outcome`), the answer (`_answer`, `_intent_durable`). Doubt is in doubt.py, what is owed in saf.py, the
+states in exchange.py. It must never know HTTP, SQL or a dialect's bytes. The traps: every refusal of a financial message
+passes the journal too, because it may repeat one that was approved; and nothing is replied from memory that is not on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+import msgspec
+
+from protocols.vocabulary import (
+    TAKEN,
+    Answer,
+    Approved,
+    Declined,
+    DoubtPolicy,
+    KeyConflict,
+    MessageClass,
+    NotProcessed,
+    Outcome,
+    Received,
+    Refusal,
+    Reply,
+    Request,
+    Unknown,
+    Verdict,
+)
+from relay.clock import Clock, Timers
+from relay.core.port import Core, Permit
+from relay.exchange.concurrency import ConcurrencyTarget
+from relay.exchange.counters import Counters
+from relay.exchange.doubt import Doubt, DoubtLimits
+from relay.exchange.exchange import IN_FLIGHT, Event, State
+from relay.exchange.lanes import LaneLimits, Lanes
+from relay.exchange.ports import LinkPort
+from relay.exchange.register import Open, Register
+from relay.exchange.repeats import Repeats
+from relay.exchange.saf import Answer as SafAnswer
+from relay.exchange.saf import Saf, SafLimits
+from relay.journal.port import Existing, Journal, JournalFailed, JournalState, StepResult, TakeResult
+from relay.journal.records import Intent, StoredState, Taken, pack_request
+from relay.telemetry.log import get_log
+from relay.telemetry.metrics import Metrics
+
+log = get_log("desk")
+
+REFUSAL_OF = {
+    "unreachable": Refusal.CORE_UNREACHABLE,
+    "overloaded": Refusal.OVERLOADED,
+    "wrong-region": Refusal.REGION_SWITCHING,
+    "superseded-relay": Refusal.SUSPENDED,
+    "invalid": Refusal.INTERNAL,
+}
+EVIDENCE_EVENT = {
+    "confirmed": Event.EVIDENCE_CONFIRMED,
+    "part": Event.EVIDENCE_PART,
+    "undone": Event.EVIDENCE_UNDONE,
+    "unproven": Event.EVIDENCE_MISSING,
+}
+
+
+class DeskLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """All limits of the exchange floor; milliseconds where they end in _ms."""
+
+    journal_waiting_count_max: int = 20_000
+    call_timeout_ms: int = 4_000
+    inflight_count_min: int = 4
+    inflight_count_max: int = 512
+    completion_deadline_ms: int = 120_000
+    lanes: LaneLimits = LaneLimits()
+    doubt: DoubtLimits = DoubtLimits()
+    saf: SafLimits = SafLimits()
+
+
+class Desk:
+    def __init__(
+        self,
+        journal: Journal,
+        core: Core,
+        permit: Callable[[], Permit | None],
+        clock: Clock,
+        timers: Timers,
+        metrics: Metrics,
+        chance: Random,
+        center: str,
+        limits: DeskLimits,
+    ) -> None:
+        self._journal = journal
+        self._core = core
+        self._permit = permit
+        self._clock = clock
+        self._timers = timers
+        self._limits = limits
+        self.counters = Counters(metrics)
+        self.register = Register(journal, clock, metrics, center)
+        self.target = ConcurrencyTarget(limits.inflight_count_min, limits.inflight_count_max)
+        self.lanes: Lanes[Open] = Lanes(limits.lanes)
+        self.saf = Saf(self.register, core, permit, timers, chance, limits.saf, self._owed_settled)
+        self.doubt = Doubt(self, core, permit, timers, limits.doubt, limits.call_timeout_ms)
+        self._repeats = Repeats(self)
+        self.inflight = 0
+        self._draining = False
+        self._fenced = False
+        self._pumping = False
+
+    # ---- the door ----------------------------------------------------------------------------------------------------
+    def open(self, message: object, link: LinkPort) -> None:
+        """One message arrived on `link`. Its answer goes back by `link.reply`, now or later, or never (law 1)."""
+        facts = link.listener
+        wall_ms = self._clock.wall_ms()
+        request = facts.dialect.to_request(message, Received(wall_ms, facts.name, facts.realm, facts.channel))
+        if isinstance(request, Refusal):
+            self.refuse_unrecorded(message, link, request)
+        elif facts.terminals and request.terminal not in facts.terminals:
+            self.refuse_unrecorded(message, link, Refusal.UNKNOWN_TERMINAL)
+        elif not self._fenced:
+            fingerprint = self._journal.fingerprint(request.fingerprint_text.reveal())
+            entry = self.register.by_key.get(request.key)
+            if entry is not None:
+                self._repeats.join(entry, request, fingerprint, message, link)
+            elif not self._may_record():
+                self._journal.find(
+                    request.key, partial(self._repeats.found_without_journal, request, fingerprint, message, link)
+                )
+            else:
+                self._record(request, fingerprint, message, link, wall_ms)
+
+    def _record(self, request: Request, fingerprint: bytes, message: object, link: LinkPort, wall_ms: int) -> None:
+        facts = link.listener
+        journal = self._journal
+        now_ms = self._clock.monotonic_ms()
+        entry = Open(
+            journal.next_exchange_id(), request, fingerprint, journal.incarnation, facts, message, link, now_ms, wall_ms
+        )
+        answer: Answer | None
+        if request.message_class is MessageClass.FINANCIAL:
+            entry.deadline_ms = now_ms + facts.reply_deadline_ms
+            answer = self._gate(request, facts.reply_deadline_ms)
+            state = StoredState.RECORDED if answer is None else StoredState.REFUSED
+        else:
+            answer = TAKEN
+            state = StoredState.DELIVERING
+        reply = None if answer is None else facts.dialect.to_reply(message, answer, wall_ms)
+        amount = request.amount
+        self.register.by_key[request.key] = entry
+        journal.take(
+            Taken(
+                exchange_id=entry.exchange_id,
+                key=request.key,
+                listener=facts.name,
+                realm=request.realm,
+                terminal=request.terminal,
+                message_class=request.message_class,
+                kind=request.kind,
+                policy=request.doubt_policy,
+                fingerprint=fingerprint,
+                state=state,
+                recorded_ms=wall_ms,
+                request=pack_request(request),
+                pan=None if request.card is None else request.card.pan,
+                amount_minor=None if amount is None else amount.minor,
+                currency="" if amount is None else amount.currency,
+                business_date=request.business_date or "",
+                original_key=request.original_key or "",
+                incarnation=journal.incarnation,
+                intent=None if reply is None else Intent(reply.verdict, reply.code, reply.data),
+            ),
+            partial(self._taken, entry, answer, reply),
+        )
+
+    def _gate(self, request: Request, remaining_ms: int) -> Refusal | None:
+        """Why a new financial message is refused before it is asked, or None."""
+        if self._draining:
+            return Refusal.DRAINING
+        if self.saf.has_reversal_of(request.key):
+            return Refusal.REVERSED
+        if self._permit() is None:
+            return Refusal.CORE_UNREACHABLE
+        expected_ms = self.target.expected_wait_ms(self.lanes.waiting_count)
+        if not self.lanes.may_admit(request.terminal, remaining_ms, expected_ms):
+            return Refusal.OVERLOADED
+        return None
+
+    def _may_record(self) -> bool:
+        journal = self._journal
+        return journal.state is JournalState.WRITABLE and journal.waiting_count() < self._limits.journal_waiting_count_max
+
+    # ---- durable -----------------------------------------------------------------------------------------------------
+    def _taken(self, entry: Open, answer: Answer | None, reply: Reply | None, result: TakeResult) -> None:
+        if isinstance(result, Existing):
+            self._repeats.replace_by_stored(entry, result.exchange)
+        elif isinstance(result, JournalFailed):
+            self._not_taken(entry)
+        elif reply is None:
+            self.register.move(entry, Event.REQUEST_DURABLE)
+            remaining_ms = entry.deadline_ms - self._clock.monotonic_ms()
+            entry.deadline = self._timers.after(max(1, remaining_ms), partial(self.doubt.deadline_passed, entry))
+            self.lanes.offer(entry)
+            self.pump()
+        elif answer is TAKEN:
+            self.register.move(entry, Event.OWED_DURABLE)
+            entry.intent = Intent(reply.verdict, reply.code, reply.data)
+            self.send(entry, reply, "taken")
+            self._after_owed(entry)
+        else:
+            self.register.move(entry, Event.REFUSED_AT_DOOR)
+            self.send(entry, reply, "refused")
+            self.register.forget_if_closed(entry)
+
+    def _after_owed(self, entry: Open) -> None:
+        """An advice or reversal is durable: what it changes for its original, then its own way to the core."""
+        original = self.register.by_key.get(entry.request.original_key or "")
+        if original is not None and original is not entry:
+            if entry.request.message_class is MessageClass.REVERSAL and entry.standing_minor == 0:
+                self.doubt.withdraw(original, by=entry)
+            elif original.state is State.AWAITING_COMPLETION:
+                self.evidence(original.key, "confirmed", None)
+        self.saf.owe(entry)
+
+    def _not_taken(self, entry: Open) -> None:
+        """The journal did not take it: nothing was asked, nothing is owed. Refused without a record (law 6)."""
+        self.register.by_key.pop(entry.key, None)
+        entry.cancel_timers()
+        for message, link in entry.take_waiters():
+            self.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)
+
+    # ---- the call ----------------------------------------------------------------------------------------------------
+    def pump(self) -> None:
+        """Start calls while the core's target allows. Not re-entered: a call may end before it returns."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self.inflight < self.target.target:
+                entry = self.lanes.take_next()
+                if entry is None:
+                    break
+                entry.in_lane = True
+                self._ask(entry)
+        finally:
+            self._pumping = False
+
+    def _ask(self, entry: Open) -> None:
+        permit = self._permit()
+        if permit is None:
+            self.register.move(entry, Event.REFUSED_UNASKED)
+            self.answer(entry, Refusal.CORE_UNREACHABLE)
+        else:
+            self.register.move(entry, Event.CALL_STARTED)
+            self.start_call(entry, permit)
+
+    def start_call(self, entry: Open, permit: Permit) -> None:
+        """POST it. The entry is ASKED already; doubt.py uses this too, for the same key in the same epoch."""
+        now_ms = self._clock.monotonic_ms()
+        self.inflight += 1
+        entry.serial += 1
+        serial = entry.serial
+        entry.epoch = permit.epoch
+        entry.started_ms = now_ms
+        timeout_ms = min(self._limits.call_timeout_ms, max(1, entry.deadline_ms - now_ms))
+        call = self._core.submit(
+            entry.request, self.register.attempt(entry), permit, timeout_ms, partial(self._outcome, entry, serial)
+        )
+        if entry.serial == serial and entry.state is State.ASKED:
+            entry.call = call
+
+    def _outcome(self, entry: Open, serial: int, outcome: Outcome) -> None:
+        self.inflight -= 1
+        now_ms = self._clock.monotonic_ms()
+        is_silent = isinstance(outcome, Unknown) or (isinstance(outcome, NotProcessed) and outcome.reason == "overloaded")
+        self.target.observe(now_ms - entry.started_ms, is_silent, self.inflight + 1, now_ms)
+        if entry.serial == serial:
+            entry.serial += 1
+            entry.call = None
+            self._judge(entry, outcome)
+        self.pump()
+
+    def _judge(self, entry: Open, outcome: Outcome) -> None:
+        if isinstance(outcome, (Approved, Declined)):
+            self.known(entry, outcome)
+        elif isinstance(outcome, Unknown) or (isinstance(outcome, NotProcessed) and entry.attempts_unknown):
+            # "Not processed" speaks of this call only; an earlier one of the same key may still be on its way.
+            self.doubt.begin(entry, outcome.why if isinstance(outcome, Unknown) else outcome.reason)
+        elif isinstance(outcome, KeyConflict):
+            log.error("the core holds this key with another body", exchange_id=entry.exchange_id, key=entry.key)
+            self.known(entry, Refusal.KEY_CONFLICT)
+        else:
+            self.known(entry, REFUSAL_OF.get(outcome.reason, Refusal.CORE_UNREACHABLE))
+
+    def known(self, entry: Open, answer: Answer) -> None:
+        """The core's own word is here, by call or by inquiry."""
+        if isinstance(answer, Approved) and not self._may_be_told(entry):
+            self.doubt.give_up(entry, "approved, but the terminal's link is gone")
+        else:
+            self.register.move(entry, Event.OUTCOME_KNOWN)
+            self.answer(entry, answer)
+
+    def _may_be_told(self, entry: Open) -> bool:
+        """An approval nobody can receive is better undone at once: no reply left, so the undo is allowed (law 1)."""
+        if entry.request.doubt_policy is not DoubtPolicy.UNDO:
+            return True
+        if entry.facts is not None and entry.facts.dialect.answers_on_new_link:
+            return True
+        others = entry.others or ()
+        return (entry.link is not None and entry.link.is_open) or any(link.is_open for _, link in others)
+
+    # ---- the answer --------------------------------------------------------------------------------------------------
+    def answer(self, entry: Open, answer: Answer) -> None:
+        """The reply is decided: its intent on its way to disk (state ANSWERED)."""
+        if entry.facts is None:
+            raise RuntimeError("an exchange without a link has nobody to answer")
+        reply = entry.facts.dialect.to_reply(entry.message, answer, self._clock.wall_ms())
+        awaits = reply.verdict is Verdict.APPROVE and entry.request.needs_completion
+        self.register.write(
+            entry,
+            Event.INTENT_DURABLE,
+            partial(self._intent_durable, entry, reply, awaits),
+            stored=StoredState.AWAITING_COMPLETION if awaits else StoredState.ANSWERED,
+            intent=Intent(reply.verdict, reply.code, reply.data),
+            history=entry.attempts_unknown > 0,
+        )
+
+    def _intent_durable(self, entry: Open, reply: Reply, awaits: bool, result: StepResult) -> None:
+        if result is not None:
+            self.register.move(entry, Event.INTENT_FAILED)
+            return
+        self.register.move(entry, Event.INTENT_DURABLE_COMPLETION_AWAITED if awaits else Event.INTENT_DURABLE)
+        entry.intent = Intent(reply.verdict, reply.code, reply.data)
+        if entry.withdrawn:
+            entry.take_waiters()
+        self.send(entry, reply, reply.verdict.value)
+        self.end_wait(entry)
+        if awaits:
+            self.doubt.await_completion(entry, self._limits.completion_deadline_ms)
+        self.register.forget_if_closed(entry)
+
+    def send(self, entry: Open, reply: Reply, ending: str) -> None:
+        """The intent is on disk: everybody who waits gets the reply."""
+        waiters = entry.take_waiters()
+        if entry.facts is not None:
+            self.counters.ended(entry.facts.name, ending, self._clock.monotonic_ms() - entry.opened_ms)
+        if len(waiters) > 1:  # a closed link would pass its reply to the terminal's new one, which has a waiter of its own
+            waiters = [waiter for waiter in waiters if waiter[1].is_open] or waiters[-1:]
+        for message, link in waiters:
+            link.reply(message, reply)
+
+    def end_wait(self, entry: Open) -> None:
+        """The terminal has its reply (or will not get one): its deadline ends, its next message may go."""
+        if entry.deadline is not None:
+            entry.deadline.cancel()
+            entry.deadline = None
+        if entry.in_lane:
+            entry.in_lane = False
+            self.lanes.finish(entry.lane)
+            self.pump()
+
+    # ---- refused without a record ------------------------------------------------------------------------------------
+    def refuse_unrecorded(self, message: object, link: LinkPort, refusal: Refusal) -> None:
+        """Answer with the dialect's code; nothing was asked, nothing is on disk."""
+        facts = link.listener
+        self.counters.refused(facts.name, refusal)
+        link.reply(message, facts.dialect.to_reply(message, refusal, self._clock.wall_ms()))
+
+    # ---- afterwards --------------------------------------------------------------------------------------------------
+    def _owed_settled(self, entry: Open, answer: SafAnswer) -> None:
+        if isinstance(answer, (Approved, Declined)):
+            self.doubt.tell_waiters(entry, answer)
+
+    def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
+        """What a terminal says about an exchange that awaits it. Anything else is only counted."""
+        entry = self.register.by_key.get(key)
+        if entry is None or entry.state is not State.AWAITING_COMPLETION:
+            self.counters.duplicate("", "evidence-unmatched")
+            return
+        event = EVIDENCE_EVENT[verdict]
+        self.doubt.complete(entry, event, standing_minor)
+
+    def link_closed(self, link: LinkPort) -> None:
+        """Nothing to do: an answer finds the link closed when it is decided."""
+
+    # ---- for the daemon ----------------------------------------------------------------------------------------------
+    def drain(self) -> None:
+        """From now on new financial messages are refused; those in flight go on."""
+        self._draining = True
+
+    @property
+    def inflight_count(self) -> int:
+        """Exchanges somebody waits for."""
+        return sum(1 for entry in self.register.by_key.values() if entry.state in IN_FLIGHT)
+
+    def fence(self) -> None:
+        """The journal failed: no further call, no further reply. The next incarnation resolves what is open (law 6)."""
+        self._fenced = True
+        self.saf.stop()
+        for entry in list(self.register.by_key.values()):
+            entry.cancel_timers()
+            entry.cancel_call()
+            entry.take_waiters()

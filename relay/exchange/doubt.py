@@ -1,0 +1,262 @@
+"""Doubt: asked, no answer known. From the first silence to the deadline, and what is owed afterwards.
+
+Owns the inquiries before the reply deadline, the decision at the deadline (with the reply intent "doubt" in the same record),
+withdrawal by the terminal's own reversal, completions, and messages that come again after a restart. It must never know a
+wire. The traps: "not found" ends nothing, it only allows the same key to be asked once more in the same epoch before the
+deadline; and after the deadline an outcome is never replied where the terminal was told "doubt".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from protocols.vocabulary import Answer, Approved, Declined, DoubtPolicy, Refusal, Reply, Request, Verdict
+from relay.clock import Timers
+from relay.core.port import Core, Finding, NotFound, Permit, Reversed
+from relay.exchange.exchange import DEADLINE_EVENT, Event, State
+from relay.exchange.ports import LinkPort
+from relay.exchange.register import Open
+from relay.journal.port import StepResult
+from relay.journal.records import Intent, Step, StoredExchange
+from relay.telemetry.log import get_log
+
+if TYPE_CHECKING:
+    from relay.exchange.desk import Desk
+
+log = get_log("doubt")
+
+WITHDRAWABLE = frozenset({State.RECORDED, State.ASKED, State.IN_DOUBT, State.REPEATING, State.HELD, State.AWAITING_COMPLETION})
+
+
+class DoubtLimits(msgspec.Struct, frozen=True):
+    inquiry_first_ms: int = 500
+    inquiry_max_ms: int = 4_000
+    resubmit_count_max: int = 3  # the same key again, same epoch, before the deadline
+
+
+class Doubt:
+    def __init__(
+        self,
+        desk: Desk,
+        core: Core,
+        permit: Callable[[], Permit | None],
+        timers: Timers,
+        limits: DoubtLimits,
+        call_timeout_ms: int,
+    ) -> None:
+        self._desk = desk
+        self._core = core
+        self._permit = permit
+        self._timers = timers
+        self._limits = limits
+        self._call_timeout_ms = call_timeout_ms
+
+    # ---- before the deadline -----------------------------------------------------------------------------------------
+    def begin(self, entry: Open, why: str) -> None:
+        """The call ended without the core's own word."""
+        entry.attempts_unknown += 1
+        self._desk.register.move(entry, Event.OUTCOME_UNKNOWN)
+        self._inquire_later(entry)
+
+    def _inquire_later(self, entry: Open) -> None:
+        limits = self._limits
+        delay_ms = min(limits.inquiry_max_ms, limits.inquiry_first_ms << min(entry.tries, 8))
+        entry.tries += 1
+        entry.retry = self._timers.after(delay_ms, partial(self._inquire, entry))
+
+    def _inquire(self, entry: Open) -> None:
+        entry.retry = None
+        if entry.state is not State.IN_DOUBT:
+            return
+        permit = self._permit()
+        if permit is None:
+            self._inquire_later(entry)
+            return
+        entry.serial += 1
+        serial = entry.serial
+        remaining_ms = max(1, entry.deadline_ms - self._desk.register.clock.monotonic_ms())
+        call = self._core.inquire(
+            entry.key,
+            self._desk.register.attempt(entry),
+            permit,
+            min(self._call_timeout_ms, remaining_ms),
+            partial(self._found, entry, serial),
+        )
+        if entry.serial == serial:
+            entry.call = call
+
+    def _found(self, entry: Open, serial: int, finding: Finding) -> None:
+        if entry.serial != serial:
+            return
+        entry.serial += 1
+        entry.call = None
+        if isinstance(finding, (Approved, Declined)):
+            self._desk.known(entry, finding)
+        elif isinstance(finding, Reversed):
+            self._desk.known(entry, Declined(reason="reversed"))
+        elif isinstance(finding, NotFound) and self._may_ask_again(entry):
+            self._ask_again(entry)
+        else:
+            self._inquire_later(entry)
+
+    def _may_ask_again(self, entry: Open) -> bool:
+        permit = self._permit()
+        return entry.resubmits < self._limits.resubmit_count_max and permit is not None and permit.epoch == entry.epoch
+
+    def _ask_again(self, entry: Open) -> None:
+        permit = self._permit()
+        if permit is None:
+            return
+        entry.resubmits += 1
+        self._desk.register.move(entry, Event.CALL_REPEATED)
+        self._desk.start_call(entry, permit)
+
+    # ---- at the deadline ---------------------------------------------------------------------------------------------
+    def deadline_passed(self, entry: Open) -> None:
+        """The terminal waited long enough: never approved after this (law 3)."""
+        entry.deadline = None
+        if entry.state is State.RECORDED:
+            self._desk.lanes.withdraw(entry)
+            self._desk.register.move(entry, Event.REFUSED_UNASKED)
+            self._desk.answer(entry, Refusal.OVERLOADED)
+        elif entry.state in (State.ASKED, State.IN_DOUBT):
+            self.give_up(entry, "reply deadline passed")
+        elif entry.link is not None and entry.state is not State.ANSWERED:
+            self._reply_doubt(entry)
+
+    def give_up(self, entry: Open, why: str) -> None:
+        """End the wait in doubt: intent and what we owe in one record, then the reply, then the duty."""
+        facts = entry.facts
+        if facts is None:
+            return
+        entry.cancel_call()
+        if entry.retry is not None:
+            entry.retry.cancel()
+            entry.retry = None
+        event = DEADLINE_EVENT[entry.request.doubt_policy]
+        if not self._desk.register.move(entry, event):
+            return
+        entry.tries = 0
+        reply = self._doubt_reply(entry.message, facts.dialect.to_reply)
+        self._desk.register.write(
+            entry,
+            event,
+            partial(self._given_up, entry, reply),
+            intent=Intent(reply.verdict, reply.code, reply.data),
+            standing_minor=0 if entry.request.doubt_policy is DoubtPolicy.UNDO else None,
+            tries=0,
+            detail=why,
+        )
+
+    def _given_up(self, entry: Open, reply: Reply, result: StepResult) -> None:
+        # Where the journal failed nothing is replied; the duty is the same, for the disk still says "no reply left".
+        if result is None:
+            entry.intent = Intent(reply.verdict, reply.code, reply.data)
+            self._desk.send(entry, reply, "doubt")
+        else:
+            entry.take_waiters()
+        self._desk.end_wait(entry)
+        if entry.state in (State.UNDOING, State.REPEATING, State.HELD):
+            self._desk.saf.owe(entry)
+
+    def _doubt_reply(self, message: object, to_reply: Callable[[object, Answer, int], Reply]) -> Reply:
+        reply = to_reply(message, Refusal.IN_DOUBT, self._desk.register.clock.wall_ms())
+        return reply if reply.verdict is Verdict.DOUBT else msgspec.structs.replace(reply, verdict=Verdict.DOUBT)
+
+    # ---- the terminal's own reversal ---------------------------------------------------------------------------------
+    def withdraw(self, entry: Open, by: Open) -> None:
+        """The terminal reversed `entry` itself, and that is durable: it owes nothing and is answered no more."""
+        entry.withdrawn = True
+        if entry.state not in WITHDRAWABLE:
+            return
+        entry.cancel_call()
+        if entry.state is State.RECORDED:
+            self._desk.lanes.withdraw(entry)
+        elif entry.state in (State.REPEATING, State.HELD):
+            self._desk.saf.withdraw(entry)
+        entry.take_waiters()
+        self._desk.register.move(entry, Event.WITHDRAWN)
+        self._desk.register.note(entry, Event.WITHDRAWN, detail=f"by the terminal's reversal, exchange {by.exchange_id}")
+        self._desk.end_wait(entry)
+        self._desk.register.forget_if_closed(entry)
+
+    # ---- completions -------------------------------------------------------------------------------------------------
+    def await_completion(self, entry: Open, deadline_ms: int) -> None:
+        entry.deadline = self._timers.after(deadline_ms, partial(self.complete, entry, Event.EVIDENCE_MISSING, None))
+
+    def complete(self, entry: Open, event: Event, standing_minor: int | None) -> None:
+        """Evidence about an exchange that awaits its completion, or the end of the wait for it."""
+        if entry.state is not State.AWAITING_COMPLETION or not self._desk.register.move(entry, event):
+            return
+        entry.cancel_timers()
+        entry.standing_minor = standing_minor or 0
+        self._desk.register.write(
+            entry, event, partial(self._completed, entry), standing_minor=entry.standing_minor if standing_minor else None
+        )
+
+    def _completed(self, entry: Open, result: StepResult) -> None:
+        if result is None and entry.state in (State.PART_UNDONE, State.UNDONE):
+            self._desk.saf.owe(entry)
+        self._desk.register.forget_if_closed(entry)
+
+    # ---- the same message again, after a restart ---------------------------------------------------------------------
+    def asked_again(self, entry: Open, request: Request, message: object, link: LinkPort) -> None:
+        """A recovered exchange whose reply never left, and its terminal is back. An undo is under way: doubt, at once. A
+        repeat or hold: the terminal waits with us until its deadline, and a repeat has its secrets again."""
+        entry.message, entry.link, entry.facts = message, link, link.listener
+        entry.opened_ms = self._desk.register.clock.monotonic_ms()
+        if entry.request.doubt_policy is DoubtPolicy.UNDO:
+            self._reply_doubt(entry)
+            return
+        entry.deadline = self._timers.after(link.listener.reply_deadline_ms, partial(self.deadline_passed, entry))
+        if entry.state is State.REPEATING and not entry.has_body:
+            entry.request = request
+            entry.has_body = True
+            self._desk.saf.hurry(entry)
+
+    def _reply_doubt(self, entry: Open) -> None:
+        if entry.facts is None:
+            return
+        reply = self._doubt_reply(entry.message, entry.facts.dialect.to_reply)
+        self._intend(entry, reply, "doubt")
+
+    def tell_waiters(self, entry: Open, answer: Approved | Declined) -> None:
+        """A recovered exchange got the core's word while its terminal waits, inside its deadline, and was told nothing."""
+        if entry.link is None or entry.facts is None or entry.intent is not None or entry.withdrawn:
+            return
+        reply = entry.facts.dialect.to_reply(entry.message, answer, self._desk.register.clock.wall_ms())
+        self._intend(entry, reply, reply.verdict.value)
+
+    def _intend(self, entry: Open, reply: Reply, ending: str) -> None:
+        intent = Intent(reply.verdict, reply.code, reply.data)
+
+        def durable(result: StepResult) -> None:
+            if result is None and entry.intent is None:
+                entry.intent = intent
+                self._desk.send(entry, reply, ending)
+
+        self._desk.register.write(entry, Event.INTENT_DURABLE, durable, intent=intent)
+
+    def intend_late(self, stored: StoredExchange, reply: Reply, send: Callable[[], object]) -> None:
+        """A closed exchange that never had an intent gets one now; then, and only then, `send`."""
+        register = self._desk.register
+
+        def durable(result: StepResult) -> None:
+            if result is None:
+                send()
+
+        register.journal.step(
+            Step(
+                exchange_id=stored.taken.exchange_id,
+                event=Event.INTENT_DURABLE.name,
+                state=stored.state,
+                at_ms=register.clock.wall_ms(),
+                intent=Intent(reply.verdict, reply.code, reply.data),
+                detail="the same message again, after the exchange was closed",
+            ),
+            durable,
+        )

@@ -1,0 +1,73 @@
+"""After a restart: every exchange that the journal holds open takes up its duty again, before anything is served.
+
+Owns the way back from a stored exchange to an open one. It must never post a request again: secrets are gone, so a recovered
+repeat or hold is inquired, and an undo is stated by key. The trap: RECORDED without an intent means that no reply left, which
+is what allows an automatic undo; an exchange with an intent never passes here unless it owes something.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from relay.exchange.desk import Desk
+from relay.exchange.exchange import REBUILT, RECOVERED_EVENT, Event, State
+from relay.exchange.register import Open
+from relay.journal.port import JournalFailed, StepResult
+from relay.journal.records import StoredExchange, unpack_request
+from relay.telemetry.log import get_log
+
+log = get_log("recovery")
+
+
+def recover(desk: Desk, completion_deadline_ms: int) -> dict[str, int]:
+    """Take up every open exchange, oldest first. Returns how many there were, by stored state."""
+    counts: dict[str, int] = {}
+    for stored in desk.register.journal.open_exchanges():
+        counts[stored.state.value] = counts.get(stored.state.value, 0) + 1
+        _take_up(desk, stored, completion_deadline_ms)
+    if counts:
+        log.info("open exchanges recovered", **counts)
+    return counts
+
+
+def rebuild(desk: Desk, stored: StoredExchange) -> Open:
+    """The stored exchange as an open one, without link, body or deadline."""
+    taken = stored.taken
+    request = unpack_request(taken.key, taken.request, taken.pan)
+    now_ms = desk.register.clock.monotonic_ms()
+    entry = Open(taken.exchange_id, request, taken.fingerprint, taken.incarnation, None, None, None, now_ms, taken.recorded_ms)
+    entry.state = REBUILT[stored.state]
+    entry.intent = stored.intent
+    entry.tries = stored.tries
+    entry.epoch = stored.epoch
+    if stored.standing_minor is not None:
+        entry.standing_minor = stored.standing_minor
+    # An advice is stored to be delivered, without its secrets; a question is not posted again once those are gone.
+    entry.has_body = entry.state is State.DELIVERING
+    return entry
+
+
+def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) -> None:
+    entry = rebuild(desk, stored)
+    desk.register.by_key[entry.key] = entry
+    if entry.state is State.RECORDED:
+        event = RECOVERED_EVENT[entry.request.doubt_policy]
+        desk.register.move(entry, event)
+        desk.register.write(
+            entry,
+            event,
+            partial(_recovered, desk, entry),
+            standing_minor=0 if event is Event.RECOVERED_UNDO else None,
+            tries=0,
+            detail="no reply intent on disk after a restart",
+        )
+    elif entry.state is State.AWAITING_COMPLETION:
+        desk.doubt.await_completion(entry, completion_deadline_ms)
+    else:
+        desk.saf.owe(entry)
+
+
+def _recovered(desk: Desk, entry: Open, result: StepResult) -> None:
+    if isinstance(result, JournalFailed):
+        log.error("a recovered exchange could not be written", why=result.why, exchange_id=entry.exchange_id)
+    desk.saf.owe(entry)

@@ -1,0 +1,206 @@
+"""The open exchanges in memory, and the two ways in which one changes: a move in the table, a step in the journal.
+
+Owns `Open` (one exchange while it is open) and `Register`. It must never decide where an exchange goes. The trap: memory moves
+first and the disk follows, so whatever becomes visible waits for `write`'s callback, and a failed write means that it never
+becomes visible in this incarnation (law 1, law 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from protocols.machine import Unexpected
+from protocols.vocabulary import Request
+from relay.clock import Cancellable, Clock
+from relay.core.port import Attempt
+from relay.exchange.exchange import STORED, TERMINAL, TRANSITIONS, Event, State
+from relay.exchange.ports import LinkPort, ListenerFacts
+from relay.journal.port import Journal, JournalFailed, StepResult
+from relay.journal.records import Intent, Step, StoredState
+from relay.telemetry.log import get_log
+from relay.telemetry.metrics import Metrics
+
+log = get_log("exchange")
+
+Waiter = tuple[object, LinkPort]  # the dialect's message, and the link that wants its answer
+
+
+class Open:
+    """One open exchange. Mutable; only the exchange floor touches it."""
+
+    __slots__ = (
+        "attempts_unknown",
+        "call",
+        "chain",
+        "currency",
+        "deadline",
+        "deadline_ms",
+        "epoch",
+        "exchange_id",
+        "facts",
+        "fingerprint",
+        "has_body",
+        "in_lane",
+        "incarnation",
+        "intent",
+        "key",
+        "lane",
+        "link",
+        "message",
+        "opened_ms",
+        "others",
+        "recorded_ms",
+        "request",
+        "resubmits",
+        "retry",
+        "serial",
+        "standing_minor",
+        "started_ms",
+        "state",
+        "tries",
+        "withdrawn",
+    )
+
+    def __init__(
+        self,
+        exchange_id: int,
+        request: Request,
+        fingerprint: bytes,
+        incarnation: int,
+        facts: ListenerFacts | None,
+        message: object,
+        link: LinkPort | None,
+        opened_ms: int,
+        recorded_ms: int,
+    ) -> None:
+        self.exchange_id = exchange_id
+        self.key = request.key
+        self.request = request
+        self.fingerprint = fingerprint
+        self.incarnation = incarnation
+        self.facts = facts
+        self.message = message
+        self.link = link
+        self.others: list[Waiter] | None = None
+        self.lane = request.terminal
+        self.chain = request.original_key or request.key
+        self.currency = "" if request.amount is None else request.amount.currency
+        self.state = State.OFFERED
+        self.intent: Intent | None = None
+        self.standing_minor = request.standing_minor or 0
+        self.epoch = 0
+        self.opened_ms = opened_ms  # monotonic
+        self.started_ms = opened_ms  # monotonic, of the call in flight
+        self.recorded_ms = recorded_ms  # wall
+        self.deadline_ms = 0  # monotonic; 0 when nobody waits
+        self.deadline: Cancellable | None = None
+        self.call: Cancellable | None = None
+        self.retry: Cancellable | None = None
+        self.serial = 0  # raised with each call: a late callback of an older one is evidence only
+        self.attempts_unknown = 0
+        self.resubmits = 0
+        self.tries = 0
+        self.in_lane = False  # its terminal's lane is busy with it
+        self.withdrawn = False  # the terminal reversed it: no reply any more
+        self.has_body = True  # False after a restart: the secrets are gone, the request is never posted again
+
+    def cancel_timers(self) -> None:
+        for handle in (self.deadline, self.retry):
+            if handle is not None:
+                handle.cancel()
+        self.deadline = self.retry = None
+
+    def cancel_call(self) -> None:
+        self.serial += 1
+        call, self.call = self.call, None
+        if call is not None:
+            call.cancel()
+
+    def take_waiters(self) -> list[Waiter]:
+        """Everybody who wants this answer, each once."""
+        waiters = [] if self.link is None else [(self.message, self.link)]
+        if self.others is not None:
+            waiters += self.others
+        self.link = None
+        self.others = None
+        return waiters
+
+
+class Register:
+    def __init__(self, journal: Journal, clock: Clock, metrics: Metrics, center: str) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.center = center
+        self.by_key: dict[str, Open] = {}
+        self._unexpected = metrics.unexpected
+
+    def attempt(self, entry: Open) -> Attempt:
+        return Attempt(self.center, entry.incarnation, entry.exchange_id)
+
+    def move(self, entry: Open, event: Event) -> bool:
+        """Take the table's row. False, counted and logged, when there is none: a bug of ours, and nothing moved."""
+        after = TRANSITIONS.get((entry.state, event))
+        if after is None:
+            self._unexpected.inc()
+            log.error("exchange table has no row", problem=str(Unexpected(entry.state, event)), exchange_id=entry.exchange_id)
+            return False
+        entry.state = after
+        return True
+
+    def write(
+        self,
+        entry: Open,
+        event: Event,
+        done: Callable[[StepResult], None],
+        *,
+        stored: StoredState | None = None,
+        intent: Intent | None = None,
+        outcome: bytes | None = None,
+        standing_minor: int | None = None,
+        tries: int | None = None,
+        detail: str = "",
+        history: bool = True,
+    ) -> None:
+        """Make the state that the entry has now (or `stored`) durable, together with whatever else is given.
+
+        `entry.intent` is not set here: it is a promise only once it is on disk.
+        """
+        self.journal.step(
+            Step(
+                exchange_id=entry.exchange_id,
+                event=event.name,
+                state=STORED[entry.state] if stored is None else stored,
+                at_ms=self.clock.wall_ms(),
+                intent=intent,
+                outcome=outcome,
+                standing_minor=standing_minor,
+                tries=tries,
+                epoch=entry.epoch or None,
+                detail=detail,
+                history=history,
+            ),
+            done,
+        )
+
+    def note(self, entry: Open, event: Event, *, detail: str = "", tries: int | None = None, history: bool = True) -> None:
+        """A step that nothing waits for: a count of tries, a remark for people."""
+        self.write(entry, event, _log_failure, tries=tries, detail=detail, history=history)
+
+    def forget_if_closed(self, entry: Open) -> None:
+        """Drop an exchange that has nothing more to come; a person's line leaves memory too, the journal keeps it."""
+        if entry.state in TERMINAL or entry.state in (State.LISTED, State.UNPROVEN):
+            entry.cancel_timers()
+            if self.by_key.get(entry.key) is entry:
+                del self.by_key[entry.key]
+
+    def count_open(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for entry in self.by_key.values():
+            name = entry.state.name.lower()
+            counts[name] = counts.get(name, 0) + 1
+        return counts
+
+
+def _log_failure(result: StepResult) -> None:
+    if isinstance(result, JournalFailed):
+        log.warning("a journal note was not written", why=result.why)

@@ -1,0 +1,87 @@
+"""The same message again: joined while it is open, answered from the journal when it is closed, refused when it differs.
+
+Owns law 2 on the way in. It must never ask the core. The trap: the fingerprint decides before anything is said; the same key
+with another amount, account or kind gets no answer from the journal, is alarmed, and is never reversed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protocols.vocabulary import Refusal, Reply, Request
+from relay.exchange import evidence
+from relay.exchange.exchange import IN_FLIGHT
+from relay.exchange.ports import LinkPort
+from relay.exchange.register import Open
+from relay.journal.port import JournalFailed
+from relay.journal.records import StoredExchange
+from relay.telemetry.log import get_log
+
+if TYPE_CHECKING:
+    from relay.exchange.desk import Desk
+
+log = get_log("repeats")
+
+WAITERS_MAX = 8  # repeats of one message that wait for the same answer
+
+
+class Repeats:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def join(self, entry: Open, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
+        """It is open here: wait with it, or get the intent that is on disk."""
+        name = link.listener.name
+        if entry.fingerprint != fingerprint:
+            self._refuse_conflict(entry.exchange_id, message, link)
+        elif entry.intent is not None:
+            self._desk.counters.duplicate(name, "answered")
+            link.reply(message, Reply(entry.intent.verdict, entry.intent.code, entry.intent.data))
+        elif entry.link is None and entry.state not in IN_FLIGHT:
+            self._desk.counters.duplicate(name, "recovered")
+            self._desk.doubt.asked_again(entry, request, message, link)
+        elif entry.link is None:
+            entry.message, entry.link, entry.facts = message, link, link.listener
+        elif len(entry.others or ()) < WAITERS_MAX:
+            self._desk.counters.duplicate(name, "joined")
+            entry.others = [*(entry.others or ()), (message, link)]
+        else:
+            self._desk.refuse_unrecorded(message, link, Refusal.IN_PROGRESS)
+
+    def replace_by_stored(self, entry: Open, stored: StoredExchange) -> None:
+        """The key was taken before and is closed: everybody who came for it is answered from the journal."""
+        self._desk.register.by_key.pop(entry.key, None)
+        for message, link in entry.take_waiters():
+            self._answer_stored(stored, entry.fingerprint, message, link)
+
+    def _answer_stored(self, stored: StoredExchange, fingerprint: bytes, message: object, link: LinkPort) -> None:
+        facts = link.listener
+        if stored.taken.fingerprint != fingerprint:
+            self._refuse_conflict(stored.taken.exchange_id, message, link)
+            return
+        self._desk.counters.duplicate(facts.name, "journal")
+        answer = evidence.answer_again(stored)
+        if answer is None and stored.intent is not None:
+            link.reply(message, Reply(stored.intent.verdict, stored.intent.code, stored.intent.data))
+        elif answer is not None:
+            reply = facts.dialect.to_reply(message, answer, self._desk.register.clock.wall_ms())
+            self._desk.doubt.intend_late(stored, reply, lambda: link.reply(message, reply))
+
+    def found_without_journal(
+        self,
+        request: Request,
+        fingerprint: bytes,
+        message: object,
+        link: LinkPort,
+        found: StoredExchange | JournalFailed | None,
+    ) -> None:
+        """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, a message
+        that says it is a repeat gets silence, because a refusal might deny an approval."""
+        if isinstance(found, StoredExchange) and found.intent is not None:
+            self._answer_stored(found, fingerprint, message, link)
+        elif found is None or (isinstance(found, JournalFailed) and not request.repeat):
+            self._desk.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)
+
+    def _refuse_conflict(self, exchange_id: int, message: object, link: LinkPort) -> None:
+        log.error("same key with another amount, account or kind", exchange_id=exchange_id, listener=link.listener.name)
+        self._desk.refuse_unrecorded(message, link, Refusal.KEY_CONFLICT)

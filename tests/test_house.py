@@ -1,0 +1,248 @@
+"""The rules of the house, run as a program: mirrored tests, headers, sizes, banned words, types at the borders.
+
+Owns no product behaviour. Style and types are ruff's and mypy's, imports are import-linter's; what none of them can see is
+here. Each list of exceptions is short, visible and checked for exceptions that are no longer needed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LINES_MAX = 400
+LONG_REASON = "longer than 400 lines because"  # what the header of a longer file says, in any case of letters
+
+# Source files without a test file of their own, and why. A file of declarations only is tested by those who fulfil it.
+NO_MIRROR = {
+    "protocols/dialect.py": "declarations only; tests/protocols/<dialect>/test_dialogue.py and test_translate.py run it",
+    "relay/__main__.py": "two lines that call relay.main",
+    "relay/core/door.py": "declarations only; run by tests/relay/core/test_client.py",
+    "relay/core/port.py": "declarations only; run by tests/relay/core/test_client.py",
+    "relay/errors.py": "declarations only; their texts and exit codes are seen by tests/relay/cli",
+    "relay/exchange/ports.py": "declarations only; run by tests/relay/exchange/test_desk.py",
+    "relay/journal/port.py": "declarations only; run by tests/relay/journal/test_sqlite.py",
+}
+
+# Public signatures that carry a bare mapping of anything, and why.
+ANY_MAPPINGS = {
+    "relay/settings.py": "the profile of a link is the dialect's own; protocols.dialects parses it at start",
+}
+
+
+@cache
+def project_files() -> tuple[Path, ...]:
+    """Every file of the project, known to git or about to be; without git, whatever is not hidden."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=False
+    )
+    if listed.returncode == 0:
+        names = (name for name in listed.stdout.decode().split("\0") if name)
+        return tuple(sorted(path for path in (ROOT / name for name in names) if path.is_file()))
+    return tuple(
+        sorted(
+            path
+            for path in ROOT.rglob("*")
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+        )
+    )
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def python_files(*tops: str) -> list[Path]:
+    return [path for path in project_files() if path.suffix == ".py" and (not tops or name_of(path).split("/")[0] in tops)]
+
+
+def text_files() -> Iterator[tuple[str, str]]:
+    for path in project_files():
+        if path.suffix in {".lock", ".png", ".svg", ".pcap", ".bin"}:
+            continue
+        try:
+            yield name_of(path), path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+
+
+def header_of(path: Path) -> str:
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
+def lines_of(path: Path) -> int:
+    return path.read_text(encoding="utf-8").count("\n")
+
+
+def is_empty_package(path: Path) -> bool:
+    """An `__init__` that only says what the folder is, or re-exports names."""
+    if path.name != "__init__.py":
+        return False
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return all(isinstance(node, (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign)) for node in body)
+
+
+def mirrors_of(path: Path) -> list[Path]:
+    """The tests that mirror a source file: test_NAME.py, or test_NAME_TOPIC.py where one file is not enough."""
+    folder = ROOT / "tests" / path.relative_to(ROOT).parent
+    stem = path.parent.name if path.name == "__init__.py" else path.stem
+    return [*folder.glob(f"test_{stem}.py"), *folder.glob(f"test_{stem}_*.py")]
+
+
+def test_every_source_file_has_a_test_file_at_the_mirrored_path() -> None:
+    sources = [path for path in python_files("relay", "protocols") if not is_empty_package(path)]
+    missing = [name_of(path) for path in sources if not mirrors_of(path) and name_of(path) not in NO_MIRROR]
+    assert not missing, f"no test file mirrors: {missing}"
+
+
+def test_exemptions_from_mirroring_are_still_needed() -> None:
+    present = {name_of(path): path for path in python_files("relay", "protocols")}
+    unneeded = [name for name in NO_MIRROR if name in present and mirrors_of(present[name])]
+    assert not unneeded, f"has a test by now, take it off the list: {unneeded}"
+    for name in NO_MIRROR:
+        if name in present and "declarations only" in NO_MIRROR[name]:
+            assert lines_of(present[name]) <= 250, f"{name} has grown: declarations only?"
+
+
+def test_every_source_file_says_what_it_owns() -> None:
+    bare = [name_of(path) for path in python_files("relay", "protocols", "tests") if not header_of(path) and lines_of(path)]
+    assert not bare, f"no module docstring: {bare}"
+    short = [
+        name_of(path)
+        for path in python_files("relay", "protocols")
+        if lines_of(path) > 60 and len(header_of(path).splitlines()) < 2
+    ]
+    assert not short, f"a file of more than 60 lines says in its header what it owns and what the trap is: {short}"
+
+
+def test_no_file_is_long_without_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = sorted(((lines_of(path), name_of(path), path) for path in python_files()), reverse=True)
+    with capsys.disabled():
+        print("\nten largest:", ", ".join(f"{name} {lines}" for lines, name, _ in sizes[:10]))
+
+    def reason(path: Path) -> bool:
+        return LONG_REASON in " ".join(header_of(path).lower().split())
+
+    unexplained = [f"{name} ({lines})" for lines, name, path in sizes if lines > LINES_MAX and not reason(path)]
+    assert not unexplained, f"split it, or say in the header that it is {LONG_REASON!r} ...: {unexplained}"
+    stale = [
+        f"{name} ({lines})"
+        for lines, name, path in sizes
+        if lines <= LINES_MAX and reason(path) and path.name != "test_house.py"
+    ]
+    assert not stale, f"no longer long: {stale}"
+
+
+# Words that say that something is not finished. Spelled in two halves, so that this file does not find itself.
+UNFINISHED = re.compile(
+    "|".join(
+        (
+            "TO" + "DO",
+            "FIX" + "ME",
+            r"\bXX" + r"X\b",
+            "NotImpl" + "ementedError",
+            r"\bfor " + r"now\b",
+            "place" + "holder",
+            r"\bst" + r"ub(?:bed|s)?\b",
+        )
+    )
+)
+
+
+def test_nothing_calls_itself_unfinished() -> None:
+    found = [
+        f"{name}:{number}: {line.strip()[:100]}"
+        for name, text in text_files()
+        if name.endswith((".py", ".md", ".toml", ".yml", ".yaml", ".service", "Makefile"))
+        for number, line in enumerate(text.splitlines(), 1)
+        if UNFINISHED.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+# Paths that exist on one machine only.
+MACHINE_PATH = re.compile(r"/(?:wo" + r"rk|fa" + r"rm|ro" + r"ot|ho" + r"me/\w+)/\w")
+
+
+def test_no_path_of_one_machine() -> None:
+    found = [
+        f"{name}:{number}: {line.strip()[:100]}"
+        for name, text in text_files()
+        for number, line in enumerate(text.splitlines(), 1)
+        if MACHINE_PATH.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+# What a test must not do, and what no code must do, beyond what ruff can see.
+HABITS = {
+    "nothing sleeps": re.compile(r"\btime\.sl" + r"eep\("),
+    "no test proves nothing": re.compile(r"\bassert Tr" + r"ue\b"),
+    "a skip says what the machine lacks": re.compile(r"@pytest\.mark\.(?:sk" + r"ip|xf" + r"ail)\b(?!if)"),
+    "no mocks of our own classes": re.compile(r"\bunittest\.mo" + r"ck\b|\bMagicMo" + r"ck\b"),
+    "an ignored type error is named": re.compile(r"#\s*type:\s*ig" + r"nore(?!\[)"),
+}
+
+
+def test_habits() -> None:
+    found = [
+        f"{rule}: {name_of(path)}:{number}"
+        for path in python_files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for rule, pattern in HABITS.items()
+        if pattern.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_junk_drawer() -> None:
+    drawers = [name_of(path) for path in python_files() if path.stem in {"utils", "util", "helpers", "misc", "common"}]
+    assert not drawers, f"a file is named after the one idea that it owns: {drawers}"
+
+
+def any_mappings(path: Path) -> Iterator[str]:
+    """Public signatures and public class members of `path` that hold a `dict[str, Any]` or its relatives."""
+    pattern = re.compile(r"\b(?:dict|Dict|Mapping|MutableMapping)\[str, (?:typing\.)?Any\]")
+
+    def look(node: ast.AST | None, where: str) -> Iterator[str]:
+        if node is not None and pattern.search(ast.unparse(node)):
+            yield where
+
+    def walk(body: list[ast.stmt], prefix: str) -> Iterator[str]:
+        for node in body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                yield from walk(node.body, f"{prefix}{node.name}.")
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):
+                arguments = node.args
+                for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+                    yield from look(argument.annotation, f"{prefix}{node.name}({argument.arg})")
+                yield from look(node.returns, f"{prefix}{node.name} ->")
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and not node.target.id.startswith("_"):
+                yield from look(node.annotation, f"{prefix}{node.target.id}")
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")).body, "")
+
+
+def test_no_untyped_mapping_crosses_a_file() -> None:
+    found = {name_of(path): list(any_mappings(path)) for path in python_files("relay", "protocols")}
+    loose = {name: where for name, where in found.items() if where and name not in ANY_MAPPINGS}
+    assert not loose, f"parse into a type at the door: {loose}"
+    unneeded = [name for name in ANY_MAPPINGS if name in found and not found[name]]
+    assert not unneeded, f"take it off the list: {unneeded}"
+
+
+def test_the_protocol_library_stands_alone() -> None:
+    borrowed = [
+        name_of(path)
+        for path in python_files("protocols")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "relay")
+        or (isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "relay" for alias in node.names))
+    ]
+    assert not borrowed, f"protocols/ never imports relay: {borrowed}"

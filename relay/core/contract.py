@@ -7,6 +7,7 @@ that the core can add some; secrets are revealed here, at the last moment, and n
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
@@ -32,6 +33,22 @@ PROBLEM_IN_PROGRESS = "urn:relay-core:problem:in-progress"  # 409: inquire
 PROBLEM_SUPERSEDED_ATTEMPT = "urn:relay-core:problem:superseded-attempt"  # 409 on a reversal: taken over
 PROBLEM_KEY_CONFLICT = "urn:relay-core:problem:key-conflict"  # 422: same key, other body
 PROBLEM_INVALID = "urn:relay-core:problem:invalid"  # 400: not processed, the relay and the core disagree on the contract
+PROBLEM_NOT_AUTHORISED = "urn:relay-core:problem:not-authorised"  # 401 or 403: not processed, credentials refused
+
+
+
+def key_field(key: str) -> str:
+    """`key` as the value of an Idempotency-Key header: a structured-field string, in double quotes (IETF draft 07)."""
+    return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def read_key_field(value: str) -> str:
+    """The key in an Idempotency-Key header; a bare token, as older clients send it, is taken as it is."""
+    text = value.strip()
+    if len(text) < 2 or text[0] != '"' or text[-1] != '"':
+        return text
+    return re.sub(r"\\(.)", r"\1", text[1:-1])
+
 
 MinorUnits = Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}$", description="minor units as a string of digits")]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="ISO 4217 alphabetic")]
@@ -129,6 +146,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     kind: ShortText
     terminal: ShortText
     state: Literal["posted", "declined", "reversed", "tombstone"]
+    trace: ShortText = ""  # the sender's trace number: what a paper slip and the terminal's own books carry
     amount: Amount | None = None
     standing: Amount | None = None
     posted_at_ms: Annotated[int, Meta(ge=0)] = 0

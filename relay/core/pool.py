@@ -1,0 +1,241 @@
+"""The connections to one address: who is idle, who waits, when another one is opened.
+
+Owns the bounded pool of one address and the calls that pass through it. It must never know other addresses, DNS or the
+contract. The traps: a waiting call has sent nothing and must end as NotSent whatever happens; when the address refuses and
+no connection lives there, every waiting call is failed at once, so that it can still try another address in time; an idle
+connection that the peer closed is found out before the request is written to it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from relay.clock import Cancellable, Clock
+from relay.core.door import Address, HttpCall, HttpResult, NotSent, Why
+from relay.core.http1 import Connection
+
+
+class PoolLimits(msgspec.Struct, frozen=True):
+    """Per address. `idle_ms_max` stays below the 5 s after which common servers close an idle connection."""
+
+    connections_max: int = 64
+    waiting_count_max: int = 1_024
+    idle_ms_max: int = 4_000
+
+
+class Counts:
+    """What the transport has seen since it was made; read by metrics, never reset."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.open = 0
+        self.unrequested = 0
+        self.stale = 0
+        self.connect_failures = 0
+
+
+class Host(Protocol):
+    """What a pool needs of the transport."""
+
+    clock: Clock
+    counts: Counts
+
+    def open(self, pool: Pool) -> None:
+        """Begin one connection; `pool.connected` or `pool.connect_failed` follows."""
+        ...
+
+    def became_idle(self) -> None: ...
+
+
+class PendingCall:
+    """One call on its way: waiting, sent, finished. `finish` passes on the first result and drops every later one."""
+
+    __slots__ = ("_done", "connection", "is_head", "pool", "source", "streams_body", "timer", "wire")
+
+    def __init__(
+        self,
+        pool: Pool,
+        call: HttpCall,
+        done: Callable[[HttpResult], None],
+        source: Callable[[Connection], None] | None = None,
+    ) -> None:
+        body = call.body
+        if source is None and (body or call.method != b"GET"):
+            head = b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (call.method, call.target, call.head, len(body))
+        else:
+            head = b"%b %b HTTP/1.1\r\n%b\r\n" % (call.method, call.target, call.head)
+        self.wire = head + body if body else head
+        self.is_head = call.method == b"HEAD"
+        self.pool = pool
+        self.source = source
+        self.streams_body = source is not None
+        self.connection: Connection | None = None
+        self.timer: Cancellable | None = None
+        self._done: Callable[[HttpResult], None] | None = done
+
+    @property
+    def is_finished(self) -> bool:
+        return self._done is None
+
+    def started(self, connection: Connection) -> None:
+        if self.source is not None:
+            self.source(connection)
+
+    def finish(self, result: HttpResult) -> None:
+        done = self._done
+        if done is None:
+            return
+        self._done = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        done(result)
+
+    def expire(self) -> None:
+        self.give_up(Why.DEADLINE)
+
+    def cancel(self) -> None:
+        self.give_up(Why.CANCELLED)
+
+    def give_up(self, why: Why) -> None:
+        if self._done is None:
+            return
+        if self.connection is not None:
+            self.connection.abandon(why)  # finishes us with Lost
+        else:
+            self.pool.forget(self)
+            self.finish(NotSent(why))
+
+
+class Pool:
+    """`idle` is a stack: the youngest connection is used first, so that the others age and are closed."""
+
+    def __init__(self, host: Host, address: Address, limits: PoolLimits) -> None:
+        self.address = address
+        self.is_unwanted = False  # DNS no longer names the address
+        self.generation = 0
+        self._host = host
+        self._limits = limits
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
+        self._connecting = 0
+        self._waiting: deque[PendingCall] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._idle or self._busy or self._connecting or self._waiting)
+
+    @property
+    def idle_count(self) -> int:
+        return len(self._idle)
+
+    def submit(self, call: PendingCall) -> None:
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable():
+                self._send(connection, call)
+                return
+            self._host.counts.stale += 1
+            self._drop(connection)
+        if len(self._waiting) >= self._limits.waiting_count_max:
+            call.finish(NotSent(Why.FULL))
+            return
+        self._waiting.append(call)
+        self._open_more()
+
+    def forget(self, call: PendingCall) -> None:
+        """A waiting call was given up."""
+        if call in self._waiting:
+            self._waiting.remove(call)
+
+    # ---- connections -----------------------------------------------------------------------------------------------
+
+    def connected(self, connection: Connection) -> None:
+        self._connecting -= 1
+        self._host.counts.opened += 1
+        self._host.counts.open += 1
+        self._serve(connection)
+
+    def connect_failed(self, why: Why) -> None:
+        self._connecting -= 1
+        self._host.counts.connect_failures += 1
+        # With no living connection nobody here will be served soon; with one, the queue still moves.
+        failing = 1 if self._busy or self._idle else len(self._waiting)
+        for _ in range(min(failing, len(self._waiting))):
+            self._waiting.popleft().finish(NotSent(why))
+        self._open_more()
+
+    def connect_cancelled(self) -> None:
+        self._connecting -= 1
+
+    def released(self, connection: Connection) -> None:
+        self._busy.discard(connection)
+        self._serve(connection)
+
+    def gone(self, connection: Connection) -> None:
+        if connection in self._busy:
+            self._busy.discard(connection)
+        elif connection in self._idle:
+            self._idle.remove(connection)
+        else:
+            return
+        self._host.counts.open -= 1
+        self._open_more()
+
+    def count_unrequested(self) -> None:
+        self._host.counts.unrequested += 1
+
+    def close_idle(self, before_ms: int) -> None:
+        """Close connections idle since before `before_ms` (monotonic milliseconds) or of an older generation."""
+        keep: list[Connection] = []
+        for connection in self._idle:
+            if connection.idle_since_ms < before_ms or connection.generation != self.generation:
+                self._drop(connection)
+            else:
+                keep.append(connection)
+        self._idle = keep
+
+    def shut_down(self) -> None:
+        for call in list(self._waiting):
+            call.give_up(Why.SHUTDOWN)
+        for connection in list(self._busy):
+            connection.abandon(Why.SHUTDOWN)
+        for connection in self._idle:
+            self._drop(connection)
+        self._idle = []
+
+    def _serve(self, connection: Connection) -> None:
+        if connection.generation != self.generation:
+            self._drop(connection)
+            self._open_more()
+        elif self._waiting:
+            self._send(connection, self._waiting.popleft())
+        elif self.is_unwanted:
+            self._drop(connection)
+        else:
+            connection.idle_since_ms = self._host.clock.monotonic_ms()
+            self._idle.append(connection)
+            self._host.became_idle()
+
+    def _send(self, connection: Connection, call: PendingCall) -> None:
+        self._busy.add(connection)
+        call.connection = connection
+        connection.send(call)
+
+    def _drop(self, connection: Connection) -> None:
+        self._host.counts.open -= 1
+        connection.close()
+
+    def _open_more(self) -> None:
+        open_count = len(self._busy) + len(self._idle) + self._connecting
+        wanted = min(len(self._waiting) - self._connecting, self._limits.connections_max - open_count)
+        for _ in range(wanted):
+            self._connecting += 1
+            self._host.open(self)
+
+

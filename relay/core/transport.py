@@ -1,0 +1,215 @@
+"""Our own HTTP/1.1 transport: a door to one named server behind many addresses.
+
+Owns the pools, the connecting and the limits of one upstream name. It must never know DNS, health or the contract: which
+address to use is the caller's choice. The traps: we connect to an address, but the certificate must be that of the *name*,
+so the name is fixed for the transport's life and connections are never shared between names; uvloop hides its socket, so
+we make the socket ourselves and keep it for a last look before each reuse; one timer per call, and no task per call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Collection
+
+import msgspec
+
+from relay.clock import Cancellable, Clock, Timers
+from relay.core.door import Address, HttpCall, HttpResult, NotSent, Why
+from relay.core.http1 import AnswerLimits, Connection
+from relay.core.pool import Counts, PendingCall, Pool, PoolLimits
+from relay.telemetry.log import get_log
+
+_log = get_log("core.transport")
+_SWEEP_MS = 1_000
+
+
+class TransportLimits(msgspec.Struct, frozen=True):
+    """Every limit of the transport in one place. `user_timeout_ms` is TCP_USER_TIMEOUT: how long written bytes may stay
+    unacknowledged before the kernel gives the connection up."""
+
+    connections_per_address_max: int = 64
+    waiting_per_address_max: int = 1_024
+    connect_timeout_ms: int = 1_000
+    user_timeout_ms: int = 3_000
+    idle_ms_max: int = 4_000
+    answer_bytes_max: int = 1_048_576
+    head_bytes_max: int = 32_768
+    header_count_max: int = 100
+
+
+class Transport:
+    """Fulfils `HttpDoor` for the server called `server_name`, over TLS when `tls` is given.
+
+    Must be made and used on the thread of the running asyncio loop; `aclose` ends it.
+    """
+
+    def __init__(
+        self,
+        server_name: str,
+        *,
+        timers: Timers,
+        clock: Clock,
+        tls: ssl.SSLContext | None = None,
+        limits: TransportLimits | None = None,
+    ) -> None:
+        limits = TransportLimits() if limits is None else limits
+        self.clock = clock
+        self.counts = Counts()
+        self._name = server_name
+        self._tls = tls
+        self._timers = timers
+        self._limits = limits
+        self._pool_limits = PoolLimits(
+            limits.connections_per_address_max, limits.waiting_per_address_max, limits.idle_ms_max
+        )
+        self._answer_limits = AnswerLimits(limits.answer_bytes_max, limits.head_bytes_max, limits.header_count_max)
+        self._pools: dict[Address, Pool] = {}
+        self._generation = 0
+        self._opening: set[asyncio.Task[None]] = set()
+        self._sweep: Cancellable | None = None
+        self._closed = False
+
+    # ---- the door --------------------------------------------------------------------------------------------------
+
+    def call(self, address: Address, call: HttpCall, timeout_ms: int, done: Callable[[HttpResult], None]) -> Cancellable:
+        return self._start(address, call, timeout_ms, done, None)
+
+    def stream(
+        self,
+        address: Address,
+        call: HttpCall,
+        timeout_ms: int,
+        done: Callable[[HttpResult], None],
+        source: Callable[[Connection], None],
+    ) -> Cancellable:
+        """As `call`, but the body follows by `write_body` on the connection that `source` is given once the head is
+        written; `call.head` must then frame the body itself (Content-Length or chunked)."""
+        return self._start(address, call, timeout_ms, done, source)
+
+    def keep_only(self, addresses: Collection[Address]) -> None:
+        wanted = set(addresses)
+        for address, pool in list(self._pools.items()):
+            pool.is_unwanted = address not in wanted
+            if pool.is_unwanted:
+                pool.close_idle(self.clock.monotonic_ms() + 1)
+                self._prune(address, pool)
+
+    def renew(self) -> None:
+        self._generation += 1
+        for pool in self._pools.values():
+            pool.generation = self._generation
+            pool.close_idle(0)
+
+    async def aclose(self) -> None:
+        """Close everything; calls still under way end as NotSent or Lost with SHUTDOWN."""
+        self._closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for pool in list(self._pools.values()):
+            pool.shut_down()
+        opening = list(self._opening)
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
+        self._pools.clear()
+        for _ in range(2):  # closed sockets are released by the loop's next turns
+            await asyncio.sleep(0)
+
+    def _start(
+        self,
+        address: Address,
+        call: HttpCall,
+        timeout_ms: int,
+        done: Callable[[HttpResult], None],
+        source: Callable[[Connection], None] | None,
+    ) -> PendingCall:
+        pool = self._pools.get(address)
+        if pool is None:
+            pool = Pool(self, address, self._pool_limits)
+            pool.generation = self._generation
+            self._pools[address] = pool
+        pending = PendingCall(pool, call, done, source)
+        if self._closed:
+            pending.finish(NotSent(Why.SHUTDOWN))
+        elif timeout_ms <= 0:
+            pending.finish(NotSent(Why.DEADLINE))
+        else:
+            pending.timer = self._timers.after(timeout_ms, pending.expire)
+            pool.submit(pending)
+        return pending
+
+    # ---- what the pools need ---------------------------------------------------------------------------------------
+
+    def open(self, pool: Pool) -> None:
+        # A task per connection, never per call; tracked here, cancelled and awaited in aclose.
+        task = asyncio.get_running_loop().create_task(self._open(pool), name=f"connect {pool.address.ip}")
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    def became_idle(self) -> None:
+        if self._sweep is None and not self._closed:
+            self._sweep = self._timers.after(_SWEEP_MS, self._sweep_idle)
+
+    async def _open(self, pool: Pool) -> None:
+        try:
+            connection = await self._connect(pool)
+        except asyncio.CancelledError:
+            pool.connect_cancelled()
+            raise
+        except (OSError, ValueError) as error:  # ssl.SSLError and TimeoutError are OSErrors; CertificateError is a ValueError
+            why = _why(error)
+            _log.debug("connect failed", address=pool.address.ip, port=pool.address.port, why=why, error=str(error))
+            pool.connect_failed(why)
+        else:
+            pool.connected(connection)
+
+    async def _connect(self, pool: Pool) -> Connection:
+        loop = asyncio.get_running_loop()
+        generation = self._generation
+        family = socket.AF_INET6 if ":" in pool.address.ip else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._limits.user_timeout_ms)
+            async with asyncio.timeout(self._limits.connect_timeout_ms / 1_000):
+                await loop.sock_connect(sock, (pool.address.ip, pool.address.port))
+                _, connection = await loop.create_connection(
+                    lambda: Connection(pool, self._answer_limits, sock, self._tls is not None, generation),
+                    sock=sock,
+                    ssl=self._tls,
+                    server_hostname=self._name if self._tls is not None else None,
+                )
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    def _sweep_idle(self) -> None:
+        self._sweep = None
+        before_ms = self.clock.monotonic_ms() - self._limits.idle_ms_max
+        idle = False
+        for address, pool in list(self._pools.items()):
+            pool.close_idle(before_ms)
+            idle = idle or pool.idle_count > 0
+            self._prune(address, pool)
+        if idle:
+            self.became_idle()
+
+    def _prune(self, address: Address, pool: Pool) -> None:
+        if pool.is_empty and self._pools.get(address) is pool:
+            del self._pools[address]
+
+
+def _why(error: Exception) -> Why:
+    if isinstance(error, ssl.CertificateError):
+        return Why.CERTIFICATE
+    if isinstance(error, ssl.SSLError):
+        return Why.TLS
+    if isinstance(error, TimeoutError):
+        return Why.CONNECT_TIMEOUT
+    return Why.REFUSED

@@ -1,0 +1,16 @@
+"""The right to speak to one region in one epoch (law 5): the one value that the core floor and the region floor share.
+
+Owns `Permit` and nothing else; it lives below both floors because they are strangers to each other. The trap: a permit is
+a fact about one moment. It is asked for each call, never kept.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """`epoch` is the region epoch that the call will carry; `region` is for people."""
+
+    epoch: int
+    region: str

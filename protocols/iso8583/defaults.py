@@ -1,0 +1,146 @@
+"""What a listener gets that names nothing: kinds by processing code, doubt policies, echo lists, network codes.
+
+Owns the default tables, as data to read and to override. It must never know pydantic or a message. The trap: a doubt policy
+is about cash. Where the terminal may hold money that the customer gave (deposit), an unknown outcome is held for evidence;
+undoing it, or booking it on a guess, would both be wrong (laws 3 and 4). Everything whose reply "doubt" means to the
+terminal "nothing happened" is undone.
+
+Sources: ISO 8583:1987 and 1993 processing codes (first two digits of DE 3); 28, 38, 39 and 9x are national or network use,
+given here as most ATM networks use them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+AmountUse: TypeAlias = Literal["required", "optional", "none"]
+
+# Kind -> (doubt policy, is DE 4 needed?). A kind that is not here needs a row in the profile.
+KINDS: dict[str, tuple[Literal["undo", "repeat", "hold"], AmountUse]] = {
+    "purchase": ("undo", "required"),
+    "withdrawal": ("undo", "required"),
+    "debit-adjustment": ("undo", "required"),
+    "cheque-guarantee": ("undo", "required"),
+    "cheque-verification": ("undo", "optional"),
+    "purchase-with-cashback": ("undo", "required"),
+    "account-funding": ("undo", "required"),
+    "quasi-cash": ("undo", "required"),
+    "refund": ("undo", "required"),
+    "deposit": ("hold", "required"),  # the notes are in the machine, or were given back: only evidence knows
+    "credit-adjustment": ("undo", "required"),
+    "cheque-deposit-guarantee": ("hold", "required"),
+    "cheque-deposit": ("hold", "required"),
+    "card-load": ("undo", "required"),
+    "balance-inquiry": ("undo", "none"),
+    "mini-statement": ("undo", "none"),
+    "transfer": ("undo", "required"),
+    "payment": ("undo", "required"),
+    "pin-change": ("undo", "none"),
+    "pin-unblock": ("undo", "none"),
+    "authorisation": ("undo", "required"),  # a hold on the account, not a posting
+    "cash-authorisation": ("undo", "required"),
+    "credit-authorisation": ("hold", "required"),
+    "transfer-authorisation": ("undo", "required"),
+    "payment-authorisation": ("undo", "required"),
+    "reconciliation": ("repeat", "none"),
+    "reversal": ("repeat", "optional"),
+}
+NEVER_UNDONE = frozenset({"deposit", "cheque-deposit"})  # law 4, whatever a profile says
+PLAIN_KINDS = frozenset({"reconciliation", "reversal"})  # kinds of a whole message class, not of a processing code
+
+PROCESSING_CODES: dict[str, str] = {
+    "00": "purchase",
+    "01": "withdrawal",
+    "02": "debit-adjustment",
+    "03": "cheque-guarantee",
+    "04": "cheque-verification",
+    "09": "purchase-with-cashback",
+    "10": "account-funding",
+    "11": "quasi-cash",
+    "20": "refund",
+    "21": "deposit",
+    "22": "credit-adjustment",
+    "23": "cheque-deposit-guarantee",
+    "24": "cheque-deposit",
+    "28": "card-load",
+    "29": "payment",
+    "30": "balance-inquiry",  # available funds
+    "31": "balance-inquiry",
+    "38": "mini-statement",
+    "39": "mini-statement",
+    **{str(code): "transfer" for code in range(40, 50)},
+    "50": "payment",
+    "53": "payment",
+    "57": "payment",
+    "90": "pin-change",
+    "91": "pin-unblock",
+    "92": "pin-change",
+}
+
+# Class 1 (authorisation) where it means something else than class 2: "1:" and the processing code.
+AUTHORISATION_CODES: dict[str, str] = {
+    **{f"1:{code}": "authorisation" for code in ("00", "02", "03", "09", "10", "11")},
+    "1:01": "cash-authorisation",
+    **{f"1:{code}": "credit-authorisation" for code in ("20", "21", "22", "23", "24", "28")},
+    **{f"1:{code}": "transfer-authorisation" for code in range(40, 50)},
+    **{f"1:{code}": "payment-authorisation" for code in ("29", "50", "53", "57")},
+}
+
+ACCOUNT_TYPES: dict[str, str] = {
+    "00": "default",
+    "10": "savings",
+    "20": "checking",
+    "30": "credit",
+    "40": "universal",
+    "50": "investment",
+}
+
+# DE 70 in 1987, DE 24 in 1993 and 2003 -> what the far end wants of the link.
+NETWORK_CODES: dict[str, dict[str, str]] = {
+    "1987": {
+        "001": "sign-on",
+        "002": "sign-off",
+        "101": "key-exchange",
+        "161": "key-exchange",
+        "201": "cutover",
+        "301": "echo",
+    },
+    "1993": {"801": "sign-on", "802": "sign-off", "811": "key-exchange", "821": "cutover", "831": "echo"},
+    "2003": {"801": "sign-on", "802": "sign-off", "811": "key-exchange", "821": "cutover", "831": "echo"},
+}
+NETWORK_ACTIONS = ("sign-on", "sign-off", "key-exchange", "cutover", "echo")
+
+# What a response carries back unchanged, per class of message.
+_KEYS = (7, 11, 12, 13, 32, 33, 37, 41, 42)
+ECHO_FINANCIAL = (2, 3, 4, 7, 11, 12, 13, 15, 17, 25, 32, 33, 37, 41, 42, 49, 50, 51, 102, 103)
+ECHO_REVERSAL = (2, 3, 4, 7, 11, 12, 13, 15, 17, 25, 32, 33, 37, 38, 41, 42, 49, 90, 95)
+ECHO_RECONCILIATION = (*_KEYS, 15, 50)
+ECHO_NETWORK = (*_KEYS, 15, 24, 53, 63, 70, 93, 94, 100)
+ECHO_REFUSED = _KEYS  # just the key fields: nothing else of a malformed message is worth repeating
+
+# Reply data of the core -> the data element that carries it. DE 38, 39, 4, 54 have rules of their own.
+REPLY_FIELDS: dict[str, int] = {
+    "retrieval_reference": 37,
+    "text": 44,
+    "additional_data": 48,
+    "emv": 55,
+    "private_data": 62,
+}
+
+# Request.extra: clear name -> data element. Nothing here may identify a card (the profile refuses those).
+EXTRA_FIELDS: dict[str, int] = {
+    "transmission_time": 7,
+    "local_time": 12,
+    "local_date": 13,
+    "settlement_date": 15,
+    "merchant_type": 18,
+    "function_code": 24,
+    "condition_code": 25,
+    "forwarding_institution": 33,
+    "retrieval_reference": 37,
+    "approval_code": 38,
+    "card_acceptor": 42,
+    "card_acceptor_name": 43,
+}
+# PAN, expiry, tracks, PIN, security control, EMV; and where networks put a card verification value (48, 126): law 9.
+CARD_FIELDS = frozenset({2, 14, 23, 34, 35, 36, 45, 48, 52, 53, 55, 126})

@@ -1,0 +1,1 @@
+"""Benches: ratios measured in one run, by hand and by CI in a short form. A timing is never a pass/fail test."""

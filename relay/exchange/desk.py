@@ -248,9 +248,10 @@ class Desk:
 
     def _ask(self, entry: Open) -> None:
         permit = self._permit()
-        if permit is None:
+        remaining_ms = entry.deadline_ms - self._clock.monotonic_ms()
+        if permit is None or remaining_ms < self._limits.lanes.margin_ms:
             self.register.move(entry, Event.REFUSED_UNASKED)
-            self.answer(entry, Refusal.CORE_UNREACHABLE)
+            self.answer(entry, Refusal.CORE_UNREACHABLE if permit is None else Refusal.OVERLOADED)
         else:
             self.register.move(entry, Event.CALL_STARTED)
             self.start_call(entry, permit)

@@ -213,6 +213,10 @@ class Doubt:
             self._reply_doubt(entry)
             return
         entry.deadline = self._timers.after(link.listener.reply_deadline_ms, partial(self.deadline_passed, entry))
+        self.adopt(entry, request)
+
+    def adopt(self, entry: Open, request: Request) -> None:
+        """A recovered repeat has lost its secrets; its terminal just sent them again, so it may be posted again."""
         if entry.state is State.REPEATING and not entry.has_body:
             entry.request = request
             entry.has_body = True

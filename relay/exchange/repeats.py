@@ -35,6 +35,7 @@ class Repeats:
         if entry.fingerprint != fingerprint:
             self._refuse_conflict(entry.exchange_id, message, link)
         elif entry.intent is not None:
+            self._desk.doubt.adopt(entry, request)
             self._desk.counters.duplicate(name, "answered")
             link.reply(message, Reply(entry.intent.verdict, entry.intent.code, entry.intent.data))
         elif entry.link is None and entry.state not in IN_FLIGHT:

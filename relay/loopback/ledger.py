@@ -1,0 +1,419 @@
+"""The fake core's ledger: accounts with real balances, one entry per key, and every rule of the contract in one place.
+
+Owns posting, tombstones, reversals, attempts and epochs. Pure: no clock, no HTTP, no faults. The traps: every gate is asked
+inside the same step that posts (`post`, `reverse`), because a check before it lets a late commit slip past a newer epoch;
+and a repeated key is answered with its *current* state, never with the first approval after it was undone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from operator import attrgetter
+from typing import Literal
+
+import msgspec
+
+from relay.core import contract as c
+
+# Which way a kind moves the customer's account. A kind that is not here is declined, never guessed.
+MOVES: dict[str, int] = {
+    "withdrawal": -1,
+    "purchase": -1,
+    "purchase-with-cashback": -1,
+    "cash-advance": -1,
+    "payment": -1,
+    "deposit": +1,
+    "refund": +1,
+    "credit": +1,
+    "transfer": -1,  # and the other way on the account it goes to
+    "interbank-transfer": +1,
+    "balance-inquiry": 0,
+    "mini-statement": 0,
+    "account-verification": 0,
+    "pin-change": 0,
+    "authorisation": 0,
+}
+
+PAGE_COUNT_MAX = 500
+NETWORK_EVENTS_KEPT = 1_000
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """The core's own "not processed", or a conflict: becomes a problem document."""
+
+    status: int
+    type: str
+    detail: str
+    retry_after_s: int | None = None
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who calls, as the headers say: attempt text, center, incarnation of its journal, region epoch."""
+
+    attempt: str
+    center: str
+    relay_epoch: int
+    region_epoch: int
+
+
+class EntryState(Enum):
+    POSTED = "posted"
+    DECLINED = "declined"
+    REVERSED = "reversed"
+    TOMBSTONE = "tombstone"
+
+
+class Entry:
+    """One key, for good."""
+
+    __slots__ = (
+        "account",
+        "amount",
+        "answer",
+        "answered_at",
+        "business_date",
+        "business_identity",
+        "key",
+        "kind",
+        "last_attempt",
+        "posted_at_ms",
+        "posted_minor",
+        "sequence",
+        "standing_minor",
+        "state",
+        "terminal",
+        "to_account",
+        "trace",
+    )
+
+    def __init__(self, key: str, sequence: int, state: EntryState, business_date: str, wall_ms: int) -> None:
+        self.key = key
+        self.sequence = sequence
+        self.state = state
+        self.business_date = business_date
+        self.posted_at_ms = wall_ms
+        self.kind = ""
+        self.terminal = ""
+        self.trace = ""
+        self.account = ""
+        self.to_account = ""
+        self.amount: c.Amount | None = None
+        self.posted_minor = 0
+        self.standing_minor = 0
+        self.answer: c.TransactionAnswer | None = None
+        self.business_identity: tuple[object, ...] | None = None  # what a repeat must agree on; None for a tombstone
+        self.answered_at: dict[str, int] = {}  # attempt text -> order of its last answer
+        self.last_attempt = ""
+
+
+class Movement(msgspec.Struct, frozen=True):
+    """One booking line: what `account` gained (negative: lost). Never changed, never removed."""
+
+    key: str
+    account: str
+    currency: str
+    delta_minor: int
+    posting: bool  # False for a reversal's line
+
+
+class Ledger:
+    def __init__(
+        self,
+        region: str = "tokyo",
+        epoch: int = 1,
+        opening_minor: int = 10**12,
+        utc_offset_minutes: int = 540,
+    ) -> None:
+        self.region = region
+        self.epoch = epoch
+        self.state: Literal["standby", "blocked", "serving"] = "serving"
+        self.opening_minor = opening_minor
+        self.movements: list[Movement] = []
+        self.network_events: list[c.NetworkEvent] = []
+        self._utc_offset = timedelta(minutes=utc_offset_minutes)
+        self._balances: dict[tuple[str, str], int] = {}
+        self._blocked: dict[str, str] = {}
+        self._entries: dict[str, Entry] = {}
+        self._by_date: dict[str, list[Entry]] = {}
+        self._relay_epochs: dict[str, int] = {}
+        self._order = 0
+        self._day: tuple[int, str] = (-1, "")
+
+    # ---- what an operator of the fake core sets ------------------------------------------------------------------------
+    def open_account(self, account: str, balance_minor: int, currency: str = "JPY") -> None:
+        self._balances[account, currency] = balance_minor
+
+    def block_account(self, account: str, reason: str) -> None:
+        """Every request on `account` is declined with `reason` (advices excepted: they happened already)."""
+        self._blocked[account] = reason
+
+    def activate(self, epoch: int, state: Literal["standby", "blocked", "serving"] = "serving") -> None:
+        """Begin `epoch`. Raises ValueError when it would go back."""
+        if epoch < self.epoch:
+            raise ValueError(f"epoch {epoch} is below {self.epoch}")
+        self.epoch, self.state = epoch, state
+
+    def fence(self, center: str, relay_epoch: int) -> None:
+        """From now on, calls of `center` below `relay_epoch` are refused as superseded."""
+        self._relay_epochs[center] = max(relay_epoch, self._relay_epochs.get(center, 0))
+
+    # ---- the four verbs --------------------------------------------------------------------------------------------------
+    def post(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> c.TransactionAnswer | Refused:
+        """The posting transaction: gates, duplicate, decision and booking as one step."""
+        refused = self._gate(caller)
+        if refused is not None:
+            return refused
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._book(key, request, wall_ms)
+        elif entry.state is EntryState.TOMBSTONE:
+            entry.kind, entry.terminal, entry.trace = request.kind, request.terminal, request.trace  # for the listing
+        elif not _agrees(entry.business_identity, _identity(request)):
+            return Refused(422, c.PROBLEM_KEY_CONFLICT, "this key was used with another kind, terminal, account or amount")
+        self._answered(entry, caller)
+        return _current(entry)
+
+    def reverse(self, key: str, request: c.ReversalRequest, caller: Caller, wall_ms: int) -> c.ReversalAnswer | Refused:
+        """Bring what stands down to `request.standing`; on an unknown key leave a tombstone."""
+        refused = self._gate(caller)
+        if refused is not None:
+            return refused
+        standing = int(request.standing.minor)
+        currency = request.standing.currency
+        if standing < 0:
+            return Refused(400, c.PROBLEM_INVALID, "standing is negative")
+        entry = self._entries.get(key)
+        if entry is None:
+            if standing:
+                return Refused(400, c.PROBLEM_INVALID, "nothing was posted under this key that a part could stand of")
+            entry = self._new(key, EntryState.TOMBSTONE, "", wall_ms)
+            return c.ReversalAnswer(key=key, state="tombstone", standing=c.Amount("0", currency))
+        if request.automatic:
+            named = entry.answered_at.get(request.attempt or caller.attempt, 0)
+            if any(order > named for order in entry.answered_at.values()):
+                return Refused(409, c.PROBLEM_SUPERSEDED_ATTEMPT, "another attempt of this key was answered since")
+        if entry.state is EntryState.TOMBSTONE:
+            return c.ReversalAnswer(key=key, state="tombstone", standing=c.Amount("0", currency))
+        if entry.state is EntryState.DECLINED:
+            return c.ReversalAnswer(key=key, state="declined", standing=c.Amount("0", currency))
+        if entry.amount is not None and entry.amount.currency != currency:
+            return Refused(400, c.PROBLEM_INVALID, "standing is in another currency than what was posted")
+        if entry.amount is None or standing < entry.standing_minor:
+            self._undo(entry, standing)
+        return c.ReversalAnswer(key=key, state="reversed", standing=c.Amount(str(entry.standing_minor), currency))
+
+    def inquire(self, key: str, caller: Caller | None) -> c.InquiryAnswer | Refused:
+        """The key's state, read from the writer. An answer to an attempt counts as one: it may be shown to the terminal."""
+        if caller is not None:
+            refused = self._gate(caller)
+            if refused is not None:
+                return refused
+        entry = self._entries.get(key)
+        if entry is None:
+            return c.InquiryAnswer(key=key, state="not-found")
+        if caller is not None and entry.state in (EntryState.POSTED, EntryState.DECLINED):
+            self._answered(entry, caller)
+        state: Literal["posted", "declined", "reversed", "not-found"]
+        if entry.state is EntryState.TOMBSTONE:
+            return c.InquiryAnswer(key=key, state="reversed")
+        state = entry.state.value
+        amount = entry.amount
+        standing = None if amount is None else c.Amount(str(entry.standing_minor), amount.currency)
+        answer = None if state == "reversed" else entry.answer
+        return c.InquiryAnswer(key=key, state=state, answer=answer, standing=standing, attempt=entry.last_attempt or None)
+
+    def page(self, business_date: str, terminal: str | None, cursor: int, count: int = PAGE_COUNT_MAX) -> c.LedgerPage:
+        """Entries after `cursor` (0 begins), oldest first; totals per terminal and kind come with the last page."""
+        mine = self._by_date.get(business_date, [])
+        if terminal:
+            mine = [e for e in mine if e.terminal == terminal]
+        start = bisect_right(mine, cursor, key=attrgetter("sequence"))
+        rest = mine[start : start + count + 1]
+        last = len(rest) <= count
+        return c.LedgerPage(
+            business_date=business_date,
+            entries=[_line(e) for e in rest[:count]],
+            totals=_totals(mine) if last else [],
+            next_cursor=None if last else str(rest[count - 1].sequence),
+        )
+
+    # ---- what the conservation check reads ------------------------------------------------------------------------------
+    def entries(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def balance(self, account: str, currency: str = "JPY") -> int:
+        return self._balances.get((account, currency), self.opening_minor)
+
+    def posted_twice(self) -> list[str]:
+        """Keys with more than one posting line on one account: must be empty whatever happened."""
+        seen: set[tuple[str, str]] = set()
+        twice: list[str] = []
+        for movement in self.movements:
+            if movement.posting:
+                where = (movement.key, movement.account)
+                if where in seen:
+                    twice.append(movement.key)
+                seen.add(where)
+        return twice
+
+    # ---- inside the posting transaction -----------------------------------------------------------------------------------
+    def _gate(self, caller: Caller) -> Refused | None:
+        """May this call be processed at all: the region's epoch, its state, the relay's own epoch (law 5)."""
+        if caller.region_epoch != self.epoch or self.state == "standby":
+            return Refused(421, c.PROBLEM_WRONG_REGION, f"this is region {self.region} in epoch {self.epoch}, {self.state}")
+        if self.state == "blocked":
+            return Refused(503, c.PROBLEM_OVERLOADED, "the region is blocked until service is released", retry_after_s=1)
+        newest = self._relay_epochs.get(caller.center, 0)
+        if caller.relay_epoch < newest:
+            return Refused(412, c.PROBLEM_SUPERSEDED_RELAY, f"center {caller.center} speaks with epoch {newest} now")
+        if caller.relay_epoch > newest:
+            self._relay_epochs[caller.center] = caller.relay_epoch
+        return None
+
+    def _answered(self, entry: Entry, caller: Caller) -> None:
+        self._order += 1
+        entry.answered_at[caller.attempt] = self._order
+        entry.last_attempt = caller.attempt
+
+    def _new(self, key: str, state: EntryState, business_date: str, wall_ms: int) -> Entry:
+        entry = Entry(key, len(self._entries) + 1, state, business_date or self._business_date(wall_ms), wall_ms)
+        self._entries[key] = entry
+        self._by_date.setdefault(entry.business_date, []).append(entry)
+        return entry
+
+    def _book(self, key: str, request: c.TransactionRequest, wall_ms: int) -> Entry:
+        entry = self._new(key, EntryState.DECLINED, request.business_date or "", wall_ms)
+        entry.kind, entry.terminal, entry.trace, entry.amount = request.kind, request.terminal, request.trace, request.amount
+        entry.business_identity = _identity(request)
+        direction = MOVES.get(request.kind)
+        own = _account(request)
+        entry.account = own
+        reason = self._reason_against(request, direction, own)
+        if reason:
+            entry.answer = c.TransactionAnswer(key=key, status="declined", reason=reason)
+            return entry
+        currency = "JPY" if request.amount is None else request.amount.currency
+        if direction and request.amount is not None:
+            minor = int(request.amount.minor)
+            entry.posted_minor = entry.standing_minor = minor
+            if request.kind == "transfer":
+                entry.to_account = request.to_account or ""
+                self._move(key, entry.to_account, currency, minor, True)
+            self._move(key, own, currency, direction * minor, True)
+        entry.state = EntryState.POSTED
+        available = c.Amount(str(self.balance(own, currency)), currency)
+        entry.answer = c.TransactionAnswer(
+            key=key,
+            status="approved",
+            authorisation_id=f"{entry.sequence % 1_000_000:06d}",
+            balances=[c.BalanceEntry("00", "01", available), c.BalanceEntry("00", "02", available)] if own else [],
+        )
+        return entry
+
+    def _reason_against(self, request: c.TransactionRequest, direction: int | None, own: str) -> str:
+        if direction is None:
+            return "not-supported"
+        if direction and (request.amount is None or int(request.amount.minor) <= 0):
+            return "invalid-amount"
+        if not own:
+            return "no-such-account"
+        if request.kind == "transfer" and not request.to_account:
+            return "no-such-account"
+        if request.advice:
+            return ""  # it happened already: booked even where a request would be declined
+        if own in self._blocked:
+            return self._blocked[own]
+        if direction < 0 and request.amount is not None:
+            minor, currency = int(request.amount.minor), request.amount.currency
+            if self.balance(own, currency) < minor:
+                return "insufficient-funds"
+        return ""
+
+    def _undo(self, entry: Entry, standing_minor: int) -> None:
+        credited = entry.standing_minor - standing_minor
+        entry.state, entry.standing_minor = EntryState.REVERSED, standing_minor
+        if entry.amount is None or not credited:
+            return
+        currency = entry.amount.currency
+        if entry.to_account:
+            self._move(entry.key, entry.to_account, currency, -credited, False)
+        self._move(entry.key, entry.account, currency, -MOVES[entry.kind] * credited, False)
+
+    def _move(self, key: str, account: str, currency: str, delta_minor: int, posting: bool) -> None:
+        if not delta_minor:
+            return
+        self.movements.append(Movement(key, account, currency, delta_minor, posting))
+        where = (account, currency)
+        self._balances[where] = self._balances.get(where, self.opening_minor) + delta_minor
+
+    def _business_date(self, wall_ms: int) -> str:
+        hour = wall_ms // 3_600_000  # a zone's date changes on an hour (or on a half: then an entry may be early by it)
+        if self._day[0] != hour:
+            moment = datetime.fromtimestamp(wall_ms / 1000, UTC) + self._utc_offset
+            self._day = (hour, moment.date().isoformat())
+        return self._day[1]
+
+
+def _account(request: c.TransactionRequest) -> str:
+    """The account a request moves: as named, else the card's number, else the number on its track 2."""
+    if request.kind == "interbank-transfer":
+        return request.to_account or ""
+    if request.card is not None:
+        if request.card.pan:
+            return request.card.pan
+        if request.card.track2:
+            return request.card.track2.replace("D", "=").split("=", 1)[0].lstrip(";")
+    return request.from_account or request.to_account or ""
+
+
+def _identity(request: c.TransactionRequest) -> tuple[object, ...]:
+    """What the same message has in common with its repeats and with its delivery as an advice. No secrets: law 9 keeps
+    them out of the relay's journal, so a later delivery comes without."""
+    return (request.kind, request.realm, request.terminal, request.amount, _account(request))
+
+
+def _agrees(stored: tuple[object, ...] | None, asked: tuple[object, ...]) -> bool:
+    if stored is None or stored == asked:
+        return True
+    return stored[:-1] == asked[:-1] and not asked[-1]
+
+
+def _current(entry: Entry) -> c.TransactionAnswer:
+    if entry.state is EntryState.TOMBSTONE or (entry.state is EntryState.REVERSED and not entry.standing_minor):
+        return c.TransactionAnswer(key=entry.key, status="declined", reason="reversed")
+    if entry.answer is None:
+        raise ValueError(f"entry {entry.sequence} has no answer")
+    if entry.state is EntryState.REVERSED and entry.amount is not None:
+        standing = c.Amount(str(entry.standing_minor), entry.amount.currency)
+        return msgspec.structs.replace(entry.answer, amount=standing)
+    return entry.answer
+
+
+def _line(entry: Entry) -> c.LedgerEntry:
+    amount = entry.amount
+    return c.LedgerEntry(
+        key=entry.key,
+        kind=entry.kind,
+        terminal=entry.terminal,
+        trace=entry.trace,
+        state=entry.state.value,
+        amount=amount,
+        standing=None if amount is None else c.Amount(str(entry.standing_minor), amount.currency),
+        posted_at_ms=entry.posted_at_ms,
+    )
+
+
+def _totals(entries: list[Entry]) -> list[c.LedgerTotal]:
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for entry in entries:
+        if entry.amount is not None and entry.standing_minor:
+            group = (entry.terminal, entry.kind, entry.amount.currency)
+            count, minor = sums.get(group, (0, 0))
+            sums[group] = (count + 1, minor + entry.standing_minor)
+    return [
+        c.LedgerTotal(terminal, kind, count, c.Amount(str(minor), currency))
+        for (terminal, kind, currency), (count, minor) in sorted(sums.items())
+    ]

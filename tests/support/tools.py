@@ -1,0 +1,26 @@
+"""Tools of the machine that some tests need: found, or the test is skipped with the name of what is missing.
+
+The trap: a check that is skipped everywhere protects nothing. Under CI, and wherever `make test` runs (it installs the
+tools and sets RELAY_REQUIRE_ALL), a missing tool fails the test instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def need_tool(name: str) -> str:
+    """The path of `name`, looked for beside this interpreter and then on PATH."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
+    if found is None:
+        missing = f"this machine has no {name}; `make tools` installs it"
+        if os.environ.get("RELAY_REQUIRE_ALL") or os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found

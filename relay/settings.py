@@ -26,6 +26,9 @@ class RelaySettings(Model):
     center: Name = Field("tokyo", description="Name of this relay center; part of every attempt sent to the core.")
     realm: Name = Field("bank", description="The bank or network in which terminal numbers are unique; part of every key.")
     drain_deadline_ms: Milliseconds = Field(30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds.")
+    credentials_directory: str | None = Field(
+        None, description="Directory of credential files where systemd's $CREDENTIALS_DIRECTORY has none."
+    )
 
 
 class JournalSettings(Model):
@@ -36,6 +39,7 @@ class JournalSettings(Model):
     waiting_count_max: int = Field(20_000, ge=1, description="Records waiting for a commit before new messages are refused.")
     group_count_max: int = Field(1_000, ge=1, description="Records in one transaction at most.")
     duplicate_window_days: int = Field(35, ge=35, le=400, description="How long keys are kept, days.")
+    body_window_days: int = Field(7, ge=1, le=400, description="How long requests, PANs and replies are kept beside their keys, days.")
 
 
 class TlsSettings(Model):

@@ -1,0 +1,173 @@
+"""What is given to the writer, and how a group of it is written inside one transaction.
+
+Owns the items and the order of statements. It must never begin or commit (writer.py does) and never touch the loop. The
+order: what was taken, then where it stands, then history; within one group that keeps the order of each exchange, because a
+step is given after its take. The trap: a duplicate writes nothing at all, not even its first standing, so who was new is
+known before anything else is written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from relay.journal.crypt import JournalKeys
+from relay.journal.port import Existing, Fresh, JournalFailed, StepResult, TakeResult
+from relay.journal.records import Step, StoredExchange, StoredState, Taken
+from relay.journal.rows import (
+    INSERT_HISTORY,
+    INSERT_TAKEN,
+    SELECT_EXCHANGE,
+    UPSERT_STANDING,
+    UPSERT_VARIABLE,
+    ManyRows,
+    Row,
+    first_standing_row,
+    history_row,
+    read_exchange,
+    standing_row,
+    taken_row,
+)
+
+FRESH = Fresh()
+
+
+class TakeItem(msgspec.Struct, eq=False, gc=False):
+    record: Taken
+    done: Callable[[TakeResult], None]
+
+
+class StepItem(msgspec.Struct, eq=False, gc=False):
+    record: Step
+    done: Callable[[StepResult], None]
+
+
+class VariableItem(msgspec.Struct, eq=False, gc=False):
+    link_name: str
+    name: str
+    value: bytes
+    done: Callable[[StepResult], None]
+
+
+class EpochItem(msgspec.Struct, eq=False, gc=False):
+    epoch: int
+    done: Callable[[StepResult], None]
+
+
+class FindItem(msgspec.Struct, eq=False, gc=False):
+    key: str
+    done: Callable[[StoredExchange | JournalFailed | None], None]
+
+
+class PruneItem(msgspec.Struct, eq=False, gc=False):
+    """Delete closed exchanges recorded before `keys_before_ms`, blank bodies recorded before `bodies_before_ms` (wall)."""
+
+    keys_before_ms: int
+    bodies_before_ms: int
+    done: Callable[[int | JournalFailed], None]
+    above_id: int = -1  # where the walk stands
+    pruned_count: int = 0
+
+
+WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem
+Item: TypeAlias = WriteItem | FindItem | PruneItem
+
+
+class Group(msgspec.Struct, eq=False):
+    """The items of one transaction, sorted by kind, each kind in the order given."""
+
+    takes: list[TakeItem]
+    steps: list[StepItem]
+    variables: list[VariableItem]
+    epochs: list[EpochItem]
+
+    @classmethod
+    def of(cls, items: Sequence[Item]) -> Group:
+        group = cls([], [], [], [])
+        for item in items:
+            kind = type(item)
+            if kind is StepItem:
+                group.steps.append(item)  # type: ignore[arg-type]  # narrowed by type(), the cheapest test there is
+            elif kind is TakeItem:
+                group.takes.append(item)  # type: ignore[arg-type]  # as above
+            elif isinstance(item, VariableItem):
+                group.variables.append(item)
+            elif isinstance(item, EpochItem):
+                group.epochs.append(item)
+        return group
+
+
+def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys, floor: int) -> tuple[set[int], int]:
+    """Write all of `group`; the caller began the transaction and commits it.
+
+    `floor` is the stored floor: no exchange below it is recorded and nothing else. Returns the ids of the takes that were
+    new, and the floor, lowered (durably) where a take came in below it. Raises sqlite3.Error, OverflowError and
+    UnicodeEncodeError; then nothing of the group may be committed.
+    """
+    takes = group.takes
+    standing: list[Row] = []
+    fresh_ids: set[int] = set()
+    if takes:
+        written = _insert(connection, INSERT_TAKEN, [taken_row(item.record, keys) for item in takes])
+        fresh = takes if written == len(takes) else [item for item in takes if _is_holder(connection, item.record)]
+        for item in fresh:
+            record = item.record
+            fresh_ids.add(record.exchange_id)
+            if record.state is not StoredState.RECORDED or record.intent is not None:
+                row = first_standing_row(record)
+                if row is not None:
+                    standing.append(row)
+        if fresh_ids and min(fresh_ids) < floor:
+            floor = min(fresh_ids)
+            store_meta(connection, "recorded_floor", floor)
+    if group.steps:
+        standing += [standing_row(item.record) for item in group.steps]
+        lines = [history_row(item.record) for item in group.steps if item.record.history]
+    else:
+        lines = []
+    if standing:
+        _insert(connection, UPSERT_STANDING, standing)
+    if lines:
+        _insert(connection, INSERT_HISTORY, lines)
+    if group.variables:
+        _insert(connection, UPSERT_VARIABLE, [(item.link_name, item.name, item.value) for item in group.variables])
+    if group.epochs:
+        store_meta(connection, "region_epoch", max(item.epoch for item in group.epochs))
+    return fresh_ids, floor
+
+
+def find_exchange(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> StoredExchange | None:
+    row = connection.execute(SELECT_EXCHANGE + " WHERE key = ?", (key,)).fetchone()
+    return None if row is None else read_exchange(row, keys)
+
+
+def find_result(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> Existing | JournalFailed:
+    """The answer to a take whose key was there before."""
+    found = find_exchange(connection, key, keys)
+    return JournalFailed(f"{key} is neither new nor there") if found is None else Existing(found)
+
+
+def store_meta(connection: sqlite3.Connection, name: str, value: int) -> None:
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+    )
+
+
+def load_meta(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _insert(connection: sqlite3.Connection, many: ManyRows, rows: list[Row]) -> int:
+    written = 0
+    for sql, parameters in many.statements(rows):
+        written += connection.execute(sql, parameters).rowcount
+    return written
+
+
+def _is_holder(connection: sqlite3.Connection, record: Taken) -> bool:
+    row = connection.execute("SELECT exchange_id FROM taken WHERE key = ?", (record.key,)).fetchone()
+    return row is not None and bool(row[0] == record.exchange_id)

@@ -1,0 +1,83 @@
+"""The journal's keys: one secret in, three derived keys out, for PANs, for searching them, and for fingerprints.
+
+Owns every use of cryptography in the journal. It must never know SQL. The trap: a nonce used twice under AES-GCM gives the
+plaintext away, so nonces are 96 random bits from `entropy` (the operating system's, or the simulation's) and never counters
+that a restored backup would repeat; the exchange key is bound in as associated data, so that a ciphertext moved to another
+row does not decrypt.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Callable
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from protocols.vocabulary import Pan
+from relay.errors import JournalUnusable
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+HASH_BYTES = 16
+
+Entropy = Callable[[int], bytes]
+
+
+def parse_key(text: str) -> bytes:
+    """The journal key from its credential: 64 hex digits, surrounding white space ignored. Raises JournalUnusable."""
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise JournalUnusable(
+            "The journal key is not 64 hex digits.",
+            "Make one with `openssl rand -hex 32` and keep it with the journal's backups.",
+        )
+    return key
+
+
+class JournalKeys:
+    """Derived keys. `check` tells a wrong key before anything is written with it; `key_id` names the key in the journal."""
+
+    __slots__ = ("_aead", "_entropy", "_fingerprint_key", "_search_key", "check", "key_id")
+
+    def __init__(self, key: bytes, entropy: Entropy = os.urandom) -> None:
+        if len(key) != KEY_BYTES:
+            raise JournalUnusable(
+                f"The journal key has {len(key)} bytes, not {KEY_BYTES}.", "Check the journal key credential."
+            )
+        self._entropy = entropy
+        self._aead = AESGCM(_derive(key, b"pan"))
+        self._search_key = _derive(key, b"pan-search")
+        self._fingerprint_key = _derive(key, b"fingerprint")
+        self.check = _derive(key, b"check")
+        self.key_id = self.check[:4].hex()
+
+    def fingerprint(self, text: str) -> bytes:
+        """Keyed fingerprint, 16 bytes."""
+        return hmac.digest(self._fingerprint_key, text.encode("utf-8", "surrogatepass"), "sha256")[:HASH_BYTES]
+
+    def pan_hash(self, pan: Pan) -> bytes:
+        """What a search by PAN compares, 16 bytes. Under a key of its own: card numbers are few enough to try them all."""
+        return hmac.digest(self._search_key, pan.reveal().encode(), "sha256")[:HASH_BYTES]
+
+    def seal(self, pan: Pan, key: str) -> bytes:
+        """nonce + ciphertext + tag; `key` is the exchange's key, bound in."""
+        nonce = self._entropy(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, pan.reveal().encode(), key.encode())
+
+    def open(self, sealed: bytes, key: str) -> Pan:
+        """Raises ValueError when the bytes were not sealed with this key for this exchange."""
+        try:
+            return Pan(self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key.encode()).decode())
+        except InvalidTag:
+            raise ValueError("a stored PAN does not decrypt: its row was changed outside the relay") from None
+
+
+def _derive(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=b"relay journal 1 " + purpose).derive(key)

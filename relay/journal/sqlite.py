@@ -1,0 +1,282 @@
+"""The embedded engine: one SQLite file, one writing thread, group commit.
+
+Owns the `Journal` port's face on the loop's thread; writer.py owns the other thread. It must never block the loop but at
+open, at close, and in the three readers of recovery. The trap: closing SQLite's last connection writes (it folds the log
+away), which a failed journal must not do; so the reader is kept open until the writer is gone, and a reader never folds.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from relay.clock import Clock
+from relay.errors import JournalUnusable
+from relay.journal.batch import EpochItem, FindItem, Item, PruneItem, StepItem, TakeItem, VariableItem, load_meta, store_meta
+from relay.journal.crypt import Entropy, JournalKeys
+from relay.journal.port import JournalFailed, JournalState, StepResult, TakeResult
+from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
+from relay.journal.rows import SELECT_HISTORY, SELECT_LISTED, SELECT_OPEN, read_exchange, read_history
+from relay.journal.schema import FileLock, open_reader, open_writer
+from relay.journal.writer import Outcomes, Writer
+from relay.settings import JournalSettings
+from relay.telemetry.log import get_log
+from relay.telemetry.metrics import Metrics
+
+log = get_log("journal")
+
+DAY_MS: Final = 86_400_000
+IDS_PER_INCARNATION: Final = 1_000_000_000_000  # an id reads as incarnation, then twelve digits of a count
+
+
+class SqliteJournal:
+    """See relay/journal/port.py for what each method promises. Made by `open`."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        reader: sqlite3.Connection,
+        lock: FileLock,
+        keys: JournalKeys,
+        settings: JournalSettings,
+        *,
+        call_soon_threadsafe: Callable[[Callable[[], None]], object],
+        clock: Clock,
+        metrics: Metrics,
+        on_failed: Callable[[str], None] | None,
+    ) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._lock = lock
+        self._keys = keys
+        self._settings = settings
+        self._call_soon = call_soon_threadsafe
+        self._clock = clock
+        self._metrics = metrics
+        self._on_failed = on_failed
+        self._waiting = 0
+        self._closed = False
+        self._state = JournalState.WRITABLE
+        self._incarnation = load_meta(connection, "incarnation")
+        self._next_id = self._incarnation * IDS_PER_INCARNATION
+        self._epoch = self._epoch_given = load_meta(connection, "region_epoch")
+        self._floor = load_meta(connection, "recorded_floor")
+        self._variables: dict[str, dict[str, bytes]] = {}
+        for link_name, name, value in connection.execute("SELECT link_name, name, value FROM link_variable"):
+            self._variables.setdefault(link_name, {})[name] = value
+        recorded = connection.execute(
+            "SELECT exchange_id FROM taken AS t WHERE exchange_id >= ?"
+            " AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.exchange_id = t.exchange_id)",
+            (self._floor,),
+        )
+        self._writer = Writer(
+            connection,
+            settings.path,
+            keys,
+            call_soon=call_soon_threadsafe,
+            answer=self._answer,
+            clock=clock,
+            metrics=metrics,
+            group_count_max=settings.group_count_max,
+            floor=self._floor,
+            recorded_ids={row[0] for row in recorded},
+        )
+        self._put: Callable[[Item], object] = self._writer.put
+        metrics.journal_writable.set(1)
+
+    @classmethod
+    def open(
+        cls,
+        settings: JournalSettings,
+        key: bytes,
+        *,
+        call_soon_threadsafe: Callable[[Callable[[], None]], object],
+        clock: Clock,
+        metrics: Metrics,
+        on_failed: Callable[[str], None] | None = None,
+        entropy: Entropy = os.urandom,
+        synchronous: str = "FULL",
+    ) -> SqliteJournal:
+        """Lock, check, migrate and begin a new incarnation, all durable before it returns. Blocks: call it before serving.
+
+        `key` is the 32-byte journal key. `on_failed(why)` is called once, on the loop, when a commit or fsync failed: the
+        relay fences itself. `synchronous` is for the power-cut test alone, which shows that anything but FULL loses records.
+        Raises JournalUnusable.
+        """
+        keys = JournalKeys(key, entropy)
+        lock = FileLock(settings.path)
+        try:
+            connection = open_writer(settings.path, keys, synchronous)
+            try:
+                _begin_incarnation(connection, settings.path)
+                reader = open_reader(settings.path)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        journal = cls(
+            connection,
+            reader,
+            lock,
+            keys,
+            settings,
+            call_soon_threadsafe=call_soon_threadsafe,
+            clock=clock,
+            metrics=metrics,
+            on_failed=on_failed,
+        )
+        journal._writer.start()
+        log.info("journal opened", path=settings.path, incarnation=journal.incarnation, key=keys.key_id)
+        return journal
+
+    # ---- facts -----------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> JournalState:
+        return self._state
+
+    @property
+    def incarnation(self) -> int:
+        return self._incarnation
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    def next_exchange_id(self) -> int:
+        """Incarnation and count in one number, so nothing has to be reserved: an id never recorded is never given again."""
+        self._next_id += 1
+        return self._next_id
+
+    def waiting_count(self) -> int:
+        return self._waiting
+
+    def fingerprint(self, text: str) -> bytes:
+        return self._keys.fingerprint(text)
+
+    def variables(self, link_name: str) -> dict[str, bytes]:
+        return dict(self._variables.get(link_name, {}))
+
+    # ---- giving records --------------------------------------------------------------------------------------------
+
+    def take(self, record: Taken, done: Callable[[TakeResult], None]) -> None:
+        self._waiting += 1
+        self._put(TakeItem(record, done))
+
+    def step(self, record: Step, done: Callable[[StepResult], None]) -> None:
+        self._waiting += 1
+        self._put(StepItem(record, done))
+
+    def find(self, key: str, done: Callable[[StoredExchange | JournalFailed | None], None]) -> None:
+        self._waiting += 1
+        self._put(FindItem(key, done))
+
+    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None:
+        def stored(result: StepResult) -> None:
+            if result is None:
+                self._variables.setdefault(link_name, {})[name] = value
+            done(result)
+
+        self._waiting += 1
+        self._put(VariableItem(link_name, name, value, stored))
+
+    def raise_epoch(self, epoch: int, done: Callable[[StepResult], None]) -> None:
+        if epoch < self._epoch_given:
+            raise ValueError(f"the region epoch never goes back: {epoch} after {self._epoch_given}")
+
+        def raised(result: StepResult) -> None:
+            if result is None:
+                self._epoch = max(self._epoch, epoch)
+            elif self._epoch_given == epoch:
+                self._epoch_given = self._epoch
+            done(result)
+
+        self._epoch_given = epoch
+        self._waiting += 1
+        self._put(EpochItem(epoch, raised))
+
+    def prune(self, done: Callable[[int | JournalFailed], None]) -> None:
+        """Forget what is old, in slices between the groups; `done` gets how many exchanges were deleted or blanked.
+
+        Called about once an hour. Keys go after `duplicate_window_days`, bodies after `body_window_days`; what is open or
+        on the person's list stays.
+        """
+        now_ms = self._clock.wall_ms()
+        keys_before_ms = now_ms - self._settings.duplicate_window_days * DAY_MS
+        bodies_before_ms = now_ms - self._settings.body_window_days * DAY_MS
+        self._waiting += 1
+        self._put(PruneItem(keys_before_ms, bodies_before_ms, done))
+
+    # ---- reading, at recovery and for people -----------------------------------------------------------------------
+
+    def open_exchanges(self) -> Iterable[StoredExchange]:
+        for row in self._reader.execute(SELECT_OPEN, (self._floor,)):
+            yield read_exchange(row, self._keys)
+
+    def listed(self) -> Iterable[StoredExchange]:
+        for row in self._reader.execute(SELECT_LISTED):
+            yield read_exchange(row, self._keys)
+
+    def history(self, exchange_id: int) -> Iterable[HistoryLine]:
+        return read_history(self._reader.execute(SELECT_HISTORY, (exchange_id,)))
+
+    # ---- the end ---------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.stop()
+        self._put = self._refuse_closed
+        if self._writer.state is JournalState.WRITABLE:
+            store_meta(self._connection, "closed_clean", 1)
+            self._reader.close()
+            self._connection.close()
+        else:
+            self._connection.close()
+            self._reader.close()
+        self._lock.release()
+
+    def _refuse_closed(self, item: Item) -> None:
+        self._call_soon(partial(self._answer, [(item.done, JournalFailed("the journal is closed"))], self._state))
+
+    def _answer(self, outcomes: Outcomes, state: JournalState) -> None:
+        """On the loop: everything that one group decided, in the order given."""
+        self._waiting -= len(outcomes)
+        self._metrics.journal_waiting.set(self._waiting)
+        if state is not self._state:
+            self._turn(state)
+        position = 0
+        try:
+            for position, (done, result) in enumerate(outcomes, start=1):  # noqa: B007  # read below when a callback raised
+                done(result)
+        except BaseException:
+            # One broken callback must not keep the others from their answer; the loop reports it.
+            self._waiting += len(outcomes) - position
+            self._call_soon(partial(self._answer, outcomes[position:], state))
+            raise
+
+    def _turn(self, state: JournalState) -> None:
+        if self._state is JournalState.FAILED:
+            return
+        self._state = state
+        self._metrics.journal_writable.set(1 if state is JournalState.WRITABLE else 0)
+        if state is JournalState.FAILED and self._on_failed is not None:
+            self._on_failed(self._writer.why)
+
+
+def _begin_incarnation(connection: sqlite3.Connection, path: str) -> None:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        store_meta(connection, "incarnation", load_meta(connection, "incarnation") + 1)
+        store_meta(connection, "closed_clean", 0)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise JournalUnusable(
+            f"The journal {path} cannot be written: {error}.", "Free space on its disk, or check it."
+        ) from error

@@ -88,8 +88,9 @@ class FakeCore:
         """
         if self._waiting:
             self.settle(wall_ms)
-        echoed = headers.get("idempotency-key", "")
-        key = echoed if _KEY.match(echoed) else ""
+        key = c.read_key_field(headers.get("idempotency-key", ""))
+        if not _KEY.match(key):
+            key = ""
         path, _, query = target.partition("?")
         try:
             if path == c.TRANSACTIONS_PATH:
@@ -226,7 +227,7 @@ class FakeCore:
 
     def _echo(self, echoed: str) -> tuple[tuple[str, str], ...]:
         epoch = (c.H_REGION_EPOCH, str(self.ledger.epoch))
-        return ((c.H_KEY, echoed), epoch) if echoed else (epoch,)
+        return ((c.H_KEY, c.key_field(echoed)), epoch) if echoed else (epoch,)
 
     def _answer(
         self,

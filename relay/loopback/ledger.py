@@ -20,22 +20,17 @@ from relay.core import contract as c
 
 # Which way a kind moves the customer's account. A kind that is not here is declined, never guessed.
 MOVES: dict[str, int] = {
-    "withdrawal": -1,
-    "purchase": -1,
-    "purchase-with-cashback": -1,
-    "cash-advance": -1,
-    "payment": -1,
-    "deposit": +1,
-    "refund": +1,
-    "credit": +1,
+    **dict.fromkeys(("withdrawal", "purchase", "purchase-with-cashback", "quasi-cash", "debit-adjustment", "payment"), -1),
+    **dict.fromkeys(("deposit", "cheque-deposit", "refund", "credit-adjustment", "card-load", "account-funding"), +1),
     "transfer": -1,  # and the other way on the account it goes to
     "interbank-transfer": +1,
-    "balance-inquiry": 0,
-    "mini-statement": 0,
-    "account-verification": 0,
-    "pin-change": 0,
-    "authorisation": 0,
+    **dict.fromkeys(("balance-inquiry", "mini-statement", "pin-change", "pin-unblock"), 0),
+    **dict.fromkeys(("cheque-guarantee", "cheque-verification", "cheque-deposit-guarantee"), 0),
+    # A hold on the account is not a posting; the completion that follows is.
+    **dict.fromkeys(("authorisation", "cash-authorisation", "credit-authorisation"), 0),
+    **dict.fromkeys(("transfer-authorisation", "payment-authorisation", "reconciliation"), 0),
 }
+WITHOUT_ACCOUNT = frozenset({"reconciliation"})
 
 PAGE_COUNT_MAX = 500
 NETWORK_EVENTS_KEPT = 1_000
@@ -296,7 +291,9 @@ class Ledger:
             entry.answer = c.TransactionAnswer(key=key, status="declined", reason=reason)
             return entry
         currency = "JPY" if request.amount is None else request.amount.currency
-        if direction and request.amount is not None:
+        if request.advice and request.original_key and self._confirms(request, request.original_key):
+            pass  # its original was posted: what happened is booked there, and nowhere twice
+        elif direction and request.amount is not None:
             minor = int(request.amount.minor)
             entry.posted_minor = entry.standing_minor = minor
             if request.kind == "transfer":
@@ -315,10 +312,10 @@ class Ledger:
 
     def _reason_against(self, request: c.TransactionRequest, direction: int | None, own: str) -> str:
         if direction is None:
-            return "not-supported"
+            return "invalid-transaction"
         if direction and (request.amount is None or int(request.amount.minor) <= 0):
             return "invalid-amount"
-        if not own:
+        if not own and request.kind not in WITHOUT_ACCOUNT:
             return "no-such-account"
         if request.kind == "transfer" and not request.to_account:
             return "no-such-account"
@@ -331,6 +328,17 @@ class Ledger:
             if self.balance(own, currency) < minor:
                 return "insufficient-funds"
         return ""
+
+    def _confirms(self, request: c.TransactionRequest, original_key: str) -> bool:
+        """A completion of a posted original lowers what stands to its own amount. False where nothing was posted."""
+        original = self._entries.get(original_key)
+        if original is None or original.state is not EntryState.POSTED or original.amount is None:
+            return False
+        if request.amount is not None and request.amount.currency == original.amount.currency:
+            standing = int(request.amount.minor)
+            if standing < original.standing_minor:
+                self._undo(original, standing)
+        return True
 
     def _undo(self, entry: Entry, standing_minor: int) -> None:
         credited = entry.standing_minor - standing_minor

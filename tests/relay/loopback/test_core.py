@@ -49,7 +49,7 @@ def post(core: FakeCore, key: str = "k1", body: bytes = BODY, wall_ms: int = 0, 
 def test_a_posting_echoes_key_and_epoch() -> None:
     answer = post(FakeCore(Ledger(epoch=1)))
     assert answer.status == 200
-    assert (header(answer, c.H_KEY), header(answer, c.H_REGION_EPOCH)) == ("k1", "1")
+    assert (header(answer, c.H_KEY), header(answer, c.H_REGION_EPOCH)) == ('"k1"', "1")
     assert msgspec.json.decode(answer.body, type=c.TransactionAnswer).status == "approved"
 
 
@@ -71,7 +71,7 @@ def test_headers_that_refuse(headers: dict[str, str], status: int, kind: str) ->
     post(core, "k0")
     answer = post(core, **headers)
     assert (answer.status, problem(answer).type, problem(answer).key) == (status, kind, "k1")
-    assert (header(answer, c.H_KEY), header(answer, c.H_REGION_EPOCH)) == ("k1", "1")
+    assert (header(answer, c.H_KEY), header(answer, c.H_REGION_EPOCH)) == ('"k1"', "1")
     assert [e.key for e in core.ledger.entries()] == ["k0"]
 
 
@@ -100,6 +100,13 @@ def test_a_body_outside_the_contract_posts_nothing_and_shows_nothing(body: bytes
     assert (answer.status, problem(answer).type) == (400, c.PROBLEM_INVALID)
     assert b"4000001234567899" not in answer.body
     assert list(core.ledger.entries()) == []
+
+
+def test_a_quoted_key_is_the_same_key_as_a_bare_one() -> None:
+    core = FakeCore()
+    post(core, c.key_field('k"\\1'))
+    post(core, 'k"\\1')
+    assert [e.key for e in core.ledger.entries()] == ['k"\\1']
 
 
 def test_unknown_members_are_ignored() -> None:

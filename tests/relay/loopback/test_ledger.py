@@ -170,6 +170,21 @@ def test_a_later_delivery_without_the_cards_secrets_is_the_same_body() -> None:
     assert ledger.posted_twice() == []
 
 
+def test_a_completion_confirms_its_original_and_books_nothing_twice() -> None:
+    ledger = Ledger(opening_minor=10_000)
+    ledger.post("k", withdrawal(3_000), A1, 0)
+    part = withdrawal(2_000, advice=True, original_key="k")
+    for _ in range(2):
+        assert answer(ledger.post("c", part, A1, 0)).status == "approved"
+        assert ledger.balance(PAN) == 8_000
+    assert answer(ledger.post("c2", withdrawal(500, advice=True, original_key="never"), A1, 0)).status == "approved"
+    assert ledger.balance(PAN) == 7_500
+
+
+def test_an_unknown_kind_is_declined_never_guessed() -> None:
+    assert answer(Ledger().post("k", withdrawal(kind="lottery"), A1, 0)).reason == "invalid-transaction"
+
+
 @pytest.mark.parametrize("verb", ["post", "reverse", "inquire"])
 @pytest.mark.parametrize("asked_epoch", [1, 3])
 def test_another_region_epoch_is_refused_inside_the_transaction(verb: str, asked_epoch: int) -> None:

@@ -36,7 +36,6 @@ PROBLEM_INVALID = "urn:relay-core:problem:invalid"  # 400: not processed, the re
 PROBLEM_NOT_AUTHORISED = "urn:relay-core:problem:not-authorised"  # 401 or 403: not processed, credentials refused
 
 
-
 def key_field(key: str) -> str:
     """`key` as the value of an Idempotency-Key header: a structured-field string, in double quotes (IETF draft 07)."""
     return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -119,7 +118,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class ReversalRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`standing` is the absolute amount that stands afterwards (0 = full reversal); monotone, never credits more than posted."""
+    """`standing` is the absolute amount that stands afterwards (0 = full); monotone, never credits more than posted."""
 
     standing: Amount
     automatic: bool = False

@@ -17,6 +17,7 @@ import msgspec
 from relay.clock import Cancellable, Clock
 from relay.core.door import Address, HttpCall, HttpResult, NotSent, Why
 from relay.core.http1 import Connection
+from relay.telemetry.metrics import Metrics
 
 
 class PoolLimits(msgspec.Struct, frozen=True):
@@ -28,14 +29,33 @@ class PoolLimits(msgspec.Struct, frozen=True):
 
 
 class Counts:
-    """What the transport has seen since it was made; read by metrics, never reset."""
+    """What the transport has seen since it was made, here and in the metrics."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Metrics | None = None) -> None:
         self.opened = 0
         self.open = 0
         self.unrequested = 0
         self.stale = 0
         self.connect_failures = 0
+        self._metrics = metrics
+        if metrics is not None:
+            metrics.core_connections.set_function(lambda: self.open)
+
+    def was_opened(self) -> None:
+        self.opened += 1
+        self.open += 1
+        if self._metrics is not None:
+            self._metrics.core_connections_opened.inc()
+
+    def was_unrequested(self) -> None:
+        self.unrequested += 1
+        if self._metrics is not None:
+            self._metrics.core_unrequested_bytes.inc()
+
+    def connect_failed(self, why: Why) -> None:
+        self.connect_failures += 1
+        if self._metrics is not None:
+            self._metrics.core_connect_failures.labels(why.value).inc()
 
 
 class Host(Protocol):
@@ -156,14 +176,17 @@ class Pool:
     # ---- connections -----------------------------------------------------------------------------------------------
 
     def connected(self, connection: Connection) -> None:
+        if not connection.is_usable():  # closed, or spoken on, before it carried anything
+            connection.close()
+            self.connect_failed(Why.REFUSED)
+            return
         self._connecting -= 1
-        self._host.counts.opened += 1
-        self._host.counts.open += 1
+        self._host.counts.was_opened()
         self._serve(connection)
 
     def connect_failed(self, why: Why) -> None:
         self._connecting -= 1
-        self._host.counts.connect_failures += 1
+        self._host.counts.connect_failed(why)
         # With no living connection nobody here will be served soon; with one, the queue still moves.
         failing = 1 if self._busy or self._idle else len(self._waiting)
         for _ in range(min(failing, len(self._waiting))):
@@ -188,7 +211,7 @@ class Pool:
         self._open_more()
 
     def count_unrequested(self) -> None:
-        self._host.counts.unrequested += 1
+        self._host.counts.was_unrequested()
 
     def close_idle(self, before_ms: int) -> None:
         """Close connections idle since before `before_ms` (monotonic milliseconds) or of an older generation."""
@@ -237,5 +260,3 @@ class Pool:
         for _ in range(wanted):
             self._connecting += 1
             self._host.open(self)
-
-

@@ -15,11 +15,13 @@ from collections.abc import Callable, Collection
 
 import msgspec
 
+from relay.bridge import spawn
 from relay.clock import Cancellable, Clock, Timers
 from relay.core.door import Address, HttpCall, HttpResult, NotSent, Why
 from relay.core.http1 import AnswerLimits, Connection
 from relay.core.pool import Counts, PendingCall, Pool, PoolLimits
 from relay.telemetry.log import get_log
+from relay.telemetry.metrics import Metrics
 
 _log = get_log("core.transport")
 _SWEEP_MS = 1_000
@@ -53,17 +55,16 @@ class Transport:
         clock: Clock,
         tls: ssl.SSLContext | None = None,
         limits: TransportLimits | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         limits = TransportLimits() if limits is None else limits
         self.clock = clock
-        self.counts = Counts()
+        self.counts = Counts(metrics)
         self._name = server_name
         self._tls = tls
         self._timers = timers
         self._limits = limits
-        self._pool_limits = PoolLimits(
-            limits.connections_per_address_max, limits.waiting_per_address_max, limits.idle_ms_max
-        )
+        self._pool_limits = PoolLimits(limits.connections_per_address_max, limits.waiting_per_address_max, limits.idle_ms_max)
         self._answer_limits = AnswerLimits(limits.answer_bytes_max, limits.head_bytes_max, limits.header_count_max)
         self._pools: dict[Address, Pool] = {}
         self._generation = 0
@@ -144,8 +145,8 @@ class Transport:
     # ---- what the pools need ---------------------------------------------------------------------------------------
 
     def open(self, pool: Pool) -> None:
-        # A task per connection, never per call; tracked here, cancelled and awaited in aclose.
-        task = asyncio.get_running_loop().create_task(self._open(pool), name=f"connect {pool.address.ip}")
+        # A task per connection, never per call; cancelled and awaited in aclose.
+        task = spawn(f"connect {pool.address.ip}", self._open(pool))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 

@@ -46,6 +46,15 @@ class Metrics:
         # ---- core --------------------------------------------------------------------------------------------------
         self.core_calls = Counter("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], registry=r)
         self.core_call_seconds = Histogram("relay_core_call_seconds", "One call", ["verb"], buckets=_LATENCY_S, registry=r)
+        self.core_answers_refused = Counter(
+            "relay_core_answers_refused_total", "Answers not taken for the core's word", ["remark"], registry=r
+        )
+        self.core_connections = Gauge("relay_core_connections", "Open connections to the core", registry=r)
+        self.core_connections_opened = Counter("relay_core_connections_opened_total", "Connections made", registry=r)
+        self.core_connect_failures = Counter("relay_core_connect_failures_total", "Connections not made", ["why"], registry=r)
+        self.core_unrequested_bytes = Counter(
+            "relay_core_unrequested_answers_total", "Bytes from the core that answer no request", registry=r
+        )
         self.core_inflight = Gauge("relay_core_inflight_calls", "Calls in flight", registry=r)
         self.core_inflight_target = Gauge("relay_core_inflight_target_calls", "Adaptive concurrency target", registry=r)
         self.core_queue = Gauge("relay_core_queue_messages", "Messages waiting for the core", registry=r)

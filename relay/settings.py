@@ -25,7 +25,9 @@ class RelaySettings(Model):
 
     center: Name = Field("tokyo", description="Name of this relay center; part of every attempt sent to the core.")
     realm: Name = Field("bank", description="The bank or network in which terminal numbers are unique; part of every key.")
-    drain_deadline_ms: Milliseconds = Field(30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds.")
+    drain_deadline_ms: Milliseconds = Field(
+        30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds."
+    )
     credentials_directory: str | None = Field(
         None, description="Directory of credential files where systemd's $CREDENTIALS_DIRECTORY has none."
     )
@@ -39,7 +41,9 @@ class JournalSettings(Model):
     waiting_count_max: int = Field(20_000, ge=1, description="Records waiting for a commit before new messages are refused.")
     group_count_max: int = Field(1_000, ge=1, description="Records in one transaction at most.")
     duplicate_window_days: int = Field(35, ge=35, le=400, description="How long keys are kept, days.")
-    body_window_days: int = Field(7, ge=1, le=400, description="How long requests, PANs and replies are kept beside their keys, days.")
+    body_window_days: int = Field(
+        7, ge=1, le=400, description="How long requests, PANs and replies are kept beside their keys, days."
+    )
 
 
 class TlsSettings(Model):
@@ -47,7 +51,9 @@ class TlsSettings(Model):
 
     certificate: str | None = Field(None, description="PEM file with the certificate chain.")
     key: str | None = Field(None, description="PEM file with the private key, or credential:NAME.")
-    authorities: str | None = Field(None, description="PEM file with the authorities that the far end's certificate must come from.")
+    authorities: str | None = Field(
+        None, description="PEM file with the authorities that the far end's certificate must come from."
+    )
     require_peer_certificate: bool = Field(False, description="Mutual TLS: refuse a far end without a certificate.")
     minimum_version: Literal["1.2", "1.3"] = Field("1.2", description="Lowest TLS version accepted.")
 
@@ -79,7 +85,9 @@ class CoreSettings(Model):
     region_probe_ms: Milliseconds = Field(1_000, description="Interval of GET /v1/region, milliseconds.")
     inflight_count_max: int = Field(512, ge=1, description="Ceiling of the adaptive concurrency target.")
     inflight_count_min: int = Field(4, ge=1, description="Floor of the adaptive concurrency target.")
-    queue_count_max: int = Field(2_000, ge=1, description="Financial messages waiting for the core; beyond it: refused at once.")
+    queue_count_max: int = Field(
+        2_000, ge=1, description="Financial messages waiting for the core; beyond it: refused at once."
+    )
     inquiry_first_ms: Milliseconds = Field(500, description="First inquiry after an unknown outcome, milliseconds.")
     retry_first_ms: Milliseconds = Field(500, description="First repeat of an owed reversal or advice, milliseconds.")
     retry_max_ms: Milliseconds = Field(30_000, description="Longest pause between repeats, milliseconds.")
@@ -96,14 +104,22 @@ class LinkSettings(Model):
     tls: TlsSettings | None = Field(None, description="TLS on these links.")
     reply_deadline_ms: Milliseconds = Field(15_000, description="Within it a terminal is answered, milliseconds after receipt.")
     keepalive_idle_s: int = Field(60, ge=1, le=7_200, description="TCP keepalive: idle seconds before the first probe.")
+    keepalive_interval_s: int = Field(10, ge=1, le=7_200, description="TCP keepalive: seconds between probes.")
+    keepalive_count: int = Field(3, ge=1, le=127, description="TCP keepalive: unanswered probes after which a link is dead.")
     user_timeout_ms: Milliseconds = Field(30_000, description="TCP_USER_TIMEOUT, milliseconds.")
     write_buffer_bytes_max: int = Field(262_144, ge=4_096, description="Unsent bytes after which a slow reader is reset.")
+    pipelined_count_max: int = Field(
+        64, ge=1, le=100_000, description="Unanswered messages after which a link is read no more."
+    )
+    tls_handshake_timeout_ms: Milliseconds = Field(10_000, description="Longest TLS handshake, milliseconds.")
 
 
 class ListenerSettings(LinkSettings):
     """One listening endpoint."""
 
-    endpoint: str = Field("tcp:8583:interface=127.0.0.1", description="Twisted endpoint string; systemd:... for socket activation.")
+    endpoint: str = Field(
+        "tcp:8583:interface=127.0.0.1", description="Twisted endpoint string; systemd:... for socket activation."
+    )
     allow_networks: tuple[str, ...] = Field((), description="Source networks in CIDR form; empty means all.")
     connection_count_max: int = Field(20_000, ge=1, description="Open links of this listener.")
     connection_count_per_host_max: int = Field(20_000, ge=1, description="Open links per source address.")
@@ -117,6 +133,8 @@ class DialerSettings(LinkSettings):
 
     endpoint: str = Field(description="Twisted client endpoint string, for instance tcp:host=10.1.2.3:port=7000.")
     source_address: str | None = Field(None, description="Fixed local address to dial from.")
+    tls_server_name: str | None = Field(None, description="Name in the far end's certificate; absent means the host dialled.")
+    connect_timeout_ms: Milliseconds = Field(10_000, description="Longest attempt to connect, TLS included, milliseconds.")
     backoff_first_ms: Milliseconds = Field(500, description="First pause before dialling again, milliseconds, jittered.")
     backoff_max_ms: Milliseconds = Field(30_000, description="Longest pause before dialling again, milliseconds.")
 

@@ -1,0 +1,197 @@
+"""What settings must be to each other: the relations that no single setting can break alone.
+
+Owns the checks that need only the file. It must never look at the machine (environment.py does). The trap: a relation is
+judged on values that are valid by themselves; where one of them was a mistake already, its default must not be blamed, so
+each finding names everything it read.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from relay.configuration.lines import Path, dotted
+from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, Settings
+
+_LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
+_CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+_LOOPBACK_NAMES = re.compile(r"^(localhost|.*\.localhost|127\.[0-9.]+|::1)$")
+_BOUND_TWICE = re.compile(r"^(?:tcp6?|ssl):(?:port=)?(\d+)((?::.*)?)$")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something wrong at `path`. `also` names what else was read to find it; a warning does not stop the relay."""
+
+    path: Path
+    problem: str
+    suggestion: str = ""
+    also: tuple[Path, ...] = ()
+    is_warning: bool = False
+
+
+def links(settings: Settings) -> Iterator[tuple[Path, LinkSettings]]:
+    """Every listener and dialer with its path."""
+    for n, listener in enumerate(settings.listener):
+        yield ("listener", n), listener
+    for n, dialer in enumerate(settings.dialer):
+        yield ("dialer", n), dialer
+
+
+def check_relations(settings: Settings) -> Iterator[Finding]:
+    """All findings that follow from the file alone."""
+    yield from _core(settings.core)
+    yield from _credentials(settings)
+    yield from _endpoints(settings)
+    yield from _deadlines(settings)
+    for path, link in links(settings):
+        yield from _link(path, link)
+    if not settings.listener and not settings.dialer:
+        yield Finding(
+            (), "no listener and no dialer: there is nothing to serve", "add a [[listener]] with a name", is_warning=True
+        )
+
+
+def _core(core: CoreSettings) -> Iterator[Finding]:
+    for low, high in (
+        ("inflight_count_min", "inflight_count_max"),
+        ("retry_first_ms", "retry_max_ms"),
+        ("connect_timeout_ms", "call_timeout_ms"),
+        ("ttl_floor_ms", "serve_stale_ms"),
+    ):
+        yield from _ordered(("core",), core, low, high)
+    if core.tls is None and not _LOOPBACK_NAMES.match(core.name):
+        yield Finding(
+            ("core", "name"),
+            f"card data would travel to {core.name} without TLS",
+            "add [core.tls]; without it the core may only be on this machine",
+            also=(("core", "tls"),),
+            is_warning=True,
+        )
+    for n, server in enumerate(core.name_servers):
+        problem = _host_port_problem(server)
+        if problem:
+            yield Finding(("core", "name_servers", n), f'"{server}": {problem}', 'write "10.0.0.53:53" or "[2001:db8::53]:53"')
+
+
+def _deadlines(settings: Settings) -> Iterator[Finding]:
+    """A call has to end while there is time to inquire. Blames the call once for all links that name no deadline."""
+    call_ms, is_call_blamed = settings.core.call_timeout_ms, False
+    for path, link in links(settings):
+        call, deadline = ("core", "call_timeout_ms"), (*path, "reply_deadline_ms")
+        is_named = "reply_deadline_ms" in link.model_fields_set
+        if call_ms < link.reply_deadline_ms or (is_call_blamed and not is_named):
+            continue
+        is_call_blamed |= not is_named
+        yield Finding(
+            deadline if is_named else call,
+            f"one call to the core may take {call_ms} ms, but the terminals of {link.name} are answered within "
+            f"{link.reply_deadline_ms} ms: no time is left to inquire",
+            f"more than {call_ms}" if is_named else f"less than {link.reply_deadline_ms}",
+            also=(call, deadline),
+        )
+
+
+def _link(path: Path, link: LinkSettings) -> Iterator[Finding]:
+    if isinstance(link, ListenerSettings):
+        for n, network in enumerate(link.allow_networks):
+            suggestion = _network_problem(network)
+            if suggestion is not None:
+                yield Finding((*path, "allow_networks", n), f'"{network}" is not a network', suggestion)
+        if len(set(link.terminals)) < len(link.terminals):
+            twice = sorted({t for t in link.terminals if link.terminals.count(t) > 1})
+            yield Finding((*path, "terminals"), f"named twice: {', '.join(twice)}", is_warning=True)
+        if link.connection_count_per_host_max > link.connection_count_max:
+            per_host, total = (*path, "connection_count_per_host_max"), (*path, "connection_count_max")
+            if "connection_count_per_host_max" in link.model_fields_set:
+                yield Finding(
+                    per_host,
+                    f"{link.connection_count_per_host_max} per source address is more than {link.connection_count_max} in all",
+                    also=(total,),
+                    is_warning=True,
+                )
+    if isinstance(link, DialerSettings):
+        yield from _ordered(path, link, "backoff_first_ms", "backoff_max_ms")
+        if link.source_address is not None and not _is_address(link.source_address):
+            yield Finding(
+                (*path, "source_address"), f'"{link.source_address}" is not an IP address', "an address of this host, no name"
+            )
+
+
+def _ordered(path: Path, table: CoreSettings | LinkSettings, low: str, high: str) -> Iterator[Finding]:
+    least, most = getattr(table, low), getattr(table, high)
+    if least > most:
+        yield Finding((*path, low), f"{least} is more than {high} ({most})", f"{most} at most", also=((*path, high),))
+
+
+def _credentials(settings: Settings) -> Iterator[Finding]:
+    for path, name in credential_names(settings):
+        if _LOOKS_SECRET.fullmatch(name):
+            yield Finding(
+                path,
+                "this looks like the secret itself, not like the name of a credential",
+                "put it into a file of the credentials directory and write that file's name here; then replace the secret",
+            )
+        elif not _CREDENTIAL_NAME.fullmatch(name):
+            yield Finding(path, "not a credential's name", "letters, digits, dashes, dots and underscores; no slash")
+
+
+def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
+    """Every credential that the file names, with the path of the setting."""
+    yield ("journal", "key_credential"), settings.journal.key_credential
+    if settings.core.bearer_credential is not None:
+        yield ("core", "bearer_credential"), settings.core.bearer_credential
+    tables = [(("core", "tls"), settings.core.tls), *(((*path, "tls"), link.tls) for path, link in links(settings))]
+    for path, tls in tables:
+        if tls is not None and tls.key is not None and tls.key.startswith("credential:"):
+            yield (*path, "key"), tls.key.removeprefix("credential:")
+
+
+def _endpoints(settings: Settings) -> Iterator[Finding]:
+    """Two listeners on one port. Interfaces are compared as written: all (none named) clashes with each."""
+    taken: dict[tuple[int, str], Path] = {}
+    wanted: list[tuple[Path, int, str]] = []
+    for n, listener in enumerate(settings.listener):
+        match = _BOUND_TWICE.match(listener.endpoint)
+        if match and match[1] != "0":
+            named = re.search(r":interface=((?:\\.|[^:])*)", match[2])
+            wanted.append((("listener", n, "endpoint"), int(match[1]), named[1].replace("\\", "") if named else ""))
+    if settings.telemetry.metrics_port:
+        wanted.append((("telemetry", "metrics_port"), settings.telemetry.metrics_port, settings.telemetry.metrics_host))
+    for path, port, interface in wanted:
+        anywhere = {"", "0.0.0.0", "::"}
+        for (other_port, other_interface), other in taken.items():
+            if port == other_port and (interface == other_interface or {interface, other_interface} & anywhere):
+                yield Finding(path, f"port {port} is taken by {dotted(other)}", "choose another port", also=(other,))
+        taken.setdefault((port, interface), path)
+
+
+def _network_problem(text: str) -> str | None:
+    """A suggestion when `text` is not a network in CIDR form, else None."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        try:
+            return f'did you mean "{ipaddress.ip_network(text, strict=False)}"?'
+        except ValueError:
+            return 'write it as "10.20.0.0/16"'
+    return None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _host_port_problem(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65_536:
+        return "a name server is written with its port"
+    if not _is_address(host.removeprefix("[").removesuffix("]")):
+        return "a name server is given by its IP address"
+    return ""

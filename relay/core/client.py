@@ -143,12 +143,14 @@ class CoreClient:
         call = HttpCall(b"POST", c.NETWORK_EVENTS_PATH.encode(), self._plain_head(self._post_head, permit, 4), body)
         Asking(self, self._tell, Asked(), call, permit.epoch, self._settings.tell_timeout_ms, self._told)
 
-    def region(
-        self, known_epoch: int, timeout_ms: int, done: Callable[[c.RegionAnswer | NotProcessed | Unknown], None]
-    ) -> Cancellable:
-        """GET /v1/region. `known_epoch` is the ratchet, told to the core as Region-Epoch."""
+    def region(self, known_epoch: int, timeout_ms: int, done: Callable[[c.RegionAnswer | None], None]) -> Cancellable:
+        """GET /v1/region; None is silence. `known_epoch` is the ratchet, told to the core as Region-Epoch."""
+
+        def heard(value: object) -> None:
+            done(value if isinstance(value, c.RegionAnswer) else None)
+
         head = self._plain_head(self._head, Permit(known_epoch, ""), 5)
-        return Asking(self, self._region, Asked(), HttpCall(b"GET", c.REGION_PATH.encode(), head), 0, timeout_ms, done)
+        return Asking(self, self._region, Asked(), HttpCall(b"GET", c.REGION_PATH.encode(), head), 0, timeout_ms, heard)
 
     def ledger(
         self,

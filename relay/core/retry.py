@@ -13,9 +13,3 @@ def backoff_ms(tries: int, first_ms: int, max_ms: int, random: Random) -> int:
     upper half is left to chance, so that it is never shorter than half and never longer than the whole."""
     whole = min(max_ms, first_ms << min(max(tries, 1) - 1, 30))
     return max(1, whole - random.randrange(whole // 2 + 1))
-
-
-def jittered_ms(interval_ms: int, random: Random) -> int:
-    """`interval_ms` give or take a tenth, for something that repeats for ever."""
-    tenth = interval_ms // 10
-    return max(1, interval_ms + random.randint(-tenth, tenth))

@@ -60,6 +60,8 @@ class Metrics:
         self.core_queue = Gauge("relay_core_queue_messages", "Messages waiting for the core", registry=r)
         self.core_addresses = Gauge("relay_core_addresses", "Known addresses by health", ["health"], registry=r)
         self.dns_answer_age_seconds = Gauge("relay_dns_answer_age_seconds", "Age of the DNS answer in use", registry=r)
+        self.dns_answers = Counter("relay_dns_answers_total", "Lookups of the core's name", ["result"], registry=r)
+        self.region_probes = Counter("relay_region_probes_total", "Answers of GET /v1/region", ["result"], registry=r)
         self.region_epoch = Gauge("relay_region_epoch", "Region epoch ratchet", registry=r)
         self.region_serving = Gauge("relay_region_serving", "1 while the active region may be asked", registry=r)
         # ---- owed to the core --------------------------------------------------------------------------------------

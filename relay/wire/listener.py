@@ -1,0 +1,218 @@
+"""One listener: its endpoint, its admission, the links that came through it.
+
+Owns the start, the stop of accepting (apart from the closing of links: a drain does one long before the other) and the
+reload. It must never look into a link. The trap: settings replaced by a reload hold for links accepted from then on; a link
+that is open keeps the dialect and the deadlines it began with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Factory
+
+from relay.bridge import as_future
+from relay.errors import ConfigurationError, ListenFailed
+from relay.exchange.ports import ListenerFacts
+from relay.settings import LinkSettings, ListenerSettings
+from relay.telemetry.log import get_log
+from relay.wire.admission import Admission, AdmissionLimits, Refused
+from relay.wire.counters import LinkCounters
+from relay.wire.endpoint import ConnectionSettings, HotPort, HotServerEndpoint
+from relay.wire.foreign import ForeignFactory
+from relay.wire.link import Link
+from relay.wire.ports import LinkServices, WireParts, link_services
+from relay.wire.sockets import Tuning, listening_sockets, parse_endpoint
+from relay.wire.tls import server_context
+
+_log = get_log("listener")
+HOT_KINDS = frozenset({"tcp", "tcp6", "systemd"})
+
+
+class LinkFactory(Factory):
+    """Builds the links of one listener or dialer."""
+
+    noisy = False
+
+    def __init__(self, services: LinkServices) -> None:
+        self.services = services
+
+    def buildProtocol(self, addr: Any) -> Link:
+        return Link(self.services)
+
+
+class ListenerGate:
+    """Admission with what it needs of the world: the time, the counters, a log line."""
+
+    def __init__(self, name: str, admission: Admission, parts: WireParts, counters: LinkCounters) -> None:
+        self._name = name
+        self.admission = admission
+        self._now_ms = parts.clock.monotonic_ms
+        self._counters = counters
+
+    def wait_ms(self) -> int:
+        return self.admission.wait_ms(self._now_ms())
+
+    def admit(self, host: str) -> bool:
+        reason = self.admission.admit(host, self._now_ms())
+        if reason is None:
+            return True
+        self.refused(reason, host)
+        return False
+
+    def release(self, host: str) -> None:
+        self.admission.release(host)
+
+    def refused(self, reason: Refused, host: str) -> None:
+        self._counters.not_admitted(reason)
+        _log.warning("link refused", listener=self._name, reason=reason, host=host)
+
+
+class Listener:
+    """One `[[listener]]` at work.
+
+    Args:
+        settings: its part of the configuration.
+        facts: what its links have in common for the desk; the dialect is compiled already.
+        parts: what all listeners and dialers share.
+        reactor: Twisted's, for endpoints other than tcp:, tcp6: and systemd:.
+        environ: where systemd announces inherited sockets.
+
+    Raises ConfigurationError for settings that cannot work.
+    """
+
+    def __init__(
+        self,
+        settings: ListenerSettings,
+        facts: ListenerFacts,
+        parts: WireParts,
+        reactor: Any,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._parts = parts
+        self._reactor = reactor
+        self._environ = environ
+        self._counters = LinkCounters(parts.metrics, settings.name, parts.timers)
+        self._port: Any = None
+        self._settings = settings
+        self._description = parse_endpoint(settings.endpoint)
+        self._connections = self._connection_settings(settings)
+        admission = Admission(admission_limits(settings), parts.clock.monotonic_ms())
+        self._gate = ListenerGate(settings.name, admission, parts, self._counters)
+        self._factory = LinkFactory(self._services(facts))
+
+    @property
+    def name(self) -> str:
+        return self._settings.name
+
+    @property
+    def address(self) -> Any:
+        """Where it listens, as a Twisted address (`host` and `port`), after `start`."""
+        return self._port.getHost()
+
+    @property
+    def is_accepting(self) -> bool:
+        return self._port is not None
+
+    async def start(self) -> None:
+        """Listen. Raises ListenFailed when the system says no."""
+        settings = self._settings
+        endpoint: Any
+        factory: Any = self._factory
+        if self._description.kind in HOT_KINDS:
+            loop = asyncio.get_running_loop()
+            endpoint = HotServerEndpoint(loop, self._sockets, self._connections, self._gate, self._parts.timers)
+        else:
+            factory = ForeignFactory(factory, self._gate, self._connections.tuning, settings.write_buffer_bytes_max)
+            try:
+                endpoint = serverFromString(self._reactor, settings.endpoint)  # type: ignore[no-untyped-call]  # not annotated
+            except (ValueError, TypeError) as error:
+                raise ConfigurationError(
+                    f"Endpoint {settings.endpoint!r}: {error}.", "See Twisted's endpoint strings."
+                ) from error
+        try:
+            self._port = await as_future(endpoint.listen(factory))
+        except (CannotListenError, OSError) as error:
+            raise ListenFailed(f"Listener {self.name} cannot listen on {settings.endpoint}: {error}.") from error
+        _log.info("listening", listener=self.name, endpoint=settings.endpoint, address=str(self.address))
+
+    async def stop_accepting(self) -> None:
+        """Close the listening socket; links stay."""
+        port, self._port = self._port, None
+        if port is not None:
+            await as_future(port.stopListening())
+            _log.info("stopped accepting", listener=self.name)
+
+    def links(self) -> list[Link]:
+        """The open links of this listener, oldest first."""
+        return [link for link in self._parts.roster.links() if link.listener.name == self.name]
+
+    def drain(self) -> None:
+        """Let every link finish what it owes and close."""
+        for link in self.links():
+            link.drain()
+
+    def close_links(self, why: str, abort: bool = False) -> None:
+        """Close every link now. `why` is a label of relay_links_closed_total."""
+        for link in self.links():
+            link.close(why, abort)
+
+    def replace_settings(self, settings: ListenerSettings, facts: ListenerFacts) -> None:
+        """A reload: for links accepted from now on. The endpoint and the name stay what they are.
+
+        Raises ConfigurationError with nothing changed.
+        """
+        if (settings.name, settings.endpoint) != (self._settings.name, self._settings.endpoint):
+            raise ConfigurationError("Name and endpoint of a listener do not change by a reload.", "Restart the relay.")
+        connections = self._connection_settings(settings)
+        self._gate.admission.replace_limits(admission_limits(settings), self._parts.clock.monotonic_ms())
+        self._settings, self._connections = settings, connections
+        self._factory.services = self._services(facts)
+        if isinstance(self._port, HotPort):
+            self._port.replace_settings(self._connections)
+
+    def _services(self, facts: ListenerFacts) -> LinkServices:
+        return link_services(self._parts, facts, self._counters, self._settings.pipelined_count_max, is_dialled=False)
+
+    def _sockets(self) -> list[socket.socket]:
+        return listening_sockets(self._description, self._settings.backlog_count, self._environ)
+
+    def _connection_settings(self, settings: ListenerSettings) -> ConnectionSettings:
+        if settings.tls is None:
+            return connection_settings(settings, None)
+        if self._description.kind not in HOT_KINDS:
+            raise ConfigurationError(
+                f"Listener {settings.name}: tls does not go with {self._description.kind}:.", "Use tcp:, tcp6: or systemd:."
+            )
+        return connection_settings(settings, server_context(settings.tls, self._parts.credential_path))
+
+
+def connection_settings(settings: LinkSettings, tls: ssl.SSLContext | None) -> ConnectionSettings:
+    """What the connections of one listener or dialer have in common, out of its settings."""
+    return ConnectionSettings(
+        tuning=Tuning(
+            keepalive_idle_s=settings.keepalive_idle_s,
+            keepalive_interval_s=settings.keepalive_interval_s,
+            keepalive_count=settings.keepalive_count,
+            user_timeout_ms=settings.user_timeout_ms,
+        ),
+        tls=tls,
+        tls_handshake_timeout_ms=settings.tls_handshake_timeout_ms,
+        write_buffer_bytes_max=settings.write_buffer_bytes_max,
+    )
+
+
+def admission_limits(settings: ListenerSettings) -> AdmissionLimits:
+    return AdmissionLimits(
+        allow_networks=settings.allow_networks,
+        connection_count_max=settings.connection_count_max,
+        connection_count_per_host_max=settings.connection_count_per_host_max,
+        accept_per_second_max=settings.accept_per_second_max,
+    )

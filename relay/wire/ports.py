@@ -1,0 +1,91 @@
+"""What a link needs of the rest of the relay, and the one object that carries it.
+
+Owns the ports `DeskPort` and `VariableStore`, and `LinkServices`, shared by all links of one listener or dialer, so that an
+idle link holds one reference instead of ten. It must never know who fulfils a port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from relay.clock import Clock, Timers
+from relay.exchange.ports import LinkPort, ListenerFacts
+from relay.journal.port import StepResult
+from relay.telemetry.metrics import Metrics
+from relay.wire.counters import LinkCounters
+from relay.wire.roster import Roster
+
+if TYPE_CHECKING:
+    from relay.wire.link import Link
+
+
+class DeskPort(Protocol):
+    """Where messages go; relay.exchange.desk fulfils it."""
+
+    def open(self, message: object, link: LinkPort) -> None: ...
+
+    def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None: ...
+
+    def link_closed(self, link: LinkPort) -> None: ...
+
+
+class VariableStore(Protocol):
+    """Durable link variables; the journal fulfils it. All links of a listener share them under the listener's name, and a
+    dialogue puts its terminal into a variable's name where it needs one per terminal."""
+
+    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None: ...
+
+    def variables(self, link_name: str) -> Mapping[str, bytes]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireParts:
+    """What all listeners and dialers of a relay share.
+
+    `tell(event, terminal, listener, detail)` takes a network event to the core. `credential_path(name)` is a credential's file.
+    """
+
+    desk: DeskPort
+    variables: VariableStore
+    roster: Roster[Link]
+    clock: Clock
+    timers: Timers
+    metrics: Metrics
+    tell: Callable[[str, str, str, dict[str, str]], None]
+    credential_path: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkServices:
+    """What all links of one listener or dialer share."""
+
+    listener: ListenerFacts
+    desk: DeskPort
+    variables: VariableStore
+    roster: Roster[Link]
+    clock: Clock
+    timers: Timers
+    counters: LinkCounters
+    tell: Callable[[str, str, str, dict[str, str]], None]
+    pipelined_count_max: int = 64
+    is_dialled: bool = False
+
+
+def link_services(
+    parts: WireParts, facts: ListenerFacts, counters: LinkCounters, pipelined_count_max: int, is_dialled: bool
+) -> LinkServices:
+    """The services of one listener's (or dialer's) links, out of what the whole relay shares."""
+    return LinkServices(
+        listener=facts,
+        desk=parts.desk,
+        variables=parts.variables,
+        roster=parts.roster,
+        clock=parts.clock,
+        timers=parts.timers,
+        counters=counters,
+        tell=parts.tell,
+        pipelined_count_max=pipelined_count_max,
+        is_dialled=is_dialled,
+    )

@@ -17,8 +17,8 @@ from protocols.framings import FRAMINGS, REFUSED
 __all__ = [
     "BASE1_BYTES",
     "DEFAULT_MAX_BYTES",
-    "FRAMINGS",
     "FRAME_BYTES_MAX",
+    "FRAMINGS",
     "REFUSED",
     "TPDU_BYTES",
     "Frame",

@@ -110,13 +110,31 @@ NETWORK_CODES: dict[str, dict[str, str]] = {
 }
 NETWORK_ACTIONS = ("sign-on", "sign-off", "key-exchange", "cutover", "echo")
 
-# What a response carries back unchanged, per class of message.
+# What a response carries back unchanged, per class of message. `refused` is an answer of the dialogue to a message it will not
+# take: just the key fields, nothing else of a malformed message is worth repeating.
 _KEYS = (7, 11, 12, 13, 32, 33, 37, 41, 42)
-ECHO_FINANCIAL = (2, 3, 4, 7, 11, 12, 13, 15, 17, 25, 32, 33, 37, 41, 42, 49, 50, 51, 102, 103)
-ECHO_REVERSAL = (2, 3, 4, 7, 11, 12, 13, 15, 17, 25, 32, 33, 37, 38, 41, 42, 49, 90, 95)
-ECHO_RECONCILIATION = (*_KEYS, 15, 50)
-ECHO_NETWORK = (*_KEYS, 15, 24, 53, 63, 70, 93, 94, 100)
-ECHO_REFUSED = _KEYS  # just the key fields: nothing else of a malformed message is worth repeating
+_MONEY = (2, 3, 4, 7, 11, 12, 13, 15, 17, 25, 32, 33, 37, 41, 42, 49, 50, 51)
+ECHOED: dict[str, tuple[int, ...]] = {
+    "financial": (*_MONEY, 102, 103),
+    "reversal": (*_MONEY, 38, 56, 90, 95),
+    "reconciliation": (*_KEYS, 15, 50),
+    "network": (*_KEYS, 15, 24, 53, 63, 70, 93, 94, 100),
+    "refused": _KEYS,
+}
+_NOT_ECHOED: dict[str, frozenset[int]] = {
+    "1987": frozenset({56}),
+    "1993": frozenset({13, 17, 70, 90, 95}),
+    "2003": frozenset({13, 17, 49, 50, 51, 53, 63, 70, 90, 95}),  # 49 is verification data there
+}
+
+
+def echoed(version: str, message_class: str) -> tuple[int, ...]:
+    """The data elements that a response of `message_class` carries back, in rising order."""
+    elements = set(ECHOED[message_class]) - _NOT_ECHOED[version]
+    if version == "1987":
+        elements.add(24)  # the network international id, by which concentrators route
+    return tuple(sorted(elements))
+
 
 # Reply data of the core -> the data element that carries it. DE 38, 39, 4, 54 have rules of their own.
 REPLY_FIELDS: dict[str, int] = {
@@ -134,13 +152,20 @@ EXTRA_FIELDS: dict[str, int] = {
     "local_date": 13,
     "settlement_date": 15,
     "merchant_type": 18,
-    "function_code": 24,
-    "condition_code": 25,
     "forwarding_institution": 33,
     "retrieval_reference": 37,
     "approval_code": 38,
     "card_acceptor": 42,
     "card_acceptor_name": 43,
 }
+EXTRA_FIELDS_1987: dict[str, int] = {"network_id": 24, "condition_code": 25}
+EXTRA_FIELDS_LATER: dict[str, int] = {"function_code": 24, "reason_code": 25}
+
+
+def extra_fields(version: str) -> dict[str, int]:
+    """Name in `Request.extra` -> data element, for one version."""
+    return {**EXTRA_FIELDS, **(EXTRA_FIELDS_1987 if version == "1987" else EXTRA_FIELDS_LATER)}
+
+
 # PAN, expiry, tracks, PIN, security control, EMV; and where networks put a card verification value (48, 126): law 9.
 CARD_FIELDS = frozenset({2, 14, 23, 34, 35, 36, 45, 48, 52, 53, 55, 126})

@@ -36,41 +36,51 @@ class KindRule(Model):
     """One kind of transaction. `doubt` has no default: law 3."""
 
     doubt: Annotated[DoubtPolicy, Field(strict=False, description="Unknown outcome: undo, repeat or hold.")]
-    amount: Literal["required", "optional", "none"] = Field("required", description="Whether DE 4 must be there, or is ignored.")
+    amount: Literal["required", "optional", "none"] = Field("required", description="Is DE 4 needed, or ignored?")
     completion: bool = Field(False, description="A reply waits for the terminal's completion (0220) before it counts as done.")
 
 
 class KeyRecipe(Model):
     """What identifies a message: the sender's own fields only (law 2)."""
 
-    acquirer: Literal["32", "none"] = Field("32", description="Data element of the acquirer, or none where the link never sends it.")
+    acquirer: Literal["32", "none"] = Field("32", description="Data element of the acquirer; none where the link sends none.")
     terminal: Literal["41", "42+41"] = Field("41", description="Data element(s) that are unique for a terminal in the realm.")
     date: Literal["13", "7", "12", "12+13"] | None = Field(
-        None, description="The sender's date or time that a repeat keeps. 1987: 13 (local date); 1993, 2003: 12 (its date part)."
+        None,
+        description="Date or time that a repeat keeps. Unset: 13 (1987), or the date part of 12 (1993, 2003).",
     )
-    original_date: Literal["message", "original-data"] = Field(
-        "message", description="Date of a reversal's original: the reversal's own DE 13 (12), or the MMDD inside DE 90 (56)."
+    original_date: Literal["message", "original-data"] | None = Field(
+        None, description="Date of a reversal's original: its own DE 13 or 12 (1987), or what DE 90 (56) holds (1993, 2003)."
     )
     reversal_keeps_trace: bool = Field(
         False, description="A reversal without DE 90 (56) names the original by its own DE 11; false refuses such a reversal."
     )
-    original_mti: str = Field("", pattern=r"^([0-9]{4})?$", description="Original's MTI where the reversal keeps the trace; empty: x200.")
+    original_mti: str = Field(
+        "", pattern=r"^([0-9]{4})?$", description="Original's MTI where the reversal keeps the trace; empty: x200."
+    )
 
 
 class SessionRules(Model):
     """The conversation on one link."""
 
-    sign_on: Literal["required", "optional", "never"] = Field("required", description="Whether financial traffic waits for a sign-on.")
+    sign_on: Literal["required", "optional", "never"] = Field(
+        "required", description="Whether financial traffic waits for a sign-on."
+    )
+    sign_on_wait_ms: MillisecondsOrOff = Field(
+        120_000, description="A link that must sign on and does not: hang up after, milliseconds; 0 = wait for ever."
+    )
     we_sign_on: bool = Field(False, description="The relay signs on after connecting (dialled links) and off at a drain.")
     terminals_per_link: Literal["one", "many"] = Field("one", description="One ATM per link, or a switch with many behind it.")
     partial_frame_ms: Milliseconds = Field(10_000, description="Half a frame, then nothing: hang up after, milliseconds.")
-    idle_echo_ms: MillisecondsOrOff = Field(0, description="Send an echo when nothing came for so long, milliseconds; 0 = never.")
+    idle_echo_ms: MillisecondsOrOff = Field(0, description="Our echo after so long a silence, milliseconds; 0 = never.")
     echo_reply_ms: Milliseconds = Field(10_000, description="Longest wait for the answer to our echo, milliseconds.")
     echo_misses_max: int = Field(3, ge=1, le=100, description="Echoes unanswered in a row before hanging up.")
-    command_reply_ms: Milliseconds = Field(15_000, description="Longest wait for an answer to our sign-on or command, milliseconds.")
+    command_reply_ms: Milliseconds = Field(15_000, description="Longest wait for an answer to a command, milliseconds.")
     commands_waiting_max: int = Field(8, ge=1, le=1_000, description="Our own requests that may wait for an answer at a time.")
-    key_exchange: Literal["refuse", "hook"] = Field("refuse", description="Key exchange: refuse with 40/115, or ask the attached hook.")
-    network_codes: dict[str, str] = Field({}, description="DE 70 (24) -> sign-on, sign-off, echo, cutover, key-exchange; over the defaults.")
+    key_exchange: Literal["refuse", "hook"] = Field("refuse", description="Refuse with 40/115, or ask the attached hook.")
+    network_codes: dict[str, str] = Field(
+        {}, description="DE 70 (24) -> sign-on, sign-off, echo, cutover, key-exchange; over the defaults."
+    )
     network_fields: dict[str, str] = Field({}, description="Data elements put into every 0800 we send, by number.")
 
     @field_validator("network_codes")
@@ -91,13 +101,13 @@ class SessionRules(Model):
 
 
 class EchoLists(Model):
-    """Which data elements a response carries back unchanged."""
+    """Which data elements a response carries back unchanged; none: the version's own list."""
 
-    financial: Elements = Field(defaults.ECHO_FINANCIAL, description="Responses to 01xx and 02xx.")
-    reversal: Elements = Field(defaults.ECHO_REVERSAL, description="Responses to 04xx.")
-    reconciliation: Elements = Field(defaults.ECHO_RECONCILIATION, description="Responses to 05xx.")
-    network: Elements = Field(defaults.ECHO_NETWORK, description="Responses to 08xx.")
-    refused: Elements = Field(defaults.ECHO_REFUSED, description="Answers to messages that the dialogue refuses: the key fields.")
+    financial: Elements | None = Field(None, description="Responses to 01xx and 02xx.")
+    reversal: Elements | None = Field(None, description="Responses to 04xx.")
+    reconciliation: Elements | None = Field(None, description="Responses to 05xx.")
+    network: Elements | None = Field(None, description="Responses to 08xx.")
+    refused: Elements | None = Field(None, description="Answers to messages that the dialogue refuses: the key fields.")
 
 
 class Iso8583Profile(Model):
@@ -106,27 +116,33 @@ class Iso8583Profile(Model):
     version: Version = Field("1987", description="Version of the standard.")
     encoding: Literal["ascii", "bcd", "ebcdic"] = Field("ascii", description="Base encoding of numbers, text and bitmap.")
     overlays: Names = Field((), description="Overlay files by name (config/dialects/NAME.toml), later ones on top.")
-    overlay: dict[str, object] = Field({}, description="Overlay written in place, in the shape of an overlay file; on top of all.")
+    overlay: dict[str, object] = Field({}, description="Overlay written in place; on top of all.")
     framing: str | dict[str, object] = Field(
         "ascii4", description="Name of a framing preset, or a table of its parts; `base` names the preset it starts from."
     )
     frame_bytes_max: int | None = Field(None, ge=16, le=1_048_576, description="Longest frame, bytes; none: the preset's own.")
-    zero_frames: Literal["error", "ignore", "echo"] | None = Field(None, description="Zero-length frames; none: the preset's own.")
-    answers_on_new_link: bool = Field(True, description="A late answer may go to the terminal's newer link, inside the reply deadline.")
+    zero_frames: Literal["error", "ignore", "echo"] | None = Field(
+        None, description="Zero-length frames; none: the preset's own."
+    )
+    answers_on_new_link: bool = Field(
+        True, description="A late answer may go to the terminal's newer link, inside the reply deadline."
+    )
     session: SessionRules = Field(default_factory=SessionRules, description="Sign-on, echo, timers, commands.")
     key: KeyRecipe = Field(default_factory=KeyRecipe, description="What identifies a message.")
     processing_codes: dict[str, str] = Field({}, description='"01" or "1:01" (MTI class) -> kind; over the defaults.')
     kinds: dict[str, KindRule] = Field({}, description="Doubt policy, amount use and completion per kind; over the defaults.")
     codes: dict[str, str] = Field({}, description="Reason or refusal -> DE 39; over the version's defaults.")
     echo: EchoLists = Field(default_factory=EchoLists, description="What responses carry back.")
-    reply_fields: dict[str, Element] = Field({}, description="Name in the core's reply data -> data element; over the defaults.")
+    reply_fields: dict[str, Element] = Field({}, description="The core's reply data: name -> data element; over the defaults.")
     extra_fields: dict[str, Element] = Field({}, description="Name in the request's extra -> data element; over the defaults.")
     account_types: dict[str, str] = Field({}, description="DE 3 account type -> name; over the defaults.")
-    currency_default: str = Field("", pattern=r"^([A-Z]{3})?$", description="ISO 4217 letters where DE 49 is absent; empty: refuse.")
+    currency_default: str = Field(
+        "", pattern=r"^([A-Z]{3})?$", description="ISO 4217 letters where DE 49 is absent; empty: refuse."
+    )
     currency_exponents: dict[str, Annotated[int, Field(ge=0, le=4)]] = Field(
         {}, description="Currency -> decimals on this link where they differ from ISO 4217."
     )
-    business_date: Literal["15", "17", "13", "none"] = Field("15", description="Data element that gives the business date, if present.")
+    business_date: Literal["15", "17", "13", "none"] = Field("15", description="Data element of the business date.")
     partial_reversal: Literal["amount-stands", "amount-undone", "refuse"] = Field(
         "refuse", description="1993, 2003, DE 24 = 401: DE 4 is what stands, what is undone (of DE 30), or refuse: never guess."
     )
@@ -171,7 +187,9 @@ class Iso8583Profile(Model):
         problems = []
         rules = self.all_kinds()
         nameless = sorted({kind for kind in self.all_processing_codes().values() if kind not in rules})
-        problems += [f'kind "{kind}" has no doubt policy: add it under kinds with doubt = undo, repeat or hold' for kind in nameless]
+        problems += [
+            f'kind "{kind}" has no doubt policy: add it under kinds with doubt = undo, repeat or hold' for kind in nameless
+        ]
         problems += [
             f'kind "{kind}" is never undone: cash or cheques are in the machine; use hold or repeat'
             for kind in sorted(defaults.NEVER_UNDONE)
@@ -185,6 +203,8 @@ class Iso8583Profile(Model):
         ]
         if self.key_date == "13" and self.version != "1987":
             problems.append("key.date: DE 13 is no local date in 1993 and 2003; use 12")
+        if self.key_date == "7" and self.version != "1987":
+            problems.append("key.date: a reversal's DE 56 does not hold the original's DE 7; use 12")
         for currency in sorted({*self.currency_exponents, self.currency_default} - {""}):
             try:
                 by_alpha(currency)
@@ -223,6 +243,11 @@ class Iso8583Profile(Model):
 
     def all_network_codes(self) -> dict[str, str]:
         return {**defaults.NETWORK_CODES[self.version], **self.session.network_codes}
+
+    def all_echoed(self, message_class: str) -> tuple[int, ...]:
+        """Data elements that a response of "financial", "reversal", "reconciliation", "network" or "refused" carries back."""
+        given: tuple[int, ...] | None = getattr(self.echo, message_class)
+        return defaults.echoed(self.version, message_class) if given is None else tuple(sorted(set(given)))
 
     def all_framing(self) -> Framing:
         """The framing with this profile's maximum and zero policy."""

@@ -1,0 +1,13 @@
+"""Which dialects there are: a name per protocol folder, nothing discovered.
+
+Owns the table. A new dialect is one folder and one line here; if anything in `relay/` must change for it, the port is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protocols.dialect import DialectKit
+from protocols.iso8583.dialect import ISO8583
+
+DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583}

@@ -1,0 +1,154 @@
+"""The session of one link at work: who may trade, whose link it is, and what is said to an 08xx message.
+
+Owns the state (its table is session.py), the bar on financial traffic and the terminal that the link speaks for. It must never
+know frames or timers, except to cancel the wait for a sign-on. The traps: a sign-on binds the link to its terminal, an echo
+does not; and while draining, advices and reversals are still taken, because refusing them only makes the far end repeat them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from protocols.dialect import Action, Identify, Note, Send, Tell, Timer
+from protocols.iso8583 import codes
+from protocols.iso8583.dates import dashed
+from protocols.iso8583.message import IsoMessage, Value
+from protocols.iso8583.mti import class_of
+from protocols.iso8583.rules import LinkRules
+from protocols.iso8583.session import INITIAL, TRANSITIONS, Moment, State
+from protocols.machine import next_state
+from protocols.vocabulary import Refusal
+
+SIGN_ON = "sign-on"  # the timer that waits for the far end's
+
+
+class Session:
+    __slots__ = ("barred", "rules", "state", "terminal")
+
+    def __init__(self, rules: LinkRules) -> None:
+        self.rules = rules
+        self.state = INITIAL
+        self.barred: Refusal | None = Refusal.NOT_SIGNED_ON if rules.needs_sign_on else None
+        self.terminal = ""
+
+    @property
+    def is_signed_on(self) -> bool:
+        """True where financial traffic is taken: signed on, or no sign-on is required."""
+        return self.barred is None and self.state is not State.CLOSED
+
+    def move(self, moment: Moment) -> None:
+        self.state = next_state(TRANSITIONS, self.state, moment)
+        if self.state is State.SIGNED_ON:
+            self.barred = None
+        elif self.state is State.SIGNED_OFF:
+            self.barred = Refusal.NOT_SIGNED_ON
+        elif self.state in (State.CONNECTED, State.SIGNING_ON):
+            self.barred = Refusal.NOT_SIGNED_ON if self.rules.needs_sign_on else None
+
+    def signed_on(self, actions: list[Action]) -> None:
+        if self.state is State.DRAINING:
+            return  # the answer to our sign-on came too late to matter
+        if self.barred is not None and self.rules.session.sign_on_wait_ms:
+            actions.append(Timer(SIGN_ON, None))
+        was_up = self.state is State.SIGNED_ON
+        self.move(Moment.SIGNED_ON)
+        actions.append(Note("signed-on", self.terminal))
+        if not was_up:
+            actions.append(Tell("session-up", {"terminal": self.terminal}))
+
+    def signed_off(self, actions: list[Action]) -> None:
+        was_up = self._is_up
+        self.move(Moment.SIGNED_OFF)
+        self.barred = Refusal.NOT_SIGNED_ON
+        actions.append(Note("signed-off", self.terminal))
+        if was_up:
+            actions.append(Tell("session-down", {"terminal": self.terminal, "reason": "signed off"}))
+
+    def closed(self, reason: str, actions: list[Action]) -> None:
+        if self._is_up:
+            actions.append(Tell("session-down", {"terminal": self.terminal, "reason": reason}))
+        self.move(Moment.CLOSED)
+
+    @property
+    def _is_up(self) -> bool:
+        return self.state is State.SIGNED_ON or (self.state is State.DRAINING and self.barred is None)
+
+    # ---- messages -------------------------------------------------------------------------------------------------------
+    def may_ask(self, message: IsoMessage, actions: list[Action]) -> bool:
+        """Whether a message goes to the desk; if not, it has been refused."""
+        if self.barred is not None:
+            self.refuse(message, self.barred, f"{message.mti} before sign-on", actions)
+        elif self.state is State.DRAINING and message.mti[2] == "0" and class_of(message.mti) == "financial":
+            self.refuse(message, Refusal.DRAINING, message.mti, actions)
+        else:
+            return not self.rules.one_terminal or self._is_ours(message, actions, bind=True)
+        return False
+
+    def manage(self, message: IsoMessage, actions: list[Action]) -> None:
+        """Answer an 08xx request or advice and do what it wants."""
+        rules = self.rules
+        code = message.fields.get(rules.network_element)
+        wanted = rules.actions.get(code) if isinstance(code, str) else None
+        if rules.one_terminal and not self._is_ours(message, actions, bind=False):
+            return
+        if wanted is None:
+            problem = "network code is missing" if code is None else f"network code {code!r:.16} is unknown"
+            self.refuse(message, Refusal.UNSUPPORTED, problem, actions, codes.FUNCTION_NOT_SUPPORTED)
+        elif wanted == "sign-on":
+            if self.state is State.DRAINING:
+                self.refuse(message, Refusal.DRAINING, "sign-on", actions)
+                return
+            if rules.one_terminal:
+                self._is_ours(message, actions, bind=True)
+            self._accept(message, {}, actions)
+            self.signed_on(actions)
+        elif wanted == "sign-off":
+            self._accept(message, {}, actions)
+            self.signed_off(actions)
+        elif wanted == "echo":
+            self._accept(message, {}, actions)
+            actions.append(Note("echo-answered"))
+        elif wanted == "cutover":
+            self._cut_over(message, actions)
+        else:
+            self._exchange_keys(message, actions)
+
+    def _cut_over(self, message: IsoMessage, actions: list[Action]) -> None:
+        if self.barred is not None:
+            self.refuse(message, self.barred, "cutover before sign-on", actions)
+            return
+        found = self.rules.business_date(message.fields)
+        business_date = dashed(found) if found else ""
+        self._accept(message, {}, actions)
+        actions.append(Note("cutover", business_date))
+        actions.append(Tell("cutover", {"terminal": self.terminal, "business_date": business_date}))
+
+    def _exchange_keys(self, message: IsoMessage, actions: list[Action]) -> None:
+        hook = self.rules.key_exchange
+        added = None if hook is None else hook(message)
+        if added is None:
+            self.refuse(message, Refusal.UNSUPPORTED, "key exchange", actions, codes.FUNCTION_NOT_SUPPORTED)
+        else:
+            self._accept(message, added, actions)
+            actions.append(Note("key-exchanged", self.terminal))
+
+    def _accept(self, message: IsoMessage, added: Mapping[int, Value], actions: list[Action]) -> None:
+        data = self.rules.written(message, self.rules.codes[codes.NETWORK_ACCEPTED], added, "network")
+        actions.append(Note("reply-unwritable", message.mti) if data is None else Send(data))
+
+    def refuse(self, message: IsoMessage, reason: Refusal, detail: str, actions: list[Action], word: str = "") -> None:
+        """Refuse with the dialect's code (that of `word`, where given) if the sender can be identified, else silently."""
+        actions.append(self.rules.refusal(message, reason, detail, knows_terminal=bool(self.terminal), word=word))
+
+    def _is_ours(self, message: IsoMessage, actions: list[Action], *, bind: bool) -> bool:
+        """On a link of one terminal: bind it to the first that speaks, refuse every other."""
+        terminal = self.rules.terminal_of(message.fields)
+        if terminal == self.terminal or not terminal:
+            return True
+        if self.terminal:
+            self.refuse(message, Refusal.UNKNOWN_TERMINAL, "the link of another terminal", actions)
+            return False
+        if bind:
+            self.terminal = terminal
+            actions.append(Identify(terminal))
+        return True

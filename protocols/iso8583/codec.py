@@ -1,10 +1,10 @@
 """Bytes of one message to an `IsoMessage` and back, for one dialect.
 
-Owns the order of things: type, bitmaps, elements, end. Two ways lead through it. The precise one walks the elements one by one
-and says exactly what is wrong where. The fast one runs a plan compiled for one bitmap (`parse_plan.py`, `build_plan.py`) and
-gives up, saying nothing, whenever anything is unusual; then the precise one decides. So a plan can only be right or absent. The traps: a peer chooses
-the bitmaps, hence plans are compiled only for those seen often, and their number is bounded; nothing may follow the last
-element; no error holds a value.
+Owns the order of things: type, bitmaps, elements, end. Two ways lead through it. The precise one walks the elements one by
+one and says exactly what is wrong where. The fast one runs a plan compiled for one bitmap (`parse_plan.py`, `build_plan.py`)
+and gives up, saying nothing, whenever anything is unusual; then the precise one decides. So a plan is right or absent. The
+traps: a peer chooses the bitmaps, hence plans are compiled only for those seen often, and their number is bounded; nothing may
+follow the last element; no error holds a value.
 """
 
 from __future__ import annotations

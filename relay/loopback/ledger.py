@@ -10,27 +10,24 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from operator import attrgetter
 from typing import Literal
 
 import msgspec
 
 from relay.core import contract as c
-
-# Which way a kind moves the customer's account. A kind that is not here is declined, never guessed.
-MOVES: dict[str, int] = {
-    **dict.fromkeys(("withdrawal", "purchase", "purchase-with-cashback", "quasi-cash", "debit-adjustment", "payment"), -1),
-    **dict.fromkeys(("deposit", "cheque-deposit", "refund", "credit-adjustment", "card-load", "account-funding"), +1),
-    "transfer": -1,  # and the other way on the account it goes to
-    "interbank-transfer": +1,
-    **dict.fromkeys(("balance-inquiry", "mini-statement", "pin-change", "pin-unblock"), 0),
-    **dict.fromkeys(("cheque-guarantee", "cheque-verification", "cheque-deposit-guarantee"), 0),
-    # A hold on the account is not a posting; the completion that follows is.
-    **dict.fromkeys(("authorisation", "cash-authorisation", "credit-authorisation"), 0),
-    **dict.fromkeys(("transfer-authorisation", "payment-authorisation", "reconciliation"), 0),
-}
-WITHOUT_ACCOUNT = frozenset({"reconciliation"})
+from relay.loopback.entries import (
+    MOVES,
+    WITHOUT_ACCOUNT,
+    Entry,
+    EntryState,
+    account_of,
+    agrees,
+    current_answer,
+    identity_of,
+    listing_line,
+    totals_of,
+)
 
 PAGE_COUNT_MAX = 500
 NETWORK_EVENTS_KEPT = 1_000
@@ -52,56 +49,6 @@ class Caller(msgspec.Struct, frozen=True):
     center: str
     relay_epoch: int
     region_epoch: int
-
-
-class EntryState(Enum):
-    POSTED = "posted"
-    DECLINED = "declined"
-    REVERSED = "reversed"
-    TOMBSTONE = "tombstone"
-
-
-class Entry:
-    """One key, for good."""
-
-    __slots__ = (
-        "account",
-        "amount",
-        "answer",
-        "answered_at",
-        "business_date",
-        "business_identity",
-        "key",
-        "kind",
-        "last_attempt",
-        "posted_at_ms",
-        "posted_minor",
-        "sequence",
-        "standing_minor",
-        "state",
-        "terminal",
-        "to_account",
-        "trace",
-    )
-
-    def __init__(self, key: str, sequence: int, state: EntryState, business_date: str, wall_ms: int) -> None:
-        self.key = key
-        self.sequence = sequence
-        self.state = state
-        self.business_date = business_date
-        self.posted_at_ms = wall_ms
-        self.kind = ""
-        self.terminal = ""
-        self.trace = ""
-        self.account = ""
-        self.to_account = ""
-        self.amount: c.Amount | None = None
-        self.posted_minor = 0
-        self.standing_minor = 0
-        self.answer: c.TransactionAnswer | None = None
-        self.business_identity: tuple[object, ...] | None = None  # what a repeat must agree on; None for a tombstone
-        self.answered_at: dict[str, int] = {}  # attempt text -> order of its last answer
-        self.last_attempt = ""
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -166,10 +113,10 @@ class Ledger:
             entry = self._book(key, request, wall_ms)
         elif entry.state is EntryState.TOMBSTONE:
             entry.kind, entry.terminal, entry.trace = request.kind, request.terminal, request.trace  # for the listing
-        elif not _agrees(entry.business_identity, _identity(request)):
+        elif not agrees(entry.business_identity, identity_of(request)):
             return Refused(422, c.PROBLEM_KEY_CONFLICT, "this key was used with another kind, terminal, account or amount")
         self._answered(entry, caller)
-        return _current(entry)
+        return current_answer(entry)
 
     def reverse(self, key: str, request: c.ReversalRequest, caller: Caller, wall_ms: int) -> c.ReversalAnswer | Refused:
         """Bring what stands down to `request.standing`; on an unknown key leave a tombstone."""
@@ -230,8 +177,8 @@ class Ledger:
         last = len(rest) <= count
         return c.LedgerPage(
             business_date=business_date,
-            entries=[_line(e) for e in rest[:count]],
-            totals=_totals(mine) if last else [],
+            entries=[listing_line(e) for e in rest[:count]],
+            totals=totals_of(mine) if last else [],
             next_cursor=None if last else str(rest[count - 1].sequence),
         )
 
@@ -282,9 +229,9 @@ class Ledger:
     def _book(self, key: str, request: c.TransactionRequest, wall_ms: int) -> Entry:
         entry = self._new(key, EntryState.DECLINED, request.business_date or "", wall_ms)
         entry.kind, entry.terminal, entry.trace, entry.amount = request.kind, request.terminal, request.trace, request.amount
-        entry.business_identity = _identity(request)
+        entry.business_identity = identity_of(request)
         direction = MOVES.get(request.kind)
-        own = _account(request)
+        own = account_of(request)
         entry.account = own
         reason = self._reason_against(request, direction, own)
         if reason:
@@ -363,65 +310,3 @@ class Ledger:
             moment = datetime.fromtimestamp(wall_ms / 1000, UTC) + self._utc_offset
             self._day = (hour, moment.date().isoformat())
         return self._day[1]
-
-
-def _account(request: c.TransactionRequest) -> str:
-    """The account a request moves: as named, else the card's number, else the number on its track 2."""
-    if request.kind == "interbank-transfer":
-        return request.to_account or ""
-    if request.card is not None:
-        if request.card.pan:
-            return request.card.pan
-        if request.card.track2:
-            return request.card.track2.replace("D", "=").split("=", 1)[0].lstrip(";")
-    return request.from_account or request.to_account or ""
-
-
-def _identity(request: c.TransactionRequest) -> tuple[object, ...]:
-    """What the same message has in common with its repeats and with its delivery as an advice. No secrets: law 9 keeps
-    them out of the relay's journal, so a later delivery comes without."""
-    return (request.kind, request.realm, request.terminal, request.amount, _account(request))
-
-
-def _agrees(stored: tuple[object, ...] | None, asked: tuple[object, ...]) -> bool:
-    if stored is None or stored == asked:
-        return True
-    return stored[:-1] == asked[:-1] and not asked[-1]
-
-
-def _current(entry: Entry) -> c.TransactionAnswer:
-    if entry.state is EntryState.TOMBSTONE or (entry.state is EntryState.REVERSED and not entry.standing_minor):
-        return c.TransactionAnswer(key=entry.key, status="declined", reason="reversed")
-    if entry.answer is None:
-        raise ValueError(f"entry {entry.sequence} has no answer")
-    if entry.state is EntryState.REVERSED and entry.amount is not None:
-        standing = c.Amount(str(entry.standing_minor), entry.amount.currency)
-        return msgspec.structs.replace(entry.answer, amount=standing)
-    return entry.answer
-
-
-def _line(entry: Entry) -> c.LedgerEntry:
-    amount = entry.amount
-    return c.LedgerEntry(
-        key=entry.key,
-        kind=entry.kind,
-        terminal=entry.terminal,
-        trace=entry.trace,
-        state=entry.state.value,
-        amount=amount,
-        standing=None if amount is None else c.Amount(str(entry.standing_minor), amount.currency),
-        posted_at_ms=entry.posted_at_ms,
-    )
-
-
-def _totals(entries: list[Entry]) -> list[c.LedgerTotal]:
-    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
-    for entry in entries:
-        if entry.amount is not None and entry.standing_minor:
-            group = (entry.terminal, entry.kind, entry.amount.currency)
-            count, minor = sums.get(group, (0, 0))
-            sums[group] = (count + 1, minor + entry.standing_minor)
-    return [
-        c.LedgerTotal(terminal, kind, count, c.Amount(str(minor), currency))
-        for (terminal, kind, currency), (count, minor) in sorted(sums.items())
-    ]

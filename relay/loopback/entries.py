@@ -1,0 +1,140 @@
+"""One key of the fake core's ledger: what it was asked, what stands, what it answers now. Pure values and small rules.
+
+Owns the entry, which way each kind of transaction moves money, and which parts of a body make it the same body. It must
+never know balances, epochs or attempts' order. The trap: an advice comes later without the card's secrets, so only what both
+bodies can hold is compared.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from relay.core import contract as c
+
+# Which way a kind moves the customer's account. A kind that is not here is declined, never guessed.
+MOVES: dict[str, int] = {
+    **dict.fromkeys(("withdrawal", "purchase", "purchase-with-cashback", "quasi-cash", "debit-adjustment", "payment"), -1),
+    **dict.fromkeys(("deposit", "cheque-deposit", "refund", "credit-adjustment", "card-load", "account-funding"), +1),
+    "transfer": -1,  # and the other way on the account it goes to
+    "interbank-transfer": +1,
+    **dict.fromkeys(("balance-inquiry", "mini-statement", "pin-change", "pin-unblock"), 0),
+    **dict.fromkeys(("cheque-guarantee", "cheque-verification", "cheque-deposit-guarantee"), 0),
+    # A hold on the account is not a posting; the completion that follows is.
+    **dict.fromkeys(("authorisation", "cash-authorisation", "credit-authorisation"), 0),
+    **dict.fromkeys(("transfer-authorisation", "payment-authorisation", "reconciliation"), 0),
+}
+WITHOUT_ACCOUNT = frozenset({"reconciliation"})
+
+
+class EntryState(Enum):
+    POSTED = "posted"
+    DECLINED = "declined"
+    REVERSED = "reversed"
+    TOMBSTONE = "tombstone"
+
+
+class Entry:
+    """One key, for good."""
+
+    __slots__ = (
+        "account",
+        "amount",
+        "answer",
+        "answered_at",
+        "business_date",
+        "business_identity",
+        "key",
+        "kind",
+        "last_attempt",
+        "posted_at_ms",
+        "posted_minor",
+        "sequence",
+        "standing_minor",
+        "state",
+        "terminal",
+        "to_account",
+        "trace",
+    )
+
+    def __init__(self, key: str, sequence: int, state: EntryState, business_date: str, wall_ms: int) -> None:
+        self.key = key
+        self.sequence = sequence
+        self.state = state
+        self.business_date = business_date
+        self.posted_at_ms = wall_ms
+        self.kind = ""
+        self.terminal = ""
+        self.trace = ""
+        self.account = ""
+        self.to_account = ""
+        self.amount: c.Amount | None = None
+        self.posted_minor = 0
+        self.standing_minor = 0
+        self.answer: c.TransactionAnswer | None = None
+        self.business_identity: tuple[object, ...] | None = None  # what a repeat must agree on; None for a tombstone
+        self.answered_at: dict[str, int] = {}  # attempt text -> order of its last answer
+        self.last_attempt = ""
+
+
+def account_of(request: c.TransactionRequest) -> str:
+    """The account a request moves: as named, else the card's number, else the number on its track 2."""
+    if request.kind == "interbank-transfer":
+        return request.to_account or ""
+    if request.card is not None:
+        if request.card.pan:
+            return request.card.pan
+        if request.card.track2:
+            return request.card.track2.replace("D", "=").split("=", 1)[0].lstrip(";")
+    return request.from_account or request.to_account or ""
+
+
+def identity_of(request: c.TransactionRequest) -> tuple[object, ...]:
+    """What the same message has in common with its repeats and with its delivery as an advice. No secrets: law 9 keeps
+    them out of the relay's journal, so a later delivery comes without."""
+    return (request.kind, request.realm, request.terminal, request.amount, account_of(request))
+
+
+def agrees(stored: tuple[object, ...] | None, asked: tuple[object, ...]) -> bool:
+    if stored is None or stored == asked:
+        return True
+    return stored[:-1] == asked[:-1] and not asked[-1]
+
+
+def current_answer(entry: Entry) -> c.TransactionAnswer:
+    if entry.state is EntryState.TOMBSTONE or (entry.state is EntryState.REVERSED and not entry.standing_minor):
+        return c.TransactionAnswer(key=entry.key, status="declined", reason="reversed")
+    if entry.answer is None:
+        raise ValueError(f"entry {entry.sequence} has no answer")
+    if entry.state is EntryState.REVERSED and entry.amount is not None:
+        standing = c.Amount(str(entry.standing_minor), entry.amount.currency)
+        return msgspec.structs.replace(entry.answer, amount=standing)
+    return entry.answer
+
+
+def listing_line(entry: Entry) -> c.LedgerEntry:
+    amount = entry.amount
+    return c.LedgerEntry(
+        key=entry.key,
+        kind=entry.kind,
+        terminal=entry.terminal,
+        trace=entry.trace,
+        state=entry.state.value,
+        amount=amount,
+        standing=None if amount is None else c.Amount(str(entry.standing_minor), amount.currency),
+        posted_at_ms=entry.posted_at_ms,
+    )
+
+
+def totals_of(entries: list[Entry]) -> list[c.LedgerTotal]:
+    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
+    for entry in entries:
+        if entry.amount is not None and entry.standing_minor:
+            group = (entry.terminal, entry.kind, entry.amount.currency)
+            count, minor = sums.get(group, (0, 0))
+            sums[group] = (count + 1, minor + entry.standing_minor)
+    return [
+        c.LedgerTotal(terminal, kind, count, c.Amount(str(minor), currency))
+        for (terminal, kind, currency), (count, minor) in sorted(sums.items())
+    ]

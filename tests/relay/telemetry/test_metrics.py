@@ -10,34 +10,19 @@ from prometheus_client.exposition import generate_latest
 from relay.telemetry.metrics import Metrics
 from tests.support.tools import need_tool
 
-UNITS = ("_seconds", "_bytes", "_total", "_calls", "_messages", "_records", "_exchanges", "_addresses", "_timers")
+UNITS = ("_seconds", "_bytes", "_total", "_calls", "_messages", "_records", "_exchanges", "_addresses")
 # Counts and states whose noun is the unit.
 NOUNS = {
     "relay_links_open",
     "relay_sessions_signed_on",
     "relay_exchanges_open",
+    "relay_core_connections",
     "relay_journal_writable",
     "relay_journal_incarnation",
     "relay_region_epoch",
     "relay_region_serving",
 }
-LABELS = {
-    "listener",
-    "reason",
-    "note",
-    "ending",
-    "state",
-    "how",
-    "kind",
-    "verb",
-    "outcome",
-    "health",
-    "why",
-    "lane",
-    "move",
-    "move_to",
-    "queue",
-}
+LABELS = {"ending", "health", "how", "kind", "listener", "note", "outcome", "reason", "remark", "result", "state", "verb", "why"}
 
 
 def all_metrics() -> dict[str, Counter | Gauge | Histogram]:

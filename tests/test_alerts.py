@@ -1,0 +1,65 @@
+"""The alert rules: valid, unit-tested one by one, about metrics that exist, and each with a page in the runbook."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.docs import anchors_of
+from tests.support.promql import mistakes
+from tests.support.tools import need_tool
+
+ROOT = Path(__file__).resolve().parent.parent
+RULES = ROOT / "config" / "alerts.rules.yml"
+TESTS = ROOT / "config" / "alerts.test.yml"
+
+
+def rules() -> list[dict[str, Any]]:
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def promtool(*arguments: str) -> None:
+    told = subprocess.run([need_tool("promtool"), *arguments], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def test_promtool_accepts_the_rules() -> None:
+    promtool("check", "rules", str(RULES))
+
+
+def test_promtool_runs_the_unit_tests() -> None:
+    promtool("test", "rules", str(TESTS))
+
+
+def test_every_alert_has_a_unit_test() -> None:
+    tested = {case["name"] for case in yaml.safe_load(TESTS.read_text(encoding="utf-8"))["tests"]}
+    assert {rule["alert"] for rule in rules()} - tested == set()
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
+def test_every_alert_is_about_metrics_that_exist(rule: dict[str, Any]) -> None:
+    assert not mistakes(rule["expr"])
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
+def test_every_alert_says_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert set(rule["annotations"]) == {"summary", "description", "runbook"}
+    path, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert anchor in anchors_of(ROOT / path)
+
+
+def test_the_runbook_has_no_page_about_an_alert_that_is_gone() -> None:
+    named = {rule["alert"].lower() for rule in rules()}
+    pages = {anchor for anchor in anchors_of(ROOT / "docs" / "runbook.md") if anchor.startswith("relay") and "-" not in anchor}
+    assert pages == named
+
+
+def test_a_wrong_name_or_label_would_be_found() -> None:
+    assert mistakes("rate(relay_exchange_total[5m]) > 1") == ["no series relay_exchange_total"]
+    assert mistakes('relay_links_open{terminal="x",job="relay"}') == ["relay_links_open has no label terminal"]

@@ -106,7 +106,7 @@ def compile_original_key(profile: Iso8583Profile) -> KeyMaker:
             return None
 
     def date_inside(original: OriginalData, day: int) -> str | None:
-        when = original.date_time
+        when = original.transmitted_at
         if not when.strip("0"):
             return None
         # 1987: MMDDhhmmss, the original's DE 7, whose time of day is no local time. Later: the original's DE 12.
@@ -118,7 +118,7 @@ def compile_original_key(profile: Iso8583Profile) -> KeyMaker:
         if not terminal or (original is None and (element in fields or not recipe.reversal_keeps_trace)):
             return None  # a broken DE 90 is never replaced by a guess
         own_trace = fields.get(11)
-        trace = original.trace if original is not None else ""
+        trace = original.stan if original is not None else ""
         if not trace.strip("0"):
             if not recipe.reversal_keeps_trace or not isinstance(own_trace, str):
                 return None

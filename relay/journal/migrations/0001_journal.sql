@@ -71,6 +71,11 @@ CREATE TABLE link_variable (
     PRIMARY KEY (link_name, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Exchanges whose body outlived the body window because they were still open or listed when the walk came by.
+CREATE TABLE body_kept (
+    exchange_id INTEGER PRIMARY KEY REFERENCES taken (exchange_id)
+) STRICT;
+
 CREATE VIEW exchange AS
 SELECT t.*,
        coalesce(s.state, 'recorded')           AS state,

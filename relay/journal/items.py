@@ -1,0 +1,61 @@
+"""What can be given to an engine, each with its callback; and the limits that all engines share.
+
+Owns the items and the numbers. It must never know an engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import msgspec
+
+from relay.journal.port import Fresh, JournalFailed, StepResult, TakeResult
+from relay.journal.records import Step, StoredExchange, Taken
+
+DAY_MS: Final = 86_400_000
+IDS_PER_INCARNATION: Final = 1_000_000_000_000  # an id reads as incarnation, then twelve digits of a count
+PROBE_INTERVAL_MS: Final = 500  # how often a full disk is tried again
+
+FRESH: Final = Fresh()
+
+
+class TakeItem(msgspec.Struct, eq=False, gc=False):
+    record: Taken
+    done: Callable[[TakeResult], None]
+
+
+class StepItem(msgspec.Struct, eq=False, gc=False):
+    record: Step
+    done: Callable[[StepResult], None]
+
+
+class VariableItem(msgspec.Struct, eq=False, gc=False):
+    link_name: str
+    name: str
+    value: bytes
+    done: Callable[[StepResult], None]
+
+
+class EpochItem(msgspec.Struct, eq=False, gc=False):
+    epoch: int
+    done: Callable[[StepResult], None]
+
+
+class FindItem(msgspec.Struct, eq=False, gc=False):
+    key: str
+    done: Callable[[StoredExchange | JournalFailed | None], None]
+
+
+class PruneItem(msgspec.Struct, eq=False, gc=False):
+    """Delete closed exchanges recorded before `keys_before_ms`, blank bodies recorded before `bodies_before_ms` (wall)."""
+
+    keys_before_ms: int
+    bodies_before_ms: int
+    done: Callable[[int | JournalFailed], None]
+    above_id: int = -1  # where the walk stands
+    pruned_count: int = 0
+
+
+WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem
+Item: TypeAlias = WriteItem | FindItem | PruneItem

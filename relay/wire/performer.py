@@ -26,7 +26,7 @@ _log = get_log("link")
 _LOOK_AGAIN = ""
 _CLOSE_OVERDUE = " "
 CLOSE_MS_MAX = 10_000  # how long a far end may take to read what we wrote before an orderly close; then it is reset
-_QUIET_NOTES = frozenset({"echo-answered", "echo-received"})  # counted, but thousands a minute
+_QUIET_NOTES = frozenset({"echo-answered", "echo-returned"})  # counted, but thousands a minute
 
 
 class LinkTimer:

@@ -1,0 +1,150 @@
+"""Every action of the dialect port is performed, in order and within its limits."""
+
+from __future__ import annotations
+
+from protocols import dialect as d
+from relay.wire.performer import _DEEDS
+from tests.support.wireworld import WireWorld
+
+
+def test_every_action_of_the_port_has_a_deed() -> None:
+    assert set(_DEEDS) == set(d.Action.__args__)  # type: ignore[attr-defined]  # a union has it
+
+
+async def test_store_is_told_when_durable_and_not_before(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    peer.say("STORE serial 7")
+    await world.until(lambda: len(world.variables.waiting) == 1)
+    assert await peer.ask("PING") == "PONG"
+    world.variables.make_durable()
+    assert await peer.hear() == "STORED serial True"
+    world.variables.is_failing = True
+    peer.say("STORE serial 8")
+    await world.until(lambda: len(world.variables.waiting) == 1)
+    world.variables.make_durable()
+    assert await peer.hear() == "STORED serial False"
+    # The next link of this listener begins with what is durable.
+    later = await world.dial(listener)
+    assert await later.hear() == "OPEN serial=7"
+
+
+async def test_what_becomes_durable_after_the_link_is_gone_is_told_to_nobody(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    peer.say("STORE serial 7")
+    await world.until(lambda: len(world.variables.waiting) == 1)
+    await peer.close()
+    await world.until(lambda: world.roster.link_count == 0)
+    world.variables.make_durable()
+    assert world.variables.kept == {"atm": {"serial": b"7"}}
+
+
+async def test_a_timer_restarts_and_is_cancelled_by_name(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.dial(listener)
+    peer.send(b"TIMER a 1000\nTIMER b 1500\nTIMER a 3000\nPING\n")
+    assert await peer.hear() == "PONG"
+    world.time.run(2_999)
+    assert await peer.hear() == "FIRED b"
+    assert await peer.ask("TIMER a 0\nPING") == "PONG"
+    world.time.run(10_000)
+    assert await peer.ask("PING") == "PONG"
+
+
+async def test_timers_end_with_the_link(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.dial(listener)
+    assert await peer.ask("TIMER a 1000\nPING") == "PONG"
+    await peer.close()
+    await world.until(lambda: world.roster.link_count == 0)
+    world.time.run(10_000)
+
+
+async def test_evidence_and_network_events_go_where_they_belong(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    assert await peer.ask("EVIDENCE k1 undone\nTELL cutover\nPING") == "PONG"
+    assert world.desk.evidences == [("k1", "undone", None)]
+    assert world.told[-1] == ("cutover", "ATM1", "atm", {})
+
+
+async def test_no_reply_while_a_resent_command_is_unanswered(world: WireWorld) -> None:
+    """Law 4: which answer belongs to which command is not known, so nothing may be said about cash."""
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    assert await peer.ask("COMMAND eject") == "COMMAND eject"
+    peer.say("ASK first")
+    await world.until(lambda: len(world.desk.asked) == 1)
+    assert world.desk.answer() is True  # sent once, not yet answered: no doubt about the order
+    assert await peer.hear() == "ANS first 00"
+    assert await peer.ask("COMMAND eject") == "COMMAND eject"
+    peer.say("ASK second")
+    await world.until(lambda: len(world.desk.asked) == 1)
+    assert world.desk.answer() is False
+    assert await peer.is_gone()
+    assert world.count("relay_links_closed_total", listener="atm", reason="commands-unanswered") == 1
+
+
+async def test_replies_again_once_all_commands_are_answered(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    peer.send(b"COMMAND eject\nCOMMAND eject\nANSWER eject\nANSWER eject\nASK cash\n")
+    await world.until(lambda: len(world.desk.asked) == 1)
+    assert world.desk.answer() is True
+    assert [await peer.hear() for _ in range(3)] == ["COMMAND eject", "COMMAND eject", "ANS cash 00"]
+
+
+async def test_a_command_asked_for_by_the_daemon(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    link = world.roster.find("bank", "ATM1")
+    assert link is not None
+    link.command("echo")
+    assert await peer.hear() == "COMMAND echo"
+
+
+async def test_reading_pauses_at_the_limit_and_goes_on_with_an_answer(world: WireWorld) -> None:
+    listener = await world.listen(pipelined_count_max=3)
+    peer = await world.terminal(listener, "ATM1")
+    (link,) = world.roster.links()
+    for number in range(3):
+        peer.say(f"ASK {number}")
+    await world.until(lambda: len(world.desk.asked) == 3)
+    assert world.count("relay_link_notes_total", listener="atm", note="reading-paused") == 1
+    received = world.count("relay_received_bytes_total", listener="atm")
+    peer.say("ASK 3")
+    other = await world.terminal(listener, "ATM2")  # the loop turned, and time passed on the wire
+    assert await other.ask("PING") == "PONG"
+    assert len(world.desk.asked) == 3
+    assert link.messages_in == 3
+    world.desk.answer()
+    assert await peer.hear() == "ANS 0 00"
+    await world.until(lambda: len(world.desk.asked) == 3)
+    assert link.messages_in == 4
+    assert world.count("relay_received_bytes_total", listener="atm") > received
+
+
+async def test_questions_never_answered_do_not_choke_the_link(world: WireWorld) -> None:
+    """An exchange in doubt is never answered. After the reply deadline it counts no more."""
+    listener = await world.listen(pipelined_count_max=2)
+    peer = await world.terminal(listener, "ATM1")
+    peer.say("ASK a")
+    peer.say("ASK b")
+    await world.until(lambda: len(world.desk.asked) == 2)
+    peer.say("PING")
+    world.time.run(14_999)
+    other = await world.terminal(listener, "ATM2")
+    assert await other.ask("PING") == "PONG"
+    world.time.run(15_001)
+    assert await peer.hear() == "PONG"
+
+
+async def test_an_identity_that_is_not_allowed_replaces_nobody(world: WireWorld) -> None:
+    listener = await world.listen(world.facts(terminals=frozenset({"ATM1"})))
+    known = await world.terminal(listener, "ATM1")
+    stranger = await world.terminal(listener, "ATM9")
+    assert await known.ask("PING") == "PONG"
+    assert await stranger.ask("PING") == "PONG"
+    assert world.roster.find("bank", "ATM9") is None
+    assert world.count("relay_link_notes_total", listener="atm", note="unknown-terminal") == 1

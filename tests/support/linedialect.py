@@ -1,0 +1,132 @@
+"""A dialect of lines, so that a test of the wire reads as a transcript.
+
+Owns a `Dialect` whose dialogue can be told to use every action of the port. A line is at most 64 bytes:
+`HELLO t` identify and sign on · `ASK x` to the desk · `PING` · `BIG n` · `STORE n v` · `TIMER n ms` · `COMMAND n` sends a
+command · `ANSWER n` to it · `EVIDENCE key verdict` · `TELL event` · `BYE` · `CRASH` raises, as a bug of ours would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from protocols import dialect as d
+from protocols.vocabulary import Answer, Received, Refusal, Reply, Request, Verdict
+
+LINE_BYTES_MAX = 64
+PARTIAL_MS = 5_000
+
+
+class LineMessage(msgspec.Struct, frozen=True):
+    terminal: str
+    text: str
+
+
+class LineDialogue:
+    __slots__ = ("_buffer", "_is_draining", "is_signed_on", "terminal")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._is_draining = False
+        self.is_signed_on = False
+        self.terminal = ""
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._buffer
+
+    def step(self, event: d.Event, now_ms: int) -> Sequence[d.Action]:
+        match event:
+            case d.BytesArrived(data):
+                return self._cut(data)
+            case d.ReplyDecided(LineMessage(_, text), reply):
+                return [d.Send(f"ANS {text} {reply.code}\n".encode())]
+            case d.LinkOpened(certificate_name=name, stored=stored, dialled=dialled):
+                words = ["OPEN", *([name] if name else []), *(f"{k}={v.decode()}" for k, v in stored.items())]
+                return [d.Send(" ".join(words).encode() + b"\n")] if len(words) > 1 or dialled else []
+            case d.TimerFired("partial"):
+                return [d.Note("partial-frame"), d.HangUp("partial-frame")]
+            case d.TimerFired(name):
+                return [d.Send(f"FIRED {name}\n".encode())]
+            case d.Stored(name, ok):
+                return [d.Send(f"STORED {name} {ok}\n".encode())]
+            case d.CommandRequested(name):
+                return [d.Command(name, f"COMMAND {name}\n".encode())]
+            case d.DrainStarted():
+                self._is_draining = True
+                return [d.Send(b"DRAINING\n")]
+            case d.LinkClosed(reason):
+                return [d.Tell("session-down", {"reason": reason}), d.Send(b"too late\n")] if self.terminal else []
+        return []
+
+    def _cut(self, data: bytes) -> list[d.Action]:
+        was_partial = bool(self._buffer)
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        actions: list[d.Action] = []
+        for line in lines:
+            actions += self._line(line.decode("ascii", "replace"))
+        if len(self._buffer) > LINE_BYTES_MAX:
+            self._buffer = b""
+            return [*actions, d.Note("frame-error"), d.HangUp("frame-error", abort=True)]
+        if self._buffer and (lines or not was_partial):
+            actions.append(d.Timer("partial", PARTIAL_MS))  # from the first byte of this line, not from the last
+        elif was_partial and not self._buffer:
+            actions.append(d.Timer("partial", None))
+        return actions
+
+    def _line(self, line: str) -> list[d.Action]:
+        match line.split(" "):
+            case ["HELLO", terminal]:
+                self.terminal, self.is_signed_on = terminal, True
+                return [d.Identify(terminal), d.Send(f"OK {terminal}\n".encode()), d.Note("signed-on"), d.Tell("session-up")]
+            case ["ASK", text]:
+                return [d.Ask(LineMessage(self.terminal, text))]
+            case ["PING"]:
+                return [d.Send(b"PONG\n")]
+            case ["BIG", count]:
+                return [d.Send(b"x" * int(count) + b"\n")]
+            case ["STORE", name, value]:
+                return [d.Store(name, value.encode())]
+            case ["TIMER", name, ms]:
+                return [d.Timer(name, int(ms) or None)]
+            case ["COMMAND", name]:
+                return [d.Command(name, f"COMMAND {name}\n".encode())]
+            case ["ANSWER", name]:
+                return [d.CommandAnswered(name, True)]
+            case ["EVIDENCE", key, verdict]:
+                return [d.Evidence(key, verdict)]
+            case ["TELL", event]:
+                return [d.Tell(event)]
+            case ["BYE"]:
+                self.is_signed_on = False
+                return [d.Send(b"BYE\n"), d.HangUp("bye")]
+            case ["CRASH"]:
+                raise RuntimeError("a bug of ours")
+        return [d.Refuse(Refusal.FORMAT_ERROR, b"ERR format\n", "unknown word")]
+
+
+class LineDialect:
+    name = "line"
+
+    def __init__(self, answers_on_new_link: bool = True) -> None:
+        self.answers_on_new_link = answers_on_new_link
+
+    def new_dialogue(self) -> d.Dialogue:
+        return LineDialogue()
+
+    def to_request(self, message: object, received: Received) -> Request | Refusal:
+        return Refusal.UNSUPPORTED
+
+    def to_reply(self, message: object, answer: Answer, wall_ms: int) -> Reply:
+        return Reply(Verdict.DECLINE, "12")
+
+
+class LineKit:
+    """Fulfils DialectKit for those who want a dialect by name."""
+
+    name = "line"
+    profile_model = dict
+
+    def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> d.Dialect:
+        return LineDialect()

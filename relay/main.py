@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "every mistake in a configuration file, with line and suggestion",
     "status": "the running relay on one screen",
     "top": "live sessions, refreshed each second",
+    "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "journal": "search, show, export and verify what was made durable",
     "decode": "hex, file or pcap as fields, masked, with offsets",
     "send": "one message to a listener, and its answer",

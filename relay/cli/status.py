@@ -1,0 +1,135 @@
+"""`relay status`: is it serving, and if not, what is wrong and where to look; on one screen, worst first.
+
+Owns the page. It must never gather or judge: control/report.py does. The trap: whoever reads this was woken up; the first line
+answers the first question in plain words, and nothing that is in order takes more than its one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Iterator
+
+import msgspec
+
+from relay.cli import reach
+from relay.cli.screen import BOLD, CLEAR_BELOW, DIM, GREEN, HOME, RED, YELLOW, Paint, count, duration, safe, size, table
+from relay.control.client import NotReachable
+from relay.control.report import Problem, StatusReport, problems
+
+NAME = "status"
+HELP = "the running relay on one screen"
+
+EXIT_SERVING, EXIT_NOT_REACHABLE, EXIT_DEGRADED = 0, 1, 2
+WATCH_S = 2.0
+_ADDRESSES_SHOWN_MAX = 6
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    reach.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="everything, as one object")
+    parser.add_argument("--watch", action="store_true", help="again every two seconds, until Ctrl-C")
+    parser.epilog = "Exit code: 0 serving, 1 not reachable, 2 degraded (serving with a problem, draining, fenced, starting)."
+
+
+def run(args: argparse.Namespace) -> int:
+    client = reach.client(args)
+    while True:
+        try:
+            report = client.status()
+        except NotReachable as error:
+            if not args.watch:
+                raise
+            lines, code = [f"NOT REACHABLE: {error.problem}", error.next_step], EXIT_NOT_REACHABLE
+        else:
+            lines, code = show(report, Paint.for_stream(sys.stdout)), exit_code(report)
+            if args.json:
+                print(msgspec.json.encode(report).decode())
+        if not args.json:
+            print((HOME if args.watch and sys.stdout.isatty() else "") + "\n".join(lines), end="\n")
+            if args.watch and sys.stdout.isatty():
+                print(CLEAR_BELOW, end="", flush=True)
+        if not args.watch:
+            return code
+        sys.stdout.flush()
+        threading.Event().wait(WATCH_S)
+
+
+def exit_code(report: StatusReport) -> int:
+    return EXIT_DEGRADED if any(True for _ in problems(report)) else EXIT_SERVING
+
+
+def show(report: StatusReport, paint: Paint) -> list[str]:
+    """The page, line by line."""
+    found = list(problems(report))
+    lines = [_headline(report, found, paint)]
+    lines += [
+        f"  {paint(RED, '!')} {safe(each.text)}" + paint(DIM, f"  → {each.next_step}" if each.next_step else "")
+        for each in found
+    ]
+    lines += [f"  {paint(YELLOW, '*')} {text}" for text in _notes(report)]
+    lines += ["", *_listeners(report, paint), "", *_core(report, paint), "", *_durable(report, paint)]
+    return [*lines, "", paint(DIM, _footer(report))]
+
+
+def _headline(report: StatusReport, found: list[Problem], paint: Paint) -> str:
+    words = {"serving": "SERVING", "starting": "STARTING", "draining": "DRAINING", "fenced": "FENCED"}[report.state]
+    colour = {"serving": GREEN, "fenced": RED}.get(report.state, YELLOW)
+    if report.state == "serving" and found:
+        problem = "one problem" if len(found) == 1 else f"{len(found)} problems"
+        words, colour = f"SERVING, with {problem}", YELLOW
+    region = f"region {report.region.region} epoch {report.region.epoch}" if report.region.region else "no region known"
+    return f"{paint(BOLD + colour, words)}   relay center {report.center or '?'}, {region}, up {duration(report.uptime_ms)}"
+
+
+def _notes(report: StatusReport) -> Iterator[str]:
+    """What is no fault of the relay, and waits for a person all the same."""
+    if report.listed:
+        exchanges = "one exchange waits" if report.listed == 1 else f"{count(report.listed)} exchanges wait"
+        yield f"{exchanges} for a person: relay journal listed"
+
+
+def _listeners(report: StatusReport, paint: Paint) -> list[str]:
+    if not report.listeners:
+        return [paint(DIM, "no listeners")]
+    rows = [["listener", "links", "signed on", "dialect", "endpoint"]]
+    for each in report.listeners:
+        name = each.name + ("" if each.is_open else " (down)")
+        rows.append([name, count(each.links), count(each.signed_on), each.dialect, each.endpoint])
+    lines = table(rows, right=(1, 2))
+    return [paint(DIM, lines[0]), *lines[1:]]
+
+
+def _core(report: StatusReport, paint: Paint) -> list[str]:
+    core = report.core
+    dns = "DNS never answered" if core.dns_answer_age_ms is None else f"DNS answer {duration(core.dns_answer_age_ms)} old"
+    permit = "may be asked" if report.region.has_permit else paint(RED, "may not be asked")
+    calls = f"{count(core.inflight)} of {count(core.inflight_target)} in flight"
+    queued = f"{count(core.queue)} of {count(core.queue_max)} queued"
+    lines = [f"{paint(DIM, 'core    ')}{core.name or '?'}: {permit}; {calls}, {queued}; {dns}"]
+    rows = [["        " + each.address, each.health, f"{count(each.inflight)} in flight"] for each in core.addresses]
+    lines += table(rows[:_ADDRESSES_SHOWN_MAX])
+    hidden = len(rows) - _ADDRESSES_SHOWN_MAX
+    return [*lines, *([f"        and {hidden} more"] if hidden > 0 else [])]
+
+
+def _durable(report: StatusReport, paint: Paint) -> list[str]:
+    journal = report.journal
+    state = journal.state if journal.state == "writable" else paint(RED, journal.state)
+    states = ", ".join(f"{count(number)} {name}" for name, number in sorted(report.exchanges.items()) if number) or "none"
+    owed = f"{count(report.owed)}, the oldest for {duration(report.owed_oldest_ms)}" if report.owed else "nothing"
+    waiting = f"{count(journal.waiting)} records waiting"
+    lines = [
+        f"{paint(DIM, 'journal ')}{state}, {size(journal.size_bytes)}, {waiting}  {journal.path}",
+        f"{paint(DIM, 'open    ')}{states}",
+        f"{paint(DIM, 'owed    ')}{owed}",
+    ]
+    if report.counters:
+        since = ", ".join(f"{count(number)} {name}" for name, number in report.counters.items())
+        lines.append(f"{paint(DIM, 'so far  ')}{since}")
+    return lines
+
+
+def _footer(report: StatusReport) -> str:
+    return f"relay {report.version}, incarnation {report.incarnation}, pid {report.pid}, {report.config_path}"

@@ -1,0 +1,134 @@
+"""The tools' end of the control socket: blocking, with a time limit, and a clear sentence when no relay is there.
+
+Owns one question and its answer per call. It must never print. The trap: a daemon that hangs accepts connections all the
+same, so the limit covers the whole call and not each read.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TypeVar
+
+import msgspec
+
+from relay.clock import Clock, SystemClock
+from relay.control.commands import (
+    ANSWER_BYTES_MAX,
+    COMMANDS,
+    CommandArgs,
+    ControlAnswer,
+    DrainArgs,
+    LinksArgs,
+    ListedArgs,
+    LogLevelArgs,
+    ReloadArgs,
+    ResolveArgs,
+    StatusArgs,
+)
+from relay.control.report import Done, LinksReport, ListedReport, ReloadReport, StatusReport
+from relay.errors import RelayError
+
+CALL_MS = 10_000
+SLOW_CALL_MS = 130_000  # a reload opens and closes listeners
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class NotReachable(RelayError):
+    """No relay answers on the control socket."""
+
+
+class Refused(RelayError):
+    """The relay answered, and the answer is no."""
+
+
+class ControlClient:
+    """Each call opens a connection of its own, so that a restarted daemon is found again."""
+
+    def __init__(self, path: str, timeout_ms: int = CALL_MS, clock: Clock | None = None) -> None:
+        self.path = path
+        self._timeout_ms = timeout_ms
+        self._clock = SystemClock() if clock is None else clock
+
+    def status(self) -> StatusReport:
+        return self._call("status", StatusArgs(), StatusReport)
+
+    def links(self, args: LinksArgs) -> LinksReport:
+        return self._call("links", args, LinksReport)
+
+    def listed(self, args: ListedArgs) -> ListedReport:
+        return self._call("listed", args, ListedReport)
+
+    def drain(self, args: DrainArgs) -> Done:
+        return self._call("drain", args, Done)
+
+    def reload(self) -> ReloadReport:
+        return self._call("reload", ReloadArgs(), ReloadReport, SLOW_CALL_MS)
+
+    def resolve(self, args: ResolveArgs) -> Done:
+        return self._call("resolve", args, Done)
+
+    def log_level(self, args: LogLevelArgs) -> Done:
+        return self._call("log-level", args, Done)
+
+    def command(self, args: CommandArgs) -> Done:
+        return self._call("command", args, Done)
+
+    def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
+        """Raises NotReachable, or Refused with the relay's own words."""
+        assert COMMANDS[name].answer is answer_type
+        line = self._exchange(msgspec.json.encode({"command": name, "args": args}) + b"\n", timeout_ms or self._timeout_ms)
+        try:
+            answer = msgspec.json.decode(line, type=ControlAnswer)
+            if answer.answer is not None:
+                return msgspec.json.decode(answer.answer, type=answer_type)
+        except msgspec.DecodeError as error:
+            raise Refused(
+                f"the relay's answer to {name} cannot be read: {error}.", "Is this tool of another version than the daemon?"
+            ) from error
+        raise Refused(answer.problem or f"the relay did not answer {name}.", answer.next_step)
+
+    def _exchange(self, request: bytes, timeout_ms: int) -> bytes:
+        deadline_ms = self._clock.monotonic_ms() + timeout_ms
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                connection.settimeout(timeout_ms / 1000)
+                connection.connect(self.path)
+                connection.sendall(request)
+                return self._read_line(connection, deadline_ms)
+            except TimeoutError as error:
+                raise NotReachable(
+                    f"the relay did not answer within {timeout_ms / 1000:.0f} s on {self.path}.",
+                    "Its event loop may be blocked; systemd's watchdog restarts it. See: journalctl -u relay",
+                ) from error
+            except FileNotFoundError as error:
+                raise NotReachable(
+                    f"the relay is not running: there is no socket {self.path}.",
+                    "See: systemctl status relay. Another path: --socket PATH or --config FILE.",
+                ) from error
+            except ConnectionRefusedError as error:
+                raise NotReachable(
+                    f"the relay is not running: nobody listens on {self.path}.",
+                    "See: systemctl status relay, journalctl -u relay",
+                ) from error
+            except PermissionError as error:
+                raise NotReachable(
+                    f"you may not talk to the relay: {self.path} is for its group.", "Try: sudo -u relay relay status"
+                ) from error
+            except OSError as error:
+                raise NotReachable(f"the relay cannot be reached on {self.path}: {error.strerror or error}.") from error
+
+    def _read_line(self, connection: socket.socket, deadline_ms: int) -> bytes:
+        received = bytearray()
+        while not received.endswith(b"\n"):
+            left_ms = deadline_ms - self._clock.monotonic_ms()
+            if left_ms <= 0:
+                raise TimeoutError
+            connection.settimeout(left_ms / 1000)
+            part = connection.recv(262_144)
+            if not part:
+                raise NotReachable(f"the relay hung up on {self.path} before it answered.", "It may be stopping: try again.")
+            received += part
+            if len(received) > ANSWER_BYTES_MAX:
+                raise Refused(f"the relay's answer has more than {ANSWER_BYTES_MAX} bytes.", "Ask for fewer rows.")
+        return bytes(received)

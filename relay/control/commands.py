@@ -1,0 +1,96 @@
+"""The control socket's language: one JSON object per line there and back, and the table of commands.
+
+Owns the names, the arguments and the answers. It must never know a socket. The trap: a tool may be older or newer than the
+daemon, so unknown members are ignored, and an unknown command is answered with those that there are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+
+from relay.control.report import Done, LinksReport, ListedReport, ReloadReport, StatusReport
+
+LINE_BYTES_MAX = 65_536  # one request
+ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth of a megabyte
+ROWS_MAX = 10_000
+
+Rows: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ROWS_MAX)]
+Said: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
+
+
+class StatusArgs(msgspec.Struct, frozen=True):
+    pass
+
+
+class LinksArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Empty texts match every link."""
+
+    listener: str = ""
+    terminal: str = ""
+    count_max: Rows = 1_000
+
+
+class DrainArgs(msgspec.Struct, frozen=True, kw_only=True):
+    who: str = ""
+    why: str = ""
+
+
+class ReloadArgs(msgspec.Struct, frozen=True):
+    pass
+
+
+class ListedArgs(msgspec.Struct, frozen=True, kw_only=True):
+    count_max: Rows = 1_000
+
+
+class ResolveArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A person has settled a listed exchange by other means, and signs for it."""
+
+    key: Said
+    who: Said
+    why: Said
+
+
+class LogLevelArgs(msgspec.Struct, frozen=True, kw_only=True):
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class CommandArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Say something on the links of a listener, or on the one of a terminal."""
+
+    name: Literal["echo", "sign-on", "sign-off", "cutover", "key-exchange"]
+    listener: str = ""
+    terminal: str = ""
+
+
+class CommandSpec(msgspec.Struct, frozen=True):
+    args: type[msgspec.Struct]
+    answer: type[msgspec.Struct]
+    changes: bool  # written to the log with the caller's user id
+
+
+COMMANDS: Final[dict[str, CommandSpec]] = {
+    "status": CommandSpec(StatusArgs, StatusReport, changes=False),
+    "links": CommandSpec(LinksArgs, LinksReport, changes=False),
+    "listed": CommandSpec(ListedArgs, ListedReport, changes=False),
+    "drain": CommandSpec(DrainArgs, Done, changes=True),
+    "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
+    "resolve": CommandSpec(ResolveArgs, Done, changes=True),
+    "log-level": CommandSpec(LogLevelArgs, Done, changes=True),
+    "command": CommandSpec(CommandArgs, Done, changes=True),
+}
+
+
+class ControlRequest(msgspec.Struct, frozen=True, kw_only=True):
+    command: str
+    args: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`answer` when it went well; else `problem` and perhaps what to do."""
+
+    answer: msgspec.Raw | None = None
+    problem: str = ""
+    next_step: str = ""

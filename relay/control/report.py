@@ -1,0 +1,163 @@
+"""What the daemon says of itself: the typed answers of the control socket, and what they mean for an operator.
+
+Owns the shape of every answer and the judgement "is this healthy". It must never gather anything: the daemon fills these in.
+The trap: no card data ever; a terminal's number and an exchange's key are the most that is said of a customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from relay.wire.roster import RosterEntry
+
+DaemonState: TypeAlias = Literal["starting", "serving", "draining", "fenced"]
+
+OWED_AGE_MS_MAX = 600_000  # an advice or reversal unconfirmed for longer is a problem and not only a wait
+
+
+class ListenerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    name: str
+    endpoint: str = ""
+    dialect: str = ""
+    is_dialer: bool = False
+    links: int = 0
+    signed_on: int = 0
+    is_open: bool = True  # listening; for a dialer: connected
+
+
+class AddressReport(msgspec.Struct, frozen=True, kw_only=True):
+    address: str
+    health: str  # healthy | ejected | probing, in the words of relay/core
+    inflight: int = 0
+
+
+class CoreReport(msgspec.Struct, frozen=True, kw_only=True):
+    name: str = ""
+    addresses: tuple[AddressReport, ...] = ()
+    inflight: int = 0
+    inflight_target: int = 0
+    queue: int = 0
+    queue_max: int = 0
+    dns_answer_age_ms: int | None = None  # None: never answered
+
+
+class RegionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`has_permit` says whether the core may be asked now; `detail` says why not."""
+
+    region: str = ""
+    epoch: int = 0
+    has_permit: bool = False
+    detail: str = ""
+
+
+class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
+    state: Literal["writable", "full", "failed"] = "writable"
+    path: str = ""
+    size_bytes: int = 0
+    waiting: int = 0
+    waiting_max: int = 0
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    version: str = ""
+    center: str = ""
+    realm: str = ""
+    incarnation: int = 0
+    pid: int = 0
+    config_path: str = ""
+    at_ms: int = 0  # wall clock, UTC epoch milliseconds
+    uptime_ms: int = 0
+    state: DaemonState = "starting"
+    why: str = ""  # why draining or fenced
+    region: RegionReport = RegionReport()
+    listeners: tuple[ListenerReport, ...] = ()
+    core: CoreReport = CoreReport()
+    journal: JournalReport = JournalReport()
+    exchanges: dict[str, int] = {}  # open state -> how many
+    owed: int = 0  # advices and reversals that the core has not confirmed
+    owed_oldest_ms: int = 0  # age of the oldest of them
+    listed: int = 0  # waiting for a person
+    counters: dict[str, int] = {}  # since the start: requests, approved, declined, refused, duplicates, ...
+
+
+class LinksReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`total` counts all links that match, `links` may be cut at the asked maximum."""
+
+    at_ms: int = 0
+    total: int = 0
+    links: tuple[RosterEntry, ...] = ()
+
+
+class ListedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange on the person's list."""
+
+    key: str
+    listener: str = ""
+    terminal: str = ""
+    kind: str = ""
+    amount_minor: int | None = None
+    currency: str = ""
+    recorded_ms: int = 0
+    updated_ms: int = 0
+    tries: int = 0
+    detail: str = ""
+
+
+class ListedReport(msgspec.Struct, frozen=True, kw_only=True):
+    total: int = 0
+    rows: tuple[ListedRow, ...] = ()
+
+
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All or nothing: with `reasons` nothing was changed."""
+
+    is_applied: bool = False
+    changes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A command without more to say than a sentence."""
+
+    text: str = ""
+
+
+# ---- what it means ------------------------------------------------------------------------------------------------------
+class Problem(msgspec.Struct, frozen=True):
+    """Something an operator acts on: what is wrong, and where to look."""
+
+    text: str
+    next_step: str = ""
+
+
+def problems(report: StatusReport) -> Iterator[Problem]:
+    """Everything that makes this relay less than healthy, worst first. Nothing: it serves."""
+    if report.state == "fenced":
+        yield Problem(f"fenced: {report.why or 'it takes no money messages'}", "runbook: relay fenced")
+    elif report.state == "draining":
+        yield Problem(f"draining: {report.why or 'it stops when the exchanges in flight are done'}")
+    elif report.state == "starting":
+        yield Problem("starting: it does not serve yet")
+    if report.journal.state == "failed":
+        yield Problem("the journal failed: nothing can be made durable", "runbook: journal failed")
+    elif report.journal.state == "full":
+        yield Problem(f"the disk under {report.journal.path} is full: money messages are refused", "make room")
+    if report.state == "serving" and not report.region.has_permit:
+        yield Problem(f"the core may not be asked: {report.region.detail or 'no region is serving'}", "runbook: no permit")
+    healthy = [address for address in report.core.addresses if address.health == "healthy"]
+    if report.core.addresses and not healthy:
+        yield Problem(f"no address of {report.core.name} is healthy", "runbook: core unreachable")
+    elif not report.core.addresses and report.state == "serving":
+        yield Problem(f"no address of {report.core.name or 'the core'} is known", "is DNS answering?")
+    for listener in report.listeners:
+        if not listener.is_open:
+            what = "is not connected" if listener.is_dialer else "does not listen"
+            yield Problem(f"{listener.name} {what} ({listener.endpoint})")
+    if report.owed_oldest_ms > OWED_AGE_MS_MAX:
+        yield Problem(
+            f"{report.owed} owed to the core, the oldest for {report.owed_oldest_ms // 60_000} minutes",
+            "runbook: owed messages",
+        )

@@ -1,9 +1,9 @@
 """What a listener gets that names nothing: kinds by processing code, doubt policies, echo lists, network codes.
 
 Owns the default tables, as data to read and to override. It must never know pydantic or a message. The trap: a doubt policy
-is about cash. Where the terminal may hold money that the customer gave (deposit), an unknown outcome is held for evidence;
-undoing it, or booking it on a guess, would both be wrong (laws 3 and 4). Everything whose reply "doubt" means to the
-terminal "nothing happened" is undone.
+is about cash. Where the terminal holds what the customer gave (deposit), an unknown outcome is repeated under the same key
+until answered, and only the terminal's own reversal takes it back; a machine that returns the notes on a doubtful reply without
+reversing needs "hold". Never undo (laws 3, 4), except where a doubtful reply means "nothing happened" to the terminal.
 
 Sources: ISO 8583:1987 and 1993 processing codes (first two digits of DE 3); 28, 38, 39 and 9x are national or network use,
 given here as most ATM networks use them.
@@ -26,10 +26,10 @@ KINDS: dict[str, tuple[Literal["undo", "repeat", "hold"], AmountUse]] = {
     "account-funding": ("undo", "required"),
     "quasi-cash": ("undo", "required"),
     "refund": ("undo", "required"),
-    "deposit": ("hold", "required"),  # the notes are in the machine, or were given back: only evidence knows
+    "deposit": ("repeat", "required"),  # the notes are in the machine; "hold" where the machine gives them back on doubt
     "credit-adjustment": ("undo", "required"),
     "cheque-deposit-guarantee": ("hold", "required"),
-    "cheque-deposit": ("hold", "required"),
+    "cheque-deposit": ("repeat", "required"),
     "card-load": ("undo", "required"),
     "balance-inquiry": ("undo", "none"),
     "mini-statement": ("undo", "none"),
@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[Literal["undo", "repeat", "hold"], AmountUse]] = {
     "pin-unblock": ("undo", "none"),
     "authorisation": ("undo", "required"),  # a hold on the account, not a posting
     "cash-authorisation": ("undo", "required"),
-    "credit-authorisation": ("hold", "required"),
+    "credit-authorisation": ("undo", "required"),
     "transfer-authorisation": ("undo", "required"),
     "payment-authorisation": ("undo", "required"),
     "reconciliation": ("repeat", "none"),

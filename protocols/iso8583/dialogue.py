@@ -18,8 +18,6 @@ from protocols.dialect import (
     Action,
     Ask,
     BytesArrived,
-    Command,
-    CommandAnswered,
     CommandRequested,
     DrainStarted,
     Event,
@@ -113,7 +111,7 @@ class Iso8583Dialogue:
             for frame in cutter.frames_before_error:
                 self._frame(frame, now_ms, actions)
             actions.append(Note("frame-error", str(error)))
-            self._hang_up(f"frames lost: {error}", actions)
+            self._hang_up("frame-error", actions)
             return
         for frame in frames:
             self._frame(frame, now_ms, actions)
@@ -173,12 +171,11 @@ class Iso8583Dialogue:
         made = self._ask().request(event.name, event.data, now_ms, self._header)
         if made is None:
             actions.append(Note("command-impossible", event.name))
-            actions.append(CommandAnswered(event.name, False))
             return
         trace, data = made
         if event.name == "sign-on":
             self._session.move(Moment.SIGN_ON_SENT)
-        actions.append(Command(event.name, data))
+        actions.append(Send(data))
         actions.append(Timer(COMMAND + trace, self._rules.session.command_reply_ms))
 
     def _answer(self, message: IsoMessage, actions: list[Action]) -> None:
@@ -189,12 +186,11 @@ class Iso8583Dialogue:
         elif found.is_idle_echo:
             actions.append(Timer(ECHO_REPLY, None))
             actions.append(Timer(IDLE, self._rules.session.idle_echo_ms))
-            actions.append(Note("echo-returned"))
+            actions.append(Note("echo-answered"))
         else:
             code = message.fields.get(39)
             ok = code in self._rules.accepted
             actions.append(Timer(COMMAND + found.trace, None))
-            actions.append(CommandAnswered(found.name, ok))
             self._command_ended(found.name, ok, f"code {code!r:.8}", actions)
 
     def _command_ended(self, name: str, ok: bool, why: str, actions: list[Action]) -> None:
@@ -204,11 +200,13 @@ class Iso8583Dialogue:
             self._session.move(Moment.SIGN_ON_REFUSED)
             actions.append(Note("sign-on-refused", why))
             if self._dialled:
-                self._hang_up(f"sign-on refused: {why}", actions)
+                self._hang_up("sign-on-refused", actions)
         elif name == "sign-off" and ok:
             self._session.signed_off(actions)
-        elif ok:
-            actions.append(Note("echo-returned" if name == "echo" else f"{name}-accepted"))
+        elif not ok:
+            actions.append(Note(f"{name}-refused", why))
+        else:
+            actions.append(Note("echo-answered" if name == "echo" else f"{name}-accepted"))
 
     # ---- timers ---------------------------------------------------------------------------------------------------------
     def _timer(self, event: TimerFired, now_ms: int, actions: list[Action]) -> None:
@@ -222,12 +220,11 @@ class Iso8583Dialogue:
         elif name == SIGN_ON:
             if self._session.barred is not None and self._session.state is State.CONNECTED:
                 actions.append(Note("sign-on-missed"))
-                self._hang_up("no sign-on in time", actions)
+                self._hang_up("sign-on-missed", actions)
         elif name.startswith(COMMAND):
             waiting = None if self._asking is None else self._asking.give_up(name[len(COMMAND) :])
             if waiting is not None:
                 actions.append(Note("command-unanswered", waiting.name))
-                actions.append(CommandAnswered(waiting.name, False))
                 self._command_ended(waiting.name, False, "no answer", actions)
 
     def _partial_fired(self, now_ms: int, actions: list[Action]) -> None:
@@ -241,7 +238,7 @@ class Iso8583Dialogue:
             actions.append(Timer(PARTIAL, limit - (now_ms - since)))
             return
         actions.append(Note("partial-frame", f"{self._cutter.buffered_count} bytes"))
-        self._hang_up(f"half a frame for {limit} ms", actions)
+        self._hang_up("partial-frame", actions)
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
         limit = self._rules.session.idle_echo_ms
@@ -270,7 +267,7 @@ class Iso8583Dialogue:
             return
         actions.append(Note("echo-missed", f"{misses} of {session.echo_misses_max}"))
         if misses >= session.echo_misses_max:
-            self._hang_up(f"{misses} echoes unanswered", actions, abort=True)
+            self._hang_up("echo-missed", actions, abort=True)
         else:
             self._idle_fired(now_ms, actions)
 
@@ -320,6 +317,7 @@ class Iso8583Dialogue:
         """This dialect stores nothing for a link."""
 
     def _hang_up(self, reason: str, actions: list[Action], *, abort: bool = False) -> None:
+        """`reason` becomes the label of a metric: one of a few words, nothing of the peer's."""
         self._hung_up = True
         actions.append(HangUp(reason, abort))
 

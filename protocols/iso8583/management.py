@@ -107,7 +107,7 @@ class Session:
             self.signed_off(actions)
         elif wanted == "echo":
             self._accept(message, {}, actions)
-            actions.append(Note("echo-answered"))
+            actions.append(Note("echo-received"))
         elif wanted == "cutover":
             self._cut_over(message, actions)
         else:

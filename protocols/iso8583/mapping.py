@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from protocols.errors import FieldError
 from protocols.iso8583 import defaults
 from protocols.iso8583.dates import check_date, dashed, date_part, expand_month_day, expand_year
 from protocols.iso8583.profile import Iso8583Profile
+from protocols.iso8583.subfields import parse_currency_amount
 from protocols.primitives import CURRENCIES, by_alpha
 from protocols.vocabulary import CardData, Money, Pan, Secret
 
@@ -59,14 +61,15 @@ class Currencies:
 
     def money_with_exponent(self, text: str) -> Money:
         """2003: currency (3), exponent (1), amount (12). Raises BadValue."""
-        if len(text) != 16 or not text[3].isdecimal():
-            raise BadValue("DE 4: currency, exponent and amount in 16 digits")
-        found = self._by_code.get(text[:3])
+        try:
+            told = parse_currency_amount(text)
+        except FieldError as error:
+            raise BadValue(f"DE 4: {error.expected}") from None
+        found = self._by_code.get(told.currency)
         if found is None:
             raise BadValue("DE 4: a currency of ISO 4217 with a minor unit")
-        exponent = by_alpha(found[0])[1] or 0
-        minor = _number(text[4:], "DE 4")
-        more = int(text[3]) - exponent
+        minor = told.minor
+        more = told.exponent - (by_alpha(found[0])[1] or 0)
         if more > 0:
             minor, rest = divmod(minor, POWERS[more])
             if rest:

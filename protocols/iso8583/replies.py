@@ -24,15 +24,15 @@ from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.mti import class_of
 from protocols.iso8583.profile import Iso8583Profile
 from protocols.iso8583.spec import Spec
+from protocols.iso8583.subfields import ADDITIONAL_AMOUNTS_MAX, AdditionalAmount, build_additional_amounts
 from protocols.vocabulary import TAKEN, Answer, Approved, Balance, Declined, Money, Refusal, Reply, Verdict
 
 Fields: TypeAlias = dict[int, Value]
 ToReply: TypeAlias = Callable[[IsoMessage, Answer, int], Reply]
 
-BALANCE_COUNT_MAX = 6  # DE 54 has room for six
 _AMOUNT_MAX = 10**12 - 1
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(dict[int, str | bytes])
+_decoder = msgspec.msgpack.Decoder()  # what we encoded ourselves: element number -> text or bytes
 
 
 def compile_to_reply(profile: Iso8583Profile, spec: Spec) -> ToReply:
@@ -119,17 +119,18 @@ class _Adder:
 
     def balances(self, added: Fields, balances: tuple[Balance, ...]) -> None:
         parts = []
-        for balance in balances[:BALANCE_COUNT_MAX]:
+        for balance in balances[:ADDITIONAL_AMOUNTS_MAX]:
             try:
                 numeric, wire = self._currencies.wire(balance.amount)
             except BadValue:
                 continue
-            types = f"{balance.account_type[:2]:0>2}{balance.amount_type[:2]:0>2}"
-            exponent = str(self._currencies.decimals(balance.amount.currency)) if self._version == "2003" else ""
-            if abs(wire) <= _AMOUNT_MAX:
-                parts.append(f"{types}{numeric}{exponent}{'D' if wire < 0 else 'C'}{abs(wire):012}")
+            if abs(wire) > _AMOUNT_MAX:
+                continue
+            exponent = self._currencies.decimals(balance.amount.currency) if self._version == "2003" else None
+            account, amount = balance.account_type[:2].rjust(2, "0"), balance.amount_type[:2].rjust(2, "0")
+            parts.append(AdditionalAmount(account, amount, numeric, "D" if wire < 0 else "C", abs(wire), exponent))
         if parts:
-            self._put(added, 54, "".join(parts))
+            self._put(added, 54, build_additional_amounts(parts, self._version))
 
     def data(self, added: Fields, reply_data: Mapping[str, str]) -> None:
         for name, text in reply_data.items():

@@ -176,7 +176,7 @@ def _compile_standing(profile: Iso8583Profile, currencies: Currencies) -> Callab
     default = profile.currency_default
 
     def replacement(fields: IsoFields, amount: Money | None) -> int:
-        value = fields.get(95)
+        value = fields.get(95)  # its fees are not read: many senders fill them with zeros where the standard wants C or D
         if value is None:
             return 0
         code = fields.get(49, default)
@@ -197,13 +197,13 @@ def _compile_standing(profile: Iso8583Profile, currencies: Currencies) -> Callab
             raise BadValue("DE 24: 400; what a partial reversal's DE 4 means is not configured")
         if profile.partial_reversal == "amount-stands":
             return amount.minor
-        if not isinstance(original, str):
+        code = fields.get(49, default)
+        if not isinstance(original, str) or not isinstance(code, str):
             raise BadValue("DE 30: the original amount")
         if profile.version == "2003":
             whole = currencies.money_with_exponent(original[:16])
         else:
-            code = fields.get(49, default)
-            whole = currencies.money(original[:12], code if isinstance(code, str) else "")
+            whole = currencies.money(original[:12], code)
         if amount.minor > whole.minor or amount.currency != whole.currency:
             raise BadValue("DE 30: no less than DE 4, in its currency")
         return whole.minor - amount.minor

@@ -59,6 +59,10 @@ class Credentials:
             raise CredentialUnusable(f"credential {name} is empty.", f"See {path}.")
         return content
 
+    def path(self, name: str) -> str:
+        """Where a credential's file is, for a library that reads it itself (TLS keys). Raises CredentialUnusable."""
+        return str(self._find(name))
+
     def secret(self, name: str) -> Secret:
         """A credential that is text: a bearer token, a PEM key. Raises CredentialUnusable."""
         try:

@@ -14,8 +14,9 @@ an intent, knows that no reply left, and takes the same three ways (the *_RECOVE
 A terminal's own reversal withdraws an original that still waits or is in doubt: the reversal is an exchange of its own, is
 durable first, and always applies, so the original is SETTLED and owes nothing.
 
-AWAITING_COMPLETION is a reply that needs evidence from the terminal: CONFIRMED ends it. PART_UNDONE and UNDONE still owe the core a reversal with
-the amount that stands; UNPROVEN and LISTED wait for a person, whose decision is RESOLVED. Nothing else ends a listed line.
+AWAITING_COMPLETION is a reply that needs evidence from the terminal: CONFIRMED ends it. PART_UNDONE and UNDONE still owe the
+core a reversal with the amount that stands; UNPROVEN and LISTED wait for a person, whose decision is RESOLVED. Nothing else
+ends a listed line.
 
 It must never know time, wires or the journal. The trap: a pair that is missing here is not to be ignored. It is a bug of ours,
 counted and logged by the desk, and nothing moves.

@@ -20,7 +20,7 @@ def resolve(register: Register, key: str, who: str, why: str, done: Callable[[st
         done("a listed exchange is resolved with a name and a reason, both not empty")
         return
 
-    def found(stored: StoredExchange | None | JournalFailed) -> None:
+    def found(stored: StoredExchange | JournalFailed | None) -> None:
         if isinstance(stored, JournalFailed):
             done(f"the journal cannot be read: {stored.why}")
         elif stored is None:

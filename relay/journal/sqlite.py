@@ -66,6 +66,7 @@ class SqliteJournal:
         self._metrics = metrics
         self._on_failed = on_failed
         self._waiting = 0
+        self.answered_count = 0  # records answered since the start, durable or failed: a sign of life
         self._closed = False
         self._state = JournalState.WRITABLE
         self._incarnation = load_meta(connection, "incarnation")
@@ -256,6 +257,7 @@ class SqliteJournal:
     def _answer(self, outcomes: Outcomes, state: JournalState) -> None:
         """On the loop: everything that one group decided, in the order given."""
         self._waiting -= len(outcomes)
+        self.answered_count += len(outcomes)
         self._metrics.journal_waiting.set(self._waiting)
         if state is not self._state:
             self._turn(state)

@@ -1,0 +1,338 @@
+"""The daemon: all wiring on one screen, then start, serve, drain.
+
+Owns the order in which things come up and go down. It must never decide about a message. Coming up: journal, then recovery,
+then the core, then the listeners, so that nothing is accepted before what was open has taken up its duty. Going down: the
+other way round. The trap: a failed journal ends the process without another word to anybody (law 6); systemd starts the
+next incarnation, which knows from the disk what was promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from random import SystemRandom
+from typing import Any
+
+from relay.bridge import drain as drain_background
+from relay.bridge import spawn
+from relay.clock import SystemClock
+from relay.configfile import build_dialect
+from relay.control.report import DaemonState
+from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
+from relay.control.server import ControlServer
+from relay.core.balance import Balance, BalanceRules
+from relay.core.client import ClientSettings, CoreClient
+from relay.core.discovery import Discovery, DiscoveryRules
+from relay.core.dns import DnsDoor
+from relay.core.tls import client_context
+from relay.core.transport import Transport, TransportLimits
+from relay.credentials import Credentials
+from relay.exchange.desk import Desk, DeskLimits
+from relay.exchange.doubt import DoubtLimits
+from relay.exchange.lanes import LaneLimits
+from relay.exchange.ports import ListenerFacts
+from relay.exchange.recovery import recover
+from relay.exchange.saf import SafLimits
+from relay.gauges import Gauges
+from relay.journal.sqlite import SqliteJournal
+from relay.operator import Operator
+from relay.overlays import overlay_reader
+from relay.permit import Permit
+from relay.reactor import install_reactor, new_loop
+from relay.region.active import ActiveRegion
+from relay.settings import LinkSettings, ListenerSettings, Settings
+from relay.telemetry.exposition import Exposition
+from relay.telemetry.log import configure_logging, get_log
+from relay.telemetry.metrics import Metrics
+from relay.wheel import TimingWheel
+from relay.wire.dialer import Dialer
+from relay.wire.link import Link
+from relay.wire.listener import Listener
+from relay.wire.ports import WireParts
+from relay.wire.roster import Roster
+
+log = get_log("daemon")
+
+FIRST_PERMIT_MS = 3_000  # how long the listeners wait for the core at start; after it they open and refuse honestly
+PRUNE_INTERVAL_MS = 3_600_000
+EXIT_FENCED = 3
+
+
+class Daemon:
+    """One relay. Made inside the running loop; `run` returns the exit code."""
+
+    def __init__(self, settings: Settings, config_path: str, reactor: Any) -> None:
+        loop = asyncio.get_running_loop()
+        chance = SystemRandom()
+        core = settings.core
+        self.settings = settings
+        self.config_path = config_path
+        self.reactor = reactor
+        self.clock = SystemClock()
+        self.started_ms = self.clock.wall_ms()
+        self.timers = TimingWheel(self.clock, loop.call_later)
+        self.metrics = Metrics()
+        self.credentials = Credentials(settings.relay.credentials_directory)
+        self.journal = SqliteJournal.open(
+            settings.journal,
+            self.credentials.journal_key(settings.journal.key_credential),
+            call_soon_threadsafe=loop.call_soon_threadsafe,
+            clock=self.clock,
+            metrics=self.metrics,
+            on_failed=self.fence,
+        )
+        self.transport = Transport(
+            core.name,
+            timers=self.timers,
+            clock=self.clock,
+            tls=None if core.tls is None else client_context(core.tls, self.credentials.path),
+            limits=TransportLimits(
+                connections_per_address_max=core.connections_per_address_max,
+                connect_timeout_ms=core.connect_timeout_ms,
+                answer_bytes_max=core.answer_bytes_max,
+            ),
+            metrics=self.metrics,
+        )
+        self.client = CoreClient(
+            ClientSettings(core.name, core.port, core.tls is not None, settings.relay.center, self.journal.incarnation),
+            self.transport,
+            Balance(BalanceRules(core.eject_failures, core.eject_ms)),
+            clock=self.clock,
+            timers=self.timers,
+            metrics=self.metrics,
+            epoch_floor=lambda: self.journal.epoch,
+            bearer=None if core.bearer_credential is None else self.credentials.secret(core.bearer_credential),
+        )
+        self.discovery = Discovery(
+            core.name,
+            DnsDoor(core.name_servers).resolve,
+            self.client.use_addresses,
+            clock=self.clock,
+            timers=self.timers,
+            random=chance,
+            metrics=self.metrics,
+            rules=DiscoveryRules(core.ttl_floor_ms, core.serve_stale_ms),
+        )
+        self.region = ActiveRegion(
+            self.journal.epoch,
+            lambda epoch, done: self.client.region(epoch, core.connect_timeout_ms + core.region_probe_ms, done),
+            self.journal.raise_epoch,
+            timers=self.timers,
+            random=chance,
+            metrics=self.metrics,
+            interval_ms=core.region_probe_ms,
+            on_change=self._permit_changed,
+        )
+        self.desk = Desk(
+            self.journal,
+            self.client,
+            self.region.permit,
+            self.clock,
+            self.timers,
+            self.metrics,
+            chance,
+            settings.relay.center,
+            desk_limits(settings),
+        )
+        self.roster: Roster[Link] = Roster()
+        self.parts = WireParts(
+            desk=self.desk,
+            variables=self.journal,
+            roster=self.roster,
+            clock=self.clock,
+            timers=self.timers,
+            metrics=self.metrics,
+            tell=self._tell,
+            credential_path=self.credentials.path,
+        )
+        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor) for ls in settings.listener}
+        self.dialers = {ds.name: Dialer(ds, self.facts(ds), self.parts, reactor, chance) for ds in settings.dialer}
+        self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
+        self.operator = Operator(self)
+        self.control = ControlServer(settings.control.path, self.operator.handlers())
+        self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
+        self.notifier = Notifier.from_environment(os.environ)
+        self.state: DaemonState = "starting"
+        self.why = ""
+        self.fenced = False
+        self._stop = asyncio.Event()
+        self._permit_seen = asyncio.Event()
+
+    def facts(self, link: LinkSettings) -> ListenerFacts:
+        """What the links of one listener or dialer have in common, its dialect compiled. Raises ConfigurationError."""
+        return ListenerFacts(
+            name=link.name,
+            realm=self.settings.relay.realm,
+            channel=link.channel,
+            reply_deadline_ms=link.reply_deadline_ms,
+            dialect=build_dialect(link, overlay_reader(self.config_path), self.clock.wall_ms),
+            terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
+        )
+
+    # ---- life ----------------------------------------------------------------------------------------------------------
+    async def run(self) -> int:
+        """Start, serve until somebody asks to stop or the journal fails, drain."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.ask_to_stop, f"signal {number.name}")
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        try:
+            await self._start()
+            await self._stop.wait()
+            if not self.fenced:
+                await self._drain()
+        finally:
+            await self._end()
+        return EXIT_FENCED if self.fenced else 0
+
+    async def _start(self) -> None:
+        settings = self.settings
+        recovered = recover(self.desk, desk_limits(settings).completion_deadline_ms)
+        self.discovery.start()
+        self.region.start()
+        port = await self.exposition.start(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
+        await self.control.start()
+        try:
+            await asyncio.wait_for(self._permit_seen.wait(), FIRST_PERMIT_MS / 1000)
+        except TimeoutError:
+            log.warning("the core has not answered yet: financial messages are refused until it does", core=settings.core.name)
+        for listener in self.listeners.values():
+            await listener.start()
+        for dialer in self.dialers.values():
+            dialer.start()
+        self.gauges.start()
+        self._prune_later()
+        self._start_watchdog()
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is never scanned again
+        self.state = "serving"
+        self.notifier.ready(f"serving as {settings.relay.center}, incarnation {self.journal.incarnation}")
+        log.info("serving", center=settings.relay.center, incarnation=self.journal.incarnation, metrics_port=port, **recovered)
+
+    async def _drain(self) -> None:
+        """Stop accepting, finish what is in flight up to the deadline, sign off."""
+        self.state = "draining"
+        self.notifier.stopping("draining")
+        for listener in self.listeners.values():
+            await listener.stop_accepting()
+        self.desk.drain()
+        for listener in self.listeners.values():
+            listener.drain()
+        for dialer in self.dialers.values():
+            dialer.drain()
+        empty = asyncio.Event()
+        self.roster.when_empty(empty.set)
+        try:
+            await asyncio.wait_for(empty.wait(), self.settings.relay.drain_deadline_ms / 1000)
+        except TimeoutError:
+            log.warning("drain deadline passed: what is in flight is resolved after the next start")
+        log.info("drained", inflight=self.desk.inflight_count, links=self.roster.link_count, owed=self.desk.saf.owed_count)
+
+    async def _end(self) -> None:
+        self.desk.saf.stop()
+        self.region.stop()
+        self.discovery.stop()
+        self.gauges.stop()
+        for listener in self.listeners.values():
+            await listener.stop_accepting()
+            listener.close_links("fenced" if self.fenced else "drained", abort=self.fenced)
+        for dialer in self.dialers.values():
+            await dialer.stop("fenced" if self.fenced else "drained")
+        await self.control.close()
+        await self.exposition.stop()
+        await self.transport.aclose()
+        await drain_background(2_000)
+        self.journal.close()
+        self.notifier.close()
+
+    # ---- events ----------------------------------------------------------------------------------------------------------
+    def ask_to_stop(self, why: str) -> None:
+        log.info("stopping", why=why)
+        self.why = why
+        self._stop.set()
+
+    def fence(self, why: str) -> None:
+        """The journal failed: no further word to anybody. Also called while the daemon is still being made."""
+        log.error("fenced: the journal failed", why=why)
+        self.fenced = True
+        self.state = "fenced"
+        self.why = why
+        self.desk.fence()
+        for listener in self.listeners.values():
+            listener.close_links("fenced", abort=True)
+        self._stop.set()
+
+    def _permit_changed(self, permit: Permit | None) -> None:
+        if permit is None:
+            log.warning("the core may not be asked", region=self.region.region, epoch=self.region.epoch)
+        else:
+            log.info("the core may be asked", region=permit.region, epoch=permit.epoch)
+            self._permit_seen.set()
+
+    def _why_unhealthy(self) -> str:
+        return f"fenced: {self.why}" if self.fenced else ""
+
+    def _why_not_ready(self) -> str:
+        return "" if self.state == "serving" else self.state
+
+    def _tell(self, event: str, terminal: str, listener: str, detail: dict[str, str]) -> None:
+        permit = self.region.permit()
+        if permit is not None:
+            self.client.tell(event, terminal, listener, detail, permit)
+
+    def _reload(self) -> None:
+        spawn("reload", self.operator.reload_and_log())
+
+    def _prune_later(self) -> None:
+        self.timers.after(PRUNE_INTERVAL_MS, self._prune)
+
+    def _prune(self) -> None:
+        self.journal.prune(lambda result: log.info("journal pruned", result=str(result)))
+        self._prune_later()
+
+    def _start_watchdog(self) -> None:
+        interval_ms = watchdog_interval_ms(os.environ)
+        if interval_ms is not None:
+            Watchdog(
+                self.notifier,
+                self.clock,
+                self.timers,
+                interval_ms,
+                self.journal.waiting_count,
+                lambda: self.journal.answered_count,
+                self.metrics.loop_lag_seconds,
+                self.metrics.watchdog_held,
+            ).start()
+
+
+def desk_limits(settings: Settings) -> DeskLimits:
+    """The exchange floor's limits out of the configuration."""
+    core = settings.core
+    return DeskLimits(
+        journal_waiting_count_max=settings.journal.waiting_count_max,
+        call_timeout_ms=core.call_timeout_ms,
+        inflight_count_min=core.inflight_count_min,
+        inflight_count_max=core.inflight_count_max,
+        lanes=LaneLimits(queue_count_max=core.queue_count_max),
+        doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
+        saf=SafLimits(
+            call_timeout_ms=core.call_timeout_ms,
+            retry_first_ms=core.retry_first_ms,
+            retry_max_ms=core.retry_max_ms,
+            head_tries_max=core.saf_head_tries_max,
+        ),
+    )
+
+
+async def _serve(settings: Settings, config_path: str) -> int:
+    reactor = install_reactor(asyncio.get_running_loop())
+    return await Daemon(settings, config_path, reactor).run()
+
+
+def run(settings: Settings, config_path: str) -> int:
+    """Run the relay until it is stopped. Returns the exit code; raises RelayError for what an operator can mend."""
+    configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(_serve(settings, config_path))

@@ -1,0 +1,59 @@
+"""Numbers that nobody counts as they change: read once a second and written to the metrics page.
+
+Owns the reading. It must never be on the path of a message. The trap: the person's list is read from the disk, so it is read
+ten times less often.
+"""
+
+from __future__ import annotations
+
+from relay.clock import Cancellable, Clock, Timers
+from relay.exchange.desk import Desk
+from relay.exchange.exchange import TERMINAL, State
+from relay.journal.port import Journal
+from relay.telemetry.metrics import Metrics
+
+INTERVAL_MS = 1_000
+LISTED_EVERY = 10
+
+
+class Gauges:
+    def __init__(self, metrics: Metrics, desk: Desk, journal: Journal, clock: Clock, timers: Timers) -> None:
+        self._metrics = metrics
+        self._desk = desk
+        self._journal = journal
+        self._clock = clock
+        self._timers = timers
+        self._timer: Cancellable | None = None
+        self._round = 0
+        self.listed_count = 0
+        open_states = [state for state in State if state not in TERMINAL]
+        self._open = {s.name.lower(): metrics.exchanges_open.labels(s.name.lower()) for s in open_states}
+
+    def start(self) -> None:
+        self._read()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def oldest_owed_ms(self) -> int:
+        """Age of the oldest message owed to the core, milliseconds; 0 when nothing is owed."""
+        recorded_ms = self._desk.saf.oldest_recorded_ms()
+        return 0 if recorded_ms is None else max(0, self._clock.wall_ms() - recorded_ms)
+
+    def _read(self) -> None:
+        metrics, desk = self._metrics, self._desk
+        counts = desk.register.count_open()
+        for name, child in self._open.items():
+            child.set(counts.get(name, 0))
+        metrics.core_inflight_target.set(desk.target.target)
+        metrics.core_queue.set(desk.lanes.waiting_count)
+        metrics.saf_owed.set(desk.saf.owed_count)
+        metrics.saf_oldest_seconds.set(self.oldest_owed_ms() / 1000)
+        metrics.journal_waiting.set(self._journal.waiting_count())
+        if self._round % LISTED_EVERY == 0:
+            self.listed_count = sum(1 for _ in self._journal.listed())
+            metrics.listed.set(self.listed_count)
+        self._round += 1
+        self._timer = self._timers.after(INTERVAL_MS, self._read)

@@ -1,0 +1,244 @@
+"""What an operator can ask of the running daemon: the handlers behind the control socket, and the reload.
+
+Owns the gathering of the status report, and the commands' effects. It must never judge health (report.py does) or touch an
+exchange but through the desk. The trap: a reload is all or nothing, so everything that can fail is made before the first
+thing is changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relay import __version__
+from relay.configfile import load
+from relay.control import commands as c
+from relay.control import report as r
+from relay.control.server import Handler
+from relay.errors import RelayError
+from relay.exchange.people import resolve
+from relay.exchange.ports import ListenerFacts
+from relay.reload import plan_reload
+from relay.settings import DialerSettings, ListenerSettings, Settings
+from relay.telemetry.log import configure_logging, get_log
+from relay.wire.link import Link
+
+if TYPE_CHECKING:
+    from relay.daemon import Daemon
+
+log = get_log("operator")
+
+
+class Operator:
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """The control socket's table; the names are those of `relay.control.commands.COMMANDS`."""
+        return {
+            "status": lambda _: self.status(),
+            "links": self._links,
+            "listed": self._listed,
+            "drain": self._drain,
+            "reload": lambda _: self.reload(),
+            "resolve": self._resolve,
+            "log-level": self._log_level,
+            "command": self._command,
+        }
+
+    # ---- what is ---------------------------------------------------------------------------------------------------------
+    def status(self) -> r.StatusReport:
+        d = self._daemon
+        settings, desk, journal = d.settings, d.desk, d.journal
+        now_ms = d.clock.wall_ms()
+        permit = d.region.permit()
+        return r.StatusReport(
+            version=__version__,
+            center=settings.relay.center,
+            realm=settings.relay.realm,
+            incarnation=journal.incarnation,
+            pid=os.getpid(),
+            config_path=d.config_path,
+            at_ms=now_ms,
+            uptime_ms=now_ms - d.started_ms,
+            state=d.state,
+            why=d.why,
+            region=r.RegionReport(region=d.region.region, epoch=journal.epoch, has_permit=permit is not None),
+            listeners=self._listeners(),
+            core=self._core(),
+            journal=r.JournalReport(
+                state=journal.state.value,
+                path=settings.journal.path,
+                size_bytes=_size_bytes(settings.journal.path),
+                waiting=journal.waiting_count(),
+                waiting_max=settings.journal.waiting_count_max,
+            ),
+            exchanges=desk.register.count_open(),
+            owed=desk.saf.owed_count,
+            owed_oldest_ms=d.gauges.oldest_owed_ms(),
+            listed=sum(1 for _ in journal.listed()),
+            counters=self._counters(),
+        )
+
+    def _listeners(self) -> tuple[r.ListenerReport, ...]:
+        d = self._daemon
+        links: dict[str, int] = {}
+        signed_on: dict[str, int] = {}
+        for entry in d.roster.entries():
+            links[entry.listener] = links.get(entry.listener, 0) + 1
+            signed_on[entry.listener] = signed_on.get(entry.listener, 0) + entry.signed_on
+        rows: list[tuple[ListenerSettings | DialerSettings, bool, bool]] = [
+            (s, False, d.listeners[s.name].is_accepting) for s in d.settings.listener
+        ]
+        rows += [(s, True, d.dialers[s.name].link is not None) for s in d.settings.dialer]
+        return tuple(
+            r.ListenerReport(
+                name=settings.name,
+                endpoint=settings.endpoint,
+                dialect=settings.dialect,
+                is_dialer=is_dialer,
+                links=links.get(settings.name, 0),
+                signed_on=signed_on.get(settings.name, 0),
+                is_open=is_open,
+            )
+            for settings, is_dialer, is_open in rows
+        )
+
+    def _core(self) -> r.CoreReport:
+        d = self._daemon
+        balance = d.client.balance
+        addresses = tuple(
+            r.AddressReport(address=f"{a.ip}:{a.port}", health=h.value, inflight=balance.inflight_of(a))
+            for a in balance.addresses
+            if (h := balance.health_of(a)) is not None
+        )
+        return r.CoreReport(
+            name=d.settings.core.name,
+            addresses=addresses,
+            inflight=d.client.inflight,
+            inflight_target=d.desk.target.target,
+            queue=d.desk.lanes.waiting_count,
+            queue_max=d.settings.core.queue_count_max,
+        )
+
+    def _counters(self) -> dict[str, int]:
+        """Exchanges by ending, refusals and duplicates since the start, summed over listeners."""
+        metrics = self._daemon.metrics
+        totals: dict[str, int] = {}
+        for family, label in ((metrics.exchanges, "ending"), (metrics.refusals, ""), (metrics.duplicates, "")):
+            for metric in family.collect():
+                for sample in metric.samples:
+                    if sample.name.endswith("_total"):
+                        name = sample.labels[label] if label else metric.name.removeprefix("relay_")
+                        totals[name] = totals.get(name, 0) + int(sample.value)
+        return totals
+
+    def _links(self, args: c.LinksArgs) -> r.LinksReport:
+        d = self._daemon
+        matching = [
+            entry
+            for entry in d.roster.entries()
+            if (not args.listener or entry.listener == args.listener) and (not args.terminal or entry.terminal == args.terminal)
+        ]
+        return r.LinksReport(at_ms=d.clock.wall_ms(), total=len(matching), links=tuple(matching[: args.count_max]))
+
+    def _listed(self, args: c.ListedArgs) -> r.ListedReport:
+        journal = self._daemon.journal
+        rows: list[r.ListedRow] = []
+        total = 0
+        for stored in journal.listed():
+            total += 1
+            if len(rows) < args.count_max:
+                taken = stored.taken
+                lines = [line.detail for line in journal.history(taken.exchange_id) if line.detail]
+                rows.append(
+                    r.ListedRow(
+                        key=taken.key,
+                        listener=taken.listener,
+                        terminal=taken.terminal,
+                        kind=taken.kind,
+                        amount_minor=taken.amount_minor,
+                        currency=taken.currency,
+                        recorded_ms=taken.recorded_ms,
+                        updated_ms=stored.updated_ms,
+                        tries=stored.tries,
+                        detail=lines[-1] if lines else "",
+                    )
+                )
+        return r.ListedReport(total=total, rows=tuple(rows))
+
+    # ---- what is done ----------------------------------------------------------------------------------------------------
+    def _drain(self, args: c.DrainArgs) -> r.Done:
+        self._daemon.ask_to_stop(f"drain asked by {args.who or 'an operator'}: {args.why or 'no reason given'}")
+        return r.Done("draining: no new links, exchanges in flight are finished, then the relay stops")
+
+    async def _resolve(self, args: c.ResolveArgs) -> r.Done:
+        decided: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        resolve(self._daemon.desk.register, args.key, args.who, args.why, decided.set_result)
+        problem = await decided
+        if problem:
+            raise RelayError(problem)
+        return r.Done(f"resolved by {args.who}")
+
+    def _log_level(self, args: c.LogLevelArgs) -> r.Done:
+        configure_logging(args.level, self._daemon.settings.telemetry.log_format)
+        return r.Done(f"log level is {args.level} until the next start or reload")
+
+    def _command(self, args: c.CommandArgs) -> r.Done:
+        links: list[Link] = [
+            link
+            for link in self._daemon.roster.links()
+            if (not args.listener or link.listener.name == args.listener)
+            and (not args.terminal or link.terminal == args.terminal)
+        ]
+        if not links:
+            raise RelayError("no open link matches.", "Try: relay top")
+        for link in links:
+            link.command(args.name)
+        return r.Done(f"{args.name} said on {len(links)} link{'s' if len(links) != 1 else ''}")
+
+    # ---- reload ----------------------------------------------------------------------------------------------------------
+    async def reload(self) -> r.ReloadReport:
+        """Read the configuration again and take over what can change live: all of it, or nothing."""
+        d = self._daemon
+        d.notifier.reloading(d.clock.monotonic_ms())
+        try:
+            return self._apply(load(d.config_path))
+        except RelayError as error:
+            return r.ReloadReport(reasons=(error.problem,))
+        finally:
+            d.notifier.ready(f"serving as {d.settings.relay.center}, incarnation {d.journal.incarnation}")
+
+    def _apply(self, new: Settings) -> r.ReloadReport:
+        d = self._daemon
+        plan = plan_reload(d.settings, new)
+        if plan.reasons:
+            return r.ReloadReport(reasons=plan.reasons)
+        facts: dict[str, ListenerFacts] = {s.name: d.facts(s) for s in new.listener if s.name in plan.changed_listeners}
+        for settings in new.listener:
+            if settings.name in facts:
+                d.listeners[settings.name].replace_settings(settings, facts[settings.name])
+        configure_logging(new.telemetry.log_level, new.telemetry.log_format)
+        d.settings = new
+        return r.ReloadReport(is_applied=True, changes=plan.changes)
+
+    async def reload_and_log(self) -> None:
+        report = await self.reload()
+        if report.is_applied:
+            log.info("reloaded", changes="; ".join(report.changes) or "nothing changed")
+        else:
+            log.error("reload refused, nothing was changed", reasons="; ".join(report.reasons))
+
+
+def _size_bytes(path: str) -> int:
+    """Of the journal with its write-ahead log; 0 where neither can be seen."""
+    total = 0
+    for suffix in ("", "-wal"):
+        try:
+            total += Path(path + suffix).stat().st_size
+        except OSError:
+            continue
+    return total

@@ -38,9 +38,10 @@ class AskWindow:
         age_ms = now_ms - self._since_ms
         if age_ms < window_ms:
             return
-        self._earlier = self._these if age_ms < 2 * window_ms else 0
+        is_next = age_ms < 2 * window_ms
+        self._earlier = self._these if is_next else 0
         self._these = 0
-        self._since_ms = now_ms
+        self._since_ms = self._since_ms + window_ms if is_next else now_ms
 
 
 class CommandTally:

@@ -16,6 +16,7 @@ from protocols.primitives import decode_text, encode_text, hex_to_bytes
 _Z_TEXT = frozenset("0123456789:;<=>?D")  # many hosts write the separator as D, even in text
 _Z_PACKED = frozenset("0123456789=D")
 _NIBBLES = "ABCDEF"
+_HEX = frozenset("0123456789abcdefABCDEF")
 _SIGNS = ("C", "D")
 
 
@@ -55,10 +56,23 @@ def _read_length(field: FieldSpec, body: bytes, at: int) -> int:
         raise FieldError(str(field.number), at, f"a length of {field.length_bytes} bytes, {len(data)} left")
     if field.length_written == "binary":
         return int.from_bytes(data, "big")
+    if field.length_written == "hex":
+        return _read_hex_length(field, data, at)
     text = data.hex() if field.length_written == "bcd" else _decode(field, data, at, field.length_charset)
+    if field.length_written == "bcd" and field.length_pad_side == "right":
+        pad, text = text[field.length_digits :], text[: field.length_digits]
+        if pad.strip("0"):
+            raise FieldError(str(field.number), at, "a length padded with 0 on the right")
     if not (text.isascii() and text.isdecimal()):
         raise FieldError(str(field.number), at, f"a length of {len(text)} digits")
     return int(text)
+
+
+def _read_hex_length(field: FieldSpec, data: bytes, at: int) -> int:
+    text = _decode(field, data, at, field.length_charset)
+    if not _HEX.issuperset(text):
+        raise FieldError(str(field.number), at, f"a length of {len(text)} hex characters")
+    return int(text, 16)
 
 
 def _size_of(field: FieldSpec, body: bytes, start: int, units: int) -> int:
@@ -182,16 +196,22 @@ def write_field(field: FieldSpec, value: Value) -> bytes:
 
 def write_length(field: FieldSpec, count: int) -> bytes:
     """The length in front of a value. Raises LocalMisuse where it has no room."""
+    room = field.length_digits if field.length_pad_side == "right" else field.length_bytes * 2
     try:
         if field.length_written == "binary":
             return count.to_bytes(field.length_bytes, "big")
-        digits = field.length_bytes * 2 if field.length_written == "bcd" else field.length_bytes
-        text = f"{count:0{digits}}"
-        if len(text) > digits:
+        if field.length_written == "bcd":
+            text = f"{count:0{room}}"
+        else:
+            room = field.length_bytes
+            text = f"{count:0{room}X}" if field.length_written == "hex" else f"{count:0{room}}"
+        if len(text) > room:
             raise OverflowError
-        return bytes.fromhex(text) if field.length_written == "bcd" else encode_text(text, field.length_charset)
     except OverflowError:
         raise LocalMisuse(f"a length of {count} has no room", f"fields.{field.number}") from None
+    if field.length_written == "bcd":
+        return bytes.fromhex(text.ljust(field.length_bytes * 2, "0"))
+    return encode_text(text, field.length_charset)
 
 
 def _encode(field: FieldSpec, text: str, path: str) -> bytes:

@@ -12,7 +12,7 @@ Owns the shape of an overlay and every message about a wrong one. It must never 
     bitmap_form = "minimal"       # minimal | always-128 (flag only when needed) | always-128-flagged
     third_bitmap = "none"         # none | contiguous | in-element N
     charset = "ascii"             # ascii | latin-1 | utf-8 | cp037 | cp1047: text of elements and text lengths
-    length = "text"               # text | bcd | binary
+    length = "text"               # text | bcd | binary | hex
     digits = "text"               # text | bcd: n, z and x+n
     fixed_binary = "hex"          # raw | hex
     variable_binary = "raw"       # raw | hex
@@ -23,9 +23,10 @@ Owns the shape of an overlay and every message about a wrong one. It must never 
     max = 37
     length = "LL"                 # fixed, L to LLLLLL
     encoding = "bcd"              # text, a charset, bcd, raw, hex
-    length_encoding = "bcd"       # text, a charset, bcd, binary
+    length_encoding = "bcd"       # text, a charset, bcd, binary, hex (characters)
     length_bytes = 1              # where it is not the usual size
     length_counts = "digits"      # digits = characters = units | bytes | inclusive
+    length_pad_side = "left"      # of an odd number of packed length digits
     pad_side = "right"            # of an odd number of packed digits
     pad_nibble = "F"
     track_nibbles = ":;<=>?"      # what the nibbles A to F of packed track data stand for
@@ -223,6 +224,7 @@ _FIELD_KEYS = frozenset(
         "length_encoding",
         "length_bytes",
         "length_counts",
+        "length_pad_side",
         "pad_side",
         "pad_nibble",
         "track_nibbles",
@@ -263,13 +265,14 @@ def _read_field(
     if "encoding" in table:
         made = _with_encoding(made, reader.choice(table, "encoding", _ENCODING_NAMES, "text", path))
     if "length_encoding" in table:
-        word = reader.choice(table, "length_encoding", ("text", "bcd", "binary", *_CHARSET_NAMES), "text", path)
+        word = reader.choice(table, "length_encoding", ("text", "bcd", "binary", "hex", *_CHARSET_NAMES), "text", path)
         made = _with_length_encoding(made, word)
     counts = reader.choice(table, "length_counts", tuple(_COUNTS), made.length_counts, path)
     made = msgspec.structs.replace(
         made,
         length_bytes=reader.number(table, "length_bytes", 0, 6, made.length_bytes, path),
         length_counts=cast("Counts", _COUNTS[counts]),
+        length_pad_side=cast("Side", reader.choice(table, "length_pad_side", get_args(Side), made.length_pad_side, path)),
         pad_side=cast("Side", reader.choice(table, "pad_side", get_args(Side), made.pad_side, path)),
         pad_nibble=reader.choice(table, "pad_nibble", tuple("0123456789ABCDEF"), made.pad_nibble, path),
         track_nibbles=_read_nibbles(reader, table, made.track_nibbles, path),
@@ -313,7 +316,7 @@ def _contradictions(field: FieldSpec) -> list[tuple[str, str]]:
             found.append(("length_bytes", "a fixed element has no length"))
         if field.length_counts == "inclusive" or (field.length_counts == "bytes" and field.written != "text"):
             found.append(("length_counts", "a fixed element has no length; only of text can max count bytes"))
-    elif field.length_written == "text" and field.length_bytes != field.length_digits:
+    elif field.length_written in ("text", "hex") and field.length_bytes != field.length_digits:
         found.append(("length_bytes", "a length in text has a byte for each digit"))
     elif field.length_bytes < 1:
         found.append(("length_bytes", "at least one byte"))
@@ -328,5 +331,7 @@ def number_max_of(field: FieldSpec) -> int:
     """The greatest number that the length field of a variable element can say."""
     if field.length_written == "binary":
         return int(256**field.length_bytes) - 1
+    if field.length_written == "hex":
+        return int(16**field.length_bytes) - 1
     room = field.length_bytes * 2 if field.length_written == "bcd" else field.length_bytes
     return int(10 ** min(room, max(field.length_digits, 1))) - 1

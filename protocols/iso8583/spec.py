@@ -18,7 +18,7 @@ from protocols.iso8583.fields import SENSITIVE, SENSITIVE_2003, TABLES, Row
 Kind: TypeAlias = Literal["n", "an", "ans", "anp", "ns", "z", "x+n", "b"]
 Charset: TypeAlias = Literal["ascii", "latin-1", "utf-8", "cp037", "cp1047"]
 Written: TypeAlias = Literal["text", "bcd", "raw", "hex"]
-LengthWritten: TypeAlias = Literal["text", "bcd", "binary"]
+LengthWritten: TypeAlias = Literal["text", "bcd", "binary", "hex"]
 Counts: TypeAlias = Literal["units", "bytes", "inclusive"]
 Digits: TypeAlias = Literal["text", "bcd"]
 Binary: TypeAlias = Literal["raw", "hex"]
@@ -50,6 +50,7 @@ class FieldSpec(msgspec.Struct, frozen=True, kw_only=True):
     length_charset: Charset
     length_bytes: int
     length_counts: Counts = "units"
+    length_pad_side: Side = "left"  # of an odd number of packed length digits, filled with 0
     pad_side: Side = "left"
     pad_nibble: str = "0"
     track_nibbles: str = TRACK_NIBBLES
@@ -139,7 +140,7 @@ _TEXT_IN_BCD = frozenset({36, 45})
 
 def length_bytes_of(written: LengthWritten, digits: int) -> int:
     """Bytes of a length field of `digits` digits: packed two to a byte; binary enough for the number (LLLL: two)."""
-    if written == "text" or digits == 0:
+    if written in ("text", "hex") or digits == 0:
         return digits
     if written == "bcd":
         return (digits + 1) // 2

@@ -1,84 +1,28 @@
-"""The `relay` command: finds the subcommand, loads that one only, and turns errors into sentences and exit codes.
+"""The `relay` command: one subcommand, its errors as sentences, its exit code.
 
-Owns the list of subcommands. It must never know what one does. The trap: a module that cannot be imported must not take
-`relay status` down with it, at three in the morning; so each is imported when it is asked for, and only then.
+Owns the ways out. It must never know what a subcommand does, `run` excepted: the daemon stands right below this floor. The
+trap: an operator's mistake is no traceback; only a mistake of ours is.
 """
 
 from __future__ import annotations
 
-import argparse
-import difflib
-import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, Protocol, cast
 
-from relay import __version__
+from relay.cli.registry import RUN, build_parser
 from relay.errors import RelayError
 
-COMMANDS = {
-    "run": "run the relay with a configuration file",
-    "demo": "the whole thing on this machine: relay, fake core, fake ATMs",
-    "check": "every mistake in a configuration file, with line and suggestion",
-    "status": "the running relay on one screen",
-    "top": "live sessions, refreshed each second",
-    "control": "tell the running relay: drain, reload, resolve, log level, echo",
-    "journal": "search, show, export and verify what was made durable",
-    "decode": "hex, file or pcap as fields, masked, with offsets",
-    "send": "one message to a listener, and its answer",
-    "load": "many fake terminals at a rate, and the conservation check",
-    "completion": "completion script for bash, zsh or fish",
-}
 EXIT_INTERRUPTED = 130
 
 
-class Command(Protocol):
-    NAME: str
-    HELP: str
-
-    def configure(self, parser: argparse.ArgumentParser) -> None: ...
-
-    def run(self, args: argparse.Namespace) -> int: ...
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        unknown = message.partition("invalid choice: ")[2].partition(" ")[0].strip("'")
-        near = difflib.get_close_matches(unknown, COMMANDS, n=1)
-        super().error(message + (f"; did you mean {near[0]}?" if near else ""))
-
-
-def load_command(name: str) -> Command:
-    """The module of a subcommand. Raises RelayError when it cannot be imported."""
-    try:
-        return cast(Command, importlib.import_module(f"relay.cli.{name}"))
-    except ImportError as error:
-        raise RelayError(f"relay {name} cannot be loaded: {error}.", "Is the installation complete?") from error
-
-
-def build_parser(loaded: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser, with the arguments of the `loaded` subcommands; the others have their name and help only."""
-    parser = _Parser(prog="relay", description="Relay-center gateway: terminals in, durable journal, REST to the core out.")
-    parser.add_argument("--version", action="version", version=f"relay {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, text in COMMANDS.items():
-        is_loaded = name in loaded
-        sub = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", add_help=is_loaded)
-        if is_loaded:
-            command = load_command(name)
-            command.configure(sub)
-            sub.set_defaults(run=command.run)
-    return parser
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand. Returns the exit code; argparse's own errors leave as SystemExit(2)."""
+    """Run one subcommand. Returns the exit code; wrong usage leaves as SystemExit(2), as argparse does."""
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), "")
     try:
         args = build_parser([chosen]).parse_args(words)
-        return int(args.run(args))
+        return _run_daemon(args.config) if args.command == RUN else int(args.run(args))
     except RelayError as error:
         print(f"relay: {error.problem}", file=sys.stderr)
         if error.next_step:
@@ -91,5 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _run_daemon(config: str) -> int:
+    from relay.configfile import load
+
+    settings = load(config)
+    from relay.daemon import run  # the reactor and all that follows: only once the settings are right
+
+    return run(settings, config)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from relay.cli.arguments import Argument, Verb, read
+from relay.cli.registry import COMMANDS, RUN, build_parser, load_command
 from relay.errors import RelayError
 
 NAME = "completion"
@@ -34,12 +35,11 @@ def run(args: argparse.Namespace) -> int:
 
 def whole_tree() -> Verb:
     """All subcommands with their arguments; one that cannot be loaded is named on standard error and left bare."""
-    from relay.main import COMMANDS, build_parser, load_command
-
     loaded = []
     for name in COMMANDS:
         try:
-            load_command(name)
+            if name != RUN:
+                load_command(name)
         except RelayError as error:
             print(f"relay: {error.problem}", file=sys.stderr)
         else:

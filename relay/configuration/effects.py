@@ -1,0 +1,43 @@
+"""What a reload does with each setting there is.
+
+Owns the table. It must never compare or apply anything (relay/reload.py plans, relay/operator.py does). The trap: a setting
+added without a thought here would be "reloaded" and change nothing; a test compares the table with the models.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Effect(Enum):
+    """What a running relay can do with a new value."""
+
+    LIVE = "at once"
+    NEW_LINKS = "for links opened from then on"
+    RESTART = "needs a restart"
+
+
+# Every setting of every table: a test compares with the models, so that no setting is added without deciding.
+# fmt: off
+EFFECTS: dict[str, Effect] = {
+    "relay.center":                           Effect.RESTART,  # part of every attempt in the journal
+    "relay.realm":                            Effect.RESTART,  # part of every key
+    "relay.drain_deadline_ms":                Effect.LIVE,
+    "relay.credentials_directory":            Effect.RESTART,
+    "telemetry.metrics_host":                 Effect.RESTART,
+    "telemetry.metrics_port":                 Effect.RESTART,
+    "telemetry.log_level":                    Effect.LIVE,
+    "telemetry.log_format":                   Effect.LIVE,
+}
+# fmt: on
+RESTART_TABLES = ("journal", "core", "control")  # opened once, at start
+LISTENER_RESTART = frozenset({"name", "endpoint", "backlog_count"})  # what the bound socket is known by
+
+
+def effect_of(table: str, name: str) -> Effect:
+    """What happens to setting `name` of `table` (relay, journal, core, telemetry, control, listener, dialer) at a reload."""
+    if table == "dialer" or table in RESTART_TABLES:
+        return Effect.RESTART
+    if table == "listener":
+        return Effect.RESTART if name in LISTENER_RESTART else Effect.NEW_LINKS
+    return EFFECTS[f"{table}.{name}"]

@@ -1,0 +1,133 @@
+"""What a reload would do: old settings against new ones, decided before anything is touched. Pure.
+
+Owns the comparison. It must never do what it plans (relay/operator.py does). The traps: all or nothing, so one setting that
+needs a restart refuses the whole file; and certificates and overlays may have changed behind the same names, so listeners
+that use them are renewed although their settings are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from pydantic import BaseModel
+
+from relay.configuration.effects import Effect, effect_of
+from relay.settings import DialerSettings, LinkSettings, ListenerSettings, Settings
+
+
+class ReloadPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """With `reasons`, nothing may be changed. Else `changes` says in words what the names below say to the daemon.
+
+    `changed_listeners` keep their endpoint and get new settings for links opened from then on. `removed_*` are drained,
+    `added_*` opened; a listener whose bound socket changes is both.
+    """
+
+    reasons: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    changed_listeners: frozenset[str] = frozenset()
+    added_listeners: tuple[str, ...] = ()
+    removed_listeners: tuple[str, ...] = ()
+    added_dialers: tuple[str, ...] = ()
+    removed_dialers: tuple[str, ...] = ()
+
+    @property
+    def is_allowed(self) -> bool:
+        return not self.reasons
+
+
+def plan_reload(old: Settings, new: Settings, *, opens_and_closes: bool = False) -> ReloadPlan:
+    """Compare. `opens_and_closes`: the caller can open and drain whole listeners and dialers without a restart."""
+    reasons: list[str] = []
+    changes: list[str] = []
+    for table in ("relay", "journal", "core", "telemetry", "control"):
+        for name, was, becomes in _differences(getattr(old, table), getattr(new, table)):
+            if effect_of(table, name) is Effect.RESTART:
+                reasons.append(f"{table}.{name} needs a restart")
+            else:
+                changes.append(f"{table}.{name}: {_value(was)} → {_value(becomes)}")
+    links = _Links(opens_and_closes, reasons, changes)
+    links.compare("listener", old.listener, new.listener)
+    links.compare("dialer", old.dialer, new.dialer)
+    if reasons:
+        return ReloadPlan(reasons=tuple(reasons))
+    return ReloadPlan(
+        changes=tuple(changes),
+        unchanged=tuple(links.unchanged),
+        changed_listeners=frozenset(links.changed),
+        added_listeners=tuple(links.added["listener"]),
+        removed_listeners=tuple(links.removed["listener"]),
+        added_dialers=tuple(links.added["dialer"]),
+        removed_dialers=tuple(links.removed["dialer"]),
+    )
+
+
+class _Links:
+    """The comparison of listeners and dialers, by name."""
+
+    def __init__(self, opens_and_closes: bool, reasons: list[str], changes: list[str]) -> None:
+        self.opens_and_closes = opens_and_closes
+        self.reasons = reasons
+        self.changes = changes
+        self.unchanged: list[str] = []
+        self.changed: list[str] = []
+        self.added: dict[str, list[str]] = {"listener": [], "dialer": []}
+        self.removed: dict[str, list[str]] = {"listener": [], "dialer": []}
+
+    def compare(self, kind: str, old: tuple[LinkSettings, ...], new: tuple[LinkSettings, ...]) -> None:
+        before, after = {link.name: link for link in old}, {link.name: link for link in new}
+        for name in [name for name in before if name not in after]:
+            self._close(kind, before[name], "is removed")
+        for name, link in after.items():
+            if name not in before:
+                self._open(kind, link, "is new")
+            else:
+                self._both(kind, before[name], link)
+
+    def _both(self, kind: str, old: LinkSettings, new: LinkSettings) -> None:
+        names = [name for name, _, _ in _differences(old, new)]
+        bound = [name for name in names if effect_of(kind, name) is Effect.RESTART]
+        if bound:
+            why = f"has another {', '.join(bound)}"
+            self._close(kind, old, why)
+            if self.opens_and_closes:
+                self._open(kind, new, why)
+        elif names:
+            self.changed.append(new.name)
+            self.changes.append(f"{kind} {new.name}: {', '.join(names)}, for links opened from now on")
+        elif kind == "listener" and (new.tls is not None or new.profile):
+            self.changed.append(new.name)
+            self.unchanged.append(new.name)  # its settings are; its certificate or overlays may not be
+        else:
+            self.unchanged.append(new.name)
+
+    def _open(self, kind: str, link: LinkSettings, why: str) -> None:
+        if not self.opens_and_closes or _is_inherited(link):
+            self.reasons.append(f"{kind} {link.name} {why}: needs a restart")
+        else:
+            self.added[kind].append(link.name)
+            self.changes.append(f"{kind} {link.name} {why}: opened")
+
+    def _close(self, kind: str, link: LinkSettings, why: str) -> None:
+        if not self.opens_and_closes:
+            self.reasons.append(f"{kind} {link.name} {why}: needs a restart")
+        else:
+            self.removed[kind].append(link.name)
+            self.changes.append(f"{kind} {link.name} {why}: drained")
+
+
+def _is_inherited(link: LinkSettings) -> bool:
+    """systemd hands sockets over at start, and only then."""
+    return isinstance(link, (ListenerSettings, DialerSettings)) and link.endpoint.startswith("systemd:")
+
+
+def _differences(old: BaseModel, new: BaseModel) -> Iterator[tuple[str, object, object]]:
+    for name in type(new).model_fields:
+        was, becomes = getattr(old, name), getattr(new, name)
+        if was != becomes:
+            yield name, was, becomes
+
+
+def _value(value: object) -> str:
+    return "none" if value is None else str(value)

@@ -7,6 +7,7 @@ milliseconds is ever waited for. What the sockets do is awaited by event, with a
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -104,7 +105,7 @@ class Peer:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 return (await self.reader.readline()).decode().rstrip("\n")
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
             return "reset"
 
     async def ask(self, line: str) -> str:

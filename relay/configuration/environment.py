@@ -75,7 +75,9 @@ def _journal(path: FilePath) -> Iterator[Finding]:
         yield Finding(where, f"{path} is a directory", f"name a file in it: {path / 'journal.sqlite'}")
         return
     if not directory.is_dir():
-        yield Finding(where, f"there is no directory {directory}", f"install -d -m 0700 -o relay {directory}")
+        is_state = directory.is_relative_to("/var/lib")  # made by systemd at the first start
+        make = f"install -d -m 0700 -o relay {directory}"
+        yield Finding(where, f"there is no directory {directory}", f"StateDirectory= in the unit, or {make}", (), is_state)
         return
     if not os.access(directory, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.R_OK | os.W_OK)):
         yield Finding(

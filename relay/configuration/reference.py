@@ -32,7 +32,7 @@ comments is `config/relay.example.toml`.
 * Secrets are never in the file. A setting that ends in `_credential` names a file, which is looked for in
   `$CREDENTIALS_DIRECTORY` (systemd, `LoadCredential=`), then in `$RELAY_CREDENTIALS`, then in `relay.credentials_directory`.
 * A reload (`systemctl reload relay`, SIGHUP, `relay control reload`) takes the whole file or nothing of it. The last column
-  says what it does with a setting: *at once*, *for links opened from then on*, or *needs a restart* (the reload is then refused).
+  says what it does with a setting: *at once*, *for links opened from then on*, or *needs a restart* (it is then refused).
 """
 
 

@@ -38,3 +38,7 @@ class SystemClock:
 
     def wall_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+    def monotonic_us(self) -> int:
+        """For measuring only: uvloop's own clock has whole milliseconds."""
+        return time.monotonic_ns() // 1_000

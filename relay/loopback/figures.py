@@ -112,11 +112,8 @@ def as_text(report: LoadReport) -> str:
         ("declined", f"{report.declined:,}", "by the core"),
         ("refused", f"{report.refused:,}", "by the relay: core unreachable, overloaded, draining"),
         ("in doubt", f"{report.doubted:,}", "answered 68; undone or held by the relay"),
-        (
-            "no reply",
-            f"{report.timed_out:,}",
-            f"{report.reversed:,} reversals acknowledged, {report.late_approvals:,} late approvals",
-        ),
+        ("no reply", f"{report.timed_out:,}", f"{report.late_approvals:,} approvals came too late"),
+        ("reversed", f"{report.reversed:,}", "by the terminals, acknowledged"),
         ("repeats", f"{report.repeats_sent:,}", f"{report.duplicate_replies:,} answers seen twice"),
         ("latency", f"{latency.p50:.1f} ms", f"p99 {latency.p99:.1f} ms, p99.9 {latency.p999:.1f} ms"),
         ("listed", f"{report.listed:,}", "waiting for a person"),

@@ -143,6 +143,7 @@ class Fleet:
         self.framing = Framing.named(settings.framing)
         self.codec: Codec = compile_codec(load_spec("1987", settings.encoding))
         self.is_stopped = False
+        self._monotonic_us = SystemClock().monotonic_us
         wall_ms = SystemClock().wall_ms()
         self.wall_offset_ms = wall_ms - self.now_ms()
         calendar = Calendar(policy.utc_offset_minutes)
@@ -169,7 +170,7 @@ class Fleet:
         self._given = 0
 
     def now_ms(self) -> float:
-        return self.loop.time() * 1_000
+        return self._monotonic_us() / 1_000
 
     # ---- life ------------------------------------------------------------------------------------------------------------
     def start(self) -> None:

@@ -1,0 +1,101 @@
+"""What a tester asks a running daemon: its status and its person's list, over the control socket.
+
+Owns a reader of its own for the few figures that a load needs, so that a mistake in the daemon's own tools is seen here and
+not shared. It must never change anything. The trap: a daemon that was just killed leaves its socket file behind; that is "not
+there now", never an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from relay.loopback.report import Listed
+
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+ROWS_MAX = 10_000
+
+# The one open state in which nothing is missing but the terminal's own completion.
+AWAITING_COMPLETION = "awaiting_completion"
+
+
+class Address(msgspec.Struct, frozen=True):
+    address: str = ""
+    health: str = ""
+
+
+class CoreFigures(msgspec.Struct, frozen=True):
+    addresses: tuple[Address, ...] = ()
+    inflight: int = 0
+    queue: int = 0
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The part of the daemon's status that a load looks at; anything else in it is ignored."""
+
+    state: str = ""
+    incarnation: int = 0
+    core: CoreFigures = CoreFigures()
+    exchanges: dict[str, int] = {}
+    owed: int = 0
+    listed: int = 0
+
+    @property
+    def in_doubt(self) -> int:
+        """Exchanges whose outcome the daemon does not know yet, and what it owes the core."""
+        open_count = sum(count for state, count in self.exchanges.items() if state != AWAITING_COMPLETION)
+        return max(open_count, self.owed)  # what is owed is open too, but for what waits in a chain
+
+
+class _Row(msgspec.Struct, frozen=True):
+    key: str = ""
+    terminal: str = ""
+
+
+class _ListedReport(msgspec.Struct, frozen=True):
+    total: int = 0
+    rows: tuple[_Row, ...] = ()
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    answer: msgspec.Raw = msgspec.Raw()
+    problem: str = ""
+
+
+class NotThere(Exception):
+    """Nobody answers on the control socket now."""
+
+
+async def status(path: str, timeout_s: float = 5.0) -> Status:
+    """Raises NotThere."""
+    return msgspec.json.decode(await _ask(path, "status", {}, timeout_s), type=Status)
+
+
+async def listed(path: str, timeout_s: float = 20.0) -> tuple[int, list[Listed]]:
+    """How many exchanges wait for a person, and the first ROWS_MAX of them. Raises NotThere."""
+    report = msgspec.json.decode(await _ask(path, "listed", {"count_max": ROWS_MAX}, timeout_s), type=_ListedReport)
+    return report.total, [Listed(row.key, row.terminal, trace_of(row.key)) for row in report.rows]
+
+
+def trace_of(key: str) -> str:
+    """The sender's trace in a key made by the default recipe (realm:dialect:acquirer:terminal:type:trace:date), or empty."""
+    parts = key.split(":")
+    return parts[5] if len(parts) == 7 else ""
+
+
+async def _ask(path: str, command: str, args: dict[str, int], timeout_s: float) -> bytes:
+    try:
+        async with asyncio.timeout(timeout_s):
+            reader, writer = await asyncio.open_unix_connection(path, limit=ANSWER_BYTES_MAX)
+            try:
+                writer.write(msgspec.json.encode({"command": command, "args": args}) + b"\n")
+                line = await reader.readline()
+            finally:
+                writer.close()
+        answer = msgspec.json.decode(line, type=_Answer)
+    except (OSError, TimeoutError, ValueError, msgspec.MsgspecError) as error:
+        raise NotThere(f"no relay answers on {path}") from error
+    if not bytes(answer.answer):
+        raise NotThere(f"the relay does not answer {command}: {answer.problem}")
+    return bytes(answer.answer)

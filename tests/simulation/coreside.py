@@ -1,0 +1,100 @@
+"""The simulated way to the core: an `HttpDoor` over the fake core, with faults on the way there and back.
+
+Owns delay, loss and disorder between the relay's client and the ledger. It must never know an outcome: it carries HTTP. The
+trap: whether the ledger was reached and whether the answer came back are drawn apart, because that is what doubt is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from random import Random
+
+from relay.core.door import Address, HttpAnswer, HttpCall, HttpResult, Lost, NotSent, Why
+from relay.loopback.core import FakeCore
+from relay.loopback.faults import Fault, FaultInjector
+from tests.support.virtualtime import VirtualTime
+
+REFUSED_SHARE = 0.3  # of calls while the network to the core is down: refused at once; the rest hang
+
+
+class _Call:
+    """One call on its way. `finish` once, whatever happens first."""
+
+    def __init__(self, done: Callable[[HttpResult], None]) -> None:
+        self._done: Callable[[HttpResult], None] | None = done
+
+    def finish(self, result: HttpResult) -> None:
+        done, self._done = self._done, None
+        if done is not None:
+            done(result)
+
+    def cancel(self) -> None:
+        self.finish(Lost(Why.CANCELLED))
+
+
+class SimulatedDoor:
+    """Fulfils HttpDoor for one relay incarnation; the core behind it outlives it."""
+
+    def __init__(self, time: VirtualTime, chance: Random, core: FakeCore, faults: FaultInjector) -> None:
+        self._time = time
+        self._chance = chance
+        self._core = core
+        self._faults = faults
+        self.is_dead = False  # the relay's process is gone: what was sent still arrives, nothing comes back
+        self.is_cut = False
+        self.is_read_only = False
+
+    def call(self, address: Address, call: HttpCall, timeout_ms: int, done: Callable[[HttpResult], None]) -> _Call:
+        under_way = _Call(lambda result: None if self.is_dead else done(result))
+        if self.is_cut and self._chance.random() < REFUSED_SHARE:
+            under_way.finish(NotSent(Why.REFUSED))
+            return under_way
+        self._time.after(timeout_ms, lambda: under_way.finish(Lost(Why.DEADLINE)))
+        if not self.is_cut:
+            self._time.after(self._chance.randint(1, 20), lambda: self._arrive(call, under_way))
+        return under_way
+
+    def keep_only(self, addresses: Collection[Address]) -> None:
+        """Every address leads to the same fake core."""
+
+    def renew(self) -> None:
+        """No connections are kept."""
+
+    def _arrive(self, call: HttpCall, under_way: _Call) -> None:
+        drawn = self._faults.draw() if self._faults.is_on else None
+        if drawn is None:
+            self._answer(call, under_way, self._chance.randint(1, 20))
+            return
+        match drawn.fault:
+            case Fault.LATE_COMMIT:
+                self._time.after(drawn.delay_ms, lambda: self._handle(call))
+                under_way.finish(Lost(Why.CLOSED))
+            case Fault.SLOW:
+                self._answer(call, under_way, drawn.delay_ms)
+            case Fault.DUPLICATE_REPLY:
+                self._answer(call, under_way, 1)
+            case Fault.DROP_AFTER_COMMIT | Fault.CLOSE_MID_ANSWER:
+                self._handle(call)
+                self._time.after(self._chance.randint(1, 20), lambda: under_way.finish(Lost(Why.CLOSED)))
+            case fault:
+                if drawn.commits:
+                    self._handle(call)
+                answer = {
+                    Fault.CORE_5XX: HttpAnswer(500, {b"content-type": b"text/plain"}, b"internal error"),
+                    Fault.PROXY_503: HttpAnswer(503, {b"content-type": b"text/html"}, b"<html>503</html>"),
+                    Fault.GARBAGE: HttpAnswer(200, {b"content-type": b"application/json"}, b'{"status":"appro'),
+                }.get(fault)
+                if answer is not None:  # else it hangs until the call's own deadline
+                    self._time.after(self._chance.randint(1, 20), lambda: under_way.finish(answer))
+
+    def _answer(self, call: HttpCall, under_way: _Call, delay_ms: int) -> None:
+        result = self._handle(call)
+        self._time.after(delay_ms, lambda: under_way.finish(result))
+
+    def _handle(self, call: HttpCall) -> HttpAnswer:
+        lines = [line.partition(b": ") for line in call.head.split(b"\r\n") if line]
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, _, value in lines}
+        method, target = call.method.decode("ascii"), call.target.decode("ascii")
+        answer = self._core.handle(method, target, headers, call.body, self._time.wall_ms())
+        found = {name.lower().encode(): value.encode("latin-1") for name, value in answer.headers}
+        return HttpAnswer(answer.status, {**found, b"content-type": answer.content_type.encode()}, answer.body)

@@ -1,0 +1,108 @@
+"""The fake ATMs on virtual time: each a mind with a pipe, timers, and customers who think.
+
+Owns the doing of deeds. It must never decide what a mind can decide, and never read the relay's memory or disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from protocols.framing import FrameCutter, Framing, wrap
+from protocols.iso8583.codec import compile_codec
+from protocols.iso8583.message import IsoMessage
+from protocols.iso8583.spec import load_spec
+from relay.loopback.atm import AtmMind, AtmState
+from relay.loopback.books import Books
+from relay.loopback.customers import Customers
+from relay.loopback.deeds import AtmPolicy, Connect, Deed, HangUp, Ready, Say, Wake
+from relay.loopback.tally import Tally
+from tests.simulation.wires import Pipe
+from tests.support.virtualtime import VirtualTime, VirtualTimer
+
+POLICY = AtmPolicy(
+    reply_timeout_ms=5_000, repeat_after_ms=1_500, repeat_share=0.4, reversal_repeat_ms=1_000, echo_after_ms=3_000
+)
+FRAMING = Framing.named("ascii4")
+CODEC = compile_codec(load_spec("1987", "ascii"))
+
+Accept = Callable[[Callable[[bytes], None], Callable[[], None]], Pipe | None]
+
+
+class SimulatedTerminal:
+    def __init__(
+        self,
+        name: str,
+        time: VirtualTime,
+        chance: Random,
+        books: Books,
+        tally: Tally,
+        customers: Customers,
+        accept: Accept,
+        watch: Callable[[str, IsoMessage], None],
+        think_ms: float,
+    ) -> None:
+        self.name = name
+        self._time = time
+        self._accept = accept
+        self._watch = watch
+        self._customers = customers
+        self._think_ms = think_ms
+        self._timers: dict[str, VirtualTimer] = {}
+        self._cutter = FrameCutter(FRAMING)
+        self.pipe: Pipe | None = None
+        self.is_serving = True
+        self.mind = AtmMind(name, books, tally, POLICY, chance, time.wall_ms() - time.monotonic_ms())
+        time.after(chance.randint(1, 500), self._connect)
+
+    def _connect(self) -> None:
+        self._cutter = FrameCutter(FRAMING)
+        self.pipe = self._accept(self._heard, self._lost)
+        now_ms = self._time.monotonic_ms()
+        self._do(self.mind.link_failed(now_ms) if self.pipe is None else self.mind.link_opened(now_ms))
+
+    def _lost(self) -> None:
+        self.pipe = None
+        self._do(self.mind.link_closed(self._time.monotonic_ms()))
+
+    def _heard(self, data: bytes) -> None:
+        for frame in self._cutter.feed(data):
+            if not frame.is_zero:
+                message = CODEC.decode(frame.body)
+                self._watch(self.name, message)
+                self._do(self.mind.received(message, self._time.monotonic_ms()))
+
+    def _fired(self, name: str) -> None:
+        self._timers.pop(name, None)
+        self._do(self.mind.timer_fired(name, self._time.monotonic_ms()))
+
+    def begin_again(self) -> None:
+        """Customers come again after a quiet time."""
+        self._time.after(int(self._customers.think_ms(self._think_ms)), self._serve)
+
+    def _serve(self) -> None:
+        if self.is_serving and self.mind.is_free:
+            now_ms = self._time.monotonic_ms()
+            self._do(self.mind.begin(self._customers.next(now_ms), now_ms))
+
+    def _do(self, deeds: Sequence[Deed]) -> None:
+        for deed in deeds:
+            if isinstance(deed, Say):
+                if self.pipe is not None:
+                    self.pipe.send(wrap(FRAMING, CODEC.encode(deed.message)))
+            elif isinstance(deed, Wake):
+                timer = self._timers.pop(deed.name, None)
+                if timer is not None:
+                    timer.cancel()
+                if deed.after_ms is not None:
+                    self._timers[deed.name] = self._time.after(int(deed.after_ms), lambda name=deed.name: self._fired(name))
+            elif isinstance(deed, Ready):
+                self._time.after(int(self._customers.think_ms(self._think_ms)), self._serve)
+            elif isinstance(deed, Connect):
+                self._time.after(int(deed.after_ms), self._connect)
+            elif isinstance(deed, HangUp) and self.pipe is not None:
+                self.pipe.close()
+
+    @property
+    def is_settled(self) -> bool:
+        return self.mind.is_settled and self.mind.state is AtmState.READY

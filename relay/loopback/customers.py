@@ -17,8 +17,9 @@ ISSUER = "400000"
 NOTE_MINOR = 1_000  # the smallest note, yen
 NOTES_MAX = 30
 
-# Of a hundred cards, so many are refused by the core, each for its reason.
-REFUSED_PERCENT: dict[str, int] = {"stolen-card": 1, "expired-card": 1, "incorrect-pin": 1}
+# Every so many-th card is refused by the core, each time for the next of these reasons.
+REFUSED_EVERY = 33
+REFUSALS = ("stolen-card", "expired-card", "incorrect-pin")
 
 DEFAULT_MIX: dict[str, float] = {"withdrawal": 60, "deposit": 10, "balance-inquiry": 20, "purchase": 10}
 KINDS = frozenset(DEFAULT_MIX)
@@ -53,6 +54,13 @@ def luhn_digit(digits: str) -> str:
     return str(-total % 10)
 
 
+def _card(number: int) -> Card:
+    body = f"{ISSUER}{number:09d}"
+    turn, rest = divmod(number + 1, REFUSED_EVERY)
+    refusal = "" if rest else REFUSALS[(turn - 1) % len(REFUSALS)]
+    return Card(Pan(body + luhn_digit(body)), "3012", number % 2 == 1, refusal)
+
+
 def parse_mix(text: str) -> dict[str, float]:
     """ "withdrawal=60,deposit=10" -> weights. Raises ValueError with the part at fault."""
     mix: dict[str, float] = {}
@@ -76,16 +84,9 @@ class Customers:
 
     def __init__(self, seed: int = 1, card_count: int = 500, mix: Mapping[str, float] = DEFAULT_MIX) -> None:
         self._chance = random.Random(seed)
-        refusals = [reason for reason, percent in REFUSED_PERCENT.items() for _ in range(percent)]
-        self.cards = [self._card(number, refusals) for number in range(card_count)]
+        self.cards = [_card(number) for number in range(card_count)]
         self._kinds = list(mix)
         self._weights = list(mix.values())
-
-    def _card(self, number: int, refusals: list[str]) -> Card:
-        body = f"{ISSUER}{number:09d}"
-        place = number % 100
-        refusal = refusals[place] if place < len(refusals) and number >= 100 else ""
-        return Card(Pan(body + luhn_digit(body)), "3012", number % 2 == 1, refusal)
 
     def next(self, due_ms: float) -> Order:
         kind = self._chance.choices(self._kinds, self._weights)[0]

@@ -7,6 +7,8 @@ windows stand beside the rest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from relay.loopback.books import Books, Fate
@@ -49,6 +51,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float
     violation_examples: tuple[str, ...]
     difference_examples: tuple[Difference, ...]
+    listed_reasons: dict[str, int]
 
     @property
     def is_good(self) -> bool:
@@ -62,6 +65,7 @@ def load_report(
     conservation: Conservation,
     *,
     listed: int,
+    listed_reasons: Mapping[str, int] | None = None,
     duration_s: float,
     in_doubt: int,
     quiet_s: float,
@@ -100,6 +104,7 @@ def load_report(
         duration_s=round(duration_s, 2),
         violation_examples=tuple(tally.violations),
         difference_examples=conservation.differences,
+        listed_reasons=dict(listed_reasons or {}),
     )
 
 
@@ -132,6 +137,7 @@ def as_text(report: LoadReport) -> str:
             f" {difference.kind} ({difference.fate}): books {difference.books_minor:+,}, ledger {difference.ledger_minor:+,}"
         )
     lines += [f"  {'VIOLATION':<14}{example}" for example in report.violation_examples[:10]]
+    lines += [f"  {'listed':<14}{count:>12,}  {why}" for why, count in list(report.listed_reasons.items())[:10]]
     if report.in_doubt_after_quiet:
         lines.append(f"  {'IN DOUBT':<14}{report.in_doubt_after_quiet} exchanges after {report.quiet_s:.0f} s of quiet")
     verdict = "the ledger equals the terminals' books" if report.conservation_holds else "THE LEDGER DIFFERS FROM THE BOOKS"

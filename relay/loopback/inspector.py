@@ -51,6 +51,8 @@ class Status(msgspec.Struct, frozen=True):
 class _Row(msgspec.Struct, frozen=True):
     key: str = ""
     terminal: str = ""
+    kind: str = ""
+    detail: str = ""
 
 
 class _ListedReport(msgspec.Struct, frozen=True):
@@ -75,7 +77,7 @@ async def status(path: str, timeout_s: float = 5.0) -> Status:
 async def listed(path: str, timeout_s: float = 20.0) -> tuple[int, list[Listed]]:
     """How many exchanges wait for a person, and the first ROWS_MAX of them. Raises NotThere."""
     report = msgspec.json.decode(await _ask(path, "listed", {"count_max": ROWS_MAX}, timeout_s), type=_ListedReport)
-    return report.total, [Listed(row.key, row.terminal, trace_of(row.key)) for row in report.rows]
+    return report.total, [Listed(row.key, row.terminal, trace_of(row.key), f"{row.kind}: {row.detail}") for row in report.rows]
 
 
 def trace_of(key: str) -> str:

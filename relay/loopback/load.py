@@ -9,6 +9,7 @@ afterwards.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -172,6 +173,7 @@ class Load:
             self.books,
             conservation,
             listed=listed_count,
+            listed_reasons=Counter(item.why for item in listed),
             duration_s=duration_s,
             in_doubt=in_doubt,
             quiet_s=quiet_s,

@@ -28,11 +28,12 @@ class LedgerLine(msgspec.Struct, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """One exchange on the relay's list for a person. `trace` is empty where only the key is known."""
+    """One exchange on the relay's list for a person. `trace` is empty where only the key is known; `why` is for people."""
 
     key: str
     terminal: str = ""
     trace: str = ""
+    why: str = ""
 
 
 class Difference(msgspec.Struct, frozen=True):

@@ -19,6 +19,8 @@ from relay.core.door import Address, HttpCall, HttpResult, NotSent, Why
 from relay.core.http1 import Connection
 from relay.telemetry.metrics import Metrics
 
+_BODY_METHODS = frozenset({b"POST", b"PUT", b"PATCH"})  # a length is said even of nothing
+
 
 class PoolLimits(msgspec.Struct, frozen=True):
     """Per address. `idle_ms_max` stays below the 5 s after which common servers close an idle connection."""
@@ -84,7 +86,7 @@ class PendingCall:
         source: Callable[[Connection], None] | None = None,
     ) -> None:
         body = call.body
-        if source is None and (body or call.method != b"GET"):
+        if source is None and (body or call.method in _BODY_METHODS):
             head = b"%b %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (call.method, call.target, call.head, len(body))
         else:
             head = b"%b %b HTTP/1.1\r\n%b\r\n" % (call.method, call.target, call.head)

@@ -89,6 +89,11 @@ class Transport:
         written; `call.head` must then frame the body itself (Content-Length or chunked)."""
         return self._start(address, call, timeout_ms, done, source)
 
+    @staticmethod
+    def is_sent(call: Cancellable) -> bool:
+        """Whether a call that `call` or `stream` returned has a connection, and so may have been written."""
+        return isinstance(call, PendingCall) and call.connection is not None
+
     def keep_only(self, addresses: Collection[Address]) -> None:
         wanted = set(addresses)
         for address, pool in list(self._pools.items()):

@@ -19,7 +19,7 @@ _NOT_TEXT = re.compile(r"(y|n|yes|no|true|false|on|off|null|~)\Z", re.IGNORECASE
 
 def to_yaml(node: Node) -> str:
     """A whole document, mappings in the order given. A value that YAML cannot hold raises TypeError."""
-    if isinstance(node, (Mapping, Sequence)) and not node:
+    if isinstance(node, (Mapping, list, tuple)) and not node:
         return f"{json.dumps(node)}\n"
     return "\n".join(_lines(node, "")) + "\n"
 
@@ -28,7 +28,7 @@ def _lines(node: Node, indent: str) -> Iterator[str]:
     if isinstance(node, Mapping):
         for key, value in node.items():
             yield from _entry(f"{indent}{_text(key)}:", value, indent + "  ")
-    elif isinstance(node, Sequence) and not isinstance(node, str):
+    elif isinstance(node, (list, tuple)):
         for value in node:
             if isinstance(value, Mapping) and value:
                 first, *rest = _lines(value, indent + "  ")
@@ -41,7 +41,7 @@ def _lines(node: Node, indent: str) -> Iterator[str]:
 
 
 def _entry(head: str, value: Node, indent: str) -> Iterator[str]:
-    if isinstance(value, (Mapping, Sequence)) and not isinstance(value, str):
+    if isinstance(value, (Mapping, list, tuple)):
         if not value:
             yield f"{head} {'{}' if isinstance(value, Mapping) else '[]'}"
         else:

@@ -201,6 +201,13 @@ class Iso8583Profile(Model):
             for word, code in sorted(self.codes.items())
             if len(code) != length or not (code.isascii() and code.isalnum())
         ]
+        table = self.all_codes()
+        good = {table[word] for word in (codes.APPROVED, codes.APPROVED_PARTIAL, codes.REVERSAL_ACCEPTED)}
+        problems += [
+            f'codes: "{word}" is "{code}", which means approved'
+            for word, code in sorted(table.items())
+            if word not in codes.SPOKEN and code in good
+        ]
         if self.key_date == "13" and self.version != "1987":
             problems.append("key.date: DE 13 is no local date in 1993 and 2003; use 12")
         if self.key_date == "7" and self.version != "1987":

@@ -39,6 +39,7 @@ def compile_to_reply(profile: Iso8583Profile, spec: Spec) -> ToReply:
     """The closure (message, answer, wall_ms) -> Reply. It never raises for anything in the answer."""
     table = profile.all_codes()
     honour_not = table[codes.DO_NOT_HONOUR]
+    declined = {word: code for word, code in table.items() if word not in codes.SPOKEN}  # "approved" is no reason to decline
     accepted = {
         "financial": table[codes.APPROVED],
         "reversal": table[codes.REVERSAL_ACCEPTED],
@@ -61,7 +62,8 @@ def compile_to_reply(profile: Iso8583Profile, spec: Spec) -> ToReply:
             added: Fields = {}
             if answer.amount is not None and name == "financial":
                 asked = _asked(message, amount_of)
-                if asked is not None and asked.currency == answer.amount.currency and answer.amount.minor < asked.minor:
+                granted = answer.amount
+                if asked is not None and asked.currency == granted.currency and 0 <= granted.minor < asked.minor:
                     code = partial
                     adds.amount(added, answer.amount, message)
             if answer.authorisation_id:
@@ -72,7 +74,7 @@ def compile_to_reply(profile: Iso8583Profile, spec: Spec) -> ToReply:
                 adds.data(added, answer.reply_data)
             return Reply(Verdict.APPROVE, code, _encoder.encode(added) if added else b"")
         if isinstance(answer, Declined):
-            code = table.get(answer.reason, honour_not)
+            code = declined.get(answer.reason, honour_not)
             added = {}
             if answer.reply_data:
                 adds.data(added, answer.reply_data)

@@ -5,12 +5,13 @@ Owns samples with invented cards only. It must never be imported by the product.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 
 from protocols.dialect import BytesArrived
 from protocols.framing import FrameCutter
 from protocols.iso8583.dialect import Iso8583Dialect, build_dialect, default_profile
-from protocols.iso8583.hooks import Hooks
+from protocols.iso8583.hooks import Hooks, MacVerdict
 from protocols.iso8583.message import IsoMessage, Value
 from protocols.vocabulary import Received, Refusal, Request
 
@@ -129,3 +130,22 @@ def request_of(dialect: Iso8583Dialect, message: IsoMessage, wall_ms: int = WALL
     if isinstance(request, Refusal):
         raise AssertionError(f"refused: {request}")
     return request
+
+
+OLD_KEY = b"\xee" * 8
+
+
+class SumMac:
+    """Stands for an HSM: a digest of the covered bytes; answers "other key" to one value."""
+
+    def __init__(self) -> None:
+        self.covered: list[bytes] = []
+
+    def check(self, message: IsoMessage, covered: bytes, mac: bytes) -> MacVerdict:
+        if mac == OLD_KEY:
+            return MacVerdict.KEY_OUT_OF_STEP
+        return MacVerdict.RIGHT if mac == self.compute(message, covered) else MacVerdict.WRONG
+
+    def compute(self, message: IsoMessage, covered: bytes) -> bytes:
+        self.covered.append(covered)
+        return hashlib.sha256(covered).digest()[:8]

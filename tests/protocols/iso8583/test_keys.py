@@ -185,7 +185,10 @@ def test_originals_of_1993_and_2003() -> None:
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=255), min_size=1, max_size=8)
 
 
-@given(terminal=TEXT, acquirer=st.text("0123456789", min_size=1, max_size=11), trace=st.text("0123456789", min_size=6, max_size=6))
+DIGITS = "0123456789"
+
+
+@given(terminal=TEXT, acquirer=st.text(DIGITS, min_size=1, max_size=11), trace=st.text(DIGITS, min_size=6, max_size=6))
 def test_keys_are_short_printable_and_hold_no_card(terminal: str, acquirer: str, trace: str) -> None:
     made = key(withdrawal("0200", {41: terminal, 32: acquirer, 11: trace}))
     if made is None:

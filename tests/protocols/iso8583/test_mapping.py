@@ -1,4 +1,4 @@
-"""Data elements as shared words: money with its decimals, cards from any track, dates, accounts, and nothing secret in extra."""
+"""Data elements as shared words: money with its decimals, cards from any track, dates, accounts; nothing secret in extra."""
 
 from __future__ import annotations
 

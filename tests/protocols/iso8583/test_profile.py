@@ -68,6 +68,13 @@ def test_response_codes_have_the_versions_length() -> None:
     assert default_profile(codes={"reversed": "21"}).all_codes()["reversed"] == "21"
 
 
+@pytest.mark.parametrize("code", ["00", "10"])
+def test_no_refusal_may_read_as_an_approval(code: str) -> None:
+    assert f'"in-doubt" is "{code}", which means approved' in problem(codes={"in-doubt": code})
+    assert '"lost-card" is "0A"' in problem(codes={"approved": "0A", "lost-card": "0A"})
+    assert '"do-not-honour" is "05", which means approved' in problem(codes={"approved": "05"})
+
+
 def test_key_dates_that_could_not_name_an_original() -> None:
     assert "key.date" in problem(version="1993", key={"date": "13"})
     assert "key.date" in problem(version="1993", key={"date": "7"})

@@ -125,9 +125,7 @@ class Desk:
             if entry is not None:
                 self._repeats.join(entry, request, fingerprint, message, link)
             elif not self._may_record():
-                self._journal.find(
-                    request.key, partial(self._repeats.found_without_journal, request, fingerprint, message, link)
-                )
+                self._repeats.look_up_without_journal(request, fingerprint, message, link)
             else:
                 self._record(request, fingerprint, message, link, wall_ms)
 
@@ -224,11 +222,11 @@ class Desk:
         self.saf.owe(entry)
 
     def _not_taken(self, entry: Open) -> None:
-        """The journal did not take it: nothing was asked, nothing is owed. Refused without a record (law 6)."""
+        """The journal did not take it: nothing was asked, nothing is owed (law 6). It may repeat one that was taken before."""
         self.register.by_key.pop(entry.key, None)
         entry.cancel_timers()
         for message, link in entry.take_waiters():
-            self.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)
+            self._repeats.look_up_without_journal(entry.request, entry.fingerprint, message, link)
 
     # ---- the call ----------------------------------------------------------------------------------------------------
     def pump(self) -> None:

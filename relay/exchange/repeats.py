@@ -6,6 +6,7 @@ with another amount, account or kind gets no answer from the journal, is alarmed
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from protocols.vocabulary import Refusal, Reply, Request
@@ -68,7 +69,12 @@ class Repeats:
             reply = facts.dialect.to_reply(message, answer, self._desk.register.clock.wall_ms())
             self._desk.doubt.intend_late(stored, reply, lambda: link.reply(message, reply))
 
-    def found_without_journal(
+    def look_up_without_journal(self, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
+        """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, a message
+        that says it is a repeat gets silence, because a refusal might deny an approval."""
+        self._desk.register.journal.find(request.key, partial(self._found, request, fingerprint, message, link))
+
+    def _found(
         self,
         request: Request,
         fingerprint: bytes,
@@ -76,8 +82,6 @@ class Repeats:
         link: LinkPort,
         found: StoredExchange | JournalFailed | None,
     ) -> None:
-        """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, a message
-        that says it is a repeat gets silence, because a refusal might deny an approval."""
         if isinstance(found, StoredExchange) and found.intent is not None:
             self._answer_stored(found, fingerprint, message, link)
         elif found is None or (isinstance(found, JournalFailed) and not request.repeat):

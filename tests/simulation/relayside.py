@@ -1,4 +1,4 @@
-"""One incarnation of the real relay on virtual time: desk, client, region, dialect, links; only clock, wires and disk are not real.
+"""One incarnation of the real relay on virtual time: only the clock, the wires and the disk are not real.
 
 Owns the wiring, as daemon.py does for the real machine, and the death of an incarnation. The trap: a dead process runs no
 timer, so each incarnation has timers of its own that fall silent with it.
@@ -75,9 +75,7 @@ class SimulatedRelay:
             random=chance,
             metrics=self.metrics,
         )
-        self.desk = Desk(
-            journal, self.client, self.region.permit, time, self.timers, self.metrics, chance, "tokyo", LIMITS
-        )
+        self.desk = Desk(journal, self.client, self.region.permit, time, self.timers, self.metrics, chance, "tokyo", LIMITS)
         self.roster: Roster[Link] = Roster()
         parts = WireParts(
             desk=self.desk,

@@ -21,7 +21,12 @@ from tests.simulation.wires import Pipe
 from tests.support.virtualtime import VirtualTime, VirtualTimer
 
 POLICY = AtmPolicy(
-    reply_timeout_ms=5_000, repeat_after_ms=1_500, repeat_share=0.4, reversal_repeat_ms=1_000, echo_after_ms=3_000
+    reply_timeout_ms=5_000,
+    repeat_after_ms=1_500,
+    repeat_share=0.4,
+    reversal_repeat_ms=1_000,
+    echo_after_ms=3_000,
+    deposit_tries_max=20,
 )
 FRAMING = Framing.named("ascii4")
 CODEC = compile_codec(load_spec("1987", "ascii"))

@@ -20,7 +20,9 @@ from tests.support.virtualtime import VirtualTime
 class Pipe:
     """One connection. The relay's side is a Twisted transport; the ATM's side are callbacks."""
 
-    def __init__(self, time: VirtualTime, chance: Random, link: Link, on_data: Callable[[bytes], None], on_lost: Callable[[], None]):
+    def __init__(
+        self, time: VirtualTime, chance: Random, link: Link, on_data: Callable[[bytes], None], on_lost: Callable[[], None]
+    ):
         self._time = time
         self._chance = chance
         self._link = link

@@ -195,7 +195,9 @@ class World:
         listed = [Listed(s.taken.key, s.taken.terminal, _trace_of(s.taken.key)) for s in relay.journal.listed()]
         held = compare(self.books, lines_of(self.ledger.entries()), listed, self.ledger.posted_twice())
         if not held.holds:
-            raise Violation(f"law 10: conservation does not hold: lost {held.lost}, doubled {held.doubled}: {held.differences[:3]}")
+            raise Violation(
+                f"law 10: conservation does not hold: lost {held.lost}, doubled {held.doubled}: {held.differences[:3]}"
+            )
         return held
 
     # ---- the history -----------------------------------------------------------------------------------------------------
@@ -267,4 +269,5 @@ class World:
 
 def _trace_of(key: str) -> str:
     """The trace number in a key of the default recipe."""
-    return next((part for part in key.replace("|", "/").replace(":", "/").split("/") if len(part) == 6 and part.isdigit()), "")
+    parts = key.split(":")
+    return parts[-2] if len(parts) > 2 else ""

@@ -21,7 +21,6 @@ import msgspec
 from relay.core.door import HttpAnswer, HttpResult, Lost, Why
 
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
-_TLS_ALERT: Final = b"\x15"
 _INTERIM_ANSWERS_MAX: Final = 8  # 1xx before the real answer
 
 
@@ -127,20 +126,20 @@ class Connection(asyncio.Protocol):
             caller.started(self)
 
     def is_usable(self) -> bool:
-        """Whether an idle connection is still open, asked of the kernel: the peer's close may not have reached the loop."""
+        """Whether an idle connection is still open and silent, asked of the kernel: what the peer did last may not have
+        reached the loop. Readable while idle is the end of the stream, the alert before it, or bytes nobody asked for."""
+        return not self._dead and not self._transport.is_closing() and not self._poll.poll(0)
+
+    def is_alive(self) -> bool:
+        """The same for a new connection, which under TLS may be readable for a good reason: session tickets."""
         if self._dead or self._transport.is_closing():
             return False
-        if not self._poll.poll(0):  # five times cheaper than a recv that raises BlockingIOError
-            return True  # open and silent, as an idle connection should be
-        try:
-            seen = self._sock.recv(1, _PEEK)
-        except BlockingIOError:
+        if not self._poll.poll(0):
             return True
+        try:
+            return self._is_tls and self._sock.recv(1, _PEEK) != b""
         except OSError:
             return False
-        # Readable while idle: the end of the stream, or bytes nobody asked for. Under TLS it may be a session ticket, which
-        # is fine, but an alert announces the close.
-        return self._is_tls and seen not in (b"", _TLS_ALERT)
 
     def abandon(self, why: Why) -> None:
         """Give the call up: the connection dies, and the caller is told Lost."""

@@ -178,7 +178,7 @@ class Pool:
     # ---- connections -----------------------------------------------------------------------------------------------
 
     def connected(self, connection: Connection) -> None:
-        if not connection.is_usable():  # closed, or spoken on, before it carried anything
+        if not connection.is_alive():  # closed, or spoken on, before it carried anything
             connection.close()
             self.connect_failed(Why.REFUSED)
             return

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import pytest
 import pytest_asyncio
 
 from relay.clock import SystemClock
@@ -45,6 +44,6 @@ async def make_transport() -> AsyncIterator[MakeTransport]:
         await transport.aclose()
 
 
-@pytest.fixture
-def transport(make_transport: MakeTransport) -> Transport:
+@pytest_asyncio.fixture
+async def transport(make_transport: MakeTransport) -> Transport:
     return make_transport()

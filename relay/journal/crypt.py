@@ -75,7 +75,7 @@ class JournalKeys:
         """Raises ValueError when the bytes were not sealed with this key for this exchange."""
         try:
             return Pan(self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key.encode()).decode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise ValueError("a stored PAN does not decrypt: its row was changed outside the relay") from None
 
 

@@ -155,7 +155,14 @@ def _check_key(connection: sqlite3.Connection, path: str, keys: JournalKeys) -> 
     found = connection.execute("SELECT value FROM meta WHERE name = 'key_check'").fetchone()
     if found is None:
         connection.execute("INSERT INTO meta VALUES ('key_check', ?), ('key_id', ?)", (keys.check, keys.key_id))
-    elif found[0] != keys.check:
+    else:
+        prove_key(connection, path, keys)
+
+
+def prove_key(connection: sqlite3.Connection, path: str, keys: JournalKeys) -> None:
+    """Raises JournalUnusable unless the journal was written with these keys."""
+    (check,) = connection.execute("SELECT value FROM meta WHERE name = 'key_check'").fetchone()
+    if check != keys.check:
         (key_id,) = connection.execute("SELECT value FROM meta WHERE name = 'key_id'").fetchone()
         raise JournalUnusable(
             f"The journal {path} was written with key {key_id}; the key given is {keys.key_id}.",

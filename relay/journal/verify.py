@@ -1,0 +1,143 @@
+"""Is this journal whole, and does it mean anything: the check behind `relay journal verify`.
+
+Owns the list of what must hold in every journal. It must never write or repair. The trap: a daemon
+may run meanwhile and move an exchange between two questions, so each question is one statement, true or false by itself, and
+no read is longer than it must be: while one lasts, the daemon's write-ahead log grows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from relay.journal.crypt import JournalKeys
+from relay.journal.records import OPEN_STATES, StoredState, unpack_request
+from relay.journal.rows import CLOSED, LISTED, OPEN
+from relay.journal.schema import open_reader, prove_key
+
+PROBLEM_COUNT_MAX: Final = 100
+_EXAMPLES: Final = 3
+_PAGE_COUNT: Final = 500
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """`problems` is empty for a sound journal. `counts` holds exchanges by state."""
+
+    problems: tuple[str, ...]
+    counts: dict[str, int]
+    exchange_count: int
+    pan_count: int  # PANs decrypted; 0 without the key
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.problems
+
+
+def _in(states: frozenset[StoredState] | set[StoredState]) -> str:
+    return "(" + ", ".join(f"'{state.value}'" for state in sorted(states)) + ")"
+
+
+# What must hold, as a question for the exchanges that break it.
+_INVARIANTS: Final = (
+    ("in a state that does not exist", f"SELECT exchange_id FROM standing WHERE state NOT IN {_in(set(StoredState))}"),
+    (
+        "open, closed or listed by its state and something else by its mark",
+        f"SELECT exchange_id FROM standing WHERE attention <> CASE WHEN state = 'listed' THEN {LISTED}"
+        f" WHEN state IN {_in(OPEN_STATES)} THEN {OPEN} ELSE {CLOSED} END",
+    ),
+    (
+        "with half a reply intent",
+        "SELECT exchange_id FROM standing WHERE (verdict IS NULL) + (code IS NULL) + (data IS NULL) NOT IN (0, 3)",
+    ),
+    (
+        "answered without a reply intent",
+        "SELECT exchange_id FROM standing WHERE state IN ('answered', 'awaiting-completion') AND verdict IS NULL",
+    ),
+    (
+        "recorded and overlooked by recovery",
+        "SELECT exchange_id FROM taken AS t WHERE exchange_id < (SELECT value FROM meta WHERE name = 'recorded_floor')"
+        " AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.exchange_id = t.exchange_id)",
+    ),
+    (
+        "taken by an incarnation that never was",
+        "SELECT exchange_id FROM taken WHERE incarnation > (SELECT value FROM meta WHERE name = 'incarnation')",
+    ),
+    ("with a negative amount", "SELECT exchange_id FROM taken WHERE amount_minor < 0"),
+    (
+        "with history that belongs to nothing",
+        "SELECT DISTINCT exchange_id FROM history WHERE exchange_id NOT IN (SELECT exchange_id FROM taken)",
+    ),
+    (
+        "standing without having been taken",
+        "SELECT exchange_id FROM standing WHERE exchange_id NOT IN (SELECT exchange_id FROM taken)",
+    ),
+)
+
+
+def verify(path: str, key: bytes | None = None) -> Verification:
+    """Read everything once: pages and indexes, what must hold, every stored request, and with `key` every PAN.
+
+    Takes as long as reading the file. Raises JournalUnusable when it cannot be opened at all.
+    """
+    keys = None if key is None else JournalKeys(key)
+    connection = open_reader(path)
+    if keys is not None:
+        try:
+            prove_key(connection, path, keys)
+        except BaseException:
+            connection.close()
+            raise
+    problems: list[str] = []
+    counts: dict[str, int] = {}
+    exchange_count = pan_count = 0
+    try:
+        verdicts = [row[0] for row in connection.execute(f"PRAGMA integrity_check({PROBLEM_COUNT_MAX})")]
+        problems += [f"file: {verdict}" for verdict in verdicts if verdict != "ok"]
+        for what, sql in _INVARIANTS:
+            broken = [row[0] for row in connection.execute(sql)]
+            if broken:
+                examples = ", ".join(map(str, broken[:_EXAMPLES]))
+                problems.append(f"{len(broken)} {'exchange' if len(broken) == 1 else 'exchanges'} {what}: {examples}")
+        counts = dict(connection.execute("SELECT state, count(*) FROM exchange GROUP BY state ORDER BY state"))
+        exchange_count = sum(counts.values())
+        pan_count = _read_bodies(connection, keys, problems)
+    except sqlite3.DatabaseError as error:
+        problems.append(f"file: {error}")
+    finally:
+        connection.close()
+    return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count)
+
+
+def _read_bodies(connection: sqlite3.Connection, keys: JournalKeys | None, problems: list[str]) -> int:
+    pan_count = 0
+    for exchange_id, exchange_key, request, sealed in _bodies(connection):
+        if request:
+            try:
+                unpack_request(exchange_key, request, None)
+            except (msgspec.MsgspecError, ValueError):
+                problems.append(f"exchange {exchange_id}: its request does not unpack")
+        if sealed is not None and keys is not None:
+            try:
+                keys.open(sealed, exchange_key)
+                pan_count += 1
+            except ValueError as error:
+                problems.append(f"exchange {exchange_id}: {error}")
+        if len(problems) > PROBLEM_COUNT_MAX:
+            break
+    return pan_count
+
+
+def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[int, str, bytes, bytes | None]]:
+    last = -1
+    while True:
+        rows = connection.execute(
+            "SELECT exchange_id, key, request, pan FROM taken WHERE exchange_id > ? ORDER BY exchange_id LIMIT ?",
+            (last, _PAGE_COUNT),
+        ).fetchall()
+        yield from rows
+        if len(rows) < _PAGE_COUNT:
+            return
+        last = rows[-1][0]

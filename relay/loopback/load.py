@@ -134,7 +134,8 @@ class Load:
         self._ledger_url = ledger_url
         self._began_s = self._loop.time()
         self._began_wall_ms = SystemClock().wall_ms()
-        self._is_killing = False
+        self._restarted = asyncio.Event()
+        self._restarted.set()
         self._storm_ended_s = float("-inf")
         self._before: tuple[int, ...] = (0,) * 8
         self._reported_s = 0.0
@@ -153,6 +154,7 @@ class Load:
         try:
             await self._watch()
         finally:
+            await self._restarted.wait()  # a daemon broken off while starting would be nobody's child
             troubles.cancel()
             await asyncio.wait([troubles])
         duration_s = self._loop.time() - self._began_s
@@ -195,7 +197,7 @@ class Load:
             self.audience.second(self.moment())
             if duration_s is not None and self._loop.time() >= self._began_s + duration_s:
                 return
-            if self.stage is not None and self.stage.daemon_ended() is not None and not self._is_killing:
+            if self.stage is not None and self.stage.daemon_ended() is not None and self._restarted.is_set():
                 self.tally.violation(f"the relay ended by itself with exit code {self.stage.daemon_ended()}")
                 self.audience.say(f"the relay ended by itself:\n{self.stage.last_words()}")
                 return
@@ -278,13 +280,13 @@ class Load:
     async def _kill(self, stage: Stage) -> None:
         fleet = self.fleet
         self.tally.open_window(fleet.now_ms(), "kill")
-        self._is_killing = True
+        self._restarted.clear()
         killed_s = self._loop.time()
         try:
             await stage.kill_daemon()
             await stage.start_daemon()
         finally:
-            self._is_killing = False
+            self._restarted.set()
         await fleet.until(lambda: fleet.signed_on_count() == len(fleet.terminals), BACK_DEADLINE_S)
         self.tally.close_window(fleet.now_ms(), "kill")
         self.audience.say(

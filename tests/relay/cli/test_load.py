@@ -1,0 +1,87 @@
+"""The options of `relay load`, and its progress bar."""
+
+from __future__ import annotations
+
+import argparse
+import io
+
+import pytest
+
+from relay.cli import load
+from relay.errors import ConfigurationError
+from relay.loopback.load import Moment
+
+
+def parse(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    load.configure(parser)
+    return parser.parse_args(list(words))
+
+
+def moment(elapsed_s: float) -> Moment:
+    return Moment(
+        elapsed_s=elapsed_s,
+        requests=1_000,
+        approved=990,
+        declined=10,
+        refused=0,
+        doubted=0,
+        timed_out=0,
+        reversals=0,
+        duplicates=0,
+        in_flight=5,
+        signed_on=500,
+        p50_ms=1.0,
+        p99_ms=2.0,
+        answered_total=1_000,
+    )
+
+
+def test_the_defaults_are_the_issues_load() -> None:
+    args = parse()
+    assert (args.terminals, args.rate, args.duration, args.closed_loop, args.faults) == (500, 1_000.0, 60.0, False, False)
+    assert args.mix["withdrawal"] > args.mix["deposit"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--terminals", "0"],
+        ["--terminals", "100000"],
+        ["--rate", "-1"],
+        ["--mix", "lottery=1"],
+        ["--kill-daemon", "21"],
+        ["--duration", "x"],
+    ],
+)
+def test_limits(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(*words)
+    assert words[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["--target", "host:1"], ["--target", "host", "--ledger", "http://c"], ["--target", "h:0", "--ledger", "x"]]
+)
+def test_a_target_needs_a_port_and_a_ledger(words: list[str]) -> None:
+    with pytest.raises(ConfigurationError):
+        load.run(parse(*words))
+
+
+def test_no_bar_into_a_pipe_but_sentences() -> None:
+    out = io.StringIO()
+    bar = load.Bar(out, 60)
+    bar.second(moment(3))
+    bar.say("one zone is lost")
+    bar.clear()
+    assert out.getvalue() == ">> one zone is lost\n"
+
+
+def test_the_bar_on_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    load.Bar(out, 60).second(moment(30))
+    assert out.getvalue().startswith("\r[##############..............]   30/60 s   1000/s asked")

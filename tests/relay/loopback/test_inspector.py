@@ -1,0 +1,62 @@
+"""What a tester reads of a daemon's control socket, also when the daemon was just killed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from relay.loopback import inspector
+
+
+@asynccontextmanager
+async def answering(path: str, answer: bytes) -> AsyncIterator[None]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+async def test_status_and_list(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    status = b'{"answer":{"state":"serving","exchanges":{"held":2,"awaiting_completion":5},"owed":1,"new":[]}}\n'
+    async with answering(path, status):
+        read = await inspector.status(path)
+    assert (read.state, read.in_doubt) == ("serving", 2)
+    key = "bank:iso8583:440011:ATM00001:0200:000042:20261120"
+    listed = b'{"answer":{"total":1,"rows":[{"key":"%s","terminal":"ATM00001","kind":"deposit"}]}}\n' % key.encode()
+    async with answering(path, listed):
+        total, rows = await inspector.listed(path)
+    assert (total, rows[0].key, rows[0].terminal, rows[0].trace) == (1, key, "ATM00001", "000042")
+
+
+@pytest.mark.parametrize("answer", [b"", b"\n", b"hello\n", b'{"problem":"unknown command"}\n', b'{"answer":\n'])
+async def test_no_answer_is_not_there(tmp_path: Path, answer: bytes) -> None:
+    path = str(tmp_path / "control.sock")
+    async with answering(path, answer):
+        with pytest.raises(inspector.NotThere):
+            await inspector.status(path)
+
+
+async def test_a_killed_daemons_socket_file_is_not_there(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    with pytest.raises(inspector.NotThere):
+        await inspector.status(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left_behind:
+        left_behind.bind(path)
+    with pytest.raises(inspector.NotThere):
+        await inspector.status(path)
+
+
+def test_a_key_of_another_recipe_has_no_trace() -> None:
+    assert inspector.trace_of("whatever") == ""

@@ -1,0 +1,71 @@
+"""The issue's load in short form: the real daemon, a storm, a lost zone, kill -9, and the ledger against the books."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.bridge import drain
+from relay.loopback.customers import Customers
+from relay.loopback.deeds import AtmPolicy
+from relay.loopback.figures import LoadReport, as_text
+from relay.loopback.load import Load, LoadSettings, Moment
+from relay.loopback.runner import on_a_stage
+from relay.loopback.scenario import plan
+from relay.loopback.stage import HOST, Stage, StageSettings
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.moments: list[Moment] = []
+        self.sentences: list[str] = []
+
+    def second(self, moment: Moment) -> None:
+        self.moments.append(moment)
+
+    def say(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+
+def check(report: LoadReport) -> None:
+    assert report.is_good, as_text(report)
+    assert (report.lost, report.doubled, report.violations, report.in_doubt_after_quiet) == (0, 0, 0, 0)
+
+
+@pytest.mark.timeout(240)
+async def test_with_faults_on_nothing_is_lost_and_nothing_is_posted_twice() -> None:
+    watcher = Watcher()
+    settings = LoadSettings(terminals=30, rate_per_s=60.0, duration_s=18.0, policy=AtmPolicy(reply_timeout_ms=8_000))
+    stage = StageSettings(reply_deadline_ms=5_000, call_timeout_ms=1_000)
+    report = await on_a_stage(settings, stage, plan(18, storms=1, zone_losses=1, daemon_kills=1), watcher)
+    check(report)
+    assert report.requests > 300
+    assert report.daemon_kills == 1
+    assert sum(report.faults.values()) > 5
+    assert report.links_lost >= 30  # the kill was real
+    assert report.outside_fault_windows_core_outcome_ratio >= 0.999, report.outside_fault_windows_misses
+    assert report.listed <= max(2, report.requests // 1_000), report.listed_reasons
+    assert sum(moment.requests for moment in watcher.moments) == report.requests
+    assert any("kill -9" in sentence for sentence in watcher.sentences)
+
+
+@pytest.mark.timeout(120)
+async def test_against_a_relay_elsewhere_the_ledger_is_read_over_http(tmp_path_factory: pytest.TempPathFactory) -> None:
+    customers = Customers(card_count=100)
+    stage = Stage(tmp_path_factory.mktemp("stage"), StageSettings(), customers)
+    try:
+        await stage.start()
+        load = Load(
+            LoadSettings(terminals=5, rate_per_s=None, duration_s=2.0, think_ms=5),
+            customers,
+            Watcher(),
+            target=(HOST, stage.listen_port),
+            control_path=stage.control_path,
+            ledger_url=f"http://{HOST}:{stage.core.port}",
+        )
+        report = await load.run()
+        assert await stage.drain_daemon() == 0
+    finally:
+        await stage.stop()
+        await drain(1_000)
+    check(report)
+    assert report.requests > 20

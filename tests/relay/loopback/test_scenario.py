@@ -1,0 +1,36 @@
+"""Plans of troubles: all of them, one after the other, with calm between and at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.loopback import demo
+from relay.loopback.scenario import Trouble, plan
+
+
+def test_every_trouble_has_its_place_and_ends_before_the_next_begins() -> None:
+    steps = plan(60, storms=2, zone_losses=1, daemon_kills=2)
+    assert [step.what for step in steps] == [
+        Trouble.STORM_ON,
+        Trouble.STORM_OFF,
+        Trouble.DAEMON_KILL,
+        Trouble.ZONE_DOWN,
+        Trouble.ZONE_UP,
+        Trouble.STORM_ON,
+        Trouble.STORM_OFF,
+        Trouble.DAEMON_KILL,
+    ]
+    assert [step.at_s for step in steps] == sorted(step.at_s for step in steps)
+    assert steps[0].at_s == pytest.approx(3)
+    assert steps[-1].at_s == pytest.approx(51)
+
+
+def test_no_troubles_is_an_empty_plan() -> None:
+    assert plan(60) == []
+
+
+def test_a_demo_shows_every_kind_within_its_first_half_minute_and_ends_calm() -> None:
+    assert {step.what for step in demo.troubles(30)} == set(Trouble)
+    assert all(step.at_s < 9 for step in demo.troubles(12))
+    assert demo.troubles(3) == []
+    assert len(demo.troubles(None)) > 10_000

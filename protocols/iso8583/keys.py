@@ -26,6 +26,8 @@ NONE = "-"
 
 Fields: TypeAlias = Mapping[int, str | bytes]
 DateReader: TypeAlias = Callable[[Fields, int], str | None]
+Identity: TypeAlias = tuple[str, str, str]  # key, terminal, acquirer
+IdentityMaker: TypeAlias = Callable[[str, Fields, str, int], Identity | None]
 KeyMaker: TypeAlias = Callable[[str, Fields, str, int], str | None]
 
 
@@ -68,33 +70,48 @@ def without_zeros(acquirer: str) -> str:
     return printable(acquirer).lstrip("0") or NONE
 
 
-def compile_key(profile: Iso8583Profile) -> KeyMaker:
-    """(mti, fields, realm, day of receipt) -> the key, or None where a mandatory part is missing or no date."""
+def compile_identity(profile: Iso8583Profile) -> IdentityMaker:
+    """(mti, fields, realm, day of receipt) -> key, terminal and acquirer; None where a mandatory part or the date is missing.
+
+    A reversal without the date field of the recipe is dated by the original it names, which a repeat does not change.
+    """
     terminal_of = compile_terminal(profile)
     acquirer_of = compile_acquirer(profile)
     date_of = _READERS[profile.key_date]
+    named = _compile_named(profile)
+    date_inside = _compile_date_inside(profile)
 
-    def key(mti: str, fields: Fields, realm: str, day: int) -> str | None:
+    def identity(mti: str, fields: Fields, realm: str, day: int) -> Identity | None:
         trace = fields.get(11)
         date = date_of(fields, day)
         terminal = terminal_of(fields)
-        if not isinstance(trace, str) or date is None or not terminal:
+        if date is None and mti[1] == "4":
+            original = named(fields)
+            date = None if original is None else date_inside(original, day)
+        if date is None or not terminal or not isinstance(trace, str):
             return None
-        return _join(realm, acquirer_of(fields), terminal, mti, trace, date)
+        acquirer = acquirer_of(fields)
+        key = _join(realm, acquirer, terminal, mti, trace, date)
+        return None if key is None else (key, terminal, acquirer)
+
+    return identity
+
+
+def compile_key(profile: Iso8583Profile) -> KeyMaker:
+    """(mti, fields, realm, day of receipt) -> the key, or None where there is none."""
+    identity_of = compile_identity(profile)
+
+    def key(mti: str, fields: Fields, realm: str, day: int) -> str | None:
+        identity = identity_of(mti, fields, realm, day)
+        return None if identity is None else identity[0]
 
     return key
 
 
-def compile_original_key(profile: Iso8583Profile) -> KeyMaker:
-    """(mti, fields, realm, day) -> the key of the message that a reversal or completion names; None where it names none."""
-    recipe = profile.key
-    terminal_of = compile_terminal(profile)
-    acquirer_of = compile_acquirer(profile)
-    date_of = _READERS[profile.key_date]
+def _compile_named(profile: Iso8583Profile) -> Callable[[Fields], OriginalData | None]:
+    """fields -> which message they name (DE 90 or 56), None where they name none that can be read."""
     version = profile.version
-    element = 90 if version == "1987" else 56
-    from_message = (recipe.original_date or ("message" if version == "1987" else "original-data")) == "message"
-    assumed_mti = recipe.original_mti or f"{profile.version_digit}200"
+    element = original_element(profile)
 
     def named(fields: Fields) -> OriginalData | None:
         text = fields.get(element)
@@ -105,12 +122,40 @@ def compile_original_key(profile: Iso8583Profile) -> KeyMaker:
         except FieldError:
             return None
 
+    return named
+
+
+def _compile_date_inside(profile: Iso8583Profile) -> Callable[[OriginalData, int], str | None]:
+    """(original data, day) -> the original's date by the profile's recipe, as far as original data can tell it."""
+    date_of = _READERS[profile.key_date]
+    is_1987 = profile.version == "1987"
+
     def date_inside(original: OriginalData, day: int) -> str | None:
         when = original.transmitted_at
         if not when.strip("0"):
             return None
         # 1987: MMDDhhmmss, the original's DE 7, whose time of day is no local time. Later: the original's DE 12.
-        return date_of({7: when, 13: when[:4]} if version == "1987" else {12: when}, day)
+        return date_of({7: when, 13: when[:4]} if is_1987 else {12: when}, day)
+
+    return date_inside
+
+
+def original_element(profile: Iso8583Profile) -> int:
+    """The data element of original data."""
+    return 90 if profile.version == "1987" else 56
+
+
+def compile_original_key(profile: Iso8583Profile) -> KeyMaker:
+    """(mti, fields, realm, day) -> the key of the message that a reversal or completion names; None where it names none."""
+    recipe = profile.key
+    terminal_of = compile_terminal(profile)
+    acquirer_of = compile_acquirer(profile)
+    date_of = _READERS[profile.key_date]
+    named = _compile_named(profile)
+    date_inside = _compile_date_inside(profile)
+    element = original_element(profile)
+    from_message = (recipe.original_date or ("message" if profile.version == "1987" else "original-data")) == "message"
+    assumed_mti = recipe.original_mti or f"{profile.version_digit}200"
 
     def key(mti: str, fields: Fields, realm: str, day: int) -> str | None:
         original = named(fields)

@@ -9,6 +9,7 @@ Source: ISO 8583, message type identifier: version, class, function, origin.
 from __future__ import annotations
 
 from enum import Enum, auto
+from functools import lru_cache
 
 from protocols.vocabulary import MessageClass
 
@@ -61,6 +62,7 @@ def class_of(mti: str) -> str:
     return {"4": "reversal", "5": "reconciliation", "8": "network"}.get(mti[1], "financial")
 
 
+@lru_cache(maxsize=10_000)
 def fold(mti: str) -> str:
     """A type with repeat digit and origin folded, for keys; a reversal is one thing as request (0400) and as advice (0420)."""
     return f"{mti[:2]}00" if mti[1] == "4" else f"{mti[:3]}0"

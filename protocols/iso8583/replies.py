@@ -30,6 +30,7 @@ from protocols.vocabulary import TAKEN, Answer, Approved, Balance, Declined, Mon
 Fields: TypeAlias = dict[int, Value]
 ToReply: TypeAlias = Callable[[IsoMessage, Answer, int], Reply]
 
+SHAPE_COUNT_MAX = 512  # shapes of messages remembered; peers choose them
 _AMOUNT_MAX = 10**12 - 1
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder()  # what we encoded ourselves: element number -> text or bytes
@@ -166,12 +167,14 @@ class _Adder:
 class Responder:
     """Response messages: the echo of the request, the response code, and what the reply adds."""
 
-    __slots__ = ("_echoed", "_framing")
+    __slots__ = ("_answers", "_echoed", "_framing", "_present")
 
     def __init__(self, profile: Iso8583Profile, framing: Framing) -> None:
         names = ("financial", "reversal", "reconciliation", "network", "refused")
         self._echoed = {name: profile.all_echoed(name) for name in names}
         self._framing = framing
+        self._present: dict[tuple[str, tuple[int, ...]], tuple[int, ...]] = {}  # what of an echo list a message has
+        self._answers: dict[str, str] = {}  # type of a request -> type of its response
 
     def response(self, message: IsoMessage, reply: Reply) -> IsoMessage:
         """The response to a request, advice or instruction. Raises LocalMisuse for what is never answered."""
@@ -180,12 +183,22 @@ class Responder:
     def made(self, message: IsoMessage, code: str, added: Mapping[int, Value], echo: str) -> IsoMessage:
         """The response with `code` in DE 39 and `added` on top of the echo list named `echo`."""
         source = message.fields
-        fields: Fields = {number: source[number] for number in self._echoed[echo] if number in source}
+        key = echo, tuple(source)
+        present = self._present.get(key)
+        if present is None:
+            present = tuple(number for number in self._echoed[echo] if number in source)
+            if len(self._present) >= SHAPE_COUNT_MAX:
+                self._present.clear()
+            self._present[key] = present
+        fields: Fields = {number: source[number] for number in present}
         fields[39] = code
         if added:
             fields.update(added)
         header = message.header
-        return IsoMessage(message.response_mti(), fields, self.header_for(header) if header else b"")
+        mti = self._answers.get(message.mti)
+        if mti is None:
+            mti = self._answers[message.mti] = message.response_mti()  # ten thousand at most
+        return IsoMessage(mti, fields, self.header_for(header) if header else b"")
 
     def header_for(self, header: bytes) -> bytes:
         """The header that goes back to a peer whose frame had `header`."""

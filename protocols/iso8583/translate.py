@@ -14,7 +14,7 @@ from typing import TypeAlias
 import msgspec
 
 from protocols.iso8583.dates import day_of
-from protocols.iso8583.keys import compile_acquirer, compile_key, compile_original_key, compile_terminal, fingerprint_text
+from protocols.iso8583.keys import compile_identity, compile_original_key, fingerprint_text, original_element
 from protocols.iso8583.mapping import (
     BadValue,
     Currencies,
@@ -66,16 +66,14 @@ def compile_to_request(profile: Iso8583Profile) -> ToRequest:
     rules = profile.all_kinds()
     currencies = Currencies(profile.currency_exponents)
     amount_of = compile_amount(profile, currencies)
-    terminal_of = compile_terminal(profile)
-    acquirer_of = compile_acquirer(profile)
-    key_of = compile_key(profile)
+    identity_of = compile_identity(profile)
     original_key_of = compile_original_key(profile)
     accounts_of = compile_accounts(profile)
     extra_of = compile_extra(profile)
     business_date_of = compile_business_date(profile)
     standing_of = _compile_standing(profile, currencies)
     digit = profile.version_digit
-    original_element = 90 if profile.version == "1987" else 56
+    element_of_original = original_element(profile)
     reversal_row = Row("reversal", DoubtPolicy.REPEAT, rules["reversal"].amount, False)
     reconciliation_row = Row("reconciliation", DoubtPolicy.REPEAT, rules["reconciliation"].amount, False)
 
@@ -100,9 +98,10 @@ def compile_to_request(profile: Iso8583Profile) -> ToRequest:
             row = rows.get(mti[1] + code[:2])
             if row is None:
                 return Refusal.UNSUPPORTED
-        key = key_of(mti, fields, received.realm, day)
-        if key is None:
+        identity = identity_of(mti, fields, received.realm, day)
+        if identity is None:
             return Refusal.FORMAT_ERROR
+        key, terminal, acquirer = identity
         try:
             amount = None if row.amount == "none" else amount_of(fields)
             if amount is None and row.amount == "required":
@@ -116,7 +115,7 @@ def compile_to_request(profile: Iso8583Profile) -> ToRequest:
                 if original_key is None:
                     return Refusal.FORMAT_ERROR
                 standing_minor = standing_of(fields, amount)
-            elif message_class is MessageClass.ADVICE and original_element in fields:
+            elif message_class is MessageClass.ADVICE and element_of_original in fields:
                 original_key = original_key_of(mti, fields, received.realm, day)
                 if original_key is None:
                     return Refusal.FORMAT_ERROR
@@ -137,8 +136,8 @@ def compile_to_request(profile: Iso8583Profile) -> ToRequest:
             doubt_policy=row.policy if financial else DoubtPolicy.REPEAT,
             channel=received.channel,
             realm=received.realm,
-            terminal=terminal_of(fields),
-            acquirer=acquirer_of(fields),
+            terminal=terminal,
+            acquirer=acquirer,
             fingerprint_text=_fingerprint(kind, amount, pan, from_account, to_account, original_key, standing_minor),
             trace=str(fields[11]),
             business_date=business_date,

@@ -208,3 +208,10 @@ def test_a_key_that_would_be_too_long_is_none() -> None:
 def test_different_names_stay_different(one: str, other: str) -> None:
     assert (printable(one) == printable(other)) == (one.strip() == other.strip())
     assert ":" not in printable(one)
+
+
+def test_a_reversal_without_the_recipes_date_is_dated_by_its_original() -> None:
+    undo = reversal(withdrawal(), "0420", {13: None})
+    assert key(undo) == key(reversal(withdrawal())) == key(reversal(withdrawal(), "0421", {13: None, 7: "1106235959"}))
+    assert key(reversal(withdrawal(), "0420", {13: None, 90: None})) is None
+    assert key(withdrawal("0220", {13: None})) is None

@@ -233,3 +233,14 @@ def test_nothing_the_core_says_breaks_a_reply(version: str, message: IsoMessage,
         assert response.fields[11] == asked.fields[11]
 
     check()
+
+
+def test_shapes_of_messages_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("protocols.iso8583.replies.SHAPE_COUNT_MAX", 3)
+    responder = Responder(ISO.profile, ISO.speaker.framing)
+    for number in range(100, 120):
+        message = withdrawal("0200", {number: "1"})
+        fields = responder.made(message, "00", {}, "financial").fields
+        assert fields.keys() - {102, 103} == {2, 3, 4, 7, 11, 12, 13, 32, 37, 39, 41, 42, 49}
+        assert (number in fields) == (number in (102, 103))
+        assert len(responder._present) <= 3

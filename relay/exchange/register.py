@@ -22,6 +22,8 @@ from relay.telemetry.metrics import Metrics
 
 log = get_log("exchange")
 
+NO_CURRENCY = "XXX"  # ISO 4217: no currency involved; a balance inquiry in doubt is undone like everything else
+
 Waiter = tuple[object, LinkPort]  # the dialect's message, and the link that wants its answer
 
 
@@ -84,7 +86,7 @@ class Open:
         self.others: list[Waiter] | None = None
         self.lane = request.terminal
         self.chain = request.original_key or request.key
-        self.currency = "" if request.amount is None else request.amount.currency
+        self.currency = NO_CURRENCY if request.amount is None else request.amount.currency
         self.state = State.OFFERED
         self.intent: Intent | None = None
         self.standing_minor = request.standing_minor or 0

@@ -25,6 +25,7 @@ BODY_BYTES_MAX = 1_048_576
 _KEY = re.compile(r"[!-~]{1,255}\Z")
 _PRINTABLE = re.compile(r"[ -~]{1,255}\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 _CURSOR = re.compile(r"[0-9]{1,15}\Z")
 
 BodyT = TypeVar("BodyT")
@@ -114,6 +115,7 @@ class FakeCore:
         if path == c.REGION_PATH:
             self._allow(method, "GET")
             self._count("region")
+            _caller(headers, has_attempt=False)  # answered in every state, to every epoch, but not to nobody
             return self._answer(200, c.RegionAnswer(self.ledger.region, self.ledger.epoch, self.ledger.state), key)
         if path == c.NETWORK_EVENTS_PATH:
             self._allow(method, "POST")
@@ -174,16 +176,19 @@ class FakeCore:
         self._count("inquire")
         key = _path_key(call.rest)
         caller = _caller(call.headers)
+        if not echoed:
+            raise _Bad(400, f"{c.H_KEY} is missing or not 1 to 255 printable characters")
         if key in self._waiting:
             refused = Refused(409, c.PROBLEM_IN_PROGRESS, "this key is being worked on", retry_after_s=1)
-            return self._refuse(refused, echoed or key, key)
+            return self._refuse(refused, echoed, key)
         result = self.ledger.inquire(key, caller)
         if isinstance(result, Refused):
-            return self._refuse(result, echoed or key, key)
-        return self._answer(200, result, echoed or key)
+            return self._refuse(result, echoed, key)
+        return self._answer(200, result, echoed)
 
     def _page(self, call: _Call, echoed: str) -> CoreAnswer:
         self._count("page")
+        refused = self.ledger.gate(_caller(call.headers, has_attempt=False))
         business_date = unquote(call.rest)
         if not _DATE.match(business_date):
             raise _Bad(400, "the business date is not YYYY-MM-DD")
@@ -192,12 +197,17 @@ class FakeCore:
         cursor = query.get("cursor", [""])[0]
         if len(terminal) > 255 or (cursor and not _CURSOR.match(cursor)):
             raise _Bad(400, "terminal or cursor is not one of ours")
+        if refused is not None:
+            return self._refuse(refused, echoed, "")
         page = self.ledger.page(business_date, terminal or None, int(cursor or "0"))
         return self._answer(200, page, echoed)
 
     def _tell(self, call: _Call, echoed: str) -> CoreAnswer:
         self._count("tell")
+        refused = self.ledger.gate(_caller(call.headers, has_attempt=False))
         event = self._read(self._read_event, call)
+        if refused is not None:
+            return self._refuse(refused, echoed, "")
         events = self.ledger.network_events
         events.append(event)
         if len(events) > NETWORK_EVENTS_KEPT:
@@ -246,11 +256,14 @@ class FakeCore:
         return self._answer(refused.status, problem, echoed, more, PROBLEM_JSON)
 
 
-def _caller(headers: Mapping[str, str]) -> Caller:
+def _caller(headers: Mapping[str, str], has_attempt: bool = True) -> Caller:
     attempt = headers.get("attempt", "")
     center = headers.get("relay-center", "")
-    if not _PRINTABLE.match(attempt) or not _PRINTABLE.match(center):
+    if not _PRINTABLE.match(center) or (has_attempt and not _PRINTABLE.match(attempt)):
         raise _Bad(400, f"{c.H_ATTEMPT} and {c.H_RELAY_CENTER} must be 1 to 255 printable characters")
+    trace = headers.get(c.H_TRACEPARENT)
+    if trace is not None and not _TRACEPARENT.match(trace):
+        raise _Bad(400, f"{c.H_TRACEPARENT} is not one of W3C Trace Context")
     return Caller(attempt, center, _epoch(headers, c.H_RELAY_EPOCH), _epoch(headers, c.H_REGION_EPOCH))
 
 

@@ -105,7 +105,7 @@ class Ledger:
     # ---- the four verbs --------------------------------------------------------------------------------------------------
     def post(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> c.TransactionAnswer | Refused:
         """The posting transaction: gates, duplicate, decision and booking as one step."""
-        refused = self._gate(caller)
+        refused = self.gate(caller)
         if refused is not None:
             return refused
         entry = self._entries.get(key)
@@ -120,7 +120,7 @@ class Ledger:
 
     def reverse(self, key: str, request: c.ReversalRequest, caller: Caller, wall_ms: int) -> c.ReversalAnswer | Refused:
         """Bring what stands down to `request.standing`; on an unknown key leave a tombstone."""
-        refused = self._gate(caller)
+        refused = self.gate(caller)
         if refused is not None:
             return refused
         standing = int(request.standing.minor)
@@ -150,7 +150,7 @@ class Ledger:
     def inquire(self, key: str, caller: Caller | None) -> c.InquiryAnswer | Refused:
         """The key's state, read from the writer. An answer to an attempt counts as one: it may be shown to the terminal."""
         if caller is not None:
-            refused = self._gate(caller)
+            refused = self.gate(caller)
             if refused is not None:
                 return refused
         entry = self._entries.get(key)
@@ -202,7 +202,7 @@ class Ledger:
         return twice
 
     # ---- inside the posting transaction -----------------------------------------------------------------------------------
-    def _gate(self, caller: Caller) -> Refused | None:
+    def gate(self, caller: Caller) -> Refused | None:
         """May this call be processed at all: the region's epoch, its state, the relay's own epoch (law 5)."""
         if caller.region_epoch != self.epoch or self.state == "standby":
             return Refused(421, c.PROBLEM_WRONG_REGION, f"this is region {self.region} in epoch {self.epoch}, {self.state}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -19,9 +20,12 @@ from relay.errors import RelayError
 from relay.loopback.entries import MOVES
 from relay.loopback.report import LedgerLine
 
+AnswerT = TypeVar("AnswerT")
+
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 PAGES_MAX = 100_000
 TIMEOUT_S = 30.0
+CENTER = "relay-load"  # a caller of its own: it never supersedes, nor is superseded by, a relay
 CLOCKS_APART_MS = 60_000  # the core's clock may be behind ours by so much
 
 
@@ -29,22 +33,23 @@ async def fetch_lines(url: str, since_ms: int, until_ms: int) -> list[LedgerLine
     """All lines posted since `since_ms` (UTC epoch milliseconds). Raises RelayError when the ledger cannot be read."""
     first = datetime.fromtimestamp(since_ms / 1_000, UTC).date() - timedelta(days=1)
     last = datetime.fromtimestamp(until_ms / 1_000, UTC).date() + timedelta(days=1)
+    epoch = (await _get(url, c.REGION_PATH, 0, c.RegionAnswer)).epoch
     lines = []
     for number in range((last - first).days + 1):
         day = (first + timedelta(days=number)).isoformat()
-        for entry in await _entries(url, day):
+        for entry in await _entries(url, day, epoch):
             if entry.posted_at_ms >= since_ms - CLOCKS_APART_MS:
                 standing = 0 if entry.standing is None else int(entry.standing.minor)
                 lines.append(LedgerLine(entry.key, entry.terminal, entry.trace, MOVES.get(entry.kind, 0) * standing))
     return lines
 
 
-async def _entries(url: str, day: str) -> list[c.LedgerEntry]:
+async def _entries(url: str, day: str, epoch: int) -> list[c.LedgerEntry]:
     entries: list[c.LedgerEntry] = []
     cursor: str | None = ""
     for _ in range(PAGES_MAX):
         query = f"?cursor={quote(cursor, safe='')}" if cursor else ""
-        page = await _page(url, f"{c.LEDGER_PATH}{day}{query}")
+        page = await _get(url, f"{c.LEDGER_PATH}{day}{query}", epoch, c.LedgerPage)
         entries += page.entries
         cursor = page.next_cursor
         if cursor is None:
@@ -52,12 +57,15 @@ async def _entries(url: str, day: str) -> list[c.LedgerEntry]:
     raise RelayError(f"the ledger of {day} has more than {PAGES_MAX} pages.")
 
 
-async def _page(url: str, path: str) -> c.LedgerPage:
+async def _get(url: str, path: str, epoch: int, answer_type: type[AnswerT]) -> AnswerT:
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     host, port = parts.hostname or "", parts.port or (443 if secure else 80)
     # HTTP/1.0: the answer ends with the connection, and is never chunked.
-    asked = f"GET {parts.path.rstrip('/')}{path} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n\r\n"
+    asked = (
+        f"GET {parts.path.rstrip('/')}{path} HTTP/1.0\r\nHost: {parts.netloc}\r\nAccept: application/json\r\n"
+        f"{c.H_RELAY_CENTER}: {CENTER}\r\n{c.H_RELAY_EPOCH}: 0\r\n{c.H_REGION_EPOCH}: {epoch}\r\n\r\n"
+    )
     try:
         async with asyncio.timeout(TIMEOUT_S):
             tls = ssl.create_default_context() if secure else None
@@ -71,6 +79,6 @@ async def _page(url: str, path: str) -> c.LedgerPage:
         status = head.split(b" ", 2)[1]
         if status != b"200":
             raise RelayError(f"the ledger at {url} answers {status.decode('latin-1')}.", "Is --ledger the core's address?")
-        return msgspec.json.decode(body, type=c.LedgerPage)
+        return msgspec.json.decode(body, type=answer_type)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, IndexError, msgspec.MsgspecError) as error:
         raise RelayError(f"the ledger at {url} cannot be read: {error}.", "Is --ledger the core's address?") from error

@@ -17,6 +17,7 @@ HEADERS = {
     "region-epoch": "1",
     "content-type": "application/json",
 }
+SENDER = {"relay-center": "tokyo", "relay-epoch": "1", "region-epoch": "1"}
 BODY = msgspec.json.encode(
     c.TransactionRequest(
         kind="withdrawal",
@@ -175,17 +176,28 @@ def test_an_automatic_reversal_after_another_attempts_answer_is_409() -> None:
 
 def test_region_ledger_and_network_events() -> None:
     core = FakeCore(Ledger(region="osaka", epoch=1))
-    region = core.handle("GET", c.REGION_PATH, {}, b"", 0)
+    region = core.handle("GET", c.REGION_PATH, SENDER | {"region-epoch": "0"}, b"", 0)
     assert msgspec.json.decode(region.body, type=c.RegionAnswer) == c.RegionAnswer("osaka", 1, "serving")
     post(core, wall_ms=1_763_596_800_000)  # 2025-11-20 00:00 UTC, 09:00 in Tokyo
-    page = core.handle("GET", "/v1/ledger/2025-11-20?terminal=ATM00001&cursor=0", {}, b"", 0)
+    page = core.handle("GET", "/v1/ledger/2025-11-20?terminal=ATM00001&cursor=0", SENDER, b"", 0)
     assert [e.key for e in msgspec.json.decode(page.body, type=c.LedgerPage).entries] == ["k1"]
-    assert core.handle("GET", "/v1/ledger/2025-11-20?cursor=x", {}, b"", 0).status == 400
-    assert core.handle("GET", "/v1/ledger/20251120", {}, b"", 0).status == 400
+    assert core.handle("GET", "/v1/ledger/2025-11-20?cursor=x", SENDER, b"", 0).status == 400
+    assert core.handle("GET", "/v1/ledger/20251120", SENDER, b"", 0).status == 400
     event = msgspec.json.encode(c.NetworkEvent(event="session-up", terminal="ATM00001"))
-    told = core.handle("POST", c.NETWORK_EVENTS_PATH, {"content-type": "application/json; charset=utf-8"}, event, 0)
+    told = core.handle("POST", c.NETWORK_EVENTS_PATH, SENDER | {"content-type": "application/json; charset=utf-8"}, event, 0)
     assert (told.status, told.body) == (204, b"")
     assert core.ledger.network_events[0].event == "session-up"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("GET", "/v1/region", b""), ("GET", "/v1/ledger/2025-11-20", b""), ("POST", "/v1/network-events", b'{"event":"x"}')],
+)
+def test_nobody_is_not_answered_and_an_old_epoch_only_about_the_region(method: str, path: str, body: bytes) -> None:
+    core, json_type = FakeCore(Ledger(epoch=2)), {"content-type": "application/json"}
+    assert core.handle(method, path, json_type, body, 0).status == 400
+    old = core.handle(method, path, SENDER | json_type, body, 0)
+    assert old.status == (200 if path == "/v1/region" else 421)
 
 
 def test_an_asynchronous_core_accepts_then_decides_and_a_reversal_in_between_wins() -> None:

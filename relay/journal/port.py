@@ -70,7 +70,9 @@ class Journal(Protocol):
 
     def step(self, record: Step, done: Callable[[StepResult], None]) -> None: ...
 
-    def find(self, key: str, done: Callable[[StoredExchange | JournalFailed | None], None]) -> None: ...
+    def find(self, key: str, done: Callable[[StoredExchange | JournalFailed | None], None]) -> None:
+        """What is durable under `key`: everything given before this call, and perhaps what was given soon after it."""
+        ...
 
     def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None:
         """A durable link variable (sequence numbers, serials)."""

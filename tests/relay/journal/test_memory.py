@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from relay.clock import Clock
 from relay.errors import JournalUnusable
 from relay.journal.memory import MemoryDisk, MemoryJournal
 from relay.journal.port import Fresh, JournalFailed, JournalState
@@ -14,11 +15,11 @@ from tests.support.virtualtime import VirtualTime
 
 
 class MemoryRig:
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.time = VirtualTime()
         self.disk = MemoryDisk()
         self.failures: list[str] = []
-        self.journal = MemoryJournal(self.disk, self.time, self.time, on_failed=self.failures.append)
+        self.journal = MemoryJournal(self.disk, self.time, clock or self.time, on_failed=self.failures.append)
 
     def settle(self) -> None:
         while self.journal.waiting_count():

@@ -1,0 +1,135 @@
+"""Both engines, given the same at the same time, answer the same and hold the same: found by machine, step by step."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import replace
+
+from protocols.vocabulary import Verdict
+from relay.journal.port import JournalFailed
+from relay.journal.records import Intent, Step, StoredState
+from tests.relay.journal.test_memory import MemoryRig
+from tests.support.journal_suite import DAY_MS, taken
+from tests.support.sqliterig import SqliteRig
+
+keys = st.sampled_from([f"key{number}" for number in range(6)])
+states = st.sampled_from(list(StoredState))
+intents = st.none() | st.builds(Intent, st.sampled_from(Verdict), st.sampled_from(["00", "91"]), st.binary(max_size=4))
+
+
+class Engines(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.sqlite = SqliteRig(Path(self.folder.name))
+        self.memory = MemoryRig(self.sqlite.clock)
+        self.sqlite_answers: list[Any] = []
+        self.memory_answers: list[Any] = []
+        self.ids: list[int] = []
+        self.taken_keys: set[str] = set()
+
+    def both(self, method: str, *arguments: Any) -> None:
+        getattr(self.sqlite.journal, method)(*arguments, self.sqlite_answers.append)
+        getattr(self.memory.journal, method)(*arguments, self.memory_answers.append)
+
+    @rule(key=keys, state=states, intent=intents)
+    def take(self, key: str, state: StoredState, intent: Intent | None) -> None:
+        record = taken(self.sqlite.journal, key, state, intent=intent, recorded_ms=self.sqlite.clock.wall_ms())
+        assert self.memory.journal.next_exchange_id() == record.exchange_id
+        self.ids.append(record.exchange_id)
+        repeated = key in self.taken_keys
+        self.taken_keys.add(key)
+        if repeated:
+            self.settle()
+        self.both("take", record)
+        if repeated:
+            self.settle()
+
+    @rule(
+        which=st.integers(0, 99),
+        state=states,
+        intent=intents,
+        outcome=st.none() | st.binary(max_size=3),
+        number=st.none() | st.integers(0, 9),
+        history=st.booleans(),
+    )
+    def step(
+        self, which: int, state: StoredState, intent: Intent | None, outcome: bytes | None, number: int | None, history: bool
+    ) -> None:
+        exchange_id = self.ids[which % len(self.ids)] if self.ids else which
+        step = Step(exchange_id=exchange_id, event="moved", state=state, at_ms=which, history=history)
+        self.both("step", replace(step, intent=intent, outcome=outcome, standing_minor=number, tries=number, epoch=number))
+
+    @rule(key=keys)
+    def find(self, key: str) -> None:
+        """Alone in its group: a read sees whatever its group made durable, and groups are cut by time."""
+        self.settle()
+        self.both("find", key)
+        self.settle()
+
+    @rule(name=st.sampled_from(["stan", "serial"]), value=st.binary(max_size=3))
+    def store_variable(self, name: str, value: bytes) -> None:
+        self.both("store_variable", "link", name, value)
+
+    @rule(by=st.integers(0, 2))
+    def raise_epoch(self, by: int) -> None:
+        self.settle()
+        self.both("raise_epoch", self.memory.journal.epoch + by)
+
+    @rule(days=st.integers(0, 40))
+    def prune(self, days: int) -> None:
+        self.settle()
+        self.sqlite.later(days * DAY_MS)
+        for rig in (self.sqlite, self.memory):
+            rig.journal.prune(lambda _: None)
+            rig.settle()
+
+    @rule()
+    def settle(self) -> None:
+        self.sqlite.settle()
+        self.memory.settle()
+        assert list(map(comparable, self.sqlite_answers)) == list(map(comparable, self.memory_answers))
+        self.sqlite_answers.clear()
+        self.memory_answers.clear()
+
+    @rule(cleanly=st.booleans())
+    def begin_again(self, cleanly: bool) -> None:
+        self.settle()
+        for rig in (self.sqlite, self.memory):
+            (rig.reopen if cleanly else rig.crash)()
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        if self.sqlite.journal.waiting_count() or self.memory.journal.waiting_count():
+            return
+        left, right = self.sqlite.journal, self.memory.journal
+        assert list(left.open_exchanges()) == list(right.open_exchanges())
+        assert list(left.listed()) == list(right.listed())
+        assert left.variables("link") == right.variables("link")
+        assert (left.epoch, left.incarnation) == (right.epoch, right.incarnation)
+        for exchange_id in self.ids:
+            assert list(left.history(exchange_id)) == list(right.history(exchange_id))
+
+    def teardown(self) -> None:
+        try:
+            self.settle()
+        finally:
+            self.sqlite.end()
+            self.folder.cleanup()
+
+
+def comparable(answer: Any) -> Any:
+    """Why something failed is each engine's own; that it failed, and how surely, is not."""
+    return ("failed", answer.certain) if isinstance(answer, JournalFailed) else answer
+
+
+TestEngines = Engines.TestCase
+TestEngines.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

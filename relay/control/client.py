@@ -80,7 +80,7 @@ class ControlClient:
         line = self._exchange(msgspec.json.encode({"command": name, "args": args}) + b"\n", timeout_ms or self._timeout_ms)
         try:
             answer = msgspec.json.decode(line, type=ControlAnswer)
-            if answer.answer is not None:
+            if bytes(answer.answer):
                 return msgspec.json.decode(answer.answer, type=answer_type)
         except msgspec.DecodeError as error:
             raise Refused(

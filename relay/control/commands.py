@@ -89,8 +89,8 @@ class ControlRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControlAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`answer` when it went well; else `problem` and perhaps what to do."""
+    """`answer` when it went well; else empty, with `problem` and perhaps what to do. (A Raw in a union is not read back.)"""
 
-    answer: msgspec.Raw | None = None
+    answer: msgspec.Raw = msgspec.Raw()
     problem: str = ""
     next_step: str = ""

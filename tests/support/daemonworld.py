@@ -1,0 +1,160 @@
+"""The daemon as a process, a fake core beside it, and a supervisor's socket that hears READY: what live tests share.
+
+Owns starting, killing and stopping one daemon with a configuration of the test's. It must never reach into the daemon but by
+its sockets, signals and files. The trap: nothing here waits for a time; it waits for a word (READY, an exit, a line).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from relay.control.client import ControlClient
+from relay.loopback.core import FakeCore
+from relay.loopback.coreserver import CoreServer
+from relay.loopback.faults import FaultInjector
+from relay.loopback.ledger import Ledger
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class DaemonWorld:
+    """`listeners` is TOML text with `{port}` for the first listener's port; `extra` is put before it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.ledger = Ledger()
+        self.faults = FaultInjector(1)
+        self.core = CoreServer(FakeCore(self.ledger), self.faults, zones=("127.0.0.1",))
+        self.port = free_port()
+        self.metrics_port = free_port()
+        self.config_path = directory / "relay.toml"
+        self.log_path = directory / "relay.log"
+        self.process: asyncio.subprocess.Process | None = None
+        self.environment: dict[str, str] = {}
+        credentials = directory / "credentials"
+        credentials.mkdir()
+        (credentials / "journal-key").write_text(secrets.token_hex(32))
+        (credentials / "journal-key").chmod(0o600)
+
+    def configure(self, listeners: str = "", extra: str = "", journal: str | None = None) -> None:
+        """Write the configuration; the core must have been started, for its port."""
+        self.config_path.write_text(
+            f"""
+[relay]
+drain_deadline_ms = 5000
+credentials_directory = "{self.directory}/credentials"
+[journal]
+path = "{journal or self.directory / "journal.sqlite"}"
+[core]
+name = "127.0.0.1"
+port = {self.core.port}
+call_timeout_ms = 1500
+inquiry_first_ms = 100
+retry_first_ms = 100
+retry_max_ms = 1000
+[telemetry]
+metrics_port = {self.metrics_port}
+[control]
+path = "{self.directory}/control.sock"
+{extra}
+"""
+            + (listeners or LISTENER).replace("{port}", str(self.port))
+        )
+
+    async def start_core(self) -> None:
+        await self.core.start()
+
+    async def start(self) -> None:
+        """Start the daemon and wait for READY=1. Raises AssertionError with its log where it ends instead."""
+        notify = self.directory / "notify.sock"
+        notify.unlink(missing_ok=True)
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+            listening.bind(str(notify))
+            listening.setblocking(False)
+            await self.spawn(NOTIFY_SOCKET=str(notify))
+            ended = asyncio.ensure_future(self.exit_code())
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    while True:
+                        heard = asyncio.ensure_future(loop.sock_recv(listening, 4096))
+                        done, _ = await asyncio.wait({heard, ended}, return_when=asyncio.FIRST_COMPLETED)
+                        if ended in done:
+                            heard.cancel()
+                            raise AssertionError(f"the daemon ended with {ended.result()}:\n{self.log()}")
+                        if b"READY=1" in heard.result():
+                            return
+            finally:
+                ended.cancel()
+
+    async def spawn(self, **environment: str) -> None:
+        with self.log_path.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "relay",
+                "run",
+                str(self.config_path),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env={**os.environ, **self.environment, **environment},
+            )
+
+    async def exit_code(self) -> int:
+        """Wait for the daemon's end."""
+        if self.process is None:
+            raise AssertionError("no daemon was started")
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.process.wait()
+
+    def signal(self, number: int) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    async def kill(self) -> None:
+        """kill -9."""
+        self.signal(signal.SIGKILL)
+        await self.exit_code()
+
+    async def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.signal(signal.SIGTERM)
+        return await self.exit_code()
+
+    async def close(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+        await self.core.stop()
+
+    def log(self) -> str:
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    @property
+    def control(self) -> ControlClient:
+        return ControlClient(str(self.directory / "control.sock"))
+
+
+LISTENER = """
+[[listener]]
+name = "atm"
+endpoint = "tcp:{port}:interface=127.0.0.1"
+reply_deadline_ms = 6000
+"""

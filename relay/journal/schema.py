@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from contextlib import suppress
 from importlib import resources
 from typing import Final
 
@@ -23,7 +24,9 @@ QUICK_CHECK_BYTES_MAX: Final = 64 * 1024 * 1024
 BUSY_TIMEOUT_S: Final = 5.0
 CACHE_KIBIBYTES: Final = 65_536
 STATEMENTS_CACHED: Final = 128
+FILE_MODE: Final = 0o640  # the log and the shared memory beside it follow
 
+_CREATE = "Create its directory, on a local disk, writable for the relay's user."
 _RESTORE = "Move it aside, restore the last backup or the peer's copy, and run `relay journal verify` on it before starting."
 
 
@@ -41,13 +44,13 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         """Raises JournalUnusable when another process holds it, or when the directory cannot be written."""
-        lock_path = path + ".lock"
+        lock_path = os.path.realpath(path) + ".lock"  # one file, one lock, under whatever name
         try:
             self._descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise JournalUnusable(
                 f"The journal {path} cannot be opened: {error.strerror}.",
-                "Create its directory, on a local disk, writable for the relay's user.",
+                _CREATE,
             ) from error
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,7 +71,11 @@ class FileLock:
 def open_writer(path: str, keys: JournalKeys, synchronous: str = "FULL") -> sqlite3.Connection:
     """The one writing connection, its file checked, migrated, and the key proven. Raises JournalUnusable."""
     try:
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
         connection = _connect(path, read_only=False)
+    except OSError as error:
+        raise JournalUnusable(f"The journal {path} cannot be created: {error.strerror}.", _CREATE) from error
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     try:

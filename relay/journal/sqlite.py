@@ -7,6 +7,7 @@ away), which a failed journal must not do; so the reader is kept open until the 
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -243,13 +244,13 @@ class SqliteJournal:
         self._writer.stop()
         self._put = self._refuse_closed
         if self._writer.state is JournalState.WRITABLE:
-            store_meta(self._connection, "closed_clean", 1)
             self._reader.close()
             self._connection.close()
         else:
             self._connection.close()
             self._reader.close()
         self._lock.release()
+        atexit.unregister(self.close)
 
     def _refuse_closed(self, item: Item) -> None:
         self._call_soon(partial(self._answer, [(item.done, JournalFailed("the journal is closed"))], self._state))
@@ -272,8 +273,10 @@ class SqliteJournal:
             return
         self._state = state
         self._metrics.journal_writable.set(1 if state is JournalState.WRITABLE else 0)
-        if state is JournalState.FAILED and self._on_failed is not None:
-            self._on_failed(self._writer.why)
+        if state is JournalState.FAILED:
+            atexit.register(self.close)  # in this order even where nobody closes: the interpreter's own would fold the log
+            if self._on_failed is not None:
+                self._on_failed(self._writer.why)
 
 
 def _begin_incarnation(connection: sqlite3.Connection, path: str) -> None:

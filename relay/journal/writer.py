@@ -13,6 +13,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -115,6 +116,7 @@ class Writer:
                 outcomes = self._fail_all(items, f"unexpected: {error}", certain=False)
             if stopping:
                 outcomes += self._leftovers()
+                self._finish()
             if outcomes or self.state is not self._told:
                 self._hand_back(outcomes)
 
@@ -332,7 +334,14 @@ class Writer:
                 self._turn(JournalState.FAILED, error)
             return
         self._since_checkpoint = 0 if logged == folded else CHECKPOINT_RECORDS // 2  # a reader held it up: soon again
-        self._metrics.journal_size_bytes.set(os.path.getsize(self._path))
+        self._metrics.journal_size_bytes.set(file_bytes(self._path))
+
+    def _finish(self) -> None:
+        """Say in the file that this end was orderly, and fold the log away where a failed sync is still noticed."""
+        if self.state is JournalState.WRITABLE:
+            with suppress(Uncommitted):
+                self._transact(lambda: store_meta(self._connection, "closed_clean", 1))
+                self._checkpoint()
 
     def _leftovers(self) -> Outcomes:
         """What was put behind Stop: the rest of a pruning."""
@@ -344,6 +353,11 @@ class Writer:
             elif not isinstance(item, Stop):
                 outcomes.append((item.done, JournalFailed("the journal is closed")))
         return outcomes
+
+
+def file_bytes(path: str) -> int:
+    """The journal and its write-ahead log, bytes."""
+    return sum(os.path.getsize(name) for name in (path, path + "-wal") if os.path.exists(name))
 
 
 def _is_passing(error: sqlite3.Error) -> bool:

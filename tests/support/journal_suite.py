@@ -1,5 +1,6 @@
 """One suite for every journal engine: what the port promises, run against whatever a `Rig` opens.
 
+It is longer than 400 lines because the promises of one port are read together, and each engine runs all of them.
 Owns the builders of records and `JournalSuite`; test_sqlite.py and test_memory.py each give it an engine. It must never look
 behind the port. The trap: an answer arrives later, on the loop, so nothing here looks at a result before `settle()`.
 """

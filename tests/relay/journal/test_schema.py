@@ -154,6 +154,23 @@ def test_a_name_with_marks_of_a_uri(tmp_path: Path) -> None:
     assert (folder / "journal.sqlite").exists()
 
 
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    rig = SqliteRig(tmp_path)
+    rig.journal.take(taken(rig.journal, "k1"), lambda _: None)
+    rig.settle()
+    assert {oct(file.stat().st_mode & 0o007) for file in tmp_path.iterdir()} == {"0o0"}
+    rig.end()
+
+
+def test_another_name_of_the_same_file_is_the_same_journal(tmp_path: Path) -> None:
+    rig = SqliteRig(tmp_path)
+    link = tmp_path / "link.sqlite"
+    link.symlink_to(rig.path)
+    with pytest.raises(JournalUnusable, match="in use"):
+        schema.FileLock(str(link))
+    rig.end()
+
+
 def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").touch()
     SqliteRig(tmp_path).end()

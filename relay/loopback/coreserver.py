@@ -194,6 +194,7 @@ class CoreServer:
         self.port = port
         self.latency_ms = latency_ms
         self.served = 0
+        self.late_commits_waiting = 0
         self.connections: dict[str, set[_Connection]] = {}
         self._tls = tls
         self._wall_ms = SystemClock().wall_ms if wall_ms is None else wall_ms
@@ -294,6 +295,7 @@ class CoreServer:
             case Fault.LATE_COMMIT:
                 link.close()
                 loop = asyncio.get_running_loop()
+                self.late_commits_waiting += 1
                 loop.call_later(drawn.delay_ms / 1_000, self._commit_late, method, target, headers, body)
             case Fault.DUPLICATE_REPLY:
                 link.write(data + data, not keep_alive)
@@ -306,4 +308,5 @@ class CoreServer:
                 self._later(link, drawn.delay_ms, data, not keep_alive)
 
     def _commit_late(self, method: str, target: str, headers: dict[str, str], body: bytes) -> None:
+        self.late_commits_waiting -= 1
         self.core.handle(method, target, headers, body, self._wall_ms())

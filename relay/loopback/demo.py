@@ -22,7 +22,9 @@ CYCLE = (
 LONGEST_S = 86_400.0
 CALM_END_S = 3.0  # the last seconds of a limited demo stay calm
 
-STAGE = StageSettings(reply_deadline_ms=4_000, call_timeout_ms=1_000, latency_ms=3.0, log_level="info")
+STAGE = StageSettings(
+    reply_deadline_ms=4_000, call_timeout_ms=1_000, latency_ms=3.0, late_commit_ms_max=2_000, log_level="info"
+)
 
 
 def settings(terminals: int, seconds: float | None, seed: int = 1) -> LoadSettings:

@@ -33,7 +33,6 @@ from relay.loopback.tally import Tally
 
 SIGN_ON_DEADLINE_S = 60.0
 BACK_DEADLINE_S = 30.0  # after a kill: how long until all terminals are signed on again counts as trouble at most
-LATE_COMMIT_S = 2.0  # a late commit may still come so long after a storm
 
 
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +135,6 @@ class Load:
         self._began_wall_ms = SystemClock().wall_ms()
         self._restarted = asyncio.Event()
         self._restarted.set()
-        self._storm_ended_s = float("-inf")
         self._before: tuple[int, ...] = (0,) * 8
         self._reported_s = 0.0
 
@@ -207,7 +205,7 @@ class Load:
         deadline_s = self._loop.time() + self.settings.quiet_s_max
         in_doubt = 0
         while True:
-            calm_core = self._loop.time() >= self._storm_ended_s + LATE_COMMIT_S
+            calm_core = self.stage is None or not self.stage.core.late_commits_waiting
             in_doubt = self.fleet.unsettled_count()
             if self._control_path:
                 try:
@@ -296,7 +294,6 @@ class Load:
     def _end_storm(self) -> None:
         if self.stage is not None and self.stage.faults.is_on:
             self.stage.faults.set_rates({})
-            self._storm_ended_s = self._loop.time()
             self.tally.close_window(self.fleet.now_ms(), "storm")
 
     def _end_troubles(self) -> None:

@@ -40,6 +40,7 @@ class StageSettings(msgspec.Struct, frozen=True, kw_only=True):
     reply_deadline_ms: int = 6_000
     call_timeout_ms: int = 1_500
     latency_ms: float = 2.0
+    late_commit_ms_max: int = 8_000  # beyond the reply deadline: a commit may come when the relay has long begun to undo
     links_max: int = 20_000
     log_level: str = "warning"
     seed: int = 1
@@ -95,7 +96,7 @@ class Stage:
         for card in customers.cards:
             if card.refusal:
                 self.ledger.block_account(card.pan.reveal(), card.refusal)
-        self.faults = FaultInjector(settings.seed)
+        self.faults = FaultInjector(settings.seed, late_commit_ms_max=settings.late_commit_ms_max)
         self.core = CoreServer(FakeCore(self.ledger), self.faults, latency_ms=settings.latency_ms)
         self.zone = FakeZone({(f"{CORE_NAME}.", "A"): list(self.core.zones)})
         self.names = NameServer(self.zone)

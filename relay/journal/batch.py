@@ -21,7 +21,6 @@ from relay.journal.rows import (
     INSERT_HISTORY,
     INSERT_TAKEN,
     SELECT_EXCHANGE,
-    UPSERT_STANDING,
     UPSERT_VARIABLE,
     ManyRows,
     Row,
@@ -29,7 +28,8 @@ from relay.journal.rows import (
     history_row,
     read_exchange,
     standing_row,
-    taken_row,
+    standing_statements,
+    taken_rows,
 )
 
 
@@ -68,7 +68,7 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys,
     standing: list[Row] = []
     fresh_ids: set[int] = set()
     if takes:
-        written = _insert(connection, INSERT_TAKEN, [taken_row(item.record, keys) for item in takes])
+        written = _insert(connection, INSERT_TAKEN, taken_rows([item.record for item in takes], keys))
         fresh = takes if written == len(takes) else [item for item in takes if _is_holder(connection, item.record)]
         for item in fresh:
             record = item.record
@@ -86,7 +86,8 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys,
     else:
         lines = []
     if standing:
-        _insert(connection, UPSERT_STANDING, standing)
+        for sql, cells in standing_statements(standing):
+            connection.execute(sql, cells)
     if lines:
         _insert(connection, INSERT_HISTORY, lines)
     if group.variables:

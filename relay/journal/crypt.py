@@ -44,7 +44,7 @@ def parse_key(text: str) -> bytes:
 class JournalKeys:
     """Derived keys. `check` tells a wrong key before anything is written with it; `key_id` names the key in the journal."""
 
-    __slots__ = ("_aead", "_entropy", "_fingerprint", "_search", "check", "key_id")
+    __slots__ = ("_aead", "_entropy", "_fingerprint", "_search_key", "check", "key_id")
 
     def __init__(self, key: bytes, entropy: Entropy = os.urandom) -> None:
         if len(key) != KEY_BYTES:
@@ -53,7 +53,7 @@ class JournalKeys:
             )
         self._entropy = entropy
         self._aead = AESGCM(_derive(key, b"pan"))
-        self._search = _keyed_hash(_derive(key, b"pan-search"))
+        self._search_key = _derive(key, b"pan-search")
         self._fingerprint = _keyed_hash(_derive(key, b"fingerprint"))
         self.check = _derive(key, b"check")
         self.key_id = self.check[:4].hex()
@@ -63,12 +63,16 @@ class JournalKeys:
         return self._fingerprint(text.encode("utf-8", "surrogatepass"))
 
     def pan_hash(self, pan: Pan) -> bytes:
-        """What a search by PAN compares, 16 bytes. Under a key of its own: card numbers are few enough to try them all."""
-        return self._search(pan.reveal().encode())
+        """What a search by PAN compares: keyed BLAKE2b, 16 bytes. Keyed, as card numbers are few enough to try them all."""
+        return hashlib.blake2b(pan.reveal().encode(), digest_size=HASH_BYTES, key=self._search_key).digest()
 
-    def seal(self, pan: Pan, key: str) -> bytes:
-        """nonce + ciphertext + tag; `key` is the exchange's key, bound in."""
-        nonce = self._entropy(NONCE_BYTES)
+    def nonces(self, count: int) -> list[bytes]:
+        """As many fresh nonces, from one call to the system: a call costs as much as the cipher."""
+        drawn = self._entropy(NONCE_BYTES * count)
+        return [drawn[start : start + NONCE_BYTES] for start in range(0, len(drawn), NONCE_BYTES)]
+
+    def seal(self, pan: Pan, key: str, nonce: bytes) -> bytes:
+        """nonce + ciphertext + tag; `key` is the exchange's key, bound in. `nonce` is one of `nonces()`, used once."""
         return nonce + self._aead.encrypt(nonce, pan.reveal().encode(), key.encode())
 
     def open(self, sealed: bytes, key: str) -> Pan:

@@ -20,12 +20,12 @@ from relay.journal.rows import (
     LISTED,
     OPEN,
     SELECT_EXCHANGE,
-    UPSERT_STANDING,
     ManyRows,
     first_standing_row,
     read_exchange,
     standing_row,
-    taken_row,
+    standing_statements,
+    taken_rows,
 )
 
 KEYS = JournalKeys(bytes(32))
@@ -91,7 +91,7 @@ def test_what_is_written_reads_back_as_the_pure_functions_say(
     for step in more:
         expected = apply.stepped(expected, step)
         rows.append(standing_row(step))
-    for sql, parameters in chain(INSERT_TAKEN.statements([taken_row(record, KEYS)]), UPSERT_STANDING.statements(rows)):
+    for sql, parameters in chain(INSERT_TAKEN.statements(taken_rows([record], KEYS)), standing_statements(rows)):
         connection.execute(sql, parameters)
     (row,) = connection.execute(SELECT_EXCHANGE).fetchall()
     assert read_exchange(row, KEYS) == expected

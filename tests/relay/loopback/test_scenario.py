@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from relay.loopback import demo
 from relay.loopback.scenario import Trouble, plan
 
 
@@ -27,10 +26,3 @@ def test_every_trouble_has_its_place_and_ends_before_the_next_begins() -> None:
 
 def test_no_troubles_is_an_empty_plan() -> None:
     assert plan(60) == []
-
-
-def test_a_demo_shows_every_kind_within_its_first_half_minute_and_ends_calm() -> None:
-    assert {step.what for step in demo.troubles(30)} == set(Trouble)
-    assert all(step.at_s < 9 for step in demo.troubles(12))
-    assert demo.troubles(3) == []
-    assert len(demo.troubles(None)) > 10_000

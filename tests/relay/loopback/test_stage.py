@@ -1,0 +1,62 @@
+"""The stage: a daemon serves, is killed, serves again as the next incarnation, drains; one that cannot start says why."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from relay.bridge import drain
+from relay.errors import RelayError
+from relay.loopback import inspector
+from relay.loopback.customers import Customers
+from relay.loopback.stage import HOST, Stage, StageSettings, free_port
+
+
+@pytest_asyncio.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    made = Stage(tmp_path, StageSettings(), Customers(card_count=100))
+    yield made
+    await made.stop()
+    await drain(1_000)
+
+
+@pytest.mark.timeout(200)
+async def test_a_killed_daemon_comes_back_at_the_same_address_as_the_next_incarnation(stage: Stage) -> None:
+    await stage.start()
+    first = await inspector.status(stage.control_path)
+    assert (first.state, first.incarnation) == ("serving", 1)
+    await stage.kill_daemon()
+    with pytest.raises(inspector.NotThere):
+        await inspector.status(stage.control_path)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, stage.listen_port)).close()
+    await stage.start_daemon()
+    assert (await inspector.status(stage.control_path)).incarnation == 2
+    socket.create_connection((HOST, stage.listen_port)).close()
+    assert (stage.kills, stage.daemon_ended()) == (1, None)
+    assert await stage.drain_daemon() == 0
+    assert await stage.drain_daemon() == 0  # it has ended: nothing more to do
+
+
+@pytest.mark.timeout(100)
+async def test_a_daemon_that_cannot_start_says_why(stage: Stage) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        stage.listen_port = taken.getsockname()[1]
+        with pytest.raises(RelayError, match="exit code"):
+            await stage.start()
+    assert str(stage.listen_port) in stage.last_words()
+
+
+def test_refused_cards_are_refused_by_the_ledger(tmp_path: Path) -> None:
+    customers = Customers(card_count=100)
+    made = Stage(tmp_path, StageSettings(), customers)
+    assert [card.refusal for card in customers.cards if card.refusal] == ["stolen-card", "expired-card", "incorrect-pin"]
+    assert made.listen_port != made.metrics_port
+    assert made.last_words() == ""
+    assert 0 < free_port() < 65_536

@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup tools run test lint format bench lock clean
+.PHONY: help setup tools run test lint wheel format bench lock clean
 
 help:  ## what there is to type
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | expand -t 10
@@ -53,6 +53,9 @@ test: setup tools lint  ## everything: tools, lint, all tests
 bench: setup  ## ratios, latency and memory into docs/performance/ (BENCH=short for under five minutes)
 	BENCH=$(BENCH) $(BIN)/python -m tests.bench $(ARGS)
 
+wheel: setup  ## dist/*.whl, what docs/install.md installs
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
+
 format: setup  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -66,4 +69,4 @@ lock:  ## raise the locked versions; read the diff before committing it
 	$(UV_COMPILE) --extra speed -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
 
 clean:  ## remove what make built
-	rm -rf $(VENV) $(VENV)-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lock dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -2,7 +2,7 @@
 
 Owns the yardstick of DESIGN section 9: uvloop and httptools, no parsing of the message, no journal, no checks, no timers, no
 limits. It must stay under 150 lines and must never import the relay. Run as a process: `python -m tests.bench.barepipe
-LISTEN_PORT CORE_HOST CORE_PORT CONNECTIONS [aiohttp]`; "aiohttp" does the same with aiohttp's client, to show that the yardstick
+LISTEN_PORT CORE_HOST CORE_PORT CONNECTIONS [aiohttp]`; "aiohttp" is the same with its client, to show that the yardstick
 itself is a fast one. Prints "ready" and then serves until its standard input closes.
 """
 

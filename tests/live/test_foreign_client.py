@@ -60,4 +60,5 @@ async def test_a_strangers_client_is_served(ports: list[int], number: int) -> No
 def test_this_file_uses_none_of_our_codec() -> None:
     text = (Path(__file__).parents[1] / "support" / "foreignatm.py").read_text()
     assert "protocols" not in text
-    assert "import relay" not in text and "from relay" not in text
+    assert "import relay" not in text
+    assert "from relay" not in text

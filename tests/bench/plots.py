@@ -1,0 +1,31 @@
+"""The bench's rounds as one picture: what each side did per second of CPU, and what a steady rate's latency was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+Rounds = dict[str, list[dict[str, float]]]
+
+
+def draw(path: Path, through: Rounds, late: Rounds, calm: Rounds) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "relay"
+    from matplotlib import pyplot
+
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
+    names = list(through)
+    left.boxplot([[one["per_cpu_s"] for one in through[name]] for name in names], tick_labels=names)
+    left.set_yscale("log")
+    left.set_ylabel("answers per CPU second of the gateway")
+    left.set_title("closed loop, 64 terminals")
+    rows = [(f"{side} {form}", rounds[side]) for form, rounds in (("2,000/s", late), ("calm", calm)) for side in rounds]
+    right.boxplot([[one["p99_ms"] for one in rounds] for _, rounds in rows], tick_labels=[name for name, _ in rows])
+    right.set_yscale("log")
+    right.set_ylabel("p99, ms")
+    right.set_title("steady rate")
+    right.tick_params(axis="x", labelrotation=20)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)

@@ -36,7 +36,7 @@ from relay.core.port import Core, Permit
 from relay.exchange.concurrency import ConcurrencyTarget
 from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt, DoubtLimits
-from relay.exchange.exchange import IN_FLIGHT, Event, State
+from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
 from relay.exchange.lanes import LaneLimits, Lanes
 from relay.exchange.ports import LinkPort
 from relay.exchange.register import Open, Register
@@ -56,12 +56,6 @@ REFUSAL_OF = {
     "wrong-region": Refusal.REGION_SWITCHING,
     "superseded-relay": Refusal.SUSPENDED,
     "invalid": Refusal.INTERNAL,
-}
-EVIDENCE_EVENT = {
-    "confirmed": Event.EVIDENCE_CONFIRMED,
-    "part": Event.EVIDENCE_PART,
-    "undone": Event.EVIDENCE_UNDONE,
-    "unproven": Event.EVIDENCE_MISSING,
 }
 
 

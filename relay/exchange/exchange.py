@@ -179,5 +179,11 @@ RECOVERED_EVENT = {
     DoubtPolicy.REPEAT: E.RECOVERED_REPEAT,
     DoubtPolicy.HOLD: E.RECOVERED_HOLD,
 }
+EVIDENCE_EVENT = {
+    "confirmed": E.EVIDENCE_CONFIRMED,
+    "part": E.EVIDENCE_PART,
+    "undone": E.EVIDENCE_UNDONE,
+    "unproven": E.EVIDENCE_MISSING,
+}
 
 check_table(TRANSITIONS, S.OFFERED, TERMINAL, Event)

@@ -33,11 +33,14 @@ from relay.exchange.desk import Desk, DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.port import JournalFailed
+from relay.journal.records import StoredExchange
 from relay.telemetry.metrics import Metrics
 from tests.support.scriptedcore import ScriptedCore
 from tests.support.virtualtime import VirtualTime
 
 DEADLINE_MS = 10_000
+W1 = "ATM1-financial-1"  # the key of the first terminal's financial message with trace 1
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +153,7 @@ class DeskWorld:
         self.time.run(5)
 
     def crash(self) -> None:
-        """Power off: what was not durable is gone. Another desk starts on what survived, with a core that knows nothing of it."""
+        """Power off: what was not durable is gone. Another desk starts on what survived; the core forgot its calls."""
         self.desk.fence()
         self.core.calls.clear()
         self.journal.crash()
@@ -164,3 +167,24 @@ class DeskWorld:
 
     def unexpected(self) -> float:
         return self.metrics.registry.get_sample_value("relay_unexpected_events_total") or 0.0
+
+
+def stored(world: DeskWorld, key: str) -> StoredExchange:
+    """The exchange with this key as it is on the disk."""
+    found: list[StoredExchange | JournalFailed | None] = []
+    world.journal.find(key, found.append)
+    world.time.run(5)
+    if not isinstance(found[0], StoredExchange):
+        raise AssertionError(f"{key} is not in the journal: {found[0]}")
+    return found[0]
+
+
+def reversal(trace: str, original: str, standing_minor: int = 0) -> Message:
+    return Message(
+        trace=trace,
+        message_class=MessageClass.REVERSAL,
+        kind="reversal",
+        policy=DoubtPolicy.REPEAT,
+        original=original,
+        standing_minor=standing_minor,
+    )

@@ -5,8 +5,7 @@ import pytest
 from protocols.vocabulary import Approved, DoubtPolicy, MessageClass
 from relay.core.port import NotFound, Undone
 from relay.journal.records import StoredState
-from tests.relay.exchange.test_desk import W1, reversal, stored
-from tests.support.deskworld import DEADLINE_MS, DeskWorld, Message
+from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored
 
 
 @pytest.fixture
@@ -69,7 +68,9 @@ def test_a_recovered_deposit_whose_terminal_comes_back_is_posted_with_its_secret
     world.say(link, Message(trace="1", kind="deposit", policy=DoubtPolicy.REPEAT, repeat=True))
     again = world.core.last("submit")
     assert again.key == W1
-    assert again.request is not None and again.request.card is not None and again.request.card.pin_block is not None
+    assert again.request is not None
+    assert again.request.card is not None
+    assert again.request.card.pin_block is not None
     again.reply(Approved())
     world.time.run(5)
     assert link.said == [("1", "approved")]
@@ -98,9 +99,12 @@ def test_an_acknowledged_advice_is_delivered_after_a_crash_without_its_secrets(w
     world.say(world.link(), Message(trace="5", message_class=MessageClass.ADVICE, policy=DoubtPolicy.REPEAT))
     world.crash()
     request = world.core.last("submit").request
-    assert request is not None and request.card is not None and request.card.pan is not None
+    assert request is not None
+    assert request.card is not None
+    assert request.card.pan is not None
     assert request.card.pan.reveal() == "4111111111111111"
-    assert request.card.track2 is None and request.card.pin_block is None
+    assert request.card.track2 is None
+    assert request.card.pin_block is None
 
 
 def test_an_undo_owed_at_the_deadline_is_owed_after_a_crash(world: DeskWorld) -> None:

@@ -1,0 +1,92 @@
+"""Evidence is a verdict without reply data, and what it lets a closed exchange answer is never more than was promised."""
+
+import pytest
+
+from protocols.vocabulary import (
+    TAKEN,
+    Approved,
+    Declined,
+    DoubtPolicy,
+    KeyConflict,
+    MessageClass,
+    Money,
+    NotProcessed,
+    Refusal,
+    Unknown,
+    Verdict,
+)
+from relay.core.port import NotFound, Reversed, Superseded, Undone
+from relay.exchange.evidence import Evidence, answer_again, pack, unpack
+from relay.journal.records import Intent, StoredExchange, StoredState, Taken
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (
+            Approved(authorisation_id="A1", amount=Money(5, "JPY"), reply_data={"emv": "9F10"}),
+            Evidence("approved", authorisation_id="A1", approved_minor=5, currency="JPY"),
+        ),
+        (Declined(reason="lost-card", reply_data={"text": "x"}), Evidence("declined", reason="lost-card")),
+        (NotProcessed(reason="overloaded"), Evidence("not-processed", reason="overloaded")),
+        (KeyConflict(detail="x"), Evidence("key-conflict")),
+        (Unknown(why="hang"), Evidence("unknown", reason="hang")),
+        (Undone(state="reversed", standing_minor=7), Evidence("undone", reason="reversed", standing_minor=7)),
+        (Superseded(), Evidence("superseded")),
+        (Reversed(standing_minor=3), Evidence("reversed", standing_minor=3)),
+        (NotFound(), Evidence("not-found")),
+    ],
+)
+def test_what_is_kept_is_the_verdict_and_never_reply_data(said: object, kept: Evidence) -> None:
+    assert unpack(pack(said)) == kept  # type: ignore[arg-type]  # each row is one of the union
+
+
+def closed(state: StoredState, policy: DoubtPolicy = DoubtPolicy.UNDO, **rest: object) -> StoredExchange:
+    taken = Taken(
+        exchange_id=1,
+        key="k",
+        listener="atm",
+        realm="bank",
+        terminal="A",
+        message_class=rest.pop("message_class", MessageClass.FINANCIAL),  # type: ignore[arg-type]  # the test's own words
+        kind="withdrawal",
+        policy=policy,
+        fingerprint=b"",
+        state=state,
+        recorded_ms=0,
+        request=b"",
+    )
+    outcome = rest.pop("outcome", None)
+    return StoredExchange(
+        taken=taken,
+        state=state,
+        intent=rest.pop("intent", None),  # type: ignore[arg-type]  # as above
+        outcome=None if outcome is None else pack(outcome),  # type: ignore[arg-type]  # as above
+        standing_minor=None,
+        tries=0,
+        epoch=1,
+        updated_ms=0,
+    )
+
+
+def test_an_intent_on_disk_is_the_answer() -> None:
+    assert answer_again(closed(StoredState.ANSWERED, intent=Intent(Verdict.APPROVE, "00", b""))) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "answer"),
+    [
+        (closed(StoredState.SETTLED, outcome=Approved()), Refusal.REVERSED),
+        (
+            closed(StoredState.SETTLED, DoubtPolicy.REPEAT, outcome=Approved(authorisation_id="A")),
+            Approved(authorisation_id="A"),
+        ),
+        (closed(StoredState.SETTLED, DoubtPolicy.REPEAT), Refusal.REVERSED),
+        (closed(StoredState.LISTED, DoubtPolicy.REPEAT, outcome=Declined(reason="no")), Declined(reason="no")),
+        (closed(StoredState.LISTED), Refusal.IN_DOUBT),
+        (closed(StoredState.REFUSED), Refusal.OVERLOADED),
+        (closed(StoredState.SETTLED, message_class=MessageClass.ADVICE), TAKEN),
+    ],
+)
+def test_without_an_intent_a_withdrawal_is_never_approved_afterwards(stored: StoredExchange, answer: object) -> None:
+    assert answer_again(stored) == answer

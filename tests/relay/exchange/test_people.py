@@ -1,0 +1,49 @@
+"""A person takes an exchange off the list with a name and a reason, and nothing else comes off it."""
+
+import pytest
+
+from protocols.vocabulary import Approved, Declined, DoubtPolicy
+from relay.exchange.people import resolve
+from relay.journal.records import StoredState
+from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, stored
+
+
+def said_of(world: DeskWorld, key: str, who: str = "A. Sato", why: str = "credited by hand, slip 17") -> str:
+    heard: list[str] = []
+    resolve(world.desk.register, key, who, why, heard.append)
+    world.time.run(5)
+    return heard[0]
+
+
+@pytest.fixture
+def listed() -> DeskWorld:
+    world = DeskWorld()
+    world.say(world.link(), Message(trace="1", kind="deposit", policy=DoubtPolicy.REPEAT))
+    world.time.run(DEADLINE_MS + 100)
+    world.core.last("submit").reply(Declined(reason="account-closed"))
+    world.time.run(5)
+    assert stored(world, W1).state is StoredState.LISTED
+    return world
+
+
+def test_who_and_why_are_recorded(listed: DeskWorld) -> None:
+    assert said_of(listed, W1) == ""
+    exchange = stored(listed, W1)
+    assert exchange.state is StoredState.SETTLED
+    lines = [line.detail for line in listed.journal.history(exchange.taken.exchange_id)]
+    assert lines[-1] == "A. Sato: credited by hand, slip 17"
+
+
+@pytest.mark.parametrize(("who", "why"), [("", "x"), ("x", " ")])
+def test_a_name_and_a_reason_are_needed(listed: DeskWorld, who: str, why: str) -> None:
+    assert "a name and a reason" in said_of(listed, W1, who, why)
+    assert stored(listed, W1).state is StoredState.LISTED
+
+
+def test_what_is_not_on_the_list_stays_as_it_is() -> None:
+    world = DeskWorld()
+    world.say(world.link(), Message(trace="1"))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    assert "not on the list" in said_of(world, W1)
+    assert "no exchange" in said_of(world, "nobody")

@@ -26,6 +26,7 @@ def day(year: int, month: int, of_month: int) -> int:
         ("0229", (2028, 3, 1), "20280229"),
         ("0229", (2027, 12, 31), "20280229"),
         ("0229", (2026, 3, 1), None),  # no such day near
+        ("0229", (2027, 3, 1), None),  # a year off is a mistake
         ("0230", (2026, 3, 1), None),
         ("1301", (2026, 3, 1), None),
         ("0000", (2026, 3, 1), None),

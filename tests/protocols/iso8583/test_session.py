@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from protocols.iso8583.session import INITIAL, TERMINAL, TRANSITIONS, Moment, State
-from protocols.machine import Unexpected, check_table, next_state
+from protocols.machine import Unexpected, check_table, next_state, to_mermaid
+
+DRAWING = Path(__file__).resolve().parents[3] / "docs" / "machines" / "iso8583-session.md"
+
+
+def test_the_drawing_is_of_this_table() -> None:
+    assert to_mermaid(TRANSITIONS, INITIAL, TERMINAL) in DRAWING.read_text()
 
 
 def test_the_table_is_sound() -> None:

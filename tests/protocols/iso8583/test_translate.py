@@ -11,9 +11,12 @@ from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.translate import compile_rows
 from protocols.vocabulary import DoubtPolicy, MessageClass, Money, Pan, Refusal, Request
 from relay.core.contract import TransactionRequest
+from relay.loopback import slips
+from relay.loopback.customers import Card, Order
 from tests.support.isolink import (
     PAN,
     TERMINAL,
+    WALL_MS,
     make_dialect,
     received,
     request_of,
@@ -255,3 +258,15 @@ def test_no_message_breaks_the_translation(mti: str, fields: dict[int, Value]) -
     if isinstance(answer, Request):
         assert len(answer.key) <= 255
         assert PAN not in repr(answer)
+
+
+def test_the_fake_atms_reversal_names_its_own_request() -> None:
+    """The terminals that ship with the relay, read by the dialect that ships with it."""
+    calendar = slips.Calendar()
+    stamps, later = calendar.stamps(WALL_MS), calendar.stamps(WALL_MS + 3_600_000)
+    for by_track in (False, True):
+        order = Order("withdrawal", 10_000, Card(Pan(PAN), "3012", by_track), 0)
+        first = slips.request(TERMINAL, "000042", order, stamps, b"12345678")
+        asked = request_of(ISO, first)
+        assert request_of(ISO, slips.repeated(first, later)).key == asked.key
+        assert request_of(ISO, slips.reversal(first, "000043", later)).original_key == asked.key

@@ -167,7 +167,9 @@ def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], s
             kit.build(profile, read_text, lambda: 0)
         except LocalMisuse as misuse:
             at = tuple(int(p) if p.isdecimal() else p for p in re.findall(r"[^.\[\]\"]+", misuse.path))
-            yield Finding((*base, *(at[1:] if at[:1] == ("profile",) else at)), misuse.problem)
+            if at[:1] == ("overlay",) and "overlay" not in link.profile:
+                at = ("overlays",)  # an overlay in a file of its own
+            yield Finding((*base, *at), misuse.problem)
 
 
 # ---- telling ------------------------------------------------------------------------------------------------------------
@@ -192,6 +194,8 @@ def _syntax(text: str, file: str, error: tomllib.TOMLDecodeError) -> Mistake:
     line = int(place[1]) if place and place[1] else max(1, text.rstrip().count("\n") + 1)
     problem = said[: place.start()] if place else said
     suggestion = next((hint for start, hint in _SYNTAX_HINTS if problem.startswith(start)), "")
+    if place and not place[1]:
+        suggestion = "the file ends too early: a closing ], } or quote is missing"
     if problem.startswith("Expected newline") and re.search(r"[A-Za-z]", text.splitlines()[line - 1].partition("=")[2]):
         suggestion = 'one setting per line; text stands in quotes: name = "value"'
     return Mistake(file, line, "", f"not TOML: {problem[:1].lower()}{problem[1:]}", suggestion)

@@ -5,8 +5,8 @@
         play >> BytesArrived(frame(sign_on)) << Identify("ATM00001") << like(Send) << like(Note, name="signed-on")
         play >> After(10_000) >> TimerFired("partial")
 
-Owns the order of events and actions, and a clock that only `After` moves. It must never know a dialect: what is in a `Send` is
-for the dialect's own tests to decode (`play.take(Send)`). The trap: actions that nobody expected fail at the *next* event, or at
+Owns the order of events and actions, and a clock that only `After` moves. It must never know a dialect: what is in a `Send`
+is for the dialect's own tests to decode (`play.take(Send)`). The trap: actions that nobody expected fail at the *next* event, or at
 the end, with the whole transcript shown.
 """
 

@@ -179,6 +179,14 @@ class WireWorld:
         self._peers.append(peer)
         return peer
 
+    async def is_refused(self, listener: Listener, **options: Any) -> bool:
+        """True when a new far end gets no byte; a reset may come as early as inside its `connect`."""
+        try:
+            peer = await self.dial(listener, **options)
+        except ConnectionError:
+            return True
+        return await peer.is_gone()
+
     async def terminal(self, listener: Listener, name: str) -> Peer:
         """A far end that has signed on."""
         peer = await self.dial(listener)

@@ -6,8 +6,8 @@
         play >> After(10_000) >> TimerFired("partial")
 
 Owns the order of events and actions, and a clock that only `After` moves. It must never know a dialect: what is in a `Send`
-is for the dialect's own tests to decode (`play.take(Send)`). The trap: actions that nobody expected fail at the *next* event, or at
-the end, with the whole transcript shown.
+is for the dialect's own tests to decode (`play.take(Send)`). The trap: actions that nobody expected fail at the *next* event,
+or at the end, with the whole transcript shown.
 """
 
 from __future__ import annotations

@@ -171,8 +171,10 @@ class JournalSuite:
         journal.step(
             step_to(exchange_id, StoredState.UNDOING, intent=Intent(Verdict.DOUBT, "91", b""), tries=1), results.append
         )
-        journal.step(step_to(exchange_id, StoredState.UNDOING, outcome=b"late", standing_minor=0, epoch=4), results.append)
-        journal.step(step_to(exchange_id, StoredState.UNDOING, tries=2, at_ms=T0_MS + 9), results.append)
+        journal.step(
+            step_to(exchange_id, StoredState.UNDOING, outcome=b"late", standing_minor=0, epoch=4, tries=2), results.append
+        )
+        journal.step(step_to(exchange_id, StoredState.UNDOING, at_ms=T0_MS + 9), results.append)
         journal.find("k1", results.append)
         rig.settle()
         *nothing, found = results

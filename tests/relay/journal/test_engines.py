@@ -18,7 +18,7 @@ from tests.relay.journal.test_memory import MemoryRig
 from tests.support.journal_suite import DAY_MS, taken
 from tests.support.sqliterig import SqliteRig
 
-keys = st.sampled_from([f"key{number}" for number in range(6)])
+keys = st.sampled_from([f"key{number}" for number in range(4)])
 states = st.sampled_from(list(StoredState))
 intents = st.none() | st.builds(Intent, st.sampled_from(Verdict), st.sampled_from(["00", "91"]), st.binary(max_size=4))
 
@@ -118,7 +118,8 @@ class Engines(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self.settle()
+            for key in sorted(self.taken_keys):
+                self.find(key)
         finally:
             self.sqlite.end()
             self.folder.cleanup()

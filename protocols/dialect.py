@@ -62,9 +62,7 @@ class LinkClosed(msgspec.Struct, frozen=True):
     reason: str
 
 
-Event: TypeAlias = (
-    LinkOpened | BytesArrived | TimerFired | ReplyDecided | Stored | CommandRequested | DrainStarted | LinkClosed
-)
+Event: TypeAlias = LinkOpened | BytesArrived | TimerFired | ReplyDecided | Stored | CommandRequested | DrainStarted | LinkClosed
 
 
 # ---- actions: imperative, done by the link ------------------------------------------------------------------------------
@@ -143,9 +141,7 @@ class HangUp(msgspec.Struct, frozen=True):
     abort: bool = False  # True: reset instead of an orderly close
 
 
-Action: TypeAlias = (
-    Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Identify | Note | Tell | HangUp
-)
+Action: TypeAlias = Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Identify | Note | Tell | HangUp
 
 
 class Dialogue(Protocol):

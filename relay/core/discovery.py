@@ -37,7 +37,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Unheard(msgspec.Struct, frozen=True):
-    """No answer that names an address. `why` is a metric label: silent, nxdomain, servfail, empty."""
+    """No answer that names an address. `why` is a metric label: silent, nxdomain, servfail, empty, failed."""
 
     why: str
 
@@ -84,9 +84,12 @@ class KnownAddresses:
     def addresses(self, now_ms: int) -> tuple[str, ...]:
         return self._addresses if now_ms < self._expires_ms else ()
 
-    def look_again_at_ms(self, now_ms: int) -> int:
+    def look_again_at_ms(self, now_ms: int, is_asking: bool) -> int | None:
         """When something changes by itself: the next question is due, or the last known addresses run out."""
-        return min(self.ask_at_ms, self._expires_ms) if self._expires_ms > now_ms else self.ask_at_ms
+        due = [] if is_asking else [self.ask_at_ms]
+        if self._expires_ms > now_ms:
+            due.append(self._expires_ms)
+        return min(due, default=None)
 
     def age_ms(self, now_ms: int) -> int:
         """Since the last good answer; 0 before the first."""
@@ -134,17 +137,13 @@ class Discovery:
             return
         self._is_running = True
         self._metrics.dns_answer_age_seconds.set_function(lambda: self._known.age_ms(self._clock.monotonic_ms()) / 1_000)
-        self._ask()
+        self._look()
 
     def stop(self) -> None:
         self._is_running = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _ask(self) -> None:
-        self._is_asking = True
-        self._resolve(self._name, self._heard)
 
     def _heard(self, result: DnsResult) -> None:
         self._is_asking = False
@@ -165,20 +164,21 @@ class Discovery:
 
     def _look(self) -> None:
         """Tell what changed, ask if it is time, and come back when something will change by itself."""
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         now_ms = self._clock.monotonic_ms()
         addresses = self._known.addresses(now_ms)
         if addresses != self._told:
             _log.info("addresses of the core changed", name=self._name, before=self._told, now=addresses)
             self._told = addresses
             self._on_change(addresses)
-        if self._is_asking:
-            return
-        if now_ms >= self._known.ask_at_ms:
-            self._ask()
-        else:
-            again_ms = self._known.look_again_at_ms(now_ms) - now_ms
-            self._timer = self._timers.after(max(1, again_ms), self._look)
+        if not self._is_asking and now_ms >= self._known.ask_at_ms:
+            self._is_asking = True
+            self._resolve(self._name, self._heard)
+        again_ms = self._known.look_again_at_ms(now_ms, self._is_asking)
+        if again_ms is not None and self._timer is None:
+            self._timer = self._timers.after(max(1, again_ms - now_ms), self._look)
 
 
 def _version(address: str) -> int:

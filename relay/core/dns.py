@@ -41,7 +41,8 @@ def parse_name_server(text: str) -> NameServer:
     """`10.0.0.53:53`, `10.0.0.53`, `[2001:db8::53]:53` or `2001:db8::53`. Raises ConfigurationError."""
     host, port = text, "53"
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, bracket, rest = text[1:].partition("]")
+        host += "" if bracket else "["  # never closed: no address
         port = rest.removeprefix(":") or "53"
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
@@ -78,7 +79,11 @@ class DnsDoor:
         """Fulfils discovery's `Resolve`: `done` is called exactly once, later."""
 
         async def resolving() -> None:
-            done(await self.lookup(name))
+            result: DnsResult = Unheard("failed")
+            try:
+                result = await self.lookup(name)
+            finally:
+                done(result)  # also when we are wrong ourselves: a question without an answer would be the last one
 
         spawn(f"resolve {name}", resolving())
 
@@ -90,10 +95,10 @@ class DnsDoor:
             return Unheard("nxdomain")
         results = await asyncio.gather(*(self._family(qname, kind) for kind in _FAMILIES.values()))
         heard = {family: result for family, result in zip(_FAMILIES, results, strict=True) if not isinstance(result, Unheard)}
-        addresses = tuple(address for found, _ in heard.values() for address in found)
+        addresses = tuple(address for found, _ in heard.values() for address in sorted(found))
         if addresses:
             ttl_ms = min(ttl_ms for found, ttl_ms in heard.values() if found)
-            return Found(addresses, ttl_ms, frozenset(_FAMILIES) - heard.keys())
+            return Found(addresses, ttl_ms, frozenset(_FAMILIES.keys() - heard.keys()))
         unheard = [result.why for result in results if isinstance(result, Unheard)]
         return Unheard(unheard[0] if unheard else "empty")
 

@@ -58,15 +58,17 @@ class RegionView:
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch  # as durable
+        self.heard_epoch = epoch  # the highest ever heard: what is below is over, durable or not
         self.region = ""
         self.permit: Permit | None = None
 
     def heard(self, word: RegionWord | None) -> Verdict:
         if word is None:
             return Verdict.SILENT
-        if word.epoch < self.epoch:
+        if word.epoch < self.heard_epoch:
             return Verdict.LOWER_EPOCH
         if word.epoch > self.epoch:
+            self.heard_epoch = word.epoch
             self.permit = None
             return Verdict.RAISE
         if self.region and word.region != self.region:
@@ -85,6 +87,7 @@ class RegionView:
             raise ValueError(f"the epoch never goes back: {self.epoch} -> {epoch}")
         if epoch > self.epoch:
             self.epoch = epoch
+            self.heard_epoch = max(self.heard_epoch, epoch)
             self.region = ""
             self.permit = None
 

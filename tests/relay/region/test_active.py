@@ -1,0 +1,277 @@
+"""The ratchet and the permit: what each answer means, in which order things become durable, and what silence changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.core.contract import RegionAnswer
+from relay.journal.port import JournalFailed, StepResult
+from relay.permit import Permit
+from relay.region.active import ActiveRegion, RegionView, RegionWord, Verdict
+from relay.telemetry.metrics import Metrics
+from tests.support.virtualtime import VirtualTime
+
+
+def word(epoch: int, state: str = "serving", region: str = "tokyo") -> RegionAnswer:
+    return msgspec.convert({"region": region, "epoch": epoch, "state": state}, RegionAnswer)
+
+
+class World:
+    """A region and a journal that answer when the test says so, in virtual time."""
+
+    def __init__(self, epoch: int = 8, says: RegionWord | None = None) -> None:
+        self.time = VirtualTime()
+        self.metrics = Metrics()
+        self.says = says
+        self.hangs = False
+        self.probes: list[int] = []
+        self.waiting: list[Callable[[RegionWord | None], None]] = []
+        self.raises: list[tuple[int, Callable[[StepResult], None]]] = []
+        self.permits: list[Permit | None] = []
+        self.cancelled = 0
+        self.region = ActiveRegion(
+            epoch,
+            self.probe,
+            lambda epoch, done: self.raises.append((epoch, done)),
+            timers=self.time,
+            random=Random(1),
+            metrics=self.metrics,
+            interval_ms=1_000,
+            on_change=self.permits.append,
+        )
+
+    def probe(self, known_epoch: int, done: Callable[[RegionWord | None], None]) -> World:
+        self.probes.append(known_epoch)
+        if self.hangs:
+            self.waiting.append(done)
+        else:
+            done(self.says)  # possibly before the probe returns: the port allows it
+        return self
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+        for done in self.waiting:
+            done(None)
+        self.waiting.clear()
+
+    def durable(self, failed: StepResult = None) -> int:
+        epoch, done = self.raises.pop(0)
+        done(failed)
+        return epoch
+
+    def count(self, result: str) -> float:
+        return self.metrics.registry.get_sample_value("relay_region_probes_total", {"result": result}) or 0
+
+    def gauge(self, name: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name)
+
+
+def test_no_permit_before_the_region_was_heard() -> None:
+    w = World()
+    assert w.region.permit() is None
+    assert w.gauge("relay_region_serving") == 0
+
+
+def test_serving_at_the_known_epoch_is_a_permit() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    assert w.region.permit() == Permit(8, "tokyo")
+    assert w.permits == [Permit(8, "tokyo")]
+    assert w.region.permit() is w.region.permit()
+    assert w.gauge("relay_region_serving") == 1
+    assert w.gauge("relay_region_epoch") == 8
+
+
+@pytest.mark.parametrize("state", ["blocked", "standby"])
+def test_a_region_that_does_not_serve_is_no_permit_and_comes_back(state: str) -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(8, state)
+    w.time.run(1_200)
+    assert w.region.permit() is None
+    w.says = word(8)
+    w.time.run(1_200)
+    assert w.permits == [Permit(8, "tokyo"), None, Permit(8, "tokyo")]
+    assert w.count("suspended") >= 1
+
+
+def test_silence_changes_nothing() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = None
+    w.time.run(3_600_000)
+    assert w.region.permit() == Permit(8, "tokyo")
+    assert w.count("silent") > 3_000
+
+
+def test_silence_after_a_block_stays_blocked() -> None:
+    w = World(says=word(8, "blocked"))
+    w.region.start()
+    w.says = None
+    w.time.run(10_000)
+    assert w.region.permit() is None
+
+
+def test_an_old_region_is_counted_and_not_believed() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(7, "blocked", "osaka")
+    w.time.run(5_000)
+    assert w.region.permit() == Permit(8, "tokyo")
+    assert w.count("lower-epoch") >= 4
+
+
+def test_another_region_under_the_same_epoch_is_counted_and_not_believed() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(8, "blocked", "osaka")
+    w.time.run(5_000)
+    assert w.region.permit() == Permit(8, "tokyo")
+    assert w.count("contradiction") >= 4
+
+
+# ---- the ratchet -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_higher_epoch_is_durable_before_the_permit_shows_it() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(9, region="osaka")
+    w.time.run(1_200)
+    assert w.region.permit() is None  # the old one is known to be over, the new one is not durable
+    assert w.region.epoch == 8
+    w.time.run(60_000)
+    assert len(w.raises) == 1  # one thing at a time, however long the journal takes
+    assert w.durable() == 9
+    assert w.region.permit() == Permit(9, "osaka")
+    assert (w.region.epoch, w.region.region) == (9, "osaka")
+    assert w.gauge("relay_region_epoch") == 9
+    w.time.run(2_000)
+    assert w.probes[-1] == 9
+
+
+def test_at_the_first_start_the_epoch_comes_from_the_region() -> None:
+    w = World(epoch=0, says=word(8))
+    w.region.start()
+    assert w.region.permit() is None
+    w.durable()
+    assert w.permits == [Permit(8, "tokyo")]
+
+
+def test_a_higher_epoch_that_does_not_serve_raises_the_ratchet_without_a_permit() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(9, "blocked", "osaka")
+    w.time.run(1_200)
+    w.durable()
+    assert w.region.epoch == 9
+    assert w.region.permit() is None
+    w.says = word(8)  # the old region still believes in itself
+    w.time.run(10_000)
+    assert w.region.permit() is None
+
+
+def test_an_epoch_that_cannot_be_made_durable_is_no_permit_and_is_tried_again() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(9)
+    w.time.run(1_200)
+    w.durable(JournalFailed("the disk is full"))
+    assert w.region.permit() is None
+    assert w.region.epoch == 8
+    assert w.count("not-durable") == 1
+    w.says = word(8)  # the old epoch is over, durable or not: it never comes back
+    w.time.run(1_200)
+    assert w.region.permit() is None
+    w.says = word(9)
+    w.time.run(1_200)
+    assert w.durable() == 9
+    assert w.region.permit() == Permit(9, "tokyo")
+
+
+# ---- the driver ------------------------------------------------------------------------------------------------------------
+
+
+def test_it_probes_all_the_time_with_jitter() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.time.run(100_000)
+    assert 90 <= len(w.probes) - 1 <= 111
+
+
+def test_one_probe_at_a_time() -> None:
+    w = World()
+    w.hangs = True
+    w.region.start()
+    w.time.run(60_000)
+    assert len(w.probes) == 1
+    w.waiting.pop()(word(8))
+    assert w.region.permit() == Permit(8, "tokyo")
+    w.time.run(1_200)
+    assert len(w.probes) == 2
+
+
+def test_look_now_does_not_wait_and_does_not_pile_up() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(8, "blocked")
+    w.region.look_now()
+    assert w.region.permit() is None
+    w.hangs = True
+    w.region.look_now()
+    w.region.look_now()
+    w.region.look_now()
+    assert len(w.probes) == 3
+
+
+def test_stop_keeps_the_permit_and_asks_no_more() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.hangs = True
+    w.time.run(1_200)
+    w.region.stop()
+    assert w.cancelled == 1
+    w.time.run(60_000)
+    assert len(w.probes) == 2
+    assert w.region.permit() == Permit(8, "tokyo")
+
+
+# ---- the pure part ---------------------------------------------------------------------------------------------------------
+
+WORDS = st.none() | st.builds(
+    word, st.integers(0, 12), st.sampled_from(["serving", "blocked", "standby"]), st.sampled_from(["tokyo", "osaka"])
+)
+
+
+@given(st.integers(0, 5), st.lists(st.tuples(WORDS, st.booleans()), max_size=40))
+def test_the_epoch_never_goes_back_and_a_permit_is_always_for_the_ratchet(
+    first: int, steps: list[tuple[RegionAnswer | None, bool]]
+) -> None:
+    view, highest = RegionView(first), first
+    for said, is_durable in steps:
+        before = view.permit
+        verdict = view.heard(said)
+        if verdict is Verdict.RAISE:
+            assert said is not None
+            assert view.permit is None
+            if is_durable:
+                view.raised(said.epoch)
+                assert view.heard(said) in (Verdict.SERVING, Verdict.SUSPENDED)
+        elif verdict in (Verdict.SILENT, Verdict.LOWER_EPOCH, Verdict.CONTRADICTION):
+            assert view.permit == before
+        assert view.epoch >= highest
+        highest = view.epoch
+        if view.permit is not None:
+            assert view.permit == Permit(view.epoch, view.region)
+
+
+def test_a_step_back_is_refused() -> None:
+    view = RegionView(8)
+    with pytest.raises(ValueError, match="never goes back"):
+        view.raised(7)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 
@@ -33,6 +33,14 @@ class ForeignLink(ProtocolWrapper):
         self.factory.gate.release(self._host)
 
 
+class RefusedLink(Protocol):
+    """Resets. Returning no protocol would be enough for `unix:`, but Twisted's TLS factory wraps the nothing and leaks it."""
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
 class ForeignFactory(WrappingFactory):
     """Admits, then wraps what `factory` builds."""
 
@@ -47,7 +55,7 @@ class ForeignFactory(WrappingFactory):
 
     def buildProtocol(self, addr: Any) -> Any:
         if not self.gate.admit(getattr(addr, "host", "") or ""):
-            return None
+            return RefusedLink()
         return super().buildProtocol(addr)
 
 

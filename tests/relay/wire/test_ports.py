@@ -1,0 +1,32 @@
+"""The shared parts reach the links of a listener, and the ports fit those who fulfil them."""
+
+from __future__ import annotations
+
+from relay.exchange.desk import Desk
+from relay.exchange.ports import LinkPort
+from relay.journal.port import Journal
+from relay.wire.counters import LinkCounters
+from relay.wire.link import Link
+from relay.wire.ports import DeskPort, VariableStore, link_services
+from tests.support.wireworld import WireWorld
+
+
+def test_the_desk_the_journal_and_the_link_fit_their_ports() -> None:
+    """Read by mypy; at run time it says only that the names are there."""
+
+    def fits(desk: Desk, journal: Journal, link: Link) -> tuple[DeskPort, VariableStore, LinkPort]:
+        return desk, journal, link
+
+    assert callable(fits)
+    for port, fulfils in ((DeskPort, Desk), (VariableStore, Journal), (LinkPort, Link)):
+        assert all(hasattr(fulfils, name) for name in vars(port) if not name.startswith("_"))
+
+
+def test_services_are_what_the_relay_shares_and_what_the_listener_adds(world: WireWorld) -> None:
+    counters = LinkCounters(world.metrics, "atm", world.time)
+    facts = world.facts()
+    services = link_services(world.parts, facts, counters, 7, is_dialled=True)
+    assert services.desk is world.desk
+    assert services.roster is world.roster
+    assert services.listener is facts
+    assert (services.pipelined_count_max, services.is_dialled) == (7, True)

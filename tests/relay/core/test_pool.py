@@ -1,0 +1,216 @@
+"""The pool of one address on connections without sockets: bounds hold, every call ends once, in whatever order."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.clock import Clock
+from relay.core.door import Address, HttpAnswer, HttpCall, HttpResult, Lost, NotSent, Why
+from relay.core.http1 import AnswerLimits, Connection
+from relay.core.pool import Counts, PendingCall, Pool, PoolLimits
+from relay.telemetry.metrics import Metrics
+from tests.support.virtualtime import VirtualTime
+
+ADDRESS = Address("10.0.0.1", 443)
+CALL = HttpCall(b"POST", b"/", b"Host: core.test\r\n", b"{}")
+LIMITS = PoolLimits(connections_max=3, waiting_count_max=4)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Wire:
+    """What a connection writes to."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.is_closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.is_closed, "written after the close"
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    abort = close
+
+
+class Bench:
+    """Fulfils the pool's `Host`; connections open when the test says so."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.time = VirtualTime()
+        self.clock: Clock = self.time
+        self.metrics = Metrics()
+        self.counts = Counts(self.metrics)
+        self.opening = 0
+        self.pool = Pool(self, ADDRESS, LIMITS)
+        self.wires: list[tuple[Wire, Connection]] = []
+        self.results: dict[int, list[HttpResult]] = {}
+        self.calls: dict[int, PendingCall] = {}
+        self._sock = sock  # open and silent for ever: what `is_usable` looks at
+
+    def open(self, pool: Pool) -> None:
+        self.opening += 1
+
+    def became_idle(self) -> None:
+        pass
+
+    def connected(self) -> None:
+        self.opening -= 1
+        connection = Connection(self.pool, AnswerLimits(), self._sock, False, self.pool.generation)
+        wire = Wire()
+        connection.connection_made(wire)
+        self.wires.append((wire, connection))
+        self.pool.connected(connection)
+
+    def refused(self) -> None:
+        self.opening -= 1
+        self.pool.connect_failed(Why.REFUSED)
+
+    def call(self, then: Callable[[], None] | None = None) -> int:
+        number = len(self.calls)
+        self.results[number] = []
+
+        def done(result: HttpResult) -> None:
+            self.results[number].append(result)
+            if then is not None:
+                then()
+
+        self.calls[number] = PendingCall(self.pool, CALL, done)
+        self.pool.submit(self.calls[number])
+        return number
+
+    def live(self) -> list[tuple[Wire, Connection]]:
+        return [(wire, connection) for wire, connection in self.wires if not wire.is_closed]
+
+    def busy(self) -> list[Connection]:
+        carrying = {id(call.connection) for number, call in self.calls.items() if not call.is_finished}
+        return [connection for _, connection in self.live() if id(connection) in carrying]
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Bench(ours)
+
+
+def test_a_waiting_call_gets_the_first_connection_that_is_free() -> None:
+    with bench() as b:
+        numbers = [b.call() for _ in range(4)]
+        assert b.opening == 3
+        b.connected()
+        b.busy()[0].data_received(OK)
+        b.busy()[0].data_received(OK)
+        assert [len(b.results[n]) for n in numbers] == [1, 1, 0, 0]
+        assert len(b.live()) == 1
+
+
+def test_refused_without_a_living_connection_fails_all_who_wait() -> None:
+    with bench() as b:
+        numbers = [b.call() for _ in range(4)]
+        b.refused()
+        assert [b.results[n] for n in numbers] == [[NotSent(Why.REFUSED)]] * 4
+
+
+def test_refused_beside_a_living_connection_fails_one() -> None:
+    with bench() as b:
+        numbers = [b.call() for _ in range(4)]
+        b.connected()
+        b.refused()
+        assert [b.results[n] for n in numbers] == [[], [NotSent(Why.REFUSED)], [], []]
+
+
+def test_the_youngest_connection_is_used_first_and_the_others_age() -> None:
+    with bench() as b:
+        for _ in range(3):
+            b.call()
+        for _ in range(3):
+            b.connected()
+        for connection in b.busy():
+            b.time.run(100)
+            connection.data_received(OK)
+        assert b.pool.idle_count == 3
+        b.call()
+        assert b.busy() == [b.wires[2][1]]
+        b.pool.close_idle(b.time.monotonic_ms() - 50)
+        assert [wire.is_closed for wire, _ in b.wires] == [True, True, False]
+        assert b.counts.open == 1
+
+
+def test_figures() -> None:
+    with bench() as b:
+        b.call()
+        b.connected()
+        b.busy()[0].data_received(OK + b"surplus")
+        b.call()
+        b.refused()
+        sample = b.metrics.registry.get_sample_value
+        assert sample("relay_core_connections_opened_total") == 1
+        assert sample("relay_core_connections") == 0
+        assert sample("relay_core_unrequested_answers_total") == 1
+        assert sample("relay_core_connect_failures_total", {"why": "refused"}) == 1
+
+
+def test_a_callback_that_calls_again_is_served() -> None:
+    with bench() as b:
+        b.call(then=b.call)
+        b.refused()
+        assert b.opening == 1
+        b.connected()
+        b.busy()[0].data_received(OK)
+        assert isinstance(b.results[1][0], HttpAnswer)
+
+
+STEPS = ["call", "connected", "refused", "answer", "surplus", "closed", "expire", "sweep", "renew", "unwanted"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 7)), max_size=80))
+def test_in_any_order_bounds_hold_and_every_call_ends_once(steps: list[tuple[str, int]]) -> None:
+    with bench() as b:
+        for what, number in steps:
+            b.time.run(10)
+            busy = b.busy()
+            match what:
+                case "call":
+                    b.call()
+                case "connected" if b.opening:
+                    b.connected()
+                case "refused" if b.opening:
+                    b.refused()
+                case "answer" if busy:
+                    busy[number % len(busy)].data_received(OK)
+                case "surplus" if busy:
+                    busy[number % len(busy)].data_received(OK + OK)
+                case "closed" if b.live():
+                    b.live()[number % len(b.live())][1].eof_received()
+                case "expire" if b.calls:
+                    b.calls[number % len(b.calls)].expire()
+                case "sweep":
+                    b.pool.close_idle(b.time.monotonic_ms() - number * 10)
+                case "renew":
+                    b.pool.generation += 1
+                case "unwanted":
+                    b.pool.is_unwanted = number > 3
+            waiting = [n for n, call in b.calls.items() if not call.is_finished and call.connection is None]
+            assert len(waiting) <= LIMITS.waiting_count_max
+            assert len(b.live()) + b.opening <= LIMITS.connections_max
+            assert len(b.live()) == b.counts.open
+            # Nobody waits for ever: somebody who waits has a connection coming, or one that will be free.
+            assert not waiting or b.opening or b.busy()
+        b.pool.shut_down()
+        assert all(len(results) == 1 for results in b.results.values())
+        assert b.counts.open == 0
+        for number, results in b.results.items():
+            if isinstance(results[0], NotSent):
+                assert b.calls[number].connection is None
+            if isinstance(results[0], Lost):
+                assert b.calls[number].connection is not None

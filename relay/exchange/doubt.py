@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,14 +17,12 @@ from protocols.vocabulary import Answer, Approved, Declined, DoubtPolicy, Refusa
 from relay.clock import Timers
 from relay.core.port import Core, Finding, NotFound, Permit, Reversed
 from relay.exchange.exchange import DEADLINE_EVENT, Event, State
+from relay.exchange.hub import Hub
 from relay.exchange.ports import LinkPort
 from relay.exchange.register import Open
 from relay.journal.port import StepResult
 from relay.journal.records import Intent, Step, StoredExchange
 from relay.telemetry.log import get_log
-
-if TYPE_CHECKING:
-    from relay.exchange.desk import Desk
 
 log = get_log("doubt")
 
@@ -41,7 +38,7 @@ class DoubtLimits(msgspec.Struct, frozen=True):
 class Doubt:
     def __init__(
         self,
-        desk: Desk,
+        desk: Hub,
         core: Core,
         permit: Callable[[], Permit | None],
         timers: Timers,

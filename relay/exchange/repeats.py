@@ -7,19 +7,16 @@ with another amount, account or kind gets no answer from the journal, is alarmed
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from protocols.vocabulary import Refusal, Reply, Request
 from relay.exchange import evidence
 from relay.exchange.exchange import IN_FLIGHT
+from relay.exchange.hub import Hub
 from relay.exchange.ports import LinkPort
 from relay.exchange.register import Open
 from relay.journal.port import JournalFailed
 from relay.journal.records import StoredExchange
 from relay.telemetry.log import get_log
-
-if TYPE_CHECKING:
-    from relay.exchange.desk import Desk
 
 log = get_log("repeats")
 
@@ -27,7 +24,7 @@ WAITERS_MAX = 8  # repeats of one message that wait for the same answer
 
 
 class Repeats:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Hub) -> None:
         self._desk = desk
 
     def join(self, entry: Open, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:

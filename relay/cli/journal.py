@@ -17,7 +17,8 @@ from pathlib import Path
 
 import msgspec
 
-from protocols.primitives import CURRENCIES
+from protocols.errors import LocalMisuse
+from protocols.primitives import by_alpha
 from protocols.vocabulary import Pan
 from relay.cli import reach
 from relay.cli.screen import DIM, GREEN, RED, Paint, count, duration, safe, size, table
@@ -239,8 +240,10 @@ def money(minor: int | None, currency: str) -> str:
     """`JPY 10,000`, `USD -12.50`; a currency that nobody knows is shown in minor units."""
     if minor is None:
         return "-"
-    known = CURRENCIES.get(currency)
-    places = None if known is None else known.exponent
+    try:
+        places = by_alpha(currency)[1]
+    except LocalMisuse:
+        places = None
     if places is None:
         return f"{currency} {minor:,} (minor units)".strip()
     if places == 0:

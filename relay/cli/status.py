@@ -53,7 +53,12 @@ def run(args: argparse.Namespace) -> int:
         if not args.watch:
             return code
         sys.stdout.flush()
-        threading.Event().wait(WATCH_S)
+        pause()
+
+
+def pause() -> None:
+    """Between two looks."""
+    threading.Event().wait(WATCH_S)
 
 
 def exit_code(report: StatusReport) -> int:

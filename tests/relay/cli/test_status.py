@@ -1,0 +1,138 @@
+"""The page that somebody reads at three in the morning: the first line answers, what is wrong comes next, then the rest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from relay.cli.screen import Paint
+from relay.cli.status import EXIT_DEGRADED, EXIT_SERVING, exit_code, show
+from relay.control.report import AddressReport, CoreReport, JournalReport, ListenerReport, RegionReport, StatusReport
+from relay.main import main
+from tests.support.controlroom import Answering, answering
+
+SERVING = StatusReport(
+    version="0.1.0",
+    center="tokyo",
+    incarnation=7,
+    pid=42,
+    config_path="/etc/relay/relay.toml",
+    uptime_ms=3_600_000 * 50,
+    state="serving",
+    region=RegionReport(region="tokyo", epoch=12, has_permit=True),
+    listeners=(ListenerReport(name="atm", endpoint="tcp:8583", dialect="iso8583", links=12_034, signed_on=12_030),),
+    core=CoreReport(
+        name="core.bank.internal",
+        addresses=tuple(AddressReport(address=f"10.20.{n}.1:443", health="healthy", inflight=n) for n in range(8)),
+        inflight=12,
+        inflight_target=64,
+        queue_max=2_000,
+        dns_answer_age_ms=8_000,
+    ),
+    journal=JournalReport(path="/var/lib/relay/journal.sqlite", size_bytes=3_000_000),
+    exchanges={"recorded": 12},
+    counters={"approved": 1_200_000},
+)
+PLAIN = Paint(False)
+
+
+def page(report: StatusReport) -> str:
+    return "\n".join(show(report, PLAIN))
+
+
+def test_a_relay_that_serves_says_so_first_and_fits_on_a_screen() -> None:
+    lines = show(SERVING, PLAIN)
+    assert lines[0] == "SERVING   relay center tokyo, region tokyo epoch 12, up 2 d 2 h"
+    assert lines[1] == ""
+    assert len(lines) <= 24
+    text = "\n".join(lines)
+    for part in ("12,034", "12,030", "12 of 64 in flight", "and 2 more", "DNS answer 8 s old", "2.9 MiB", "1,200,000 approved"):
+        assert part in text, part
+    assert exit_code(SERVING) == EXIT_SERVING
+
+
+def test_what_is_wrong_stands_right_below_with_where_to_look() -> None:
+    report = msgspec.structs.replace(
+        SERVING,
+        region=RegionReport(region="tokyo", epoch=12, detail="blocked for a failover"),
+        owed=3,
+        owed_oldest_ms=900_000,
+        listed=2,
+        listeners=(*SERVING.listeners, ListenerReport(name="switch", is_dialer=True, is_open=False)),
+    )
+    lines = show(report, PLAIN)
+    assert lines[0].startswith("SERVING, with 3 problems")
+    assert "may not be asked: blocked for a failover" in lines[1]
+    assert "switch is not connected" in lines[2]
+    assert "oldest for 15 minutes" in lines[3]
+    assert lines[4] == "  * 2 exchanges wait for a person: relay journal listed"
+    assert exit_code(report) == EXIT_DEGRADED
+
+
+@pytest.mark.parametrize("state", ["starting", "draining", "fenced"])
+def test_every_other_state_is_named_in_the_first_word_and_in_the_exit_code(state: str) -> None:
+    report = msgspec.convert({**msgspec.to_builtins(SERVING), "state": state}, StatusReport)
+    assert page(report).startswith(state.upper())
+    assert exit_code(report) == EXIT_DEGRADED
+
+
+def test_waiting_for_a_person_alone_is_no_degradation() -> None:
+    assert exit_code(msgspec.structs.replace(SERVING, listed=5)) == EXIT_SERVING
+
+
+def test_a_relay_that_just_began_has_a_page_too() -> None:
+    assert page(StatusReport()).startswith("STARTING")
+    assert "DNS never answered" in page(StatusReport())
+
+
+def test_the_command_talks_to_the_daemon_and_exits_by_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(tmp_path, {"status": SERVING}) as daemon:
+        assert main(["status", "--socket", daemon.path]) == EXIT_SERVING
+        assert capsys.readouterr().out.startswith("SERVING")
+        assert main(["status", "--socket", daemon.path, "--json"]) == EXIT_SERVING
+        assert json.loads(capsys.readouterr().out)["listeners"][0]["links"] == 12_034
+        daemon.answers["status"] = StatusReport(state="fenced", why="fsync failed")
+        assert main(["status", "--socket", daemon.path]) == EXIT_DEGRADED
+        assert "fsync failed" in capsys.readouterr().out
+
+
+def test_the_socket_comes_from_a_configuration_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(tmp_path, {"status": SERVING}) as daemon:
+        config = tmp_path / "relay.toml"
+        config.write_text(f'[core]\nname = "localhost"\n[control]\npath = "{daemon.path}"\n')
+        assert main(["status", "--config", str(config)]) == EXIT_SERVING
+    assert capsys.readouterr().out.startswith("SERVING")
+
+
+def test_no_relay_is_exit_code_one_and_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--socket", str(tmp_path / "none.sock")]) == 1
+    assert "the relay is not running" in capsys.readouterr().err
+
+
+def test_watching_goes_on_while_the_relay_is_restarted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(tmp_path, {"status": SERVING}) as daemon:
+        looks = Looks(daemon)
+        monkeypatch.setattr("relay.cli.status.pause", looks)
+        assert main(["status", "--socket", daemon.path, "--watch"]) == 130
+    out = capsys.readouterr().out
+    assert out.startswith("SERVING")
+    assert "NOT REACHABLE" in out
+
+
+class Looks:
+    """Stands where the tool pauses between two looks: stops the daemon after the first, the tool after the second."""
+
+    def __init__(self, daemon: Answering) -> None:
+        self.daemon = daemon
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == 2:
+            raise KeyboardInterrupt
+        self.daemon.stop()

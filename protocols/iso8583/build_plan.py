@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from protocols.iso8583.elements import write_length
 from protocols.iso8583.message import Value
-from protocols.iso8583.parse_plan import common_charset, is_plannable, lengths_of
+from protocols.iso8583.parse_plan import TABLE_MAX, common_charset, is_plannable, length_shape
 from protocols.iso8583.spec import FieldSpec, Spec
 from protocols.primitives import TABLES, decode_text
 
@@ -44,10 +44,14 @@ def compile_build(spec: Spec, numbers: Sequence[int], maps: bytes) -> BuildPlan 
     return source.compile(numbers)
 
 
-@lru_cache(maxsize=1024)
 def written_lengths(field: FieldSpec, medium: str) -> tuple[str, ...] | tuple[bytes, ...]:
-    """Every length that an element may have as it is written: text, hex characters or bytes, by its number."""
-    written = [write_length(field, count) for count in range(len(lengths_of(field)))]
+    """Every length that an element of at most TABLE_MAX units may have as it is written: text, hex characters or bytes."""
+    return _written_lengths(length_shape(field), medium)
+
+
+@lru_cache(maxsize=256)
+def _written_lengths(field: FieldSpec, medium: str) -> tuple[str, ...] | tuple[bytes, ...]:
+    written = [write_length(field, count) for count in range(field.max + 1)]
     if medium == _TEXT:
         return tuple(decode_text(data, field.length_charset) for data in written)
     return tuple(data.hex() for data in written) if medium == _HEX else tuple(written)
@@ -112,8 +116,15 @@ class _Source:
             medium = _TEXT
         else:
             medium = _HEX if field.written == "bcd" or self._parts[-1][0] == _HEX else _RAW
-        table = self._name("L", written_lengths(field, medium))
-        self.add(medium, f"{table}[len({value})]")
+        if field.max <= TABLE_MAX:
+            self.add(medium, f"{self._name('L', written_lengths(field, medium))}[len({value})]")
+            return
+        self.lengths.append(f"len({value}) > {field.max}")
+        if field.length_written == "binary":
+            self.add(_RAW, f"len({value}).to_bytes({field.length_bytes}, 'big')")
+        else:
+            digits = field.length_bytes * (2 if field.length_written == "bcd" else 1)
+            self.add(_HEX if field.length_written == "bcd" else _TEXT, f"'%0{digits}d' % len({value})")
 
     def _add_packed(self, field: FieldSpec, value: str) -> None:
         digits = value

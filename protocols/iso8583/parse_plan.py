@@ -17,7 +17,8 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TypeAlias
 
-from protocols.errors import LocalMisuse
+import msgspec
+
 from protocols.iso8583.elements import write_length
 from protocols.iso8583.message import IsoMessage
 from protocols.iso8583.spec import FieldSpec, Spec
@@ -25,7 +26,7 @@ from protocols.primitives import TABLES, decode_text
 
 ParsePlan: TypeAlias = Callable[[bytes, bytes], IsoMessage | None]
 
-LENGTH_VALUES_MAX = 9999  # longer elements are left to the precise reader
+TABLE_MAX = 999  # lengths up to here are looked up, greater ones computed: a table of 10,000 is a megabyte
 
 
 def compile_parse(spec: Spec, numbers: Sequence[int], at: int, wide: bool) -> ParsePlan | None:
@@ -53,25 +54,33 @@ def is_plannable(field: FieldSpec) -> bool:
         return False
     if field.length_digits == 0:
         return field.kind != "z" and not (field.kind == "x+n" and field.written == "bcd" and field.max % 2 == 0)
-    return field.kind != "x+n" and field.max <= LENGTH_VALUES_MAX
+    if field.max > TABLE_MAX and (field.length_pad_side == "right" or field.length_written == "hex"):
+        return False
+    return field.kind != "x+n"
 
 
 def common_charset(fields: Sequence[FieldSpec]) -> str | None:
     """The one charset of all text in these elements; ascii where there is none, None where there are several."""
     used = {field.charset for field in fields if field.written in ("text", "hex") or field.kind == "x+n"}
+    used |= {field.length_charset for field in fields if field.max > TABLE_MAX and field.length_written == "text"}
     return None if len(used) > 1 else used.pop() if used else "ascii"
 
 
-@lru_cache(maxsize=1024)
 def lengths_of(field: FieldSpec) -> dict[bytes, int]:
-    """Every length that an element may have, by its bytes on the wire."""
-    lengths: dict[bytes, int] = {}
-    for count in range(field.max + 1):
-        try:
-            lengths[write_length(field, count)] = count
-        except LocalMisuse:
-            break
-    return lengths
+    """Every length that an element of at most TABLE_MAX units may have, by its bytes on the wire."""
+    return _lengths_of(length_shape(field))
+
+
+def length_shape(field: FieldSpec) -> FieldSpec:
+    """The element without what its length does not depend on, so that all alike share one table."""
+    return msgspec.structs.replace(
+        field, number=0, name="", kind="ans", written="text", charset="ascii", pad_side="left", pad_nibble="0", track_nibbles=""
+    )
+
+
+@lru_cache(maxsize=256)
+def _lengths_of(field: FieldSpec) -> dict[bytes, int]:
+    return {write_length(field, count): count for count in range(field.max + 1)}
 
 
 class _Source:
@@ -185,8 +194,7 @@ class _Source:
     # ---- variable elements
     def add_variable(self, field: FieldSpec) -> None:
         name = f"f{field.number}"
-        lengths = self._name("L", lengths_of(field))
-        length = f"{lengths}[body[{self._offset()}:{self._offset(field.length_bytes)}]]"
+        length = self._length(field)
         if field.length_written != "text":
             self._has_bytes = True
         self._lines.append(f"a = {self._offset(field.length_bytes)}")
@@ -210,6 +218,24 @@ class _Source:
                 self._texts.append(name)
         self._is_absolute = False
         self._at = 0
+
+    def _length(self, field: FieldSpec) -> str:
+        """An expression for the length at the present offset; the lines before it may give up."""
+        first, last = self._offset(), self._offset(field.length_bytes)
+        if field.max <= TABLE_MAX:
+            return f"{self._name('L', lengths_of(field))}[body[{first}:{last}]]"
+        if field.length_written == "binary":
+            self._lines.append(f"n = int.from_bytes(body[{first}:{last}], 'big')")
+        else:
+            if field.length_written == "bcd":
+                self._uses_hex = True
+                self._lines.append(f"s = h[2 * ({first}):2 * ({last})]")
+            else:
+                self._uses_text = True
+                self._lines.append(f"s = t[{first}:{last}]")
+            self._lines += ["if not s.isdecimal(): return None", "n = int(s)"]
+        self._lines.append(f"if n > {field.max}: return None")
+        return "n"
 
     def _add_packed(self, field: FieldSpec, name: str, length: str) -> None:
         self._uses_hex = self._has_bytes = True

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from protocols.iso8583.bitmap import read_bitmaps
 from protocols.iso8583.message import IsoMessage
-from protocols.iso8583.parse_plan import ParsePlan, common_charset, compile_parse, is_plannable, lengths_of
-from tests.support.isomessages import CODECS, messages
+from protocols.iso8583.parse_plan import TABLE_MAX, ParsePlan, common_charset, compile_parse, is_plannable, lengths_of
+from tests.support.isomessages import CODECS, QUICK, messages
 
 WITHDRAWAL = IsoMessage(
     "0200",
@@ -57,3 +57,23 @@ def test_lengths_are_known_by_their_bytes() -> None:
     assert len(ascii_lengths) == len(bcd_lengths) == 20
     assert (ascii_lengths[b"19"], bcd_lengths[b"\x19"]) == (19, 19)
     assert b"20" not in ascii_lengths
+
+
+def test_elements_that_are_alike_share_a_table_and_long_ones_have_none() -> None:
+    fields = CODECS["1987-ascii"].spec.fields
+    assert lengths_of(fields[32]) is lengths_of(fields[33])
+    assert lengths_of(fields[46]) is lengths_of(fields[63])
+    assert CODECS["2003-bcd"].spec.fields[43].max > TABLE_MAX
+
+
+@pytest.mark.parametrize("name", ["2003-ascii", "2003-bcd", "2003-ebcdic"])
+@pytest.mark.parametrize("count", [0, 999, 1000, 9999])
+def test_long_elements_have_plans_too(name: str, count: int) -> None:
+    message = IsoMessage("2200", {11: "000000000001", 43: b"x" * count})
+    codec = QUICK[name]
+    body = codec.encode(message)
+    assert body == codec.encode(message) == CODECS[name].encode(message)
+    plan = plan_for(name, body)
+    assert plan is not None
+    assert plan(body, b"") == message
+    assert plan(body + b"x", b"") is None

@@ -203,9 +203,12 @@ class WireWorld:
         self.time.run(1_000)  # let the byte counters pass on what they summed
         return self.registry.get_sample_value(metric, labels) or 0.0
 
-    async def close(self) -> None:
+    async def stop_dialers(self) -> None:
         for dialer in self._dialers:
             await dialer.stop()
+
+    async def close(self) -> None:
+        await self.stop_dialers()
         for listener in self._listeners:
             await listener.stop_accepting()
         for link in self.roster.links():

@@ -46,16 +46,19 @@ class Switch:
 
     async def close(self) -> None:
         self.is_closed = True
+        for _ in range(20):  # asyncio's server loses a connection it is just accepting when it is closed
+            await asyncio.sleep(0)
         self.server.close()
         for peer in self.all:
             await peer.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def switch() -> AsyncIterator[Switch]:
+async def switch(world: WireWorld) -> AsyncIterator[Switch]:
     made = Switch()
     await made.listen()
     yield made
+    await world.stop_dialers()
     await made.close()
 
 

@@ -22,7 +22,21 @@ NOUNS = {
     "relay_region_epoch",
     "relay_region_serving",
 }
-LABELS = {"ending", "health", "how", "kind", "listener", "note", "outcome", "reason", "remark", "result", "state", "verb", "why"}
+LABELS = {
+    "ending",
+    "health",
+    "how",
+    "kind",
+    "listener",
+    "note",
+    "outcome",
+    "reason",
+    "remark",
+    "result",
+    "state",
+    "verb",
+    "why",
+}
 
 
 def all_metrics() -> dict[str, Counter | Gauge | Histogram]:

@@ -26,6 +26,7 @@ class Gauges:
         self._timer: Cancellable | None = None
         self._round = 0
         self.listed_count = 0
+        metrics.incarnation.set(journal.incarnation)  # once: it is this life's number
         open_states = [state for state in State if state not in TERMINAL]
         self._open = {s.name.lower(): metrics.exchanges_open.labels(s.name.lower()) for s in open_states}
 

@@ -329,7 +329,10 @@ class Desk:
             entry.take_waiters()
         self.send(entry, reply, reply.verdict.value)
         self.end_wait(entry)
-        if awaits:
+        if awaits and entry.withdrawn:
+            self.register.move(entry, Event.WITHDRAWN)
+            self.register.note(entry, Event.WITHDRAWN, detail="reversed by the terminal before the reply left")
+        elif awaits:
             self.doubt.await_completion(entry, self._limits.completion_deadline_ms)
         self.register.forget_if_closed(entry)
 

@@ -7,7 +7,7 @@ import pytest
 from protocols.vocabulary import Approved, Declined, DoubtPolicy, NotProcessed, Unknown, Verdict
 from relay.core.port import NotFound, Permit, Superseded, Undone
 from relay.journal.records import StoredState
-from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, stored
+from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored
 
 
 @pytest.fixture
@@ -189,3 +189,17 @@ def test_a_missing_completion_is_unproven_after_its_deadline(world: DeskWorld) -
     world.core.last("submit").reply(Approved())
     world.time.run(world.limits.completion_deadline_ms + 100)
     assert stored(world, W1).state is StoredState.UNPROVEN
+
+
+@pytest.mark.parametrize("needs_completion", [False, True])
+def test_an_approval_that_its_reversal_overtakes_is_not_replied(world: DeskWorld, needs_completion: bool) -> None:
+    link = world.link()
+    world.say(link, Message(trace="1", needs_completion=needs_completion))
+    world.desk.open(reversal("9", "1"), link)
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    assert link.said == [("9", "taken")]
+    world.core.last("undo").reply(Undone(state="reversed"))
+    world.time.run(world.limits.completion_deadline_ms + 100)
+    assert world.states() == {}
+    assert stored(world, W1).state in (StoredState.ANSWERED, StoredState.SETTLED)

@@ -22,7 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = next((word for word in words if not word.startswith("-")), "")
     try:
         args = build_parser([chosen]).parse_args(words)
-        return _run_daemon(args.config) if args.command == RUN else int(args.run(args))
+        code = _run_daemon(args.config) if args.command == RUN else int(args.run(args))
+        sys.stdout.flush()  # here, where a reader that went away is known for what it is
+        return code
     except RelayError as error:
         print(f"relay: {error.problem}", file=sys.stderr)
         if error.next_step:

@@ -45,6 +45,8 @@ def manpage(tree: Verb) -> str:
     """The page as troff text."""
     lines = [
         f'.TH RELAY 1 "" "relay {__version__}" "The relay"',
+        ".nh",
+        ".ad l",
         ".SH NAME",
         "relay \\- gateway between banking terminals and a core found by name",
         ".SH SYNOPSIS",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from relay.control.server import ControlServer
+from relay.control.server import ControlServer, Handler
 from relay.errors import RelayError
 
 PATIENCE_S = 30.0
@@ -33,7 +33,7 @@ class Answering:
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result(PATIENCE_S)
 
-    def _handler(self, name: str):  # type: ignore[no-untyped-def]  # a closure; ControlServer's Handler type says it
+    def _handler(self, name: str) -> Handler:
         def handle(args: msgspec.Struct) -> msgspec.Struct:
             self.asked.append(args)
             answer = self.answers[name]

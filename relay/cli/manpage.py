@@ -73,7 +73,7 @@ def _verbs(verb: Verb, words: str) -> Iterator[str]:
             if argument.flags != ("-h", "--help"):
                 yield ".TP"
                 yield f".B {_text(_term(argument))}"
-                yield _text(argument.help or "one of " + ", ".join(argument.choices))
+                yield _text(_meaning(argument))
         if inner.epilog:
             yield ".PP"
             yield _text(inner.epilog)
@@ -87,9 +87,21 @@ def _usage(argument: Argument) -> str:
 
 
 def _term(argument: Argument) -> str:
-    value = "|".join(argument.choices) or argument.metavar
     names = ", ".join(argument.flags) or argument.metavar
-    return f"{names} {value}" if argument.takes_value and argument.flags else names
+    if not argument.takes_value or not argument.flags:
+        return names
+    return f"{names} {argument.metavar if _is_long(argument) else '|'.join(argument.choices) or argument.metavar}"
+
+
+def _is_long(argument: Argument) -> bool:
+    """Choices that would not fit on a line, which troff breaks at spaces only."""
+    return len("|".join(argument.choices)) > 50
+
+
+def _meaning(argument: Argument) -> str:
+    if argument.choices and (_is_long(argument) or not argument.flags or not argument.help):
+        return f"{argument.help}{'; ' if argument.help else ''}one of {', '.join(argument.choices)}"
+    return argument.help
 
 
 def _text(text: str) -> str:

@@ -1,0 +1,67 @@
+"""What makes a relay less than healthy, one cause at a time."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.control.report import (
+    OWED_AGE_MS_MAX,
+    AddressReport,
+    CoreReport,
+    JournalReport,
+    ListenerReport,
+    RegionReport,
+    StatusReport,
+    problems,
+)
+
+WELL = StatusReport(
+    state="serving",
+    region=RegionReport(region="tokyo", epoch=3, has_permit=True),
+    core=CoreReport(name="core", addresses=(AddressReport(address="10.0.0.1:443", health="healthy"),)),
+    listeners=(ListenerReport(name="atm"),),
+)
+
+
+def told(report: StatusReport) -> list[str]:
+    return [problem.text for problem in problems(report)]
+
+
+def test_a_relay_that_serves_has_no_problem() -> None:
+    assert told(WELL) == []
+    assert told(msgspec.structs.replace(WELL, listed=9, owed=4, owed_oldest_ms=OWED_AGE_MS_MAX)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"state": "fenced", "why": "fsync failed"}, "fenced: fsync failed"),
+        ({"state": "draining"}, "draining"),
+        ({"state": "starting"}, "starting"),
+        ({"journal": JournalReport(state="failed")}, "the journal failed"),
+        ({"journal": JournalReport(state="full", path="/j")}, "the disk under /j is full"),
+        ({"region": RegionReport(detail="region blocked")}, "may not be asked: region blocked"),
+        ({"core": CoreReport(name="core", addresses=(AddressReport(address="a", health="ejected"),))}, "no address of core is"),
+        ({"core": CoreReport()}, "no address of the core is known"),
+        ({"listeners": (ListenerReport(name="atm", is_open=False),)}, "atm does not listen"),
+        ({"listeners": (ListenerReport(name="sw", is_dialer=True, is_open=False),)}, "sw is not connected"),
+        ({"owed": 2, "owed_oldest_ms": OWED_AGE_MS_MAX + 60_000}, "2 owed to the core, the oldest for 11 minutes"),
+    ],
+)
+def test_each_cause_is_one_problem(change: dict[str, object], says: str) -> None:
+    [problem] = told(msgspec.structs.replace(WELL, **change))
+    assert says in problem
+
+
+def test_the_worst_comes_first() -> None:
+    report = msgspec.structs.replace(WELL, state="fenced", journal=JournalReport(state="failed"), owed_oldest_ms=10**9, owed=1)
+    assert [text.split(":")[0] for text in told(report)][:2] == ["fenced", "the journal failed"]
+
+
+@given(st.sampled_from(["starting", "serving", "draining", "fenced"]), st.booleans(), st.integers(0, 10**10))
+def test_a_report_survives_the_socket(state: str, has_permit: bool, age_ms: int) -> None:
+    report = StatusReport(state=state, region=RegionReport(has_permit=has_permit), owed_oldest_ms=age_ms)  # type: ignore[arg-type]
+    assert msgspec.json.decode(msgspec.json.encode(report), type=StatusReport) == report

@@ -22,6 +22,7 @@ _UNREACHABLE: Final = NotProcessed(reason="unreachable")
 _FULL: Final = NotProcessed(reason="overloaded", retry_after_ms=100)
 _CANCELLED: Final = NotProcessed(reason="cancelled")
 _LOST: Final = {why: Unknown(why=f"lost: {why.value}") for why in Why}
+_LOST_REMARKS: Final = {Why.CLOSED: Remark.CLOSED, Why.MALFORMED: Remark.MALFORMED, Why.TOO_LARGE: Remark.TOO_LARGE}
 _UNDECIDED: Final = Unknown(why="accepted, not decided")
 
 Read = Callable[[Asked, HttpAnswer, int], Reading]
@@ -150,6 +151,9 @@ class Asking:
 
     def _lost(self, lost: Lost, address: Address) -> None:
         balance = self._ground.balance
+        remark = _LOST_REMARKS.get(lost.why)
+        if remark is not None:
+            self._ground.remarked(self._verb, remark, address)
         if lost.why is Why.CANCELLED or lost.why is Why.SHUTDOWN:
             balance.returned(address)
         else:

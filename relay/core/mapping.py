@@ -47,6 +47,9 @@ class Remark(Enum):
     INVALID = "invalid"  # the core says that we broke the contract
     NOT_AUTHORISED = "not-authorised"
     KEY_CONFLICT = "key-conflict"
+    CLOSED = "closed"  # the connection ended before the whole answer
+    MALFORMED = "malformed"  # not HTTP/1.1 as we accept it
+    TOO_LARGE = "too-large"  # head or body over its limit
 
 
 # Answered, but by something that is not the core of this epoch: counts against the address.

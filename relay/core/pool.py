@@ -23,7 +23,8 @@ _BODY_METHODS = frozenset({b"POST", b"PUT", b"PATCH"})  # a length is said even 
 
 
 class PoolLimits(msgspec.Struct, frozen=True):
-    """Per address. `idle_ms_max` stays below the 5 s after which common servers close an idle connection."""
+    """Per address. `waiting_count_max` counts those for whom no connection can be made; `idle_ms_max` stays below the 5 s
+    after which common servers close an idle connection."""
 
     connections_max: int = 64
     waiting_count_max: int = 1_024
@@ -164,7 +165,8 @@ class Pool:
                 return
             self._host.counts.stale += 1
             self._drop(connection)
-        if len(self._waiting) >= self._limits.waiting_count_max:
+        will_open = self._limits.connections_max - len(self._busy) - len(self._idle)
+        if len(self._waiting) >= self._limits.waiting_count_max + will_open:
             call.finish(NotSent(Why.FULL))
             return
         self._waiting.append(call)

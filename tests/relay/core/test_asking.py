@@ -282,3 +282,12 @@ def test_exactly_one_outcome_and_nothing_left_over(steps: list[tuple[HttpResult,
     assert [b.balance.inflight_of(Address(ip, 443)) for ip in IPS] == [0, 0, 0]
     posts = [call for call in b.door.calls if call.call.method == b"POST"]
     assert len({call.address for call in posts}) == len(posts)
+
+
+@pytest.mark.parametrize("why", [Why.CLOSED, Why.MALFORMED, Why.TOO_LARGE])
+def test_a_broken_answer_is_counted_by_what_broke_it(why: Why) -> None:
+    b = Bench()
+    b.submit()
+    b.door.last.finish(Lost(why))
+    assert b.results == [Unknown(why=f"lost: {why.value}")]
+    assert b.count("relay_core_answers_refused_total", remark=why.value) == 1

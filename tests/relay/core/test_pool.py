@@ -146,6 +146,18 @@ def test_the_youngest_connection_is_used_first_and_the_others_age() -> None:
         assert b.counts.open == 1
 
 
+def test_beyond_the_waiting_places_a_call_is_refused_at_once() -> None:
+    with bench() as b:
+        for _ in range(LIMITS.connections_max + LIMITS.waiting_count_max):
+            assert b.results[b.call()] == []
+        assert b.results[b.call()] == [NotSent(Why.FULL)]
+        for _ in range(3):
+            b.connected()
+        assert b.results[b.call()] == [NotSent(Why.FULL)]
+        b.busy()[0].data_received(OK)
+        assert b.results[b.call()] == []
+
+
 def test_figures() -> None:
     with bench() as b:
         b.call()
@@ -201,7 +213,7 @@ def test_in_any_order_bounds_hold_and_every_call_ends_once(steps: list[tuple[str
                 case "unwanted":
                     b.pool.is_unwanted = number > 3
             waiting = [n for n, call in b.calls.items() if not call.is_finished and call.connection is None]
-            assert len(waiting) <= LIMITS.waiting_count_max
+            assert len(waiting) <= LIMITS.waiting_count_max + LIMITS.connections_max
             assert len(b.live()) + b.opening <= LIMITS.connections_max
             assert len(b.live()) == b.counts.open
             # Nobody waits for ever: somebody who waits has a connection coming, or one that will be free.

@@ -1,0 +1,79 @@
+"""The model of the configuration: strict types, no unknown names, every setting with a sentence, bounds at their limits."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from relay.settings import CoreSettings, JournalSettings, ListenerSettings, Settings, TlsSettings
+
+
+def problems_of(model: type[BaseModel], **values: Any) -> list[str]:
+    with pytest.raises(ValidationError) as raised:
+        model(**values)
+    return [".".join(map(str, error["loc"])) for error in raised.value.errors()]
+
+
+def models(model: type[BaseModel], seen: set[type[BaseModel]]) -> set[type[BaseModel]]:
+    """`model` and every model below it."""
+    if model in seen:
+        return seen
+    seen.add(model)
+    for field in model.model_fields.values():
+        for part in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                models(part, seen)
+    return seen
+
+
+def test_the_empty_file_is_a_whole_configuration_but_for_listeners() -> None:
+    settings = Settings()
+    assert settings.listener == ()
+    assert settings.core.call_timeout_ms < ListenerSettings(name="atm").reply_deadline_ms
+
+
+def test_every_setting_has_a_sentence() -> None:
+    bare = [
+        f"{model.__name__}.{name}"
+        for model in models(Settings, set())
+        for name, field in model.model_fields.items()
+        if model is not Settings and not (field.description or "").strip()
+    ]
+    assert not bare
+
+
+def test_a_number_in_quotes_and_an_unknown_name_are_mistakes() -> None:
+    assert problems_of(CoreSettings, port="443", prot=1) == ["port", "prot"]
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "good", "bad"),
+    [
+        (JournalSettings, "duplicate_window_days", 35, 34),
+        (JournalSettings, "duplicate_window_days", 400, 401),
+        (CoreSettings, "port", 65_535, 65_536),
+        (CoreSettings, "call_timeout_ms", 1, 0),
+        (CoreSettings, "call_timeout_ms", 86_400_000, 86_400_001),
+        (CoreSettings, "connections_per_address_max", 1_000, 1_001),
+        (CoreSettings, "answer_bytes_max", 1_024, 1_023),
+    ],
+)
+def test_bounds_hold_at_their_limits(model: type[BaseModel], name: str, good: int, bad: int) -> None:
+    assert getattr(model(**{name: good}), name) == good
+    assert problems_of(model, **{name: bad}) == [name]
+
+
+def test_certificate_and_key_come_together_and_a_demand_needs_authorities() -> None:
+    TlsSettings(certificate="a.pem", key="credential:atm-key")
+    assert problems_of(TlsSettings, certificate="a.pem") == [""]
+    assert problems_of(TlsSettings, require_peer_certificate=True) == [""]
+
+
+def test_two_listeners_of_one_name_are_a_mistake() -> None:
+    one = {"name": "atm", "endpoint": "tcp:1"}
+    assert problems_of(Settings, listener=(one, one))
+
+
+def test_nothing_can_be_changed_afterwards() -> None:
+    with pytest.raises(ValidationError):
+        Settings().core.port = 1  # type: ignore[misc]  # what mypy refuses too

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import typing
 from typing import Any, TypeAlias, cast
 
 from twisted.internet import main
@@ -26,39 +26,37 @@ from relay.wire.sockets import reset_on_close
 Address: TypeAlias = IPv4Address | IPv6Address | UNIXAddress
 
 
+class Owner(typing.Protocol):
+    """Whose connection it is: one object for all connections of a listener, so that each costs one reference."""
+
+    @property
+    def factory(self) -> Factory: ...
+
+    @property
+    def write_buffer_bytes_max(self) -> int:
+        """Unsent bytes above which the registered producer is paused."""
+        ...
+
+    def may_open(self, transport: asyncio.Transport, host: str) -> bool:
+        """Asked once, when the connection (and its TLS handshake) stands. False resets it."""
+        ...
+
+    def opened(self, protocol: Protocol) -> None: ...
+
+    def lost(self, host: str) -> None:
+        """Told once when a made connection is gone."""
+        ...
+
+
 @implementer(ITransport, IPushProducer)
 class Connection(asyncio.Protocol):
-    """Asyncio's protocol on one side, Twisted's transport on the other.
+    """Asyncio's protocol on one side, Twisted's transport on the other. `host` is what the owner knows it by."""
 
-    Args:
-        factory: builds the Twisted protocol once the connection (and its TLS handshake) stands.
-        write_buffer_bytes_max: unsent bytes above which the registered producer is paused.
-        on_made: asked once before the protocol is built; False resets the connection.
-        on_lost: told once when a made connection is gone.
-    """
+    __slots__ = ("_asyncio", "_host", "_is_aborted", "_owner", "_producer", "_protocol")
 
-    __slots__ = (
-        "_asyncio",
-        "_factory",
-        "_is_aborted",
-        "_on_lost",
-        "_on_made",
-        "_producer",
-        "_protocol",
-        "_write_buffer_bytes_max",
-    )
-
-    def __init__(
-        self,
-        factory: Factory,
-        write_buffer_bytes_max: int,
-        on_made: Callable[[asyncio.Transport], bool],
-        on_lost: Callable[[], None],
-    ) -> None:
-        self._factory = factory
-        self._write_buffer_bytes_max = write_buffer_bytes_max
-        self._on_made = on_made
-        self._on_lost = on_lost
+    def __init__(self, owner: Owner, host: str) -> None:
+        self._owner = owner
+        self._host = host
         self._asyncio: asyncio.Transport | None = None
         self._protocol: Protocol | None = None
         self._producer: Any = None
@@ -69,20 +67,19 @@ class Connection(asyncio.Protocol):
         """True from `connection_made` on: from then the loop, and nobody else, closes the socket."""
         return self._asyncio is not None
 
-    @property
-    def protocol(self) -> Protocol | None:
-        return self._protocol
-
     # ---- asyncio's side ------------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        owner = self._owner
         self._asyncio = made = cast(asyncio.Transport, transport)
-        protocol = self._factory.buildProtocol(cast(IAddress, self.getPeer())) if self._on_made(made) else None
+        peer = cast(IAddress, self.getPeer())
+        protocol = owner.factory.buildProtocol(peer) if owner.may_open(made, self._host) else None
         if protocol is None:
             self.abortConnection()
             return
-        made.set_write_buffer_limits(high=self._write_buffer_bytes_max)
+        made.set_write_buffer_limits(high=owner.write_buffer_bytes_max)
         self._protocol = cast(Protocol, protocol)
         protocol.makeConnection(cast(ITransport, self))
+        owner.opened(cast(Protocol, protocol))
 
     def data_received(self, data: bytes) -> None:
         if self._protocol is not None:
@@ -98,7 +95,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         protocol, self._protocol, self._producer = self._protocol, None, None
-        self._on_lost()
+        self._owner.lost(self._host)
         if protocol is None:
             return
         reason: Exception = main.CONNECTION_DONE

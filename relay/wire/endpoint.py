@@ -150,10 +150,7 @@ class HotPort:
 
     async def _open(self, accepted: socket.socket, host: str) -> None:
         settings = self._settings
-        gate = self._gate
-        connection = Connection(
-            self._factory, settings.write_buffer_bytes_max, lambda _: self._made(host), lambda: gate.release(host)
-        )
+        connection = Connection(self, host)
         try:
             await self._loop.connect_accepted_socket(
                 lambda: connection,
@@ -163,16 +160,31 @@ class HotPort:
                 ssl_shutdown_timeout=None if settings.tls is None else TLS_SHUTDOWN_S,
             )
         except OSError:  # the handshake failed or took too long; ssl.SSLError and TimeoutError are OSErrors
-            gate.refused(Refused.TLS, host)
+            self._gate.refused(Refused.TLS, host)
         finally:
             if not connection.is_made:
                 accepted.close()
-                gate.release(host)
+                self._gate.release(host)
 
-    def _made(self, host: str) -> bool:
+    # ---- the connections' side: relay.wire.connection.Owner ----------------------------------------------------------
+    @property
+    def factory(self) -> Factory:
+        return self._factory
+
+    @property
+    def write_buffer_bytes_max(self) -> int:
+        return self._settings.write_buffer_bytes_max
+
+    def may_open(self, transport: asyncio.Transport, host: str) -> bool:
         if not self.is_listening:
             self._gate.refused(Refused.STOPPED, host)
         return self.is_listening
+
+    def opened(self, protocol: TwistedProtocol) -> None:
+        """Nobody waits for it."""
+
+    def lost(self, host: str) -> None:
+        self._gate.release(host)
 
 
 @implementer(IStreamServerEndpoint)
@@ -234,8 +246,7 @@ class HotClientEndpoint:
 
     async def _connect(self, factory: Factory, connected: Deferred[TwistedProtocol]) -> None:
         settings = self._settings
-        connection = _Dialled(factory, settings.write_buffer_bytes_max, self._made, _nothing)
-        connection.connected = connected
+        connection = Connection(_Dialling(factory, settings, connected), self._host)
         try:
             async with asyncio.timeout(self._connect_timeout_ms / 1000):
                 await self._loop.create_connection(
@@ -253,22 +264,23 @@ class HotClientEndpoint:
         if not connected.called:
             raise ConnectionAbortedError("the link is not wanted any more")
 
-    def _made(self, transport: asyncio.Transport) -> bool:
-        tune(transport.get_extra_info("socket"), self._settings.tuning)
+
+class _Dialling:
+    """The owner of one dialled connection: tunes its socket, and tells who waits for it that it stands."""
+
+    def __init__(self, factory: Factory, settings: ConnectionSettings, connected: Deferred[TwistedProtocol]) -> None:
+        self.factory = factory
+        self.write_buffer_bytes_max = settings.write_buffer_bytes_max
+        self._tuning = settings.tuning
+        self._connected = connected
+
+    def may_open(self, transport: asyncio.Transport, host: str) -> bool:
+        tune(transport.get_extra_info("socket"), self._tuning)
         return True
 
+    def opened(self, protocol: TwistedProtocol) -> None:
+        if not self._connected.called:
+            self._connected.callback(protocol)
 
-class _Dialled(Connection):
-    """A connection that tells the dialler when it stands."""
-
-    __slots__ = ("connected",)
-    connected: Deferred[TwistedProtocol]
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        if self.protocol is not None and not self.connected.called:
-            self.connected.callback(self.protocol)
-
-
-def _nothing() -> None:
-    return
+    def lost(self, host: str) -> None:
+        """Nothing is counted per host."""

@@ -231,6 +231,7 @@ class Performer:
             return
         if facts.terminals and action.terminal not in facts.terminals:
             services.counters.noted("unknown-terminal")  # the desk refuses its messages, and it replaces nobody
+            _log.warning("unknown terminal", listener=facts.name, peer=self.peer, terminal=action.terminal)
             return
         self.terminal = action.terminal
         older = services.roster.bind(cast("Link", self), facts.realm, action.terminal)

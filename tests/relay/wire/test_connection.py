@@ -57,6 +57,26 @@ class Recording(Factory):
         return self.built
 
 
+class Keeper:
+    """Owns the connections of a test."""
+
+    write_buffer_bytes_max = 65_536
+
+    def __init__(self, factory: Recording, is_wanted: bool = True) -> None:
+        self.factory = factory
+        self.is_wanted = is_wanted
+        self.gone = asyncio.Event()
+
+    def may_open(self, transport: asyncio.Transport, host: str) -> bool:
+        return self.is_wanted
+
+    def opened(self, protocol: Protocol) -> None:
+        assert protocol is self.factory.built
+
+    def lost(self, host: str) -> None:
+        self.gone.set()
+
+
 async def far_end(kind: str, reactor: Any, factory: Recording) -> tuple[socket.socket, Any]:
     """A blocking client socket, connected to `factory` by our transport or by Twisted's, and how to stop listening."""
     loop = asyncio.get_running_loop()
@@ -64,7 +84,8 @@ async def far_end(kind: str, reactor: Any, factory: Recording) -> tuple[socket.s
         port = reactor.listenTCP(0, factory, interface="127.0.0.1")
         client = await asyncio.to_thread(socket.create_connection, ("127.0.0.1", port.getHost().port), PATIENCE_S)
         return client, port.stopListening
-    server = await loop.create_server(lambda: Connection(factory, 65_536, lambda _: True, lambda: None), "127.0.0.1", 0)
+    keeper = Keeper(factory)
+    server = await loop.create_server(lambda: Connection(keeper, ""), "127.0.0.1", 0)
     client = await asyncio.to_thread(socket.create_connection, server.sockets[0].getsockname(), PATIENCE_S)
     return client, server.close
 
@@ -191,12 +212,12 @@ async def test_the_producer_is_paused_above_the_limit_and_resumed_below(reactor:
 async def test_a_connection_that_is_not_wanted_is_reset_and_counted_out() -> None:
     loop = asyncio.get_running_loop()
     factory = Recording()
-    lost = asyncio.Event()
-    server = await loop.create_server(lambda: Connection(factory, 65_536, lambda _: False, lost.set), "127.0.0.1", 0)
+    keeper = Keeper(factory, is_wanted=False)
+    server = await loop.create_server(lambda: Connection(keeper, ""), "127.0.0.1", 0)
     client = socket.create_connection(server.sockets[0].getsockname(), PATIENCE_S)  # blocks: the backlog takes it at once
     with client:
         assert await exchange(client, b"") in {b"", "reset"}
-        await asyncio.wait_for(lost.wait(), PATIENCE_S)
+        await asyncio.wait_for(keeper.gone.wait(), PATIENCE_S)
     assert factory.told == []
     server.close()
 

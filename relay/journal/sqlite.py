@@ -1,8 +1,10 @@
 """The embedded engine: one SQLite file, one writing thread, group commit.
 
 Owns the `Journal` port's face on the loop's thread; writer.py owns the other thread. It must never block the loop but at
-open, at close, and in the three readers of recovery. The trap: closing SQLite's last connection writes (it folds the log
-away), which a failed journal must not do; so the reader is kept open until the writer is gone, and a reader never folds.
+open, at close, and in the three readers of recovery. Records wait here, on the loop's side, while a group is with the writer:
+one hand-over per group costs a wake-up and a change of the interpreter lock, one per record cost as much as the rest of the
+relay. The trap: closing SQLite's last connection writes (it folds the log away), which a failed journal must not do; so the
+reader is kept open until the writer is gone, and a reader never folds.
 """
 
 from __future__ import annotations
@@ -67,6 +69,8 @@ class SqliteJournal:
         self._metrics = metrics
         self._on_failed = on_failed
         self._waiting = 0
+        self._given: list[Item] = []  # not yet with the writer
+        self._is_handing = False  # a group is with the writer, or its hand-over stands in the loop's queue
         self.answered_count = 0  # records answered since the start, durable or failed: a sign of life
         self._closed = False
         self._state = JournalState.WRITABLE
@@ -90,11 +94,10 @@ class SqliteJournal:
             answer=self._answer,
             clock=clock,
             metrics=metrics,
-            group_count_max=settings.group_count_max,
             floor=self._floor,
             recorded_ids={row[0] for row in recorded},
         )
-        self._put: Callable[[Item], object] = self._writer.put
+        self._put: Callable[[Item], object] = self._give
         metrics.journal_writable.set(1)
 
     @classmethod
@@ -220,7 +223,10 @@ class SqliteJournal:
         keys_before_ms = now_ms - self._settings.duplicate_window_days * DAY_MS
         bodies_before_ms = now_ms - self._settings.body_window_days * DAY_MS
         self._waiting += 1
-        self._put(PruneItem(keys_before_ms, bodies_before_ms, done))
+        if self._closed:
+            self._refuse_closed(PruneItem(keys_before_ms, bodies_before_ms, done))
+        else:  # past the groups: it is served in slices between them, and no group may wait for all of them
+            self._writer.put([PruneItem(keys_before_ms, bodies_before_ms, done)])
 
     # ---- reading, at recovery and for people -----------------------------------------------------------------------
 
@@ -241,6 +247,8 @@ class SqliteJournal:
         if self._closed:
             return
         self._closed = True
+        while self._given:
+            self._hand_over()
         self._writer.stop()
         self._put = self._refuse_closed
         if self._writer.state is JournalState.WRITABLE:
@@ -252,6 +260,23 @@ class SqliteJournal:
         self._lock.release()
         atexit.unregister(self.close)
 
+    def _give(self, item: Item) -> None:
+        self._given.append(item)
+        if not self._is_handing:
+            self._is_handing = True
+            self._call_soon(self._hand_over)  # once the loop has read everything that came with this one
+
+    def _hand_over(self) -> None:
+        given = self._given
+        if len(given) > self._settings.group_count_max:
+            self._given = given[self._settings.group_count_max :]
+            del given[self._settings.group_count_max :]
+        else:
+            self._given = []
+        self._is_handing = bool(given)
+        if given:
+            self._writer.put(given)
+
     def _refuse_closed(self, item: Item) -> None:
         self._call_soon(partial(self._answer, [(item.done, JournalFailed("the journal is closed"))], self._state))
 
@@ -260,6 +285,8 @@ class SqliteJournal:
         self._waiting -= len(outcomes)
         self.answered_count += len(outcomes)
         self._metrics.journal_waiting.set(self._waiting)
+        if not self._closed:
+            self._hand_over()
         if state is not self._state:
             self._turn(state)
         run_callbacks(outcomes, self._answer_later)

@@ -1,4 +1,4 @@
-"""The one thread that writes: takes all that waits, writes it in one transaction, syncs once, answers once.
+"""The one thread that writes: takes a group, writes it in one transaction, syncs once, answers once.
 
 Owns group commit and what a failure means. It must never run a callback itself: all callbacks of a group go to the loop in
 one call. The traps: (1) after a failed commit or fsync the kernel may have dropped the very pages, so the same file is never
@@ -69,7 +69,6 @@ class Writer:
         answer: Callable[[Outcomes, JournalState], None],
         clock: Clock,
         metrics: Metrics,
-        group_count_max: int,
         floor: int,
         recorded_ids: set[int],
     ) -> None:
@@ -82,11 +81,10 @@ class Writer:
         self._answer = answer
         self._clock = clock
         self._metrics = metrics
-        self._group_count_max = group_count_max
         self._floor = floor
         self._recorded_ids = recorded_ids  # exchanges that are recorded and nothing else: what the floor is computed from
         self._highest_id = 0
-        self._queue: queue.SimpleQueue[Item | Stop] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Item] | Stop] = queue.SimpleQueue()
         self._since_checkpoint = 0
         self._probe_at_ms = 0
         self._told = self.state
@@ -121,25 +119,15 @@ class Writer:
                 self._hand_back(outcomes)
 
     def _gather(self) -> tuple[list[Item], bool]:
-        """All that waits, at most one group. Empty: nothing came within the time that idle work allows."""
+        """The next group, and whether it is the end. Empty: nothing came within the time that idle work allows."""
         patience_s: float | None = IDLE_S if self._since_checkpoint else None
         if self.state is JournalState.FULL:
             patience_s = PROBE_INTERVAL_MS / 1000
-        items: list[Item] = []
-        waiting = self._queue
         try:
-            item = waiting.get(timeout=patience_s)
-            for _ in range(self._group_count_max - 1):
-                if isinstance(item, Stop):
-                    return items, True
-                items.append(item)
-                item = waiting.get_nowait()
+            group = self._queue.get(timeout=patience_s)
         except queue.Empty:
-            return items, False
-        if isinstance(item, Stop):
-            return items, True
-        items.append(item)
-        return items, False
+            return [], False
+        return ([], True) if isinstance(group, Stop) else (group, False)
 
     def _hand_back(self, outcomes: Outcomes) -> None:
         self._told = self.state
@@ -277,7 +265,7 @@ class Writer:
         item.pruned_count += count
         self._since_checkpoint += count
         if more:
-            self._queue.put(item)
+            self._queue.put([item])
             return []
         return [(item.done, item.pruned_count)]
 
@@ -347,11 +335,12 @@ class Writer:
         """What was put behind Stop: the rest of a pruning."""
         outcomes: Outcomes = []
         while not self._queue.empty():
-            item = self._queue.get_nowait()
-            if isinstance(item, PruneItem):
-                outcomes.append((item.done, item.pruned_count))
-            elif not isinstance(item, Stop):
-                outcomes.append((item.done, JournalFailed("the journal is closed")))
+            group = self._queue.get_nowait()
+            for item in [] if isinstance(group, Stop) else group:
+                if isinstance(item, PruneItem):
+                    outcomes.append((item.done, item.pruned_count))
+                else:
+                    outcomes.append((item.done, JournalFailed("the journal is closed")))
         return outcomes
 
 

@@ -1,0 +1,129 @@
+"""A reload as a plan: what is taken over, what is drained, and what refuses the whole file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.reload import ReloadPlan, plan_reload
+from relay.settings import Settings
+
+
+def made(**tables: Any) -> Settings:
+    base: dict[str, Any] = {
+        "listener": ({"name": "atm"}, {"name": "branch", "endpoint": "tcp:9000"}),
+        "dialer": ({"name": "switch", "endpoint": "tcp:host=10.0.0.1:port=7000"},),
+    }
+    return Settings.model_validate({**base, **tables})
+
+
+OLD = made()
+
+
+def test_an_equal_file_changes_nothing() -> None:
+    assert plan_reload(OLD, made()) == ReloadPlan(unchanged=("atm", "branch", "switch"))
+
+
+def test_what_is_live_is_told_with_both_values() -> None:
+    plan = plan_reload(OLD, made(telemetry={"log_level": "debug"}, relay={"drain_deadline_ms": 5_000}))
+    assert plan.is_allowed
+    assert plan.changes == ("relay.drain_deadline_ms: 30000 → 5000", "telemetry.log_level: info → debug")
+
+
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [
+        ({"relay": {"center": "osaka"}}, "relay.center"),
+        ({"relay": {"realm": "other"}}, "relay.realm"),
+        ({"journal": {"path": "/elsewhere.sqlite"}}, "journal.path"),
+        ({"core": {"name": "core2.bank.internal"}}, "core.name"),
+        ({"core": {"tls": {"authorities": "/ca.pem"}}}, "core.tls"),
+        ({"control": {"path": "/run/other.sock"}}, "control.path"),
+        ({"telemetry": {"metrics_port": 1}}, "telemetry.metrics_port"),
+    ],
+)
+def test_one_setting_that_needs_a_restart_refuses_the_whole_file(tables: dict[str, Any], reason: str) -> None:
+    harmless = {"listener": ({"name": "atm", "reply_deadline_ms": 9_000}, {"name": "branch", "endpoint": "tcp:9000"})}
+    plan = plan_reload(OLD, made(**harmless, **tables))
+    assert plan == ReloadPlan(reasons=(f"{reason} needs a restart",))
+
+
+def test_every_reason_is_told() -> None:
+    plan = plan_reload(OLD, made(relay={"center": "a", "realm": "b"}, journal={"group_count_max": 1}))
+    assert len(plan.reasons) == 3
+
+
+def test_a_changed_listener_keeps_its_port() -> None:
+    plan = plan_reload(
+        OLD,
+        made(
+            listener=(
+                {"name": "atm", "reply_deadline_ms": 9_000, "terminals": ("A",)},
+                {"name": "branch", "endpoint": "tcp:9000"},
+            )
+        ),
+    )
+    assert plan.changed_listeners == {"atm"}
+    assert plan.unchanged == ("branch", "switch")
+    assert plan.changes == ("listener atm: reply_deadline_ms, terminals, for links opened from now on",)
+
+
+def test_certificates_and_overlays_are_read_again_though_their_names_are_the_same() -> None:
+    tls = {"certificate": "/c.pem", "key": "/k.pem"}
+    settings = made(
+        listener=({"name": "atm", "tls": tls}, {"name": "branch", "profile": {"overlays": ["x"]}}, {"name": "plain"})
+    )
+    plan = plan_reload(settings, settings)
+    assert plan.changed_listeners == {"atm", "branch"}
+    assert plan.changes == ()
+
+
+LINKS_DIFFER = [
+    ({"listener": ({"name": "atm"},)}, "listener branch is removed"),
+    ({"listener": (*({"name": n} for n in ("atm", "new")), {"name": "branch", "endpoint": "tcp:9000"})}, "listener new is new"),
+    (
+        {"listener": ({"name": "atm", "endpoint": "tcp:1"}, {"name": "branch", "endpoint": "tcp:9000"})},
+        "listener atm has another endpoint",
+    ),
+    ({"dialer": ()}, "dialer switch is removed"),
+    ({"dialer": ({"name": "switch", "endpoint": "tcp:host=10.0.0.2:port=1"},)}, "dialer switch has another endpoint"),
+]
+
+
+@pytest.mark.parametrize(("tables", "what"), LINKS_DIFFER)
+def test_links_come_and_go_only_where_the_daemon_can_do_that(tables: dict[str, Any], what: str) -> None:
+    refused = plan_reload(OLD, made(**tables))
+    assert refused.reasons == (f"{what}: needs a restart",)
+    allowed = plan_reload(OLD, made(**tables), opens_and_closes=True)
+    assert allowed.is_allowed
+    assert any(change.startswith(what) for change in allowed.changes)
+
+
+def test_a_listener_on_another_port_is_drained_and_opened() -> None:
+    new = made(listener=({"name": "atm", "endpoint": "tcp:1"}, {"name": "branch", "endpoint": "tcp:9000"}))
+    plan = plan_reload(OLD, new, opens_and_closes=True)
+    assert (plan.removed_listeners, plan.added_listeners) == (("atm",), ("atm",))
+    assert plan.changed_listeners == frozenset()
+
+
+def test_a_socket_that_systemd_hands_over_is_there_at_start_only() -> None:
+    new = made(listener=(*OLD.model_dump()["listener"], {"name": "new", "endpoint": "systemd:domain=INET:name=new"}))
+    assert plan_reload(OLD, new, opens_and_closes=True).reasons == ("listener new is new: needs a restart",)
+
+
+NAMES = st.lists(st.sampled_from("abcd"), unique=True, max_size=4)
+
+
+@given(NAMES, NAMES, st.booleans())
+def test_every_link_is_in_exactly_one_place(old: list[str], new: list[str], is_other: bool) -> None:
+    deadline = 9_000 if is_other else 15_000
+    was = Settings.model_validate({"listener": tuple({"name": name} for name in old)})
+    becomes = Settings.model_validate({"listener": tuple({"name": name, "reply_deadline_ms": deadline} for name in new)})
+    plan = plan_reload(was, becomes, opens_and_closes=True)
+    assert set(plan.removed_listeners) == set(old) - set(new)
+    assert set(plan.added_listeners) == set(new) - set(old)
+    kept = set(old) & set(new)
+    assert (plan.changed_listeners, set(plan.unchanged)) == ((kept, set()) if is_other else (frozenset(), kept))

@@ -68,6 +68,8 @@ def _problem(endpoint: str, is_listener: bool) -> str:
         parsed = cast(Callable[[object, str], object], serverFromString if is_listener else clientFromString)(
             _Unused(), endpoint
         )
+    except RuntimeError:  # Twisted's tokenizer runs out of text after a last backslash
+        return "it ends in a backslash"
     except (ValueError, TypeError, KeyError, IndexError, OSError) as error:
         return _in_words(error)
     return _unlikely(vars(parsed))

@@ -83,7 +83,7 @@ def _journal(path: FilePath) -> Iterator[Finding]:
         yield Finding(
             where, f"{directory} cannot be written by this user", "check as the user of the service: sudo -u relay relay check"
         )
-    kind = _file_system(directory)
+    kind = file_system(directory)
     if kind in _NETWORK_FILE_SYSTEMS:
         yield Finding(where, f"{directory} is on {kind}: a journal on a network file system can be lost", "use a local disk")
     free = shutil.disk_usage(directory).free
@@ -93,7 +93,7 @@ def _journal(path: FilePath) -> Iterator[Finding]:
         )
 
 
-def _file_system(directory: FilePath, mounts: FilePath = FilePath("/proc/self/mounts")) -> str:
+def file_system(directory: FilePath, mounts: FilePath = FilePath("/proc/self/mounts")) -> str:
     """The type of the file system that holds `directory`; empty where the kernel does not say."""
     try:
         table = [line.split(" ") for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines()]

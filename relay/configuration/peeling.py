@@ -8,6 +8,7 @@ with its whole list, and a setting that was wrong is not reported again as missi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TypeAlias, TypeVar
 
 import msgspec
@@ -34,7 +35,7 @@ def peel(model: type[M], data: Table) -> tuple[list[Finding], M | None]:
             return findings, parse(model, data)
         except ValidationError as invalid:
             errors = invalid.errors(include_url=False)
-        is_mended = False
+        mended: list[Path] = []  # in this pass
         known = {finding.path for finding in findings}
         for error in errors:
             path, is_missing = tuple(error["loc"]), error["type"] == "missing"
@@ -43,8 +44,9 @@ def peel(model: type[M], data: Table) -> tuple[list[Finding], M | None]:
                 # a model that checks several relations says them all in one sentence
                 for part in _SENTENCES.split(problem) if error["type"] == "value_error" else [problem]:
                     findings.append(Finding((*path, *_named_in(part, _at(data, path))), part, suggestion))
-            is_mended |= _mend(data, path, is_missing)
-        if not is_mended:
+            if not any(path[: len(done)] == done for done in mended):
+                mended += _mend(data, path, is_missing)
+        if not mended:
             break
     return findings, None
 
@@ -60,25 +62,26 @@ def _is_misspelt(missing: Path, errors: list[ErrorDetails]) -> bool:
     return any(near(name, [str(missing[-1])]) for name in strangers)
 
 
-def _mend(data: Table, path: Path, is_missing: bool) -> bool:
+def _mend(data: Table, path: Path, is_missing: bool) -> Iterator[Path]:
     """Take the mistake at `path` out of `data`: the innermost named setting around it, or fill in what is missing.
 
-    False when there is nothing to take out: the mistake is one of the whole.
+    Yields what was changed: nothing when the mistake is one of the whole.
     """
     if is_missing:
         table = _at(data, path[:-1])
         fill = {"name": f"unnamed-{'-'.join(map(str, path[:-1]))}", "endpoint": "tcp:host=127.0.0.1:port=9"}
         if isinstance(table, dict) and path[-1] in fill:
             table[str(path[-1])] = fill[str(path[-1])]
-            return True
+            yield path
+            return
         path = path[:-1]
     while path:
         table = _at(data, path[:-1])
         if isinstance(table, dict) and path[-1] in table:
             del table[str(path[-1])]
-            return True
+            yield path
+            return
         path = path[:-1]
-    return False
 
 
 def _at(data: object, path: Path) -> object:

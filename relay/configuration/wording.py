@@ -97,7 +97,7 @@ def hint_for(hint: str, value: object) -> str:
             return ""
         if "{lower}" in hint and bare.lower() not in {"true", "false"}:
             return "write true or false without quotes"
-    elif isinstance(value, (list, dict)) or "{lower}" in hint:
+    elif isinstance(value, (list, dict, bool)) or "{lower}" in hint:
         return hint if "{" not in hint else ("write true or false" if "{lower}" in hint else "")
     return hint.format(bare=bare, lower=bare.lower()) if len(bare) <= 60 else ""
 

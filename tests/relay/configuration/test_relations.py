@@ -1,0 +1,138 @@
+"""What settings must be to each other, one relation at a time, at its edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from relay.configuration.relations import Finding, check_relations, credential_names
+from relay.settings import Settings
+
+ATM = {"name": "atm"}
+
+
+def found(**tables: Any) -> list[Finding]:
+    tables.setdefault("listener", (ATM,))
+    tables.setdefault("core", {})
+    tables["core"].setdefault("name", "localhost")
+    return list(check_relations(Settings.model_validate(tables)))
+
+
+def only(**tables: Any) -> Finding:
+    [finding] = found(**tables)
+    return finding
+
+
+def test_defaults_go_together() -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [
+        ("inflight_count_min", "inflight_count_max"),
+        ("retry_first_ms", "retry_max_ms"),
+        ("connect_timeout_ms", "call_timeout_ms"),
+        ("ttl_floor_ms", "serve_stale_ms"),
+    ],
+)
+def test_a_lower_bound_may_equal_the_upper_and_no_more(low: str, high: str) -> None:
+    assert found(core={low: 700, high: 700}) == []
+    finding = only(core={low: 701, high: 700})
+    assert finding.path == ("core", low)
+    assert finding.also == (("core", high),)
+    assert "700" in finding.problem
+
+
+def test_a_call_ends_before_the_terminal_is_answered() -> None:
+    assert found(core={"call_timeout_ms": 14_999}) == []
+    finding = only(core={"call_timeout_ms": 15_000}, listener=(ATM, {"name": "b", "endpoint": "tcp:1"}))
+    assert (finding.path, finding.suggestion) == (("core", "call_timeout_ms"), "less than 15000")
+    named = only(listener=({"name": "atm", "reply_deadline_ms": 4_000},))
+    assert (named.path, named.suggestion) == (("listener", 0, "reply_deadline_ms"), "more than 4000")
+
+
+@pytest.mark.parametrize(
+    ("network", "suggestion"),
+    [
+        ("10.0.0.1/8", '"10.0.0.0/8"'),
+        ("10.0.0.0/33", "10.20.0.0/16"),
+        ("bank", "10.20.0.0/16"),
+        ("2001:db8::1/32", '"2001:db8::/32"'),
+    ],
+)
+def test_networks(network: str, suggestion: str) -> None:
+    finding = only(listener=({**ATM, "allow_networks": ("10.0.0.0/8", network)},))
+    assert finding.path == ("listener", 0, "allow_networks", 1)
+    assert suggestion in finding.suggestion
+    assert found(listener=({**ATM, "allow_networks": ("10.0.0.0/8", "192.168.1.1", "2001:db8::/32")},)) == []
+
+
+@pytest.mark.parametrize("server", ["10.0.0.53", "ns.bank:53", "10.0.0.53:0", "10.0.0.53:65536", "[2001:db8::53]:x", ":53"])
+def test_name_servers_are_addresses_with_ports(server: str) -> None:
+    assert only(core={"name_servers": ("10.0.0.53:53", "[2001:db8::53]:53", server)}).path == ("core", "name_servers", 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_clash"),
+    [
+        ("tcp:9001", "tcp:9001", True),
+        ("tcp:9001", "tcp:port=9001:interface=10.0.0.1", True),
+        ("tcp:9001:interface=10.0.0.1", "tcp:9001:interface=10.0.0.2", False),
+        ("tcp6:9001:interface=\\:\\:1", "tcp6:9001:interface=\\:\\:1", True),
+        ("tcp:9001", "tcp:9002", False),
+        ("tcp:0", "tcp:0", False),
+        ("tcp:9583:interface=127.0.0.1", "tcp:9001", True),  # the metrics port
+        ("systemd:domain=INET:name=a", "systemd:domain=INET:name=b", False),
+    ],
+)
+def test_ports_are_bound_once(first: str, second: str, is_clash: bool) -> None:
+    listeners = ({"name": "a", "endpoint": first}, {"name": "b", "endpoint": second})
+    assert [("port" in finding.problem) for finding in found(listener=listeners)] == [True] * is_clash
+
+
+def test_dialers_pauses_and_addresses() -> None:
+    dialer = {"name": "sw", "endpoint": "tcp:host=10.0.0.1:port=1"}
+    assert found(dialer=({**dialer, "source_address": "10.0.0.9", "backoff_first_ms": 5, "backoff_max_ms": 5},)) == []
+    assert only(dialer=({**dialer, "source_address": "host9"},)).path == ("dialer", 0, "source_address")
+    assert only(dialer=({**dialer, "backoff_first_ms": 6, "backoff_max_ms": 5},)).path == ("dialer", 0, "backoff_first_ms")
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "a b"])
+def test_credentials_are_names(name: str) -> None:
+    assert only(journal={"key_credential": name}).path == ("journal", "key_credential")
+
+
+@pytest.mark.parametrize("secret", ["0123456789abcdef" * 4, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJyZWxheSJ9.abcdefghij"])
+def test_a_secret_is_no_name(secret: str) -> None:
+    finding = only(core={"bearer_credential": secret})
+    assert "secret itself" in finding.problem
+    assert secret not in finding.problem + finding.suggestion
+
+
+def test_every_credential_is_named_once_with_its_place() -> None:
+    tls = {"certificate": "/c.pem", "key": "credential:tls-key"}
+    settings = Settings.model_validate(
+        {
+            "core": {"bearer_credential": "token", "tls": tls},
+            "listener": ({**ATM, "tls": tls},),
+            "dialer": ({"name": "d", "endpoint": "tcp:a:1", "tls": {**tls, "key": "/k.pem"}},),
+        }
+    )
+    assert list(credential_names(settings)) == [
+        (("journal", "key_credential"), "journal-key"),
+        (("core", "bearer_credential"), "token"),
+        (("core", "tls", "key"), "tls-key"),
+        (("listener", 0, "tls", "key"), "tls-key"),
+    ]
+
+
+def test_warnings_stop_nothing() -> None:
+    assert only(core={"name": "core.bank.internal"}).is_warning
+    assert found(core={"name": "core.bank.internal", "tls": {}}) == []
+    assert only(listener=()).is_warning
+    assert only(listener=({**ATM, "terminals": ("A", "B", "A")},)).is_warning
+    per_host = {**ATM, "connection_count_max": 5, "connection_count_per_host_max": 6}
+    assert only(listener=(per_host,)).is_warning
+    assert found(listener=({**ATM, "connection_count_max": 5},)) == []  # the default per host is no choice of anybody

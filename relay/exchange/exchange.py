@@ -32,6 +32,8 @@ from relay.journal.records import StoredState
 
 
 class State(Enum):
+    __hash__ = object.__hash__  # Enum's own is Python code, and the table is looked up five times for each message
+
     OFFERED = auto()
     RECORDED = auto()
     ASKED = auto()
@@ -53,6 +55,8 @@ class State(Enum):
 
 
 class Event(Enum):
+    __hash__ = object.__hash__  # as above
+
     REFUSED_AT_DOOR = auto()  # format, overload, no journal, unknown terminal, key conflict, duplicate answered elsewhere
     REQUEST_DURABLE = auto()
     OWED_DURABLE = auto()  # an advice or reversal, with its acknowledgement's intent

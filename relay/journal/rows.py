@@ -33,17 +33,17 @@ _TAKEN_COLUMNS = (
     "exchange_id, key, listener, realm, terminal, message_class, kind, policy, fingerprint, recorded_ms, request, pan, "
     "pan_hash, amount_minor, currency, business_date, original_key, epoch, incarnation"
 )
-_ANSWER_COLUMNS = "exchange_id, state, attention, updated_ms, verdict, code, data"
-_ANSWER_CELLS = 7
-_STANDING_COLUMNS = _ANSWER_COLUMNS + ", outcome, standing_minor, tries, epoch"
+_ANSWER_COLUMNS = "exchange_id, state, attention, updated_ms, verdict, code, data, epoch"
+_ANSWER_CELLS = 8
+_STANDING_COLUMNS = _ANSWER_COLUMNS + ", outcome, standing_minor, tries"
 _ANSWER_UPSERT = (
     " ON CONFLICT (exchange_id) DO UPDATE SET state = excluded.state, attention = excluded.attention,"
     " updated_ms = excluded.updated_ms, verdict = coalesce(excluded.verdict, verdict), code = coalesce(excluded.code, code),"
-    " data = coalesce(excluded.data, data)"
+    " data = coalesce(excluded.data, data), epoch = coalesce(excluded.epoch, epoch)"
 )
 _STANDING_UPSERT = _ANSWER_UPSERT + (
     ", outcome = coalesce(excluded.outcome, outcome), standing_minor = coalesce(excluded.standing_minor, standing_minor),"
-    " tries = coalesce(excluded.tries, tries), epoch = coalesce(excluded.epoch, epoch)"
+    " tries = coalesce(excluded.tries, tries)"
 )
 SELECT_EXCHANGE = (
     f"SELECT {_TAKEN_COLUMNS}, state, updated_ms, verdict, code, data, outcome, standing_minor, tries, epoch_now FROM exchange"
@@ -129,19 +129,19 @@ def first_standing_row(t: Taken) -> Row | None:
         if t.state is StoredState.RECORDED:
             return None
         return (t.exchange_id, *_STATE[t.state], t.recorded_ms, None, None, None, None, None, None, None)
-    return (t.exchange_id, *_STATE[t.state], t.recorded_ms, _VERDICT[intent.verdict], intent.code, bytearray(intent.data))
+    return (t.exchange_id, *_STATE[t.state], t.recorded_ms, _VERDICT[intent.verdict], intent.code, bytearray(intent.data), None)
 
 
 def standing_row(s: Step) -> Row:
-    """Seven cells where a step only answers, as on the happy path; else eleven."""
+    """Eight cells where a step only answers, as on the happy path; else eleven."""
     text, attention = _STATE[s.state]
     intent = s.intent
     if intent is None:
         verdict = code = data = None
     else:
         verdict, code, data = _VERDICT[intent.verdict], intent.code, bytearray(intent.data)
-        if s.outcome is None and s.standing_minor is None and s.tries is None and s.epoch is None:
-            return (s.exchange_id, text, attention, s.at_ms, verdict, code, data)
+        if s.outcome is None and s.standing_minor is None and s.tries is None:
+            return (s.exchange_id, text, attention, s.at_ms, verdict, code, data, s.epoch)
     return (
         s.exchange_id,
         text,
@@ -150,10 +150,10 @@ def standing_row(s: Step) -> Row:
         verdict,
         code,
         data,
+        s.epoch,
         s.outcome,
         s.standing_minor,
         s.tries,
-        s.epoch,
     )
 
 

@@ -122,6 +122,7 @@ class Operator:
             inflight_target=d.desk.target.target,
             queue=d.desk.lanes.waiting_count,
             queue_max=d.settings.core.queue_count_max,
+            dns_answer_age_ms=d.discovery.answer_age_ms,
         )
 
     def _counters(self) -> dict[str, int]:

@@ -108,7 +108,9 @@ def _listeners(report: StatusReport, paint: Paint) -> list[str]:
 
 def _core(report: StatusReport, paint: Paint) -> list[str]:
     core = report.core
-    dns = "DNS never answered" if core.dns_answer_age_ms is None else f"DNS answer {duration(core.dns_answer_age_ms)} old"
+    dns = "DNS never answered" if not core.addresses else "an address, no DNS needed"
+    if core.dns_answer_age_ms is not None:
+        dns = f"DNS answer {duration(core.dns_answer_age_ms)} old"
     permit = "may be asked" if report.region.has_permit else paint(RED, "may not be asked")
     calls = f"{count(core.inflight)} of {count(core.inflight_target)} in flight"
     queued = f"{count(core.queue)} of {count(core.queue_max)} queued"

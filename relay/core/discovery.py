@@ -91,6 +91,11 @@ class KnownAddresses:
             due.append(self._expires_ms)
         return min(due, default=None)
 
+    @property
+    def is_unheard(self) -> bool:
+        """No good answer has come yet."""
+        return self._found_ms is None
+
     def age_ms(self, now_ms: int) -> int:
         """Since the last good answer; 0 before the first."""
         return 0 if self._found_ms is None else now_ms - self._found_ms
@@ -129,6 +134,11 @@ class Discovery:
     @property
     def addresses(self) -> tuple[str, ...]:
         return self._told
+
+    @property
+    def answer_age_ms(self) -> int | None:
+        """Since the last good answer; None before the first, and for an address that needs none."""
+        return None if self._known.is_unheard else self._known.age_ms(self._clock.monotonic_ms())
 
     def start(self) -> None:
         if _is_literal(self._name):

@@ -88,6 +88,11 @@ def test_a_relay_that_just_began_has_a_page_too() -> None:
     assert "DNS never answered" in page(StatusReport())
 
 
+def test_an_address_in_place_of_a_name_is_not_called_a_silent_dns() -> None:
+    core = CoreReport(addresses=(AddressReport(address="127.0.0.1:443", health="healthy"),))
+    assert "an address, no DNS needed" in page(StatusReport(core=core))
+
+
 def test_the_command_talks_to_the_daemon_and_exits_by_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with answering(tmp_path, {"status": SERVING}) as daemon:
         assert main(["status", "--socket", daemon.path]) == EXIT_SERVING

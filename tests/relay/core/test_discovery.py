@@ -176,6 +176,15 @@ def test_an_address_instead_of_a_name_is_never_asked_for(name: str, told: str) -
     w.time.run(100_000)
     assert w.told == [(told,)]
     assert w.asked_ms == []
+    assert w.discovery.answer_age_ms is None
+
+
+def test_the_age_of_the_answer_in_use_is_told() -> None:
+    w = World()
+    assert w.discovery.answer_age_ms is None
+    w.discovery.start()
+    w.time.run(3_000)
+    assert w.discovery.answer_age_ms == 3_000
 
 
 def test_after_stop_nothing_happens() -> None:

@@ -26,6 +26,7 @@ Handler: TypeAlias = Callable[[Any], msgspec.Struct | Awaitable[msgspec.Struct]]
 CONNECTION_COUNT_MAX = 16
 IDLE_MS = 60_000  # a connection that says nothing for so long is closed
 HANDLER_MS = 120_000  # the longest a command may take; a drain answers when it has begun, not when it has ended
+CLOSE_S = 5  # the longest that a close waits for commands under way
 SOCKET_MODE = 0o660
 _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid; socket(7), SO_PEERCRED
 
@@ -59,7 +60,7 @@ class ControlServer:
         self._handler_s = handler_ms / 1000
         self._server: asyncio.Server | None = None
         self._inode = -1
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._conversations: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         """Bind and serve. Raises ListenFailed where the path cannot be used or another relay answers on it."""
@@ -72,11 +73,13 @@ class ControlServer:
         if self._server is None:
             return
         self._server.close()
+        for writer in self._conversations.values():
+            writer.close()  # what was answered still goes out; whoever waits for a line reads the end
         waiting = {task for task in self._conversations if task is not asyncio.current_task()}
-        for task in waiting:
-            task.cancel()
         if waiting:
-            await asyncio.wait(waiting, timeout=5)
+            _, stuck = await asyncio.wait(waiting, timeout=CLOSE_S)
+            for task in stuck:
+                task.cancel()
         self._server = None
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self._path).st_ino == self._inode:
@@ -109,7 +112,7 @@ class ControlServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # asyncio runs a connection's coroutine in a task
-        self._conversations.add(task)
+        self._conversations[task] = writer
         try:
             if len(self._conversations) > self._connection_count_max:
                 await self._tell(
@@ -121,7 +124,7 @@ class ControlServer:
         except (ConnectionError, TimeoutError):
             pass  # gone, or silent for too long: nothing was promised
         finally:
-            self._conversations.discard(task)
+            del self._conversations[task]
             writer.close()
 
     async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:

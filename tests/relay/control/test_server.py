@@ -253,7 +253,9 @@ async def test_a_path_that_cannot_be(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-async def test_close_ends_conversations_and_leaves_a_successors_socket(tmp_path: Path) -> None:
+async def test_close_ends_conversations_and_leaves_a_successors_socket(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "control.sock"
     server = ControlServer(str(path), {"status": status})
     await server.start()
@@ -264,6 +266,30 @@ async def test_close_ends_conversations_and_leaves_a_successors_socket(tmp_path:
         await server.close()
         assert await peer.is_closed()
     assert path.read_text() == "another's"
+    assert caplog.records == []  # asyncio complains of a conversation that was cancelled
+
+
+async def test_close_waits_for_a_command_under_way(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def drain(_: object) -> Done:
+        begun.set()
+        await may_end.wait()
+        ended.set()
+        return Done("draining")
+
+    server = ControlServer(str(tmp_path / "control.sock"), {"drain": drain})
+    await server.start()
+    async with connected(tmp_path) as peer:
+        peer.writer.write(b'{"command": "drain"}\n')
+        async with asyncio.timeout(PATIENCE_S):
+            await begun.wait()
+        closing = asyncio.gather(server.close())
+        may_end.set()
+        await closing
+        assert ended.is_set()
+        assert await peer.is_closed()
+    assert caplog.records == []
 
 
 def test_handlers_are_for_commands_that_exist() -> None:

@@ -258,3 +258,13 @@ def test_adjust_counts_what_the_peer_leaves_out() -> None:
     framing = Framing(length="ascii", size=4, adjust=4)
     assert wrap(framing, b"abcdef") == b"0002abcdef"
     assert FrameCutter(framing).feed(b"0002abcdef") == [Frame(b"", b"abcdef")]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=20), min_size=1, max_size=4), st.lists(st.integers(0, 100), max_size=8))
+def test_a_trailer_of_two_bytes_may_be_split_between_reads(parts: list[bytes], cuts: list[int]) -> None:
+    framing = Framing(length="none", trailer=b"\r\n", max_bytes=64)
+    parts = [part.replace(b"\r", b"a").replace(b"\n", b"b") for part in parts]
+    stream = b"".join(wrap(framing, part) for part in parts)
+    for edges in (cuts, list(range(len(stream)))):
+        frames, error, is_partial = feed_in_pieces(framing, stream, edges)
+        assert ([frame.body for frame in frames], error, is_partial) == (parts, "", False)

@@ -167,7 +167,9 @@ class Transport:
             raise
         except (OSError, ValueError) as error:  # ssl.SSLError and TimeoutError are OSErrors; CertificateError is a ValueError
             why = _why(error)
-            _log.debug("connect failed", address=pool.address.ip, port=pool.address.port, why=why, error=str(error))
+            # A wrong certificate is an operator's business at once; an address that is down is told by its health.
+            tell = _log.warning if why in (Why.CERTIFICATE, Why.TLS) else _log.debug
+            tell("connect failed", address=pool.address.ip, port=pool.address.port, why=why.value, error=str(error))
             pool.connect_failed(why)
         else:
             pool.connected(connection)

@@ -136,22 +136,28 @@ class Problem(msgspec.Struct, frozen=True):
 def problems(report: StatusReport) -> Iterator[Problem]:
     """Everything that makes this relay less than healthy, worst first. Nothing: it serves."""
     if report.state == "fenced":
-        yield Problem(f"fenced: {report.why or 'it takes no money messages'}", "runbook: relay fenced")
+        yield Problem(f"fenced: {report.why or 'it takes no money messages'}", "runbook: RelayJournalFailed")
     elif report.state == "draining":
         yield Problem(f"draining: {report.why or 'it stops when the exchanges in flight are done'}")
     elif report.state == "starting":
         yield Problem("starting: it does not serve yet")
     if report.journal.state == "failed":
-        yield Problem("the journal failed: nothing can be made durable", "runbook: journal failed")
+        yield Problem("the journal failed: nothing can be made durable", "runbook: RelayJournalFailed")
     elif report.journal.state == "full":
-        yield Problem(f"the disk under {report.journal.path} is full: money messages are refused", "make room")
+        yield Problem(
+            f"the disk under {report.journal.path} is full: money messages are refused", "runbook: RelayJournalDiskFull"
+        )
     if report.state == "serving" and not report.region.has_permit:
-        yield Problem(f"the core may not be asked: {report.region.detail or 'no region is serving'}", "runbook: no permit")
+        yield Problem(
+            f"the core may not be asked: {report.region.detail or 'no region is serving'}", "runbook: RelayRegionNotServing"
+        )
     healthy = [address for address in report.core.addresses if address.health == "healthy"]
     if report.core.addresses and not healthy:
-        yield Problem(f"no address of {report.core.name} is healthy", "runbook: core unreachable")
+        yield Problem(f"no address of {report.core.name} is healthy", "runbook: RelayCoreUnreachable")
     elif not report.core.addresses and report.state == "serving":
-        yield Problem(f"no address of {report.core.name or 'the core'} is known", "is DNS answering?")
+        yield Problem(
+            f"no address of {report.core.name or 'the core'} is known", "is DNS answering? runbook: RelayDnsAnswerOld"
+        )
     for listener in report.listeners:
         if not listener.is_open:
             what = "is not connected" if listener.is_dialer else "does not listen"
@@ -159,5 +165,5 @@ def problems(report: StatusReport) -> Iterator[Problem]:
     if report.owed_oldest_ms > OWED_AGE_MS_MAX:
         yield Problem(
             f"{report.owed} owed to the core, the oldest for {report.owed_oldest_ms // 60_000} minutes",
-            "runbook: owed messages",
+            "runbook: RelayOwedMessagesOld",
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -59,6 +62,14 @@ def test_each_cause_is_one_problem(change: dict[str, object], says: str) -> None
 def test_the_worst_comes_first() -> None:
     report = msgspec.structs.replace(WELL, state="fenced", journal=JournalReport(state="failed"), owed_oldest_ms=10**9, owed=1)
     assert [text.split(":")[0] for text in told(report)][:2] == ["fenced", "the journal failed"]
+
+
+def test_every_runbook_entry_that_is_named_is_there() -> None:
+    root = Path(__file__).resolve().parents[3]
+    named = re.findall(r"runbook: (\w+)", (root / "relay" / "control" / "report.py").read_text())
+    headings = re.findall(r"^### (\w+)$", (root / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    assert named
+    assert set(named) <= set(headings)
 
 
 @given(st.sampled_from(["starting", "serving", "draining", "fenced"]), st.booleans(), st.integers(0, 10**10))

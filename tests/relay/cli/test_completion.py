@@ -51,7 +51,7 @@ def test_bash_offers_files_where_a_file_is_wanted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("shell", "script"), [("zsh", zsh), ("fish", fish)])
 def test_other_shells_read_their_script(tmp_path: Path, shell: str, script: object) -> None:
     text = script(whole_tree())  # type: ignore[operator]  # one of the two functions above
-    assert text.count("'") % 2 == 0
+    assert text.replace("\\'", "").count("'") % 2 == 0  # every quote is closed
     for verb in ("status", "journal", "control"):
         assert verb in text
     if shutil.which(shell) is None:

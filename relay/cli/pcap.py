@@ -36,7 +36,7 @@ _VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})
 _IP_TYPES = frozenset({0x0800, 0x86DD})
 _IPV6_SKIPPED = frozenset({0, 43, 60})  # hop-by-hop, routing, destination options
 
-_SYN, _RST, _FIN = 0x02, 0x04, 0x01
+_SYN = 0x02
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -80,11 +80,11 @@ def read_stretches(data: bytes) -> list[Stretch]:
             continue
         source, target, sequence, flags, payload = found
         lives = flows.setdefault((source, target), [])
-        is_new = flags & _SYN and not any(one.flags & _SYN and one.sequence == sequence for one in (lives[-1] if lives else []))
-        if not lives or (is_new and lives[-1]):
-            lives.append([])  # the same ports again: another connection
+        segment = _Segment(time_ns, (sequence + (1 if flags & _SYN else 0)) & 0xFFFFFFFF, flags, payload)
+        if not lives or (flags & _SYN and not _has_syn(lives[-1], segment.sequence)):
+            lives.append([])  # the same ports with another start: another connection
         if payload or flags & _SYN:
-            lives[-1].append(_Segment(time_ns, (sequence + (1 if flags & _SYN else 0)) & 0xFFFFFFFF, flags, payload))
+            lives[-1].append(segment)
     stretches = [
         stretch
         for (source, target), lives in flows.items()
@@ -92,6 +92,11 @@ def read_stretches(data: bytes) -> list[Stretch]:
         for stretch in _in_order(source, target, segments)
     ]
     return sorted(stretches, key=lambda stretch: stretch.pieces[0].time_ns)
+
+
+def _has_syn(segments: list[_Segment], sequence: int) -> bool:
+    """Is a SYN with this start among them? It comes again where its answer was lost."""
+    return any(one.flags & _SYN and one.sequence == sequence for one in segments)
 
 
 def _in_order(source: str, target: str, segments: list[_Segment]) -> Iterator[Stretch]:

@@ -2,7 +2,7 @@
 
 Owns the trial and the marks. It must never decide for a link: a running relay is told its dialect. The trap: wrong pairs do
 decode now and then, because a bitmap with few bits says little; so reading to the last byte is only the entrance, and dates,
-currencies, check digits and the version's own digit rank those that got in.
+currencies, check digits and the version's own digit rank those that got in. A guess that reads nonsense has read nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from protocols.primitives import CURRENCIES
 JUDGED_FRAME_COUNT_MAX = 20
 RESYNC_COUNT_MAX = 20
 NO_FRAMING = "none"
+NONSENSE_MARKS = -4.5  # a guessed reading with so much against it does not count as one
 
 _VERSIONS = {"0": "1987", "1": "1993", "2": "2003"}
 
@@ -105,7 +106,7 @@ def fits(streams: Sequence[Bytes], codecs: Mapping[str, Codec], framings: Sequen
         cut = tuple(cut_stream(stream, framing) for stream in streams)
         count = sum(len(one.cuts) for one in cut)
         if count:
-            found += [_fit(name, codec, framing, cut) for name, codec in codecs.items()]
+            found += [_fit(name, codec, framing, cut, is_guess=len(codecs) > 1) for name, codec in codecs.items()]
     # A stable sort: of equals, the order of `codecs` and `framings` decides.
     return sorted(found, key=lambda fit: (-(fit.read_count > 0), -round(_rank(fit), 6)))
 
@@ -115,26 +116,36 @@ def _rank(fit: Fit) -> float:
     return 100 * fit.progress + 40 * clean + 10 * fit.marks
 
 
-def _fit(name: str, codec: Codec, framing: str, streams: tuple[CutStream, ...]) -> Fit:
+def _fit(name: str, codec: Codec, framing: str, streams: tuple[CutStream, ...], *, is_guess: bool) -> Fit:
     cuts = [cut for stream in streams for cut in stream.cuts][:JUDGED_FRAME_COUNT_MAX]
     read = 0
     understood = 0
+    nonsense = 0
     marks = 0.0
     reasons: dict[str, int] = {}
     for cut in cuts:
         scan = codec.scan(cut.body, cut.header)
-        if scan.error is None and scan.message is not None:
+        if scan.error is not None or scan.message is None:
+            understood += _understood(scan)
+            continue
+        said = judge(codec, scan.message)
+        against = sum(min(mark, 0) for _, mark in said)
+        if is_guess and against <= NONSENSE_MARKS:
+            nonsense += 1
+            understood += len(cut.body) // 2
+            marks += against
+        else:
             read += 1
             understood += len(cut.body)
-            for reason, mark in judge(codec, scan.message):
-                marks += mark
-                reasons[reason] = reasons.get(reason, 0) + 1
-        else:
-            understood += _understood(scan)
+            marks += sum(mark for _, mark in said)
+        for reason, _ in said:
+            reasons[reason] = reasons.get(reason, 0) + 1
     total = sum(len(cut.body) for cut in cuts) or 1
     ending = "; ".join(sorted({stream.problem for stream in streams if stream.problem}))
-    said = [f"{read} of {len(cuts)} messages read to the last byte"] + ([ending] if ending else [])
-    said += [reason if count == read else f"{reason} ({count}x)" for reason, count in reasons.items()]
+    why = [f"{read} of {len(cuts)} messages read to the last byte"] + ([ending] if ending else [])
+    if nonsense:
+        why.append(f"{nonsense} more could be read, as nonsense")
+    why += [reason if count == read + nonsense else f"{reason} ({count}x)" for reason, count in reasons.items()]
     return Fit(
         dialect=name,
         framing=framing,
@@ -143,7 +154,7 @@ def _fit(name: str, codec: Codec, framing: str, streams: tuple[CutStream, ...]) 
         read_count=read,
         progress=understood / total,
         marks=marks / len(cuts),
-        reasons=tuple(said),
+        reasons=tuple(why),
     )
 
 

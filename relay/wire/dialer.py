@@ -157,6 +157,8 @@ class Dialer:
 
     def _pause_s(self, failures: int) -> float:
         """ClientService asks this after each failed attempt and after each link lost."""
+        if not self._factory.is_wanted:
+            return self._settings.backoff_max_ms / 1000  # draining: `stop` comes before that
         lost, self._factory.link = self._factory.link, None
         if lost is None:
             self._counters.noted("dial-failed")

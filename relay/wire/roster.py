@@ -55,10 +55,10 @@ class Roster(Generic[LinkT]):
         if link not in self._links:
             raise ValueError("bind of a link that is not open")
         if bound is not None:
-            self._unbind(link, bound)
+            del self._by_terminal[bound]
         older = self._by_terminal.get(key)
         if older is not None:
-            self._links[older] = None
+            self._links[older] = None  # so that its closing, whenever that is noticed, unbinds nothing
         self._links[link] = key
         self._by_terminal[key] = link
         return older
@@ -66,7 +66,7 @@ class Roster(Generic[LinkT]):
     def closed(self, link: LinkT) -> None:
         bound = self._links.pop(link, None)
         if bound is not None:
-            self._unbind(link, bound)
+            del self._by_terminal[bound]
         if not self._links:
             waiting, self._when_empty = self._when_empty, []
             for callback in waiting:
@@ -97,7 +97,3 @@ class Roster(Generic[LinkT]):
     @property
     def terminal_count(self) -> int:
         return len(self._by_terminal)
-
-    def _unbind(self, link: LinkT, key: tuple[str, str]) -> None:
-        if self._by_terminal.get(key) is link:
-            del self._by_terminal[key]

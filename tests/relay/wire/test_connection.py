@@ -92,10 +92,10 @@ async def far_end(kind: str, reactor: Any, factory: Recording) -> tuple[socket.s
 
 async def exchange(client: socket.socket, data: bytes) -> bytes | str:
     """Send, and what comes back; "reset" where the connection was reset."""
-    await asyncio.to_thread(client.sendall, data)
     try:
+        await asyncio.to_thread(client.sendall, data)
         return await asyncio.to_thread(client.recv, 100)
-    except ConnectionResetError:
+    except (ConnectionResetError, BrokenPipeError):
         return "reset"
 
 

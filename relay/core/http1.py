@@ -69,6 +69,14 @@ class Owner(Protocol):
         """The connection is closed or closing, and carries nothing any more."""
         ...
 
+    def made(self, connection: Connection) -> None:
+        """The socket is connected (and the handshake done)."""
+        ...
+
+    def lost(self, connection: Connection) -> None:
+        """The socket is closed: nothing of the connection is left."""
+        ...
+
     def count_unrequested(self) -> None:
         """Bytes came that answer nothing."""
         ...
@@ -151,6 +159,12 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close without waiting for anybody: what a peer that does not answer the close gets."""
+        self._end(Lost(Why.SHUTDOWN))
+        if self._transport is not None:
+            self._transport.abort()
+
     # ---- streamed request bodies (httpx facade) --------------------------------------------------------------------
 
     def write_body(self, data: bytes) -> None:
@@ -176,6 +190,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._parser = httptools.HttpResponseParser(self)
+        self._owner.made(self)
 
     def data_received(self, data: bytes) -> None:
         if self._dead:
@@ -214,6 +229,7 @@ class Connection(asyncio.Protocol):
         self._parser = None  # parser and connection refer to each other
         if self._resume is not None:
             self._resume()
+        self._owner.lost(self)
 
     # ---- what the parser says: note, never decide ------------------------------------------------------------------
 

@@ -73,6 +73,10 @@ class Host(Protocol):
 
     def became_idle(self) -> None: ...
 
+    def made(self, connection: Connection) -> None: ...
+
+    def lost(self, connection: Connection) -> None: ...
+
 
 class PendingCall:
     """One call on its way: waiting, sent, finished. `finish` passes on the first result and drops every later one."""
@@ -213,6 +217,12 @@ class Pool:
             return
         self._host.counts.open -= 1
         self._open_more()
+
+    def made(self, connection: Connection) -> None:
+        self._host.made(connection)
+
+    def lost(self, connection: Connection) -> None:
+        self._host.lost(connection)
 
     def count_unrequested(self) -> None:
         self._host.counts.was_unrequested()

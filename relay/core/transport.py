@@ -25,6 +25,7 @@ from relay.telemetry.metrics import Metrics
 
 _log = get_log("core.transport")
 _SWEEP_MS = 1_000
+_CLOSE_MS = 1_000  # how long a peer may take to answer the close of a TLS connection
 
 
 class TransportLimits(msgspec.Struct, frozen=True):
@@ -69,6 +70,8 @@ class Transport:
         self._pools: dict[Address, Pool] = {}
         self._generation = 0
         self._opening: set[asyncio.Task[None]] = set()
+        self._sockets: set[Connection] = set()  # every connection whose socket is not closed yet
+        self._all_closed: asyncio.Future[None] | None = None
         self._sweep: Cancellable | None = None
         self._closed = False
 
@@ -121,8 +124,12 @@ class Transport:
             task.cancel()
         await asyncio.gather(*opening, return_exceptions=True)
         self._pools.clear()
-        for _ in range(2):  # closed sockets are released by the loop's next turns
-            await asyncio.sleep(0)
+        if self._sockets:
+            self._all_closed = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._all_closed], timeout=_CLOSE_MS / 1_000)
+            for connection in list(self._sockets):
+                connection.abort()
+            await asyncio.wait([self._all_closed], timeout=_CLOSE_MS / 1_000)
 
     def _start(
         self,
@@ -159,6 +166,14 @@ class Transport:
         if self._sweep is None and not self._closed:
             self._sweep = self._timers.after(_SWEEP_MS, self._sweep_idle)
 
+    def made(self, connection: Connection) -> None:
+        self._sockets.add(connection)
+
+    def lost(self, connection: Connection) -> None:
+        self._sockets.discard(connection)
+        if not self._sockets and self._all_closed is not None and not self._all_closed.done():
+            self._all_closed.set_result(None)
+
     async def _open(self, pool: Pool) -> None:
         try:
             connection = await self._connect(pool)
@@ -191,6 +206,7 @@ class Transport:
                     sock=sock,
                     ssl=self._tls,
                     server_hostname=self._name if self._tls is not None else None,
+                    ssl_shutdown_timeout=_CLOSE_MS / 1_000 if self._tls is not None else None,
                 )
         except BaseException:
             sock.close()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
+import httpx2 as httpx
 import pytest_asyncio
 
 from relay.clock import SystemClock
 from relay.core.door import Address, HttpCall, HttpDoor, HttpResult
+from relay.core.httpx_facade import RelayHttpxTransport
 from relay.core.transport import Transport, TransportLimits
 from relay.wheel import TimingWheel
 
@@ -47,3 +51,20 @@ async def make_transport() -> AsyncIterator[MakeTransport]:
 @pytest_asyncio.fixture
 async def transport(make_transport: MakeTransport) -> Transport:
     return make_transport()
+
+
+def facade(tls: ssl.SSLContext | None = None, **more: Any) -> RelayHttpxTransport:
+    def make(name: str, is_tls: bool) -> Transport:
+        limits = TransportLimits(connections_per_address_max=8, connect_timeout_ms=10_000, **more)
+        return Transport(name, timers=real_timers(), clock=SystemClock(), tls=tls if is_tls else None, limits=limits)
+
+    return RelayHttpxTransport(make)
+
+
+@pytest_asyncio.fixture
+async def clients() -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    async with (
+        httpx.AsyncClient(transport=facade(), timeout=20) as ours,
+        httpx.AsyncClient(trust_env=False, timeout=20) as theirs,
+    ):
+        yield ours, theirs

@@ -63,6 +63,12 @@ class Bench:
     def became_idle(self) -> None:
         pass
 
+    def made(self, connection: Connection) -> None:
+        pass
+
+    def lost(self, connection: Connection) -> None:
+        pass
+
     def connected(self) -> None:
         self.opening -= 1
         connection = Connection(self.pool, AnswerLimits(), self._sock, False, self.pool.generation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 import threading
@@ -74,6 +75,13 @@ async def test_a_call_made_by_the_callback_of_another_finds_its_connection(trans
         assert server.connections == 1
 
 
+def wait_readable(transport: Transport, address: Address) -> None:
+    """Until the kernel has the peer's close, without a turn of the loop."""
+    poll = select.poll()
+    poll.register(transport._pools[address]._idle[0]._sock, select.POLLIN)
+    assert poll.poll(20_000)
+
+
 @pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("loop_name", ["asyncio", "uvloop"])
 def test_a_connection_that_the_peer_closed_unseen_is_not_written_to(loop_name: str, is_tls: bool) -> None:
@@ -102,7 +110,8 @@ def test_a_connection_that_the_peer_closed_unseen_is_not_written_to(loop_name: s
             assert isinstance(result, HttpAnswer), result
             assert result.body == b"%d" % number
             if number == 0:
-                assert closed.wait(20)  # blocks the loop on purpose
+                assert closed.wait(20)
+                wait_readable(transport, address)  # blocks the loop on purpose
         assert transport.counts.stale == 1
         await transport.aclose()
 

@@ -46,6 +46,7 @@ lint: setup  ## style, types and import floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# One process, though `make test ARGS="-n 2"` works: two tests print lists that a reader wants, and workers swallow them.
 # RELAY_REQUIRE_ALL: a test that would skip because a tool is missing fails instead.
 test: setup tools lint  ## everything: tools, lint, all tests
 	RELAY_REQUIRE_ALL=1 $(BIN)/pytest $(ARGS)

@@ -21,7 +21,7 @@ from protocols.iso8583.spec import Spec
 from protocols.primitives import decode_text, encode_text
 
 PLAN_COUNT_MAX = 512  # plans kept in each direction; the oldest goes first
-PLAN_AFTER_COUNT = 16  # compile (about a millisecond) only what was seen so often
+PLAN_AFTER_COUNT = 32  # compiling takes milliseconds: only what was seen so often
 SEEN_COUNT_MAX = 4096  # bitmaps counted at a time
 
 

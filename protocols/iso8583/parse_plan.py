@@ -293,7 +293,7 @@ class _Source:
             self._names["from_table"] = codecs_decode(self._charset)
             return ["t = from_table(body)"]
         if self._charset == "ascii" and not self._has_bytes:
-            return ["if not body.isascii(): return None", "t = body.decode('latin-1')"]
+            return ["t = body.decode('ascii')"]
         return ["t = body.decode('latin-1')"]
 
 

@@ -182,7 +182,12 @@ def read_input(given: str, standard_input: BinaryIO) -> list[Bytes]:
         is_name = len(given) <= 80 and ("/" in given or "." in given)
         short = f'"{given}"' if is_name else f"What was given ({len(given)} characters)"
         raise RelayError(f"{short} is neither hex nor the name of a file.", "Hex may hold blanks, colons and line breaks.")
-    return streams_of(data, "")
+    if is_capture(data):
+        return streams_of(data, "")
+    # Not looked at for hex again: an ASCII message of digits and A to F reads as hex too.
+    if not data:
+        raise RelayError("The input is empty.", "Give hex, a file, or pipe either into standard input.")
+    return [Bytes("", ((0, data),))]
 
 
 def streams_of(data: bytes, label: str) -> list[Bytes]:

@@ -173,3 +173,10 @@ def test_hex_text() -> None:
     assert hex_of(b"0200B") is None
     dump = b"00000000  30 32 30 30 41 42  |0200AB|\n00000006: 43 44              CD\n"
     assert hex_of(dump) == b"0200ABCD"
+
+
+def test_hex_of_a_message_that_itself_reads_as_hex_is_undone_once(capsys: Capture) -> None:
+    sign_on = CODECS["1987-ascii"].encode(IsoMessage("0800", {7: "0604123456", 11: "000001", 70: "001"}))
+    assert hex_of(sign_on + b"0") is not None, "the message is made of digits and A to F"
+    assert main(["decode", "--json", sign_on.hex()]) == 0
+    assert json.loads(capsys.readouterr().out)["mti"] == "0800"

@@ -63,8 +63,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     framings = _framings(args.framing)
     codecs = _codecs(args.dialect)
-    streams = read_input(args.input, sys.stdin.buffer)
-    found = fits(streams, codecs, framings)
+    readings = read_input(args.input, sys.stdin.buffer)
+    # Of equals the first: hex text that decodes as hex is hex.
+    found = max((fits(streams, codecs, framings) for streams in readings), key=_goodness)
     if not found:
         names = ", ".join(framings) if args.framing != AUTO else "any known framing"
         raise RelayError(f"No frame could be cut with {names}.", "Is it complete? --framing none takes it as one message.")
@@ -82,6 +83,11 @@ def run(args: argparse.Namespace) -> int:
             print()
             print("\n".join(text))
     return EXIT_DECODED if best.read_count else EXIT_NOTHING
+
+
+def _goodness(found: list[Fit]) -> tuple[bool, bool, float]:
+    """How well the best of these pairs fits, to choose between two readings of the same input."""
+    return (found[0].is_whole, found[0].read_count > 0, found[0].progress) if found else (False, False, -1.0)
 
 
 def _print_choice(best: Fit, others: tuple[str, ...], paint: Paint, was_asked: bool) -> None:
@@ -161,19 +167,22 @@ def _read_text(path: Path) -> str:
         raise RelayError(f"{path} cannot be read: {error}.") from error
 
 
-def read_input(given: str, standard_input: BinaryIO) -> list[Bytes]:
-    """The byte streams in what was given: hex text, the name of a file, or - for standard input. Raises RelayError."""
+def read_input(given: str, standard_input: BinaryIO) -> list[list[Bytes]]:
+    """The byte streams in what was given: hex text, the name of a file, or - for standard input.
+
+    More than one reading where the content may be either: a message of digits and A to F is also hex text. Raises RelayError.
+    """
     if given == "-":
-        return streams_of(standard_input.read(INPUT_BYTES_MAX + 1), "")
+        return readings_of(standard_input.read(INPUT_BYTES_MAX + 1))
     path = Path(given)
     try:
         is_file = path.is_file()
-    except OSError:  # hex text may be longer than a name can be
+    except (OSError, ValueError):  # hex text may be longer than a name can be
         is_file = False
     if is_file:
         try:
             with path.open("rb") as file:
-                return streams_of(file.read(INPUT_BYTES_MAX + 1), "")
+                return readings_of(file.read(INPUT_BYTES_MAX + 1))
         except OSError as error:
             raise RelayError(f"{given} cannot be read: {error.strerror or error}.") from error
     data = hex_of(given.encode())
@@ -182,35 +191,38 @@ def read_input(given: str, standard_input: BinaryIO) -> list[Bytes]:
         is_name = len(given) <= 80 and ("/" in given or "." in given)
         short = f'"{given}"' if is_name else f"What was given ({len(given)} characters)"
         raise RelayError(f"{short} is neither hex nor the name of a file.", "Hex may hold blanks, colons and line breaks.")
+    # What hex was typed for is not looked at for hex again.
+    return [_captured(data) if is_capture(data) else _plain(data)]
+
+
+def readings_of(data: bytes) -> list[list[Bytes]]:
+    """What a file or a pipe held, by its content: a capture, or hex text, or the bytes themselves. Raises RelayError."""
+    if len(data) > INPUT_BYTES_MAX:
+        raise RelayError(f"The input has more than {INPUT_BYTES_MAX} bytes.", "Cut it, for instance with editcap or split.")
     if is_capture(data):
-        return streams_of(data, "")
-    # Not looked at for hex again: an ASCII message of digits and A to F reads as hex too.
+        return [_captured(data)]
+    meant = hex_of(data)
+    return [_plain(data)] if meant is None else [_plain(meant), _plain(data)]
+
+
+def _plain(data: bytes) -> list[Bytes]:
     if not data:
         raise RelayError("The input is empty.", "Give hex, a file, or pipe either into standard input.")
     return [Bytes("", ((0, data),))]
 
 
-def streams_of(data: bytes, label: str) -> list[Bytes]:
-    """What a file or a pipe held, by its content: a capture, hex text, or the bytes themselves. Raises RelayError."""
-    if len(data) > INPUT_BYTES_MAX:
-        raise RelayError(f"The input has more than {INPUT_BYTES_MAX} bytes.", "Cut it, for instance with editcap or split.")
-    if is_capture(data):
-        streams = [
-            Bytes(
-                f"{stretch.source} > {stretch.target}",
-                tuple((piece.time_ns, piece.data) for piece in stretch.pieces),
-                stretch.is_start,
-            )
-            for stretch in read_stretches(data)
-        ]
-        if not streams:
-            raise RelayError("The capture holds no TCP payload.", "Was it taken on the right interface and port?")
-        return streams
-    plain = hex_of(data)
-    data = data if plain is None else plain
-    if not data:
-        raise RelayError("The input is empty.", "Give hex, a file, or pipe either into standard input.")
-    return [Bytes(label, ((0, data),))]
+def _captured(data: bytes) -> list[Bytes]:
+    streams = [
+        Bytes(
+            f"{stretch.source} > {stretch.target}",
+            tuple((piece.time_ns, piece.data) for piece in stretch.pieces),
+            stretch.is_start,
+        )
+        for stretch in read_stretches(data)
+    ]
+    if not streams:
+        raise RelayError("The capture holds no TCP payload.", "Was it taken on the right interface and port?")
+    return streams
 
 
 def hex_of(text: bytes) -> bytes | None:

@@ -180,3 +180,15 @@ def test_hex_of_a_message_that_itself_reads_as_hex_is_undone_once(capsys: Captur
     assert hex_of(sign_on + b"0") is not None, "the message is made of digits and A to F"
     assert main(["decode", "--json", sign_on.hex()]) == 0
     assert json.loads(capsys.readouterr().out)["mti"] == "0800"
+
+
+def test_a_file_with_a_message_that_itself_reads_as_hex(tmp_path: Path, capsys: Capture) -> None:
+    """As bytes and as hex text: whichever reading makes a message is meant."""
+    echo = CODECS["1987-ascii"].encode(IsoMessage("0810", {7: "0604123456", 11: "000001", 39: "00"}))
+    assert hex_of(echo) is not None, "the message is made of digits and A to F"
+    file = tmp_path / "message"
+    for content in (echo, echo.hex().encode()):
+        file.write_bytes(content)
+        assert main(["decode", "--json", str(file)]) == 0
+        assert json.loads(capsys.readouterr().out)["fields"]["39"] == "00"
+    assert len(read_input(str(file), io.BytesIO())) == 2

@@ -25,6 +25,7 @@ class LinkOpened(msgspec.Struct, frozen=True):
     dialled: bool = False  # True where the relay dialled
     certificate_name: str = ""
     stored: Mapping[str, bytes] = {}  # the link's durable variables, as last stored
+    link_id: str = ""  # never given before by this relay center: what a wire without identities mints its keys from
 
 
 class BytesArrived(msgspec.Struct, frozen=True):
@@ -54,6 +55,17 @@ class CommandRequested(msgspec.Struct, frozen=True):
     data: bytes = b""
 
 
+class OutboundOffered(msgspec.Struct, frozen=True):
+    """A message that the core started is at the head of this line's queue. The dialogue answers with one or more `Delivery`.
+
+    `id` is the core's idempotency key, `kind` and `body` (JSON) are as posted to /v1/outbound and already durable.
+    """
+
+    id: str
+    kind: str
+    body: bytes
+
+
 class DrainStarted(msgspec.Struct, frozen=True):
     """We are about to stop: refuse new financial messages, sign off where the dialect does."""
 
@@ -62,7 +74,17 @@ class LinkClosed(msgspec.Struct, frozen=True):
     reason: str
 
 
-Event: TypeAlias = LinkOpened | BytesArrived | TimerFired | ReplyDecided | Stored | CommandRequested | DrainStarted | LinkClosed
+Event: TypeAlias = (
+    LinkOpened
+    | BytesArrived
+    | TimerFired
+    | ReplyDecided
+    | Stored
+    | CommandRequested
+    | OutboundOffered
+    | DrainStarted
+    | LinkClosed
+)
 
 
 # ---- actions: imperative, done by the link ------------------------------------------------------------------------------
@@ -116,6 +138,15 @@ class Evidence(msgspec.Struct, frozen=True):
     standing_minor: int | None = None
 
 
+class Delivery(msgspec.Struct, frozen=True):
+    """What became of an outbound message: "deferred" (not now, offer it again), "sent" (its first byte may have left),
+    "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, and why)."""
+
+    id: str
+    state: str
+    detail: str = ""
+
+
 class Identify(msgspec.Struct, frozen=True):
     """This link speaks for `terminal` from now on: the roster binds it, and an older link of it is replaced."""
 
@@ -141,7 +172,21 @@ class HangUp(msgspec.Struct, frozen=True):
     abort: bool = False  # True: reset instead of an orderly close
 
 
-Action: TypeAlias = Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Identify | Note | Tell | HangUp
+Action: TypeAlias = (
+    Send
+    | Ask
+    | Refuse
+    | Store
+    | Timer
+    | Command
+    | CommandAnswered
+    | Evidence
+    | Delivery
+    | Identify
+    | Note
+    | Tell
+    | HangUp
+)
 
 
 class Dialogue(Protocol):

@@ -53,6 +53,7 @@ RECORD_ERRORS = (
     OverflowError,
     UnicodeEncodeError,
 )
+READS = (FindItem, PruneItem, OutboundFindItem)  # a tuple: a union would be made anew for each record
 Result = TypeVar("Result")
 Asked = TypeVar("Asked")
 
@@ -154,7 +155,7 @@ class Writer:
             self._probe()
         if self.state is JournalState.FAILED:
             return [(item.done, JournalFailed(self.why)) for item in items]
-        writes = [item for item in items if not isinstance(item, FindItem | PruneItem | OutboundFindItem)]
+        writes = [item for item in items if not isinstance(item, READS)]
         refused: dict[int, JournalFailed] = {}  # by id() of the item
         fresh_ids: set[int] = set()
         if writes:

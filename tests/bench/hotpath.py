@@ -177,7 +177,7 @@ class World:
 
     def wave(self) -> None:
         """Sixty-four messages, each step for all of them before the next."""
-        for terminal, into, _, _ in self.links:
+        for terminal, *_ in self.links:
             terminal.ask()
         asked = [(wire, into.written.pop()) for _, into, wire, _ in self.links]
         start = time.process_time()

@@ -1,10 +1,9 @@
 """The relay's own Python for one message, without sockets, threads and disk: what a change of the code changes.
 
 `python -m tests.bench.hotpath [ROUNDS] [--profile]`: real links, dialogue, desk, client, pool and HTTP parser; the kernel is a
-list.
-Owns one figure, CPU microseconds per message, least and median of the rounds; and because the speed of a shared machine drifts by
-half within minutes, the same as a multiple of a fixed piece of Python run between the rounds, by which two versions are
-compared. It must never be quoted as the cost of a message: cold caches, system calls and the interpreter lock are left
+list. Owns one figure, CPU microseconds per message, least and median of the rounds; and because the speed of a shared machine
+drifts by half within minutes, the same as a multiple of a fixed piece of Python run between the rounds, by which two versions
+are compared. It must never be quoted as the cost of a message: cold caches, system calls and the interpreter lock are left
 out. The trap: messages go through in waves of 64, as they do at work; one at a time is faster.
 """
 

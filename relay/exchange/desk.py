@@ -191,10 +191,11 @@ class Desk:
             self._not_taken(entry)
         elif reply is None:
             self.register.move(entry, Event.REQUEST_DURABLE)
-            remaining_ms = entry.deadline_ms - self._clock.monotonic_ms()
-            entry.deadline = self._timers.after(max(1, remaining_ms), partial(self.doubt.deadline_passed, entry))
+            now_ms = self._clock.monotonic_ms()
+            remaining_ms = max(1, entry.deadline_ms - now_ms)
+            entry.deadline = self._timers.after(remaining_ms, partial(self.doubt.deadline_passed, entry))
             self.lanes.offer(entry)
-            self.pump()
+            self.pump(now_ms)
         elif answer is TAKEN:
             self.register.move(entry, Event.OWED_DURABLE)
             entry.intent = Intent(reply.verdict, reply.code, reply.data)
@@ -223,7 +224,7 @@ class Desk:
             self._repeats.look_up_without_journal(entry.request, entry.fingerprint, message, link)
 
     # ---- the call ----------------------------------------------------------------------------------------------------
-    def pump(self) -> None:
+    def pump(self, now_ms: int) -> None:
         """Start calls while the core's target allows. Not re-entered: a call may end before it returns."""
         if self._pumping:
             return
@@ -234,23 +235,21 @@ class Desk:
                 if entry is None:
                     break
                 entry.in_lane = True
-                self._ask(entry)
+                self._ask(entry, now_ms)
         finally:
             self._pumping = False
 
-    def _ask(self, entry: Open) -> None:
+    def _ask(self, entry: Open, now_ms: int) -> None:
         permit = self._permit()
-        remaining_ms = entry.deadline_ms - self._clock.monotonic_ms()
-        if permit is None or remaining_ms < self._limits.lanes.margin_ms:
+        if permit is None or entry.deadline_ms - now_ms < self._limits.lanes.margin_ms:
             self.register.move(entry, Event.REFUSED_UNASKED)
             self.answer(entry, Refusal.CORE_UNREACHABLE if permit is None else Refusal.OVERLOADED)
         else:
             self.register.move(entry, Event.CALL_STARTED)
-            self.start_call(entry, permit)
+            self.start_call(entry, permit, now_ms)
 
-    def start_call(self, entry: Open, permit: Permit) -> None:
+    def start_call(self, entry: Open, permit: Permit, now_ms: int) -> None:
         """POST it. The entry is ASKED already; doubt.py uses this too, for the same key in the same epoch."""
-        now_ms = self._clock.monotonic_ms()
         self.inflight += 1
         entry.serial += 1
         serial = entry.serial
@@ -272,7 +271,8 @@ class Desk:
             entry.serial += 1
             entry.call = None
             self._judge(entry, outcome)
-        self.pump()
+        if self.lanes.waiting_count:
+            self.pump(now_ms)
 
     def _judge(self, entry: Open, outcome: Outcome) -> None:
         if isinstance(outcome, (Approved, Declined)):
@@ -309,22 +309,23 @@ class Desk:
         if entry.facts is None:
             raise RuntimeError("an exchange without a link has nobody to answer")
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._clock.wall_ms())
+        intent = Intent(reply.verdict, reply.code, reply.data)
         awaits = reply.verdict is Verdict.APPROVE and entry.request.needs_completion
         self.register.write(
             entry,
             Event.INTENT_DURABLE,
-            partial(self._intent_durable, entry, reply, awaits),
+            partial(self._intent_durable, entry, reply, intent, awaits),
             stored=StoredState.AWAITING_COMPLETION if awaits else StoredState.ANSWERED,
-            intent=Intent(reply.verdict, reply.code, reply.data),
+            intent=intent,
             history=entry.attempts_unknown > 0,
         )
 
-    def _intent_durable(self, entry: Open, reply: Reply, awaits: bool, result: StepResult) -> None:
+    def _intent_durable(self, entry: Open, reply: Reply, intent: Intent, awaits: bool, result: StepResult) -> None:
         if result is not None:
             self.register.move(entry, Event.INTENT_FAILED)
             return
         self.register.move(entry, Event.INTENT_DURABLE_COMPLETION_AWAITED if awaits else Event.INTENT_DURABLE)
-        entry.intent = Intent(reply.verdict, reply.code, reply.data)
+        entry.intent = intent
         if entry.withdrawn:
             entry.take_waiters()
         self.send(entry, reply, reply.verdict.value)
@@ -354,7 +355,8 @@ class Desk:
         if entry.in_lane:
             entry.in_lane = False
             self.lanes.finish(entry.lane)
-            self.pump()
+            if self.lanes.waiting_count:
+                self.pump(self._clock.monotonic_ms())
 
     # ---- refused without a record ------------------------------------------------------------------------------------
     def refuse_unrecorded(self, message: object, link: LinkPort, refusal: Refusal) -> None:

@@ -110,7 +110,7 @@ class Doubt:
             return
         entry.resubmits += 1
         self._desk.register.move(entry, Event.CALL_REPEATED)
-        self._desk.start_call(entry, permit)
+        self._desk.start_call(entry, permit, self._desk.register.clock.monotonic_ms())
 
     # ---- at the deadline ---------------------------------------------------------------------------------------------
     def deadline_passed(self, entry: Open) -> None:

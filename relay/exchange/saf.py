@@ -105,9 +105,10 @@ class Saf:
 
     def has_reversal_of(self, key: str) -> bool:
         """Is a terminal's own full reversal of this key still owed? Then the key's original came too late."""
-        return any(
+        chain = self._chains.get(key)
+        return chain is not None and any(
             e.request.message_class is MessageClass.REVERSAL and e.request.original_key == key and e.standing_minor == 0
-            for e in self._chains.get(key, ())
+            for e in chain
         )
 
     def owe(self, entry: Open) -> None:

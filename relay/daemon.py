@@ -29,9 +29,10 @@ from relay.core.dns import DnsDoor
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
-from relay.exchange.desk import Desk, DeskLimits
+from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
 from relay.exchange.lanes import LaneLimits
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits

@@ -34,6 +34,7 @@ NO_MIRROR = {
     "relay/core/port.py": "declarations only; run by tests/relay/core/test_client.py",
     "relay/errors.py": "declarations only; their texts and exit codes are seen by tests/relay/cli",
     "relay/exchange/hub.py": "declarations only; run by tests/relay/exchange/test_doubt.py and test_repeats.py",
+    "relay/exchange/limits.py": "declarations only; run by tests/relay/exchange/test_desk.py",
     "relay/exchange/ports.py": "declarations only; run by tests/relay/exchange/test_desk.py",
     "relay/journal/items.py": "declarations only; run by tests/relay/journal/test_batch.py and both engines",
     "relay/journal/port.py": "declarations only; run by tests/relay/journal/test_sqlite.py",

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-import msgspec
-
 from protocols.vocabulary import (
     TAKEN,
     Answer,
@@ -35,14 +33,15 @@ from relay.clock import Clock, Timers
 from relay.core.port import Core, Permit
 from relay.exchange.concurrency import ConcurrencyTarget
 from relay.exchange.counters import Counters
-from relay.exchange.doubt import Doubt, DoubtLimits
+from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
-from relay.exchange.lanes import LaneLimits, Lanes
+from relay.exchange.lanes import Lanes
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import LinkPort
 from relay.exchange.register import Open, Register
 from relay.exchange.repeats import Repeats
 from relay.exchange.saf import Answer as SafAnswer
-from relay.exchange.saf import Saf, SafLimits
+from relay.exchange.saf import Saf
 from relay.journal.port import Existing, Journal, JournalFailed, JournalState, StepResult, TakeResult
 from relay.journal.records import Intent, StoredState, Taken, pack_request
 from relay.telemetry.log import get_log
@@ -57,19 +56,6 @@ REFUSAL_OF = {
     "superseded-relay": Refusal.SUSPENDED,
     "invalid": Refusal.INTERNAL,
 }
-
-
-class DeskLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """All limits of the exchange floor; milliseconds where they end in _ms."""
-
-    journal_waiting_count_max: int = 20_000
-    call_timeout_ms: int = 4_000
-    inflight_count_min: int = 4
-    inflight_count_max: int = 512
-    completion_deadline_ms: int = 120_000
-    lanes: LaneLimits = LaneLimits()
-    doubt: DoubtLimits = DoubtLimits()
-    saf: SafLimits = SafLimits()
 
 
 class Desk:

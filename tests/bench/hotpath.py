@@ -27,7 +27,8 @@ from relay.core.door import Address
 from relay.core.http1 import AnswerLimits, Connection
 from relay.core.pool import Pool
 from relay.core.transport import Transport
-from relay.exchange.desk import Desk, DeskLimits
+from relay.exchange.desk import Desk
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.journal.crypt import JournalKeys
 from relay.journal.items import FRESH

@@ -69,10 +69,10 @@ def test_a_request_asked_under_another_key_after_doubt_is_caught(monkeypatch: py
 
     whole = Desk.start_call
 
-    def rekeyed(self: Desk, entry: Open, permit: object) -> None:
+    def rekeyed(self: Desk, entry: Open, *rest: object) -> None:
         if entry.resubmits:
             entry.request = msgspec.structs.replace(entry.request, key=f"{entry.key}x{entry.resubmits}")
-        whole(self, entry, permit)  # type: ignore[arg-type]
+        whole(self, entry, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Desk, "start_call", rekeyed)
     assert caught()

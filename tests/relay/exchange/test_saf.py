@@ -6,7 +6,7 @@ import pytest
 
 from protocols.vocabulary import Approved, DoubtPolicy, MessageClass, NotProcessed, Unknown
 from relay.core.port import Undone
-from relay.exchange.desk import DeskLimits
+from relay.exchange.limits import DeskLimits
 from relay.exchange.saf import SafLimits
 from relay.journal.records import StoredState
 from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored

@@ -109,7 +109,7 @@ class Daemon:
         self.discovery = Discovery(
             core.name,
             DnsDoor(core.name_servers).resolve,
-            self.client.use_addresses,
+            self._addresses_changed,
             clock=self.clock,
             timers=self.timers,
             random=chance,
@@ -264,6 +264,11 @@ class Daemon:
         for listener in self.listeners.values():
             listener.close_links("fenced", abort=True)
         self._stop.set()
+
+    def _addresses_changed(self, ips: tuple[str, ...]) -> None:
+        self.client.use_addresses(ips)
+        if self.region.permit() is None:
+            self.region.look_now()  # at start the first probe found no address yet
 
     def _permit_changed(self, permit: Permit | None) -> None:
         if permit is None:

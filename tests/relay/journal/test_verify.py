@@ -10,6 +10,7 @@ import pytest
 from protocols.vocabulary import DoubtPolicy, MessageClass, Request, Secret
 from relay.errors import JournalUnusable
 from relay.journal.records import StoredState, pack_request
+from relay.journal.schema import PAGE_BYTES
 from relay.journal.verify import verify
 from tests.support.journal_suite import answered, step_to, taken
 from tests.support.sqliterig import KEY, SqliteRig
@@ -80,8 +81,8 @@ def test_each_damage_is_named(path: Path, damage: str, said: str) -> None:
 
 def test_damaged_pages_are_found(path: Path) -> None:
     content = bytearray(path.read_bytes())
-    for page in range(3, len(content) // 4096):
-        content[page * 4096 : page * 4096 + 16] = b"\xff" * 16
+    for page in range(6, len(content) // PAGE_BYTES):
+        content[page * PAGE_BYTES : page * PAGE_BYTES + 16] = b"\xff" * 16
     path.write_bytes(content)
     result = verify(str(path))
     assert any(problem.startswith("file: ") for problem in result.problems)

@@ -30,7 +30,7 @@ from protocols.vocabulary import (
     Verdict,
 )
 from relay.clock import Clock, Timers
-from relay.core.port import Core, Permit
+from relay.core.port import Core, Permit, Reversed, Undone
 from relay.exchange.concurrency import ConcurrencyTarget
 from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt
@@ -43,7 +43,7 @@ from relay.exchange.repeats import Repeats
 from relay.exchange.saf import Answer as SafAnswer
 from relay.exchange.saf import Saf
 from relay.journal.port import Existing, Journal, JournalFailed, JournalState, StepResult, TakeResult
-from relay.journal.records import Intent, StoredState, Taken, pack_request
+from relay.journal.records import Intent, StoredState, Taken, pack_request, without_secrets
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -122,6 +122,7 @@ class Desk:
             answer = self._gate(request, facts.reply_deadline_ms)
             state = StoredState.RECORDED if answer is None else StoredState.REFUSED
         else:
+            entry.request = request = without_secrets(request)  # the same from the first delivery to the last
             answer = TAKEN
             state = StoredState.DELIVERING
         reply = None if answer is None else facts.dialect.to_reply(message, answer, wall_ms)
@@ -156,8 +157,6 @@ class Desk:
         """Why a new financial message is refused before it is asked, or None."""
         if self._draining:
             return Refusal.DRAINING
-        if self.saf.has_reversal_of(request.key):
-            return Refusal.REVERSED
         if self._permit() is None:
             return Refusal.CORE_UNREACHABLE
         expected_ms = self.target.expected_wait_ms(self.lanes.waiting_count)
@@ -177,6 +176,10 @@ class Desk:
             self._not_taken(entry)
         elif reply is None:
             self.register.move(entry, Event.REQUEST_DURABLE)
+            if result.reversed_by:  # its own reversal overtook it
+                self.register.move(entry, Event.REFUSED_UNASKED)
+                self.answer(entry, Refusal.REVERSED)
+                return
             now_ms = self._clock.monotonic_ms()
             remaining_ms = max(1, entry.deadline_ms - now_ms)
             entry.deadline = self._timers.after(remaining_ms, partial(self.doubt.deadline_passed, entry))
@@ -197,9 +200,11 @@ class Desk:
         original = self.register.by_key.get(entry.request.original_key or "")
         if original is not None and original is not entry:
             if entry.request.message_class is MessageClass.REVERSAL and entry.standing_minor == 0:
-                self.doubt.withdraw(original, by=entry)
+                self.doubt.withdraw(original, by=entry.exchange_id)
             elif original.state is State.AWAITING_COMPLETION:
                 self.evidence(original.key, "confirmed", None)
+        elif original is None and entry.request.message_class is MessageClass.ADVICE and entry.request.original_key:
+            self.doubt.late_evidence(entry.request.original_key, Event.EVIDENCE_CONFIRMED, None)
         self.saf.owe(entry)
 
     def _not_taken(self, entry: Open) -> None:
@@ -309,6 +314,7 @@ class Desk:
     def _intent_durable(self, entry: Open, reply: Reply, intent: Intent, awaits: bool, result: StepResult) -> None:
         if result is not None:
             self.register.move(entry, Event.INTENT_FAILED)
+            self.doubt.intent_failed(entry)
             return
         self.register.move(entry, Event.INTENT_DURABLE_COMPLETION_AWAITED if awaits else Event.INTENT_DURABLE)
         entry.intent = intent
@@ -355,15 +361,19 @@ class Desk:
     def _owed_settled(self, entry: Open, answer: SafAnswer) -> None:
         if isinstance(answer, (Approved, Declined)):
             self.doubt.tell_waiters(entry, answer)
+        else:
+            self.doubt.tell_waiters(entry, Refusal.REVERSED if isinstance(answer, (Reversed, Undone)) else Refusal.IN_DOUBT)
 
     def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
         """What a terminal says about an exchange that awaits it. Anything else is only counted."""
         entry = self.register.by_key.get(key)
-        if entry is None or entry.state is not State.AWAITING_COMPLETION:
-            self.counters.duplicate("", "evidence-unmatched")
-            return
         event = EVIDENCE_EVENT[verdict]
-        self.doubt.complete(entry, event, standing_minor)
+        if entry is None:
+            self.doubt.late_evidence(key, event, standing_minor)
+        elif entry.state is State.AWAITING_COMPLETION:
+            self.doubt.complete(entry, event, standing_minor)
+        else:
+            self.counters.duplicate("", "evidence-unmatched")
 
     def link_closed(self, link: LinkPort) -> None:
         """Nothing to do: an answer finds the link closed when it is decided."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from protocols.vocabulary import MessageClass
 from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes, run_callbacks
@@ -30,8 +31,16 @@ from relay.journal.items import (
     TakeItem,
     VariableItem,
 )
-from relay.journal.port import Existing, JournalFailed, JournalState, StepResult, TakeResult
-from relay.journal.records import OPEN_STATES, HistoryLine, Step, StoredExchange, StoredState, Taken
+from relay.journal.port import Existing, Fresh, JournalFailed, JournalState, StepResult, TakeResult
+from relay.journal.records import (
+    LISTED_STATES,
+    OPEN_STATES,
+    HistoryLine,
+    Step,
+    StoredExchange,
+    Taken,
+    reverses_whole,
+)
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
 
@@ -41,6 +50,7 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
 
     exchanges: dict[int, StoredExchange] = {}
     ids: dict[str, int] = {}  # by key
+    reversal_ids: dict[str, list[int]] = {}  # by the key of the original
     lines: list[HistoryLine] = []
     link_variables: dict[str, dict[str, bytes]] = {}
     region_epoch: int = 0
@@ -156,10 +166,11 @@ class MemoryJournal:
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
+        open_ones = [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
+        return [self._with_reversal(stored) for stored in open_ones]
 
     def listed(self) -> Iterable[StoredExchange]:
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state is StoredState.LISTED]
+        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in LISTED_STATES]
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         return [line for line in self.disk.lines if line.exchange_id == exchange_id]
@@ -248,10 +259,13 @@ class MemoryJournal:
             record = item.record
             holder = disk.ids.get(record.key)
             if holder is not None:
-                return Existing(disk.exchanges[holder])
+                return Existing(self._with_reversal(disk.exchanges[holder]))
             disk.ids[record.key] = record.exchange_id
-            disk.exchanges[record.exchange_id] = taken(record)
-            return FRESH
+            fresh = disk.exchanges[record.exchange_id] = taken(record)
+            if record.original_key:
+                disk.reversal_ids.setdefault(record.original_key, []).append(record.exchange_id)
+            reversed_by = self._with_reversal(fresh).reversed_by
+            return Fresh(reversed_by) if reversed_by else FRESH
         if isinstance(item, StepItem):
             step = item.record
             stored = disk.exchanges.get(step.exchange_id)
@@ -266,16 +280,25 @@ class MemoryJournal:
             disk.region_epoch = max(disk.region_epoch, item.epoch)
         elif isinstance(item, FindItem):
             holder = disk.ids.get(item.key)
-            return None if holder is None else disk.exchanges[holder]
+            return None if holder is None else self._with_reversal(disk.exchanges[holder])
         else:
             return self._prune_now(item)
         return None
+
+    def _with_reversal(self, stored: StoredExchange) -> StoredExchange:
+        if stored.taken.message_class is not MessageClass.FINANCIAL:
+            return stored
+        for exchange_id in self.disk.reversal_ids.get(stored.taken.key, ()):
+            reversal = self.disk.exchanges.get(exchange_id)
+            if reversal is not None and reverses_whole(reversal.taken.message_class, reversal.taken.request):
+                return msgspec.structs.replace(stored, reversed_by=exchange_id)
+        return stored
 
     def _prune_now(self, item: PruneItem) -> int:
         disk = self.disk
         count = 0
         for exchange_id, stored in list(disk.exchanges.items()):
-            if stored.state in OPEN_STATES or stored.state is StoredState.LISTED:
+            if stored.state in OPEN_STATES or stored.state in LISTED_STATES:
                 continue
             if stored.taken.recorded_ms < item.keys_before_ms:
                 del disk.exchanges[exchange_id], disk.ids[stored.taken.key]

@@ -112,3 +112,8 @@ def test_a_journal_that_answers_before_it_is_durable_is_caught() -> None:
             said = str(violation)
             break
     assert said
+
+
+def test_a_first_approval_given_again_after_its_reversal_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryJournal, "_with_reversal", lambda self, stored: stored)
+    assert "after its reversal" in caught()

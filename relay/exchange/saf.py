@@ -60,6 +60,10 @@ STUBBORN: frozenset[tuple[State, str]] = frozenset(
         (State.DELIVERING, "superseded"),
         (State.PART_UNDONE, "superseded"),
         (State.UNDONE, "superseded"),
+        (State.UNDOING, "key-conflict"),
+        (State.PART_UNDONE, "key-conflict"),
+        (State.UNDONE, "key-conflict"),
+        (State.DELIVERING, "key-conflict"),
     }
 )
 

@@ -71,7 +71,7 @@ class Metrics:
         self.listed = Gauge("relay_listed_exchanges", "Exchanges on the person's list", registry=r)
         # ---- messages that the core started ------------------------------------------------------------------------
         self.outbound_messages = Counter(
-            "relay_outbound_messages_total", "What became of messages of the core", ["listener", "event"], registry=r
+            "relay_outbound_messages_total", "What became of messages of the core", ["listener", "state"], registry=r
         )
         self.outbound_queued = Gauge("relay_outbound_queued_messages", "Messages that wait for their line", registry=r)
         self.outbound_open = Gauge("relay_outbound_open_messages", "Messages waiting, under way or not reported", registry=r)
@@ -85,7 +85,7 @@ class Metrics:
         self.outbound_unexpected = Counter(
             "relay_outbound_unexpected_events_total", "Events the outbound table has no row for", registry=r
         )
-        self.outbound_requests = Counter("relay_outbound_requests_total", "Requests answered", ["status"], registry=r)
+        self.outbound_requests = Counter("relay_outbound_requests_total", "Requests answered", ["result"], registry=r)
         self.outbound_connections = Gauge("relay_outbound_connections", "Open connections of the outbound API", registry=r)
         self.outbound_connections_refused = Counter(
             "relay_outbound_connections_refused_total", "Connections over the limit", registry=r

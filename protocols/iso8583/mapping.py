@@ -84,6 +84,8 @@ class Currencies:
         if found is None:
             raise BadValue("a currency of ISO 4217 with a minor unit")
         numeric, more = found
+        if not more:
+            return numeric, money.minor
         sign = -1 if money.minor < 0 else 1
         amount = abs(money.minor)
         return numeric, sign * (amount * POWERS[more] if more >= 0 else amount // POWERS[-more])

@@ -11,24 +11,25 @@ Sources: ISO 8583:1987 and 1993 data elements 4, 38, 39, 44, 48, 54, 55; the lay
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import TypeAlias
 
 import msgspec
 
-from protocols.errors import ProtocolError
 from protocols.framing import Framing, reply_header
 from protocols.iso8583 import codes, defaults
-from protocols.iso8583.elements import write_field
+from protocols.iso8583.elements import compile_can_write
 from protocols.iso8583.mapping import BadValue, Currencies, compile_amount
 from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.mti import class_of
 from protocols.iso8583.profile import Iso8583Profile
 from protocols.iso8583.spec import Spec
-from protocols.iso8583.subfields import ADDITIONAL_AMOUNTS_MAX, AdditionalAmount, build_additional_amounts
+from protocols.iso8583.subfields import ADDITIONAL_AMOUNTS_MAX
 from protocols.vocabulary import TAKEN, Answer, Approved, Balance, Declined, Money, Refusal, Reply, Verdict
 
 Fields: TypeAlias = dict[int, Value]
 ToReply: TypeAlias = Callable[[IsoMessage, Answer, int], Reply]
+_Shape: TypeAlias = tuple[tuple[int, ...], Callable[[Mapping[int, Value]], tuple[Value, ...]]]  # what is echoed, and its getter
 
 SHAPE_COUNT_MAX = 512  # shapes of messages remembered; peers choose them
 _AMOUNT_MAX = 10**12 - 1
@@ -97,10 +98,11 @@ def _asked(message: IsoMessage, amount_of: Callable[[Mapping[int, Value]], Money
 class _Adder:
     """Puts one part of an answer after the other into the elements that the reply adds, each only if it can be written."""
 
-    __slots__ = ("_currencies", "_names", "_spec", "_version")
+    __slots__ = ("_can_write", "_currencies", "_names", "_spec", "_version")
 
     def __init__(self, spec: Spec, names: Mapping[str, int], currencies: Currencies, version: str) -> None:
         self._spec = spec
+        self._can_write = {number: compile_can_write(spec.fields[number]) for number in spec.fields}
         self._names = names
         self._currencies = currencies
         self._version = version
@@ -121,6 +123,7 @@ class _Adder:
             self._put(added, 38, identifier[: field.max].ljust(field.max if field.length_digits == 0 else 0))
 
     def balances(self, added: Fields, balances: tuple[Balance, ...]) -> None:
+        """DE 54 as `subfields.build_additional_amounts` writes it; what has no place there is left out."""
         parts = []
         for balance in balances[:ADDITIONAL_AMOUNTS_MAX]:
             try:
@@ -129,11 +132,13 @@ class _Adder:
                 continue
             if abs(wire) > _AMOUNT_MAX:
                 continue
-            exponent = self._currencies.decimals(balance.amount.currency) if self._version == "2003" else None
-            account, amount = balance.account_type[:2].rjust(2, "0"), balance.amount_type[:2].rjust(2, "0")
-            parts.append(AdditionalAmount(account, amount, numeric, "D" if wire < 0 else "C", abs(wire), exponent))
+            exponent = self._currencies.decimals(balance.amount.currency) if self._version == "2003" else ""
+            account, amount = balance.account_type, balance.amount_type
+            if len(account) != 2 or len(amount) != 2:
+                account, amount = account[:2].rjust(2, "0"), amount[:2].rjust(2, "0")
+            parts.append(f"{account}{amount}{numeric}{exponent}{'D' if wire < 0 else 'C'}{abs(wire):012}")
         if parts:
-            self._put(added, 54, build_additional_amounts(parts, self._version))
+            self._put(added, 54, "".join(parts))
 
     def data(self, added: Fields, reply_data: Mapping[str, str]) -> None:
         for name, text in reply_data.items():
@@ -154,26 +159,26 @@ class _Adder:
             self._put(added, number, value)
 
     def _put(self, added: Fields, number: int, value: Value) -> None:
-        field = self._spec.fields.get(number)
-        if field is None:
-            return
-        try:
-            write_field(field, value)
-        except ProtocolError:
-            return
-        added[number] = value
+        can_write = self._can_write.get(number)
+        if can_write is not None and can_write(value):
+            added[number] = value
+
+
+def _few(numbers: tuple[int, ...]) -> Callable[[Mapping[int, Value]], tuple[Value, ...]]:
+    """What `itemgetter` is for two numbers and more, for one or none."""
+    return lambda source: tuple(source[number] for number in numbers)
 
 
 class Responder:
     """Response messages: the echo of the request, the response code, and what the reply adds."""
 
-    __slots__ = ("_answers", "_echoed", "_framing", "_present")
+    __slots__ = ("_answers", "_echoed", "_framing", "_shapes")
 
     def __init__(self, profile: Iso8583Profile, framing: Framing) -> None:
         names = ("financial", "reversal", "reconciliation", "network", "refused")
         self._echoed = {name: profile.all_echoed(name) for name in names}
         self._framing = framing
-        self._present: dict[tuple[str, tuple[int, ...]], tuple[int, ...]] = {}  # what of an echo list a message has
+        self._shapes: dict[tuple[str, tuple[int, ...]], _Shape] = {}
         self._answers: dict[str, str] = {}  # type of a request -> type of its response
 
     def response(self, message: IsoMessage, reply: Reply) -> IsoMessage:
@@ -184,13 +189,8 @@ class Responder:
         """The response with `code` in DE 39 and `added` on top of the echo list named `echo`."""
         source = message.fields
         key = echo, tuple(source)
-        present = self._present.get(key)
-        if present is None:
-            present = tuple(number for number in self._echoed[echo] if number in source)
-            if len(self._present) >= SHAPE_COUNT_MAX:
-                self._present.clear()
-            self._present[key] = present
-        fields: Fields = {number: source[number] for number in present}
+        numbers, values = self._shapes.get(key) or self._shape(key)
+        fields: Fields = dict(zip(numbers, values(source), strict=False))
         fields[39] = code
         if added:
             fields.update(added)
@@ -199,6 +199,15 @@ class Responder:
         if mti is None:
             mti = self._answers[message.mti] = message.response_mti()  # ten thousand at most
         return IsoMessage(mti, fields, self.header_for(header) if header else b"")
+
+    def _shape(self, key: tuple[str, tuple[int, ...]]) -> _Shape:
+        """What of an echo list a message with these elements has, remembered."""
+        echo, held = key
+        numbers = tuple(number for number in self._echoed[echo] if number in held)
+        if len(self._shapes) >= SHAPE_COUNT_MAX:
+            self._shapes.clear()
+        shape = self._shapes[key] = numbers, itemgetter(*numbers) if len(numbers) > 1 else _few(numbers)
+        return shape
 
     def header_for(self, header: bytes) -> bytes:
         """The header that goes back to a peer whose frame had `header`."""

@@ -90,6 +90,10 @@ class Currencies:
         amount = abs(money.minor)
         return numeric, sign * (amount * POWERS[more] if more >= 0 else amount // POWERS[-more])
 
+    def alike(self) -> dict[str, str]:
+        """Numeric or alphabetic code -> letters, for currencies that the link writes with the decimals of ISO 4217."""
+        return {code: name for code, (name, more) in self._by_code.items() if not more}
+
     def decimals(self, name: str) -> int:
         """Decimals of a currency on this link."""
         return (by_alpha(name)[1] or 0) + self._by_name[name][1]

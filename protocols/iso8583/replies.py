@@ -11,7 +11,6 @@ Sources: ISO 8583:1987 and 1993 data elements 4, 38, 39, 44, 48, 54, 55; the lay
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import itemgetter
 from typing import TypeAlias
 
 import msgspec
@@ -29,7 +28,8 @@ from protocols.vocabulary import TAKEN, Answer, Approved, Balance, Declined, Mon
 
 Fields: TypeAlias = dict[int, Value]
 ToReply: TypeAlias = Callable[[IsoMessage, Answer, int], Reply]
-_Shape: TypeAlias = tuple[tuple[int, ...], Callable[[Mapping[int, Value]], tuple[Value, ...]]]  # what is echoed, and its getter
+_ShapeKey: TypeAlias = tuple[str, str, tuple[int, ...]]  # echo list, type of the request, its elements
+_Shape: TypeAlias = tuple[str, tuple[int, ...]]  # type of the response, elements of the request that are not echoed
 
 SHAPE_COUNT_MAX = 512  # shapes of messages remembered; peers choose them
 _AMOUNT_MAX = 10**12 - 1
@@ -164,22 +164,16 @@ class _Adder:
             added[number] = value
 
 
-def _few(numbers: tuple[int, ...]) -> Callable[[Mapping[int, Value]], tuple[Value, ...]]:
-    """What `itemgetter` is for two numbers and more, for one or none."""
-    return lambda source: tuple(source[number] for number in numbers)
-
-
 class Responder:
     """Response messages: the echo of the request, the response code, and what the reply adds."""
 
-    __slots__ = ("_answers", "_echoed", "_framing", "_shapes")
+    __slots__ = ("_echoed", "_framing", "_shapes")
 
     def __init__(self, profile: Iso8583Profile, framing: Framing) -> None:
         names = ("financial", "reversal", "reconciliation", "network", "refused")
         self._echoed = {name: profile.all_echoed(name) for name in names}
         self._framing = framing
-        self._shapes: dict[tuple[str, tuple[int, ...]], _Shape] = {}
-        self._answers: dict[str, str] = {}  # type of a request -> type of its response
+        self._shapes: dict[_ShapeKey, _Shape] = {}
 
     def response(self, message: IsoMessage, reply: Reply) -> IsoMessage:
         """The response to a request, advice or instruction. Raises LocalMisuse for what is never answered."""
@@ -188,25 +182,24 @@ class Responder:
     def made(self, message: IsoMessage, code: str, added: Mapping[int, Value], echo: str) -> IsoMessage:
         """The response with `code` in DE 39 and `added` on top of the echo list named `echo`."""
         source = message.fields
-        key = echo, tuple(source)
-        numbers, values = self._shapes.get(key) or self._shape(key)
-        fields: Fields = dict(zip(numbers, values(source), strict=False))
+        key = echo, message.mti, tuple(source)
+        mti, dropped = self._shapes.get(key) or self._shape(key, message)
+        fields: Fields = source.copy()  # most of it goes back
+        for number in dropped:
+            del fields[number]
         fields[39] = code
         if added:
             fields.update(added)
         header = message.header
-        mti = self._answers.get(message.mti)
-        if mti is None:
-            mti = self._answers[message.mti] = message.response_mti()  # ten thousand at most
         return IsoMessage(mti, fields, self.header_for(header) if header else b"")
 
-    def _shape(self, key: tuple[str, tuple[int, ...]]) -> _Shape:
-        """What of an echo list a message with these elements has, remembered."""
-        echo, held = key
-        numbers = tuple(number for number in self._echoed[echo] if number in held)
+    def _shape(self, key: _ShapeKey, message: IsoMessage) -> _Shape:
+        """The response's type, and what a message with these elements has beside an echo list, remembered."""
+        echoed = self._echoed[key[0]]
+        mti = message.response_mti()
         if len(self._shapes) >= SHAPE_COUNT_MAX:
             self._shapes.clear()
-        shape = self._shapes[key] = numbers, itemgetter(*numbers) if len(numbers) > 1 else _few(numbers)
+        shape = self._shapes[key] = mti, tuple(number for number in message.fields if number not in echoed)
         return shape
 
     def header_for(self, header: bytes) -> bytes:

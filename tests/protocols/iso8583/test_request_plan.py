@@ -93,7 +93,7 @@ def drawn(draw: st.DrawFn, name: str, sample: IsoMessage) -> dict[int, Value]:
 
 
 @given(st.sampled_from(sorted(PROFILES)), st.data())
-@settings(max_examples=1500)
+@settings(max_examples=500)
 def test_a_plan_agrees_with_the_precise_way_or_is_silent(name: str, data: st.DataObject) -> None:
     base = SAMPLES[PROFILES[name].version]()
     changes = dict.fromkeys(data.draw(st.sets(st.sampled_from(OPTIONAL), max_size=5)))

@@ -266,6 +266,25 @@ def test_an_echo_list_of_any_length(echoed: tuple[int, ...]) -> None:
     assert made.fields == {**{number: withdrawal().fields[number] for number in echoed if number != 48}, 39: "00"}
 
 
+def test_a_response_leaves_the_request_as_it_was() -> None:
+    message = withdrawal("0200", {52: b"\x12" * 8, 35: f"{PAN}=3012"})
+    for _ in range(2):  # a shape that is new, and one that is remembered
+        made = ISO.rules.responder.made(message, "51", {44: "no"}, "financial")
+        assert (made.fields[39], made.fields[44], made.mti) == ("51", "no", "0210")
+        assert not {35, 52} & made.fields.keys()
+        assert message == withdrawal("0200", {52: b"\x12" * 8, 35: f"{PAN}=3012"})
+
+
+@given(st.sampled_from(["0200", "0201", "0420", "0800"]), st.sets(st.integers(2, 128), max_size=20), st.data())
+def test_a_response_holds_the_echo_list_and_nothing_else(mti: str, held: set[int], data: st.DataObject) -> None:
+    echo = data.draw(st.sampled_from(["financial", "reversal", "reconciliation", "network", "refused"]))
+    message = IsoMessage(mti, {number: str(number) for number in sorted(held)})
+    made = ISO.rules.responder.made(message, "00", {}, echo)
+    wanted = {number: str(number) for number in held & set(ISO.profile.all_echoed(echo))}
+    assert made.fields == {**wanted, 39: "00"}
+    assert made.mti == message.response_mti()
+
+
 def test_shapes_of_messages_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("protocols.iso8583.replies.SHAPE_COUNT_MAX", 3)
     responder = Responder(ISO.profile, ISO.speaker.framing)

@@ -2,7 +2,7 @@
 
 Owns every statement about the table `outbound`. It must never begin or commit (writer.py does) and never touch the loop. The
 traps: a repeat writes nothing, so what was there before is read back and compared by the caller; and a step of a message that
-was never taken is refused aloud, not lost.
+was never taken is refused aloud, not lost. Without being told, SQLite walks all of the table for what is open.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep
 from relay.journal.port import Fresh, JournalFailed
 
 SLICE_COUNT_MAX: Final = 500  # messages forgotten in one transaction
+LOOKED_AT_COUNT_MAX: Final = 50_000  # the newest so many are looked at for people: the loop waits for it
 
 _INSERT = (
     "INSERT INTO outbound (outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms,"
@@ -32,6 +33,9 @@ _SELECT = (
     "SELECT outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms, sent_ms,"
     " reported FROM outbound"
 )
+_OPEN = "INDEXED BY outbound_open WHERE is_open"
+_OPEN_STATES: Final = frozenset({OutboundState.QUEUED, OutboundState.SENT, OutboundState.UNKNOWN})
+_NEWEST = "coalesce((SELECT outbound_id FROM outbound ORDER BY outbound_id DESC LIMIT 1 OFFSET :looked_at - 1), 0)"
 
 
 def write_outbound(connection: sqlite3.Connection, items: Iterable[OutboundWrite], keys: JournalKeys) -> None:
@@ -60,18 +64,22 @@ def find_outbound(connection: sqlite3.Connection, key: str, keys: JournalKeys) -
 
 def open_outbound(connection: sqlite3.Connection, keys: JournalKeys) -> Iterator[StoredOutbound]:
     """Whatever `StoredOutbound.is_open`, in the order of its taking."""
-    for row in connection.execute(f"{_SELECT} WHERE is_open ORDER BY outbound_id"):
+    for row in connection.execute(f"{_SELECT} {_OPEN} ORDER BY outbound_id"):
         yield _stored(row, keys)
 
 
 def newest_outbound(
     connection: sqlite3.Connection, states: Sequence[OutboundState], count_max: int, keys: JournalKeys
 ) -> Iterator[StoredOutbound]:
-    """The newest `count_max` in `states` (none given: in any), newest first."""
-    marks = ", ".join("?" * len(states))
-    where = f" WHERE state IN ({marks})" if states else ""
-    parameters = (*(state.value for state in states), count_max)
-    for row in connection.execute(f"{_SELECT}{where} ORDER BY outbound_id DESC LIMIT ?", parameters):
+    """The newest `count_max` in `states` (none given: in any), newest first. What is open is found however old; of the rest the
+    newest LOOKED_AT_COUNT_MAX are looked at."""
+    named = ", ".join(f"'{state.value}'" for state in states)
+    if states and _OPEN_STATES.issuperset(states):
+        where = f"{_OPEN} AND state IN ({named})"
+    else:
+        where = f"WHERE outbound_id >= {_NEWEST}" + (f" AND state IN ({named})" if states else "")
+    parameters = {"looked_at": LOOKED_AT_COUNT_MAX, "count": count_max}
+    for row in connection.execute(f"{_SELECT} {where} ORDER BY outbound_id DESC LIMIT :count", parameters):
         yield _stored(row, keys)
 
 

@@ -19,7 +19,7 @@ CREATE TABLE outbound (
 
 -- The index that arbitrates repeats.
 CREATE UNIQUE INDEX outbound_key ON outbound (key);
-CREATE INDEX outbound_open ON outbound (is_open) WHERE is_open;
+CREATE INDEX outbound_open ON outbound (outbound_id) WHERE is_open;
 -- What is forgotten, oldest first: keys, and much earlier bodies.
 CREATE INDEX outbound_updated ON outbound (updated_ms);
 CREATE INDEX outbound_body ON outbound (updated_ms) WHERE body <> x'';

@@ -63,6 +63,33 @@ def test_a_row_changed_outside_the_relay_is_noticed(rig: SqliteRig) -> None:
     assert isinstance(found[0], JournalFailed)
 
 
+def test_people_are_shown_what_is_open_however_old_and_of_the_rest_the_newest(
+    rig: SqliteRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbound_rows, "LOOKED_AT_COUNT_MAX", 2)
+    for number in range(5):
+        record = outbound(rig.journal, f"k{number}")
+        rig.journal.take_outbound(record, lambda _: None)
+        state = OutboundState.UNKNOWN if number < 2 else OutboundState.FAILED
+        rig.journal.step_outbound(moved(record.outbound_id, state, reported=state), lambda _: None)
+    rig.settle()
+
+    def keys(*states: OutboundState) -> list[str]:
+        return [each.taken.key for each in rig.journal.newest_outbound(states, 10)]
+
+    assert keys(OutboundState.UNKNOWN) == ["k1", "k0"]
+    assert keys(OutboundState.FAILED) == keys() == ["k4", "k3"]
+
+
+def test_what_is_open_is_found_without_walking_the_table(rig: SqliteRig) -> None:
+    for sql in (
+        f"{outbound_rows._SELECT} {outbound_rows._OPEN} ORDER BY outbound_id",
+        f"{outbound_rows._SELECT} {outbound_rows._OPEN} AND state IN ('unknown') ORDER BY outbound_id DESC LIMIT 5",
+    ):
+        plan = [row[3] for row in rig.journal._reader.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert plan == ["SCAN outbound USING INDEX outbound_open"], plan
+
+
 def test_pruning_goes_on_until_all_that_is_old_is_gone(rig: SqliteRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbound_rows, "SLICE_COUNT_MAX", 3)
     for number in range(10):

@@ -106,6 +106,7 @@ class Cut:
             reader.execute("SELECT exchange_id, at_ms, event, state, detail FROM history ORDER BY line_id").fetchall()
         )
         variables = journal.variables("link")
+        outbound = {each.taken.outbound_id: each for each in journal.newest_outbound((), 1_000)}
         model = Model()
         counts = set()
         for count in range(len(self.items) + 1):
@@ -117,6 +118,7 @@ class Cut:
                 and (model.epoch, model.variables) == (journal.epoch, variables)
                 and model.lines == lines
                 and model.exchanges == stored
+                and model.outbound == outbound
             ):
                 counts.add(count)
         return counts

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from relay.clock import SystemClock
 from relay.journal import writer
+from relay.journal.outbound import OutboundStep, OutboundTaken
 from relay.journal.port import JournalFailed, JournalState
 from relay.journal.records import Step, Taken
 from relay.journal.sqlite import SqliteJournal
@@ -56,6 +57,10 @@ class Child:
             self.journal.take(item, done)
         elif isinstance(item, Step):
             self.journal.step(item, done)
+        elif isinstance(item, OutboundTaken):
+            self.journal.take_outbound(item, done)
+        elif isinstance(item, OutboundStep):
+            self.journal.step_outbound(item, done)
         elif isinstance(item, Variable):
             self.journal.store_variable("link", item.name, item.value, done)
         else:

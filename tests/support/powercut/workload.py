@@ -14,6 +14,14 @@ import msgspec
 from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Verdict
 from relay.journal import apply
 from relay.journal.items import IDS_PER_INCARNATION
+from relay.journal.outbound import (
+    OutboundState,
+    OutboundStep,
+    OutboundTaken,
+    StoredOutbound,
+    outbound_stepped,
+    outbound_taken,
+)
 from relay.journal.records import HistoryLine, Intent, Step, StoredExchange, StoredState, Taken
 
 KEY = bytes(range(32))
@@ -29,7 +37,7 @@ class Epoch(msgspec.Struct, frozen=True):
     epoch: int
 
 
-Item: TypeAlias = Taken | Step | Variable | Epoch
+Item: TypeAlias = Taken | Step | Variable | Epoch | OutboundTaken | OutboundStep
 _NEXT = {
     StoredState.RECORDED: (StoredState.ANSWERED, StoredState.UNDOING, StoredState.HELD),
     StoredState.UNDOING: (StoredState.UNDOING, StoredState.DONE),
@@ -42,6 +50,7 @@ def lives(seed: int = 7) -> list[list[Item]]:
     """The items of each incarnation, in the order given."""
     chance = random.Random(seed)
     states: dict[int, StoredState] = {}
+    outbound: list[int] = []
     result: list[list[Item]] = []
     epoch = 0
     for incarnation, count in enumerate(ITEMS_PER_LIFE, start=1):
@@ -55,7 +64,13 @@ def lives(seed: int = 7) -> list[list[Item]]:
             elif dice < 0.12:
                 epoch += 1
                 items.append(Epoch(epoch))
-            elif dice < 0.55 and movable:
+            elif dice < 0.18:
+                next_id += 1
+                outbound.append(next_id)
+                items.append(_outbound(chance, next_id))
+            elif dice < 0.28 and outbound:
+                items.append(_outbound_step(chance, chance.choice(outbound), number))
+            elif dice < 0.6 and movable:
                 exchange_id = chance.choice(movable)
                 states[exchange_id] = state = chance.choice(_NEXT[states[exchange_id]])
                 items.append(_step(chance, exchange_id, state, number))
@@ -91,6 +106,24 @@ def _taken(chance: random.Random, exchange_id: int, state: StoredState, incarnat
     )
 
 
+def _outbound(chance: random.Random, outbound_id: int) -> OutboundTaken:
+    return OutboundTaken(
+        outbound_id=outbound_id,
+        key=f"core-{chance.randrange(1 << 40):010x}",
+        listener="switch",
+        line="",
+        kind="cutover",
+        body=chance.randbytes(chance.choice((2, 200, 6_000))),
+        fingerprint=chance.randbytes(16),
+        recorded_ms=1,
+    )
+
+
+def _outbound_step(chance: random.Random, outbound_id: int, number: int) -> OutboundStep:
+    state = chance.choice(list(OutboundState))
+    return OutboundStep(outbound_id=outbound_id, at_ms=number, state=state, detail=f"step {number}")
+
+
 def _step(chance: random.Random, exchange_id: int, state: StoredState, number: int) -> Step:
     answered = state is StoredState.ANSWERED
     return Step(
@@ -110,6 +143,7 @@ class Model:
     def __init__(self) -> None:
         self.exchanges: dict[int, StoredExchange] = {}
         self.lines: list[HistoryLine] = []
+        self.outbound: dict[int, StoredOutbound] = {}
         self.variables: dict[str, bytes] = {}
         self.epoch = 0
 
@@ -120,6 +154,10 @@ class Model:
             self.exchanges[item.exchange_id] = apply.stepped(self.exchanges[item.exchange_id], item)
             if item.history:
                 self.lines.append(HistoryLine(item.exchange_id, item.at_ms, item.event, item.state, item.detail))
+        elif isinstance(item, OutboundTaken):
+            self.outbound[item.outbound_id] = outbound_taken(item)
+        elif isinstance(item, OutboundStep):
+            self.outbound[item.outbound_id] = outbound_stepped(self.outbound[item.outbound_id], item)
         elif isinstance(item, Variable):
             self.variables[item.name] = item.value
         else:

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Mapping
 from random import SystemRandom
 from typing import Any
 
@@ -62,15 +63,17 @@ EXIT_FENCED = 3
 
 
 class Daemon:
-    """One relay. Made inside the running loop; `run` returns the exit code."""
+    """One relay. Made inside the running loop; `run` returns the exit code. `environment` is what the process was given at its
+    start, systemd's announcements included."""
 
-    def __init__(self, settings: Settings, config_path: str, reactor: Any) -> None:
+    def __init__(self, settings: Settings, config_path: str, reactor: Any, environment: Mapping[str, str]) -> None:
         loop = asyncio.get_running_loop()
         chance = SystemRandom()
         core = settings.core
         self.settings = settings
         self.config_path = config_path
         self.reactor = reactor
+        self.environment = environment
         self.clock = SystemClock()
         self.started_ms = self.clock.wall_ms()
         self.timers = TimingWheel(self.clock, loop.call_later)
@@ -148,7 +151,7 @@ class Daemon:
             tell=self._tell,
             credential_path=self.credentials.path,
         )
-        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor) for ls in settings.listener}
+        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor, environment) for ls in settings.listener}
         self.dialers = {ds.name: Dialer(ds, self.facts(ds), self.parts, reactor, chance) for ds in settings.dialer}
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
         self.operator = Operator(self)
@@ -332,13 +335,13 @@ def desk_limits(settings: Settings) -> DeskLimits:
     )
 
 
-async def _serve(settings: Settings, config_path: str) -> int:
+async def _serve(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:
     reactor = install_reactor(asyncio.get_running_loop())
-    return await Daemon(settings, config_path, reactor).run()
+    return await Daemon(settings, config_path, reactor, environment).run()
 
 
-def run(settings: Settings, config_path: str) -> int:
+def run(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:
     """Run the relay until it is stopped. Returns the exit code; raises RelayError for what an operator can mend."""
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_serve(settings, config_path))
+        return runner.run(_serve(settings, config_path, environment))

@@ -23,7 +23,7 @@ from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.entries import EntryState
 from relay.loopback.ledger import Ledger
-from tests.support.daemonworld import ROOT, DaemonWorld, free_port
+from tests.support.daemonworld import ROOT, DaemonWorld
 from tests.support.foreignatm import ForeignAtm, spec_of
 
 GUILTY, INNOCENT, STRANGER = "ATM00666", "ATM00001", "ATM00999"
@@ -70,7 +70,7 @@ class World:
         self.daemon = DaemonWorld(directory)
         self.core = WrongCore(FakeCore(Ledger()), zones=("127.0.0.1",))
         self.daemon.core = self.core
-        self.hasty_port = free_port()
+        self.hasty_port = self.daemon.hold_port()
         self.innocent: ForeignAtm | None = None
         self.paid = 0
         self.traces = 0
@@ -255,14 +255,17 @@ ROWS = (
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     world = World(tmp_path_factory.mktemp("bad"))
-    await world.daemon.start_core()
-    world.daemon.configure(LISTENER.replace("{hasty}", str(world.hasty_port)))
-    await world.daemon.start()
-    world.innocent = await asyncio.to_thread(ForeignAtm, world.daemon.port, terminal=INNOCENT)
-    assert (await asyncio.to_thread(world.innocent.sign_on))["39"] == "00"
-    yield world
-    world.innocent.close()
-    await world.daemon.close()
+    try:
+        await world.daemon.start_core()
+        world.daemon.configure(LISTENER.replace("{hasty}", str(world.hasty_port)))
+        await world.daemon.start()
+        world.innocent = await asyncio.to_thread(ForeignAtm, world.daemon.port, terminal=INNOCENT)
+        assert (await asyncio.to_thread(world.innocent.sign_on))["39"] == "00"
+        yield world
+    finally:
+        if world.innocent is not None:
+            world.innocent.close()
+        await world.daemon.close()
 
 
 def misbehave(world: World, row: Row) -> str:

@@ -19,10 +19,12 @@ from tests.support.foreignatm import PAN, ForeignAtm
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
-    await world.start_core()
-    world.configure()
-    yield world
-    await world.close()
+    try:
+        await world.start_core()
+        world.configure()
+        yield world
+    finally:
+        await world.close()
 
 
 def signed_on(world: DaemonWorld, terminal: str = "ATM00001") -> ForeignAtm:
@@ -132,12 +134,14 @@ async def test_a_second_relay_on_the_same_journal_is_refused(world: DaemonWorld,
     other = tmp_path / "other"
     other.mkdir()
     second = DaemonWorld(other)
-    await second.start_core()
-    second.configure(journal=str(tmp_path / "journal.sqlite"))
-    await second.spawn()
-    assert await second.exit_code() == 3
-    assert "in use" in second.log()
-    await second.close()
+    try:
+        await second.start_core()
+        second.configure(journal=str(tmp_path / "journal.sqlite"))
+        await second.spawn()
+        assert await second.exit_code() == 3
+        assert "in use" in second.log()
+    finally:
+        await second.close()
 
 
 @pytest.mark.parametrize("damage", ["garbage", "newer"])

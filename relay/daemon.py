@@ -123,11 +123,13 @@ class Daemon:
             self.journal.epoch,
             lambda epoch, done: self.client.region(epoch, core.connect_timeout_ms + core.region_probe_ms, done),
             self.journal.raise_epoch,
+            clock=self.clock,
             timers=self.timers,
             random=chance,
             metrics=self.metrics,
             interval_ms=core.region_probe_ms,
             on_change=self._permit_changed,
+            addresses=self.client.addresses_in_words,
         )
         self.desk = Desk(
             self.journal,

@@ -91,6 +91,16 @@ class CoreClient:
         self.balance.update(addresses)
         self.door.keep_only(addresses)
 
+    def addresses_in_words(self) -> str:
+        """How each address is, for an operator."""
+        balance = self.balance
+        told = (
+            f"{a.ip} {health.value}" + (f" ({failures} in a row)" if (failures := balance.failures_of(a)) else "")
+            for a in balance.addresses
+            if (health := balance.health_of(a)) is not None
+        )
+        return ", ".join(told) or "none known"
+
     # ---- the verbs -------------------------------------------------------------------------------------------------
 
     def submit(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -44,15 +43,6 @@ async def status_until(world: DaemonWorld, holds: Callable[[StatusReport], bool]
     return report
 
 
-async def samples(world: DaemonWorld) -> dict[str, float]:
-    def read() -> list[str]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_port}/metrics", timeout=PATIENCE_S) as answer:
-            return str(answer.read().decode()).splitlines()
-
-    lines = await asyncio.to_thread(read)
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
-
-
 async def test_a_dead_core_is_seen_and_so_is_its_return(world: DaemonWorld) -> None:
     assert (await status_command(world))[0] == 0
     with closing(await asyncio.to_thread(ForeignAtm, world.port)) as atm:
@@ -68,7 +58,7 @@ async def test_a_dead_core_is_seen_and_so_is_its_return(world: DaemonWorld) -> N
         assert code == 2
         assert "the core has not answered for" in page.splitlines()[1]
         await world.logged('"the core does not answer"')
-        shown = await samples(world)
+        shown = await asyncio.to_thread(world.metrics)
         assert shown['relay_core_addresses{health="healthy"}'] == 0
         assert shown['relay_core_addresses{health="failing"}'] == 1
         assert shown["relay_region_silent_seconds"] >= 5
@@ -76,6 +66,6 @@ async def test_a_dead_core_is_seen_and_so_is_its_return(world: DaemonWorld) -> N
         await world.core.heal_zone("127.0.0.1")
         await status_until(world, lambda report: not any(problems(report)))
         await world.logged('"the core answers again"')
-        assert (await samples(world))["relay_region_silent_seconds"] == 0
+        assert (await asyncio.to_thread(world.metrics))["relay_region_silent_seconds"] == 0
         assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "00"
     assert (await status_command(world))[0] == 0

@@ -14,6 +14,7 @@ import secrets
 import signal
 import socket
 import sys
+import urllib.request
 from pathlib import Path
 
 from relay.control.client import ControlClient
@@ -167,6 +168,12 @@ path = "{self.directory}/control.sock"
         finally:
             for held in self._held:
                 held.close()
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics page: series with labels, to value."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=PATIENCE_S) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
 
     def log(self) -> str:
         return self.log_path.read_text() if self.log_path.exists() else ""

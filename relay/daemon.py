@@ -19,7 +19,6 @@ from typing import Any
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
-from relay.configfile import build_dialect
 from relay.control.report import DaemonState
 from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
 from relay.control.server import ControlServer
@@ -30,6 +29,7 @@ from relay.core.dns import DnsDoor
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
+from relay.dialectshelf import DialectShelf
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
 from relay.exchange.lanes import LaneLimits
@@ -78,6 +78,7 @@ class Daemon:
         self.started_ms = self.clock.wall_ms()
         self.timers = TimingWheel(self.clock, loop.call_later)
         self.metrics = Metrics()
+        self.dialects = DialectShelf(overlay_reader(config_path), self.clock.wall_ms)
         self.credentials = Credentials(settings.relay.credentials_directory)
         self.journal = SqliteJournal.open(
             settings.journal,
@@ -173,7 +174,7 @@ class Daemon:
             realm=self.settings.relay.realm,
             channel=link.channel,
             reply_deadline_ms=link.reply_deadline_ms,
-            dialect=build_dialect(link, overlay_reader(self.config_path), self.clock.wall_ms),
+            dialect=self.dialects.take(link),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
         )
 

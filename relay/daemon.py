@@ -109,6 +109,7 @@ class Daemon:
             metrics=self.metrics,
             epoch_floor=lambda: self.journal.epoch,
             bearer=None if core.bearer_credential is None else self.credentials.secret(core.bearer_credential),
+            on_wrong_region=lambda: self.region.look_now(),
         )
         self.discovery = Discovery(
             core.name,

@@ -22,6 +22,7 @@ from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
 _log = get_log("region")
+LOOK_APART_MS = 100
 
 
 class RegionWord(Protocol):
@@ -174,11 +175,15 @@ class ActiveRegion:
             self._asking.cancel()
 
     def look_now(self) -> None:
-        """Somebody was told "wrong region": do not wait for the next probe."""
+        """Somebody was told "wrong region", or there are new addresses: do not wait for the next probe. In a
+        flood of such answers, the region is asked no oftener than every `LOOK_APART_MS`."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-            self._ask()
+            wait_ms = self._asked_ms + LOOK_APART_MS - self._clock.monotonic_ms()
+            if wait_ms > 0:
+                self._timer = self._timers.after(wait_ms, self._ask)
+            else:
+                self._ask()
 
     def _ask(self) -> None:
         self._timer = None

@@ -69,3 +69,17 @@ async def test_a_dead_core_is_seen_and_so_is_its_return(world: DaemonWorld) -> N
         assert (await asyncio.to_thread(world.metrics))["relay_region_silent_seconds"] == 0
         assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "00"
     assert (await status_command(world))[0] == 0
+
+
+async def test_a_wrong_region_answer_asks_at_once_which_region_it_is(world: DaemonWorld) -> None:
+    """The next probe would come in an hour; one refused message is all that the new epoch costs."""
+    assert await world.stop() == 0
+    world.region_probe_ms = 3_600_000
+    world.configure()
+    await world.start()
+    with closing(await asyncio.to_thread(ForeignAtm, world.port)) as atm:
+        assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
+        world.ledger.activate(2)
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000002")))["39"] == "91"
+        await status_until(world, lambda report: report.region.epoch == 2 and report.region.has_permit)
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "00"

@@ -50,6 +50,7 @@ class DaemonWorld:
         self.config_path = directory / "relay.toml"
         self.log_path = directory / "relay.log"
         self.process: asyncio.subprocess.Process | None = None
+        self.region_probe_ms = 1_000
         self.environment: dict[str, str] = {}
         credentials = directory / "credentials"
         credentials.mkdir()
@@ -72,6 +73,7 @@ call_timeout_ms = 1500
 inquiry_first_ms = 100
 retry_first_ms = 100
 retry_max_ms = 1000
+region_probe_ms = {self.region_probe_ms}
 [telemetry]
 metrics_port = {self.metrics_port}
 [control]

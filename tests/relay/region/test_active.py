@@ -221,14 +221,26 @@ def test_one_probe_at_a_time() -> None:
 def test_look_now_does_not_wait_and_does_not_pile_up() -> None:
     w = World(says=word(8))
     w.region.start()
+    w.time.run(500)
     w.says = word(8, "blocked")
     w.region.look_now()
     assert w.region.permit() is None
     w.hangs = True
+    w.time.run(100)
     w.region.look_now()
     w.region.look_now()
     w.region.look_now()
     assert len(w.probes) == 3
+
+
+def test_a_flood_of_wrong_region_answers_asks_ten_times_a_second_at_most() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    for _ in range(10_000):
+        w.time.run(1)
+        w.region.look_now()
+        w.region.look_now()
+    assert 90 <= len(w.probes) <= 101
 
 
 def test_stop_keeps_the_permit_and_asks_no_more() -> None:

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import os
 import signal
+from itertools import count
 from random import SystemRandom
 from typing import Any
 
@@ -137,6 +138,7 @@ class Daemon:
             desk_limits(settings),
         )
         self.roster: Roster[Link] = Roster()
+        links = count(1)
         self.parts = WireParts(
             desk=self.desk,
             variables=self.journal,
@@ -146,6 +148,7 @@ class Daemon:
             metrics=self.metrics,
             tell=self._tell,
             credential_path=self.credentials.path,
+            next_link_id=lambda: f"{settings.relay.center}-{self.journal.incarnation}-{next(links)}",
         )
         self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor) for ls in settings.listener}
         self.dialers = {ds.name: Dialer(ds, self.facts(ds), self.parts, reactor, chance) for ds in settings.dialer}

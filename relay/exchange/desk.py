@@ -368,14 +368,13 @@ class Desk:
         if isinstance(answer, (Approved, Declined)):
             self.doubt.tell_waiters(entry, answer)
 
-    def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
-        """What a terminal says about an exchange that awaits it. Anything else is only counted."""
+    def evidence(self, key: str, verdict: str, standing_minor: int | None, detail: str = "") -> None:
+        """What a terminal says about an exchange that awaits it, or that was listed for want of it. Else it is only counted."""
         entry = self.register.by_key.get(key)
-        if entry is None or entry.state is not State.AWAITING_COMPLETION:
-            self.counters.duplicate("", "evidence-unmatched")
-            return
-        event = EVIDENCE_EVENT[verdict]
-        self.doubt.complete(entry, event, standing_minor)
+        if entry is not None and entry.state is State.AWAITING_COMPLETION:
+            self.doubt.complete(entry, EVIDENCE_EVENT[verdict], standing_minor, detail)
+        else:
+            self.doubt.late_evidence(key, verdict, detail, partial(self.counters.duplicate, "", "evidence-unmatched"))
 
     def link_closed(self, link: LinkPort) -> None:
         """Nothing to do: an answer finds the link closed when it is decided."""

@@ -13,15 +13,16 @@ from functools import partial
 
 import msgspec
 
+from protocols.machine import next_state
 from protocols.vocabulary import Answer, Approved, Declined, DoubtPolicy, Refusal, Reply, Request, Verdict
 from relay.clock import Timers
 from relay.core.port import Core, Finding, NotFound, Permit, Reversed
-from relay.exchange.exchange import DEADLINE_EVENT, Event, State
+from relay.exchange.exchange import DEADLINE_EVENT, STORED, TRANSITIONS, Event, State
 from relay.exchange.hub import Hub
 from relay.exchange.ports import LinkPort
 from relay.exchange.register import Open
-from relay.journal.port import StepResult
-from relay.journal.records import Intent, Step, StoredExchange
+from relay.journal.port import JournalFailed, StepResult
+from relay.journal.records import Intent, Step, StoredExchange, StoredState
 from relay.telemetry.log import get_log
 
 log = get_log("doubt")
@@ -185,20 +186,48 @@ class Doubt:
     def await_completion(self, entry: Open, deadline_ms: int) -> None:
         entry.deadline = self._timers.after(deadline_ms, partial(self.complete, entry, Event.EVIDENCE_MISSING, None))
 
-    def complete(self, entry: Open, event: Event, standing_minor: int | None) -> None:
-        """Evidence about an exchange that awaits its completion, or the end of the wait for it."""
+    def complete(self, entry: Open, event: Event, standing_minor: int | None, detail: str = "") -> None:
+        """Evidence about an exchange that awaits its completion, or the end of the wait for it. `detail`: what was said."""
         if entry.state is not State.AWAITING_COMPLETION or not self._desk.register.move(entry, event):
             return
         entry.cancel_timers()
         entry.standing_minor = standing_minor or 0
         self._desk.register.write(
-            entry, event, partial(self._completed, entry), standing_minor=entry.standing_minor if standing_minor else None
+            entry,
+            event,
+            partial(self._completed, entry),
+            standing_minor=entry.standing_minor if standing_minor else None,
+            detail=detail,
         )
 
     def _completed(self, entry: Open, result: StepResult) -> None:
         if result is None and entry.state in (State.PART_UNDONE, State.UNDONE):
             self._desk.saf.owe(entry)
         self._desk.register.forget_if_closed(entry)
+
+    def late_evidence(self, key: str, verdict: str, detail: str, unmatched: Callable[[], None]) -> None:
+        """Evidence about an exchange that is not in memory: it takes one off the list by confirming it. A late word that would
+        undo is not believed alone (law 4); it is kept for the person who decides."""
+        register = self._desk.register
+
+        def found(stored: StoredExchange | JournalFailed | None) -> None:
+            if not isinstance(stored, StoredExchange) or stored.state is not StoredState.UNPROVEN:
+                unmatched()
+                return
+            confirms = verdict == "confirmed"
+            event = Event.EVIDENCE_CONFIRMED if confirms else Event.EVIDENCE_MISSING
+            after = next_state(TRANSITIONS, State.UNPROVEN, event)
+            step = Step(
+                exchange_id=stored.taken.exchange_id,
+                event=event.name,
+                state=STORED[after],
+                at_ms=register.clock.wall_ms(),
+                detail=detail if confirms else f"late, {verdict}: {detail}",
+            )
+            register.journal.step(step, lambda result: None)
+            log.info("late evidence", exchange_id=stored.taken.exchange_id, verdict=verdict, detail=detail)
+
+        register.journal.find(key, found)
 
     # ---- the same message again, after a restart ---------------------------------------------------------------------
     def asked_again(self, entry: Open, request: Request, message: object, link: LinkPort) -> None:

@@ -26,7 +26,7 @@ class DeskPort(Protocol):
 
     def open(self, message: object, link: LinkPort) -> None: ...
 
-    def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None: ...
+    def evidence(self, key: str, verdict: str, standing_minor: int | None, detail: str = "") -> None: ...
 
     def link_closed(self, link: LinkPort) -> None: ...
 
@@ -45,6 +45,7 @@ class WireParts:
     """What all listeners and dialers of a relay share.
 
     `tell(event, terminal, listener, detail)` takes a network event to the core. `credential_path(name)` is a credential's file.
+    `next_link_id()` names a link as no other of any center and incarnation; empty where nobody needs it.
     """
 
     desk: DeskPort
@@ -55,6 +56,7 @@ class WireParts:
     metrics: Metrics
     tell: Callable[[str, str, str, dict[str, str]], None]
     credential_path: Callable[[str], str]
+    next_link_id: Callable[[], str] = str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class LinkServices:
     tell: Callable[[str, str, str, dict[str, str]], None]
     pipelined_count_max: int = 64
     is_dialled: bool = False
+    next_link_id: Callable[[], str] = str
 
 
 def link_services(
@@ -88,4 +91,5 @@ def link_services(
         tell=parts.tell,
         pipelined_count_max=pipelined_count_max,
         is_dialled=is_dialled,
+        next_link_id=parts.next_link_id,
     )

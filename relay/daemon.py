@@ -318,6 +318,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
         call_timeout_ms=core.call_timeout_ms,
         inflight_count_min=core.inflight_count_min,
         inflight_count_max=core.inflight_count_max,
+        completion_deadline_ms=core.completion_deadline_ms,
         lanes=LaneLimits(queue_count_max=core.queue_count_max),
         doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
         saf=SafLimits(

@@ -91,6 +91,9 @@ class CoreSettings(Model):
     inquiry_first_ms: Milliseconds = Field(500, description="First inquiry after an unknown outcome, milliseconds.")
     retry_first_ms: Milliseconds = Field(500, description="First repeat of an owed reversal or advice, milliseconds.")
     retry_max_ms: Milliseconds = Field(30_000, description="Longest pause between repeats, milliseconds.")
+    completion_deadline_ms: Milliseconds = Field(
+        120_000, description="Wait for a terminal's evidence after a reply that needs it; then it is listed, never undone, ms."
+    )
     saf_head_tries_max: int = Field(20, ge=1, description="Refusals of an owed message before it goes to the person's list.")
 
 

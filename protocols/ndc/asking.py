@@ -3,7 +3,8 @@
 Owns the typed messages of `Ask`, and the one function that opens a transaction: what it means, how much, in which notes. It
 must never know a link's state beyond its arguments. The traps: NDC has no identity on the wire, so `mint` is ours, made
 once at first receipt and never from a field of the message; and a request that cannot be served (`fault`) is declined
-before any debit."""
+before any debit.
+"""
 
 from __future__ import annotations
 

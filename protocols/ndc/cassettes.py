@@ -2,7 +2,8 @@
 
 Owns the counts of one session. It must never decide about money: a wrong count costs a refusal, or a status "none
 dispensed", never a posting. The trap: many sites never set their counters; counts that are all zero, or none, mean "not
-known", not "empty"."""
+known", not "empty".
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Owns the choice of direction by the first field: two class characters are a terminal's, one (with an optional flag "0") a
 host's. It must never know a session. The trap: a relay asks for one direction only; a host's class from a terminal is
-malformed, however well it reads."""
+malformed, however well it reads.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Owns the queue of steps, the one outstanding command, its timer and its count of answers. It must never know what a step is
 for: the dialogue is told what ended and how. The traps are law 4: a solicited status names no command, so that a command
 sent twice needs two answers before anything else is sent, and where they do not come the link is closed; and a reply of our
-own that was sent meanwhile (a refusal) owes an answer too."""
+own that was sent meanwhile (a refusal) owes an answer too.
+"""
 
 from __future__ import annotations
 

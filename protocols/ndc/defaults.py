@@ -2,7 +2,8 @@
 
 Owns defaults only. It must never compile anything. The trap: nothing in NDC says "withdrawal"; an operation code means what
 the bank's states make of the keys that a customer pressed, so that these rows are one bank's (from the open samples), and a
-second bank writes its own."""
+second bank writes its own.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Owns `NdcDialect`, the kit that `protocols.dialects` lists, and the two short ways for those who hold no configuration file
 (`default_profile`, `build_dialect`). It must never read a file: a load comes as text by name. The trap: everything that can
-be wrong with a profile must be found here, at start, with its path; after this, only peers are to blame."""
+be wrong with a profile must be found here, at start, with its path; after this, only peers are to blame.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Owns the frames, the timers and the binding of the link to its ATM; the session is management.py's, the one transaction
 transaction.py's, the one command commanding.py's. It must never know the core, a clock or a socket, and never raises for
 anything a peer can send. The traps: LUNO alone names nobody, because several ATMs may share 000; half a frame and silence
-are timed from the first byte of that frame; and nothing that arrives behind a reason to hang up is looked at."""
+are timed from the first byte of that frame; and nothing that arrives behind a reason to hang up is looked at.
+"""
 
 from __future__ import annotations
 
@@ -48,11 +49,11 @@ from protocols.ndc.message import (
 )
 from protocols.ndc.plans import GO_IN_SERVICE, GO_OUT_OF_SERVICE, SEND_CONFIG_ID
 from protocols.ndc.profile import TerminalRule
+from protocols.ndc.replies import TAKEN_CODE
 from protocols.ndc.rules import LinkRules
 from protocols.ndc.serials import NO_MONEY, VARIABLE
 from protocols.ndc.session import Moment, State
 from protocols.ndc.transaction import STATUS_TIMER, Phase, Transaction
-from protocols.ndc.translate import TAKEN_CODE
 from protocols.vocabulary import Refusal
 
 PARTIAL = "partial"

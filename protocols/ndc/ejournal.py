@@ -5,7 +5,8 @@ so that a card number may lie in two of them; a run of digits at the edge of a b
 the next one.
 
 Law 9: PANs are not kept in the clear, track data not at all. Source of the block: facts of ut-codec-ndc; masking is our
-rule."""
+rule.
+"""
 
 from __future__ import annotations
 

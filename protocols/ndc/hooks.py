@@ -2,7 +2,8 @@
 
 Owns the two ports and their values; the default is none of either. It must never hold a key or an algorithm. The traps: a
 hook is called inside the link's event and must answer at once; and a PIN block is never opened here, it travels on as it
-came."""
+came.
+"""
 
 from __future__ import annotations
 

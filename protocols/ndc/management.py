@@ -3,7 +3,8 @@
 Owns the state (its table is session.py), the configuration id, the commands and their answers, and what the ATM reports by
 itself. It must never know frames or timers but by name. The traps: a solicited status answers whatever is outstanding, a
 reply or a command, never both; after power-up, supervisor mode or a changed configuration id nothing is assumed; and a
-rejected step is not tried again."""
+rejected step is not tried again.
+"""
 
 from __future__ import annotations
 

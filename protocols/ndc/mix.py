@@ -1,7 +1,8 @@
 """Which notes make an amount: the note mix, decided before the debit, so that what cannot be dispensed is never asked.
 
 Owns one pure function. It must never know a terminal. The trap: greedy alone fails where the small notes are out (6,000
-from 5,000 and 2,000), so that it looks further, within a bound."""
+from 5,000 and 2,000), so that it looks further, within a bound.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Operation codes and replies of one configuration id, compiled: what a code means, how a word is said.
 
 Owns the look-up: an exact code first, then the patterns with "?" in the order they were written. It must never know a link.
-The trap: a code without a row is no transaction at all, and is declined without the core hearing of it."""
+The trap: a code without a row is no transaction at all, and is declined without the core hearing of it.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Owns the pydantic model that `relay check` shows, and its checks of itself. It must never compile or decode anything. The
 traps: defaults lie *under* a table that the profile gives, row by row; and a dispensing function for anything but an
-approval is refused here, at start, because no later test would see it before the notes."""
+approval is refused here, at start, because no later test would see it before the notes.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@ messages.
 
 Owns `LinkRules`, compiled once, so that a dialogue holds only what differs from link to link. It must never hold the state
 of a link. The trap: the MAC is computed over the body without its last FS and MAC, so that it is written last, and checked
-before anything of a request is believed."""
+before anything of a request is believed.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from protocols.ndc.message import (
 )
 from protocols.ndc.operations import Tables, compile_tables
 from protocols.ndc.profile import NdcProfile
-from protocols.ndc.translate import ReplyParts, parts_of, print_groups, reply_buffers
+from protocols.ndc.replies import ReplyParts, parts_of, print_groups, reply_buffers
 from protocols.primitives import by_alpha
 from protocols.vocabulary import Reply
 

@@ -4,7 +4,8 @@ Owns the book of one terminal: the next number, and the replies whose end is unk
 evidence. It must never know a link. The traps: the book is written before the request goes to the desk, so that no reply
 can leave with a number that a restart would give again; 0000 is never given, because it is what a fresh terminal reports,
 and what replies without money carry; and the oldest open entry leaves a full book, which only costs evidence (its exchange
-is on the list by then)."""
+is on the list by then).
+"""
 
 from __future__ import annotations
 

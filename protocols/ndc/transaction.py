@@ -4,7 +4,8 @@ Owns the phase, the TSN book and the evidence. It must never know commands, exce
 reply leaves at most once, only for the request that is open, inside its window, and only when no other answer is owed on
 the line; a request that comes while a reply still waits for its status makes every later status ambiguous, so that the link
 is reset unless the request itself proves what became of that reply; and whatever is not proven stays in the book for later
-evidence."""
+evidence.
+"""
 
 from __future__ import annotations
 

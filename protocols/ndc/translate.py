@@ -13,16 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-import msgspec
-
 from protocols.ndc import defaults
 from protocols.ndc.asking import Asked, Cash, CashNotice, OpenedJournal, OpenedRequest, key_of
 from protocols.ndc.ejournal import identity, masked
 from protocols.ndc.fields import CARD_FLAGS, DISPENSING
-from protocols.ndc.message import Buffer, PrintGroup, TransactionRequest
+from protocols.ndc.message import TransactionRequest
 from protocols.ndc.mix import mix
 from protocols.ndc.operations import Row, Tables
 from protocols.ndc.profile import ReplyRule
+from protocols.ndc.replies import TAKEN_CODE, ReplyParts, packed, printable
 from protocols.vocabulary import (
     TAKEN,
     Answer,
@@ -45,32 +44,8 @@ ToRequest: TypeAlias = Callable[[Asked, Received], Request | Refusal]
 ToReply: TypeAlias = Callable[[Asked, Answer], Reply]
 TablesOf: TypeAlias = Callable[[str], Tables]
 
-TAKEN_CODE = "taken"
 KEY_CHARACTERS_MAX = 255
 EMV_REPLY_MAX = 510  # hex characters of issuer data
-
-
-class ReplyParts(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """A transaction reply less what the request itself carries (LUNO, MCN, TVN) and less the TSN."""
-
-    next_state: str
-    function: str
-    screen: str = ""
-    card_flag: str = "0"
-    notes: tuple[int, ...] = ()
-    amount_minor: int = 0  # what the notes, or the notes taken in, are worth
-    prints: tuple[tuple[str, str], ...] = ()
-    buffers: tuple[tuple[str, str], ...] = ()
-    nothing_ordered: bool = False  # approved, and no dispense can be ordered: known not to have been dispensed
-
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(ReplyParts)
-
-
-def parts_of(reply: Reply) -> ReplyParts:
-    """Raises msgspec.DecodeError or ValidationError for what was not made here."""
-    return _decoder.decode(reply.data)
 
 
 # ---- to the core ---------------------------------------------------------------------------------------------------------
@@ -243,7 +218,7 @@ def _packed(
     nothing_ordered: bool = False,
 ) -> bytes:
     prints = tuple((one.printer, printable(one.text.format_map(values))) for one in rule.prints)
-    return _encoder.encode(
+    return packed(
         ReplyParts(
             rule.next_state,
             rule.function,
@@ -256,16 +231,3 @@ def _packed(
             nothing_ordered,
         )
     )
-
-
-def printable(text: str) -> str:
-    """Text for a printer: line breaks and ASCII; what the core put in beside is shown as "?", separators above all."""
-    return "".join(one if one == "\n" or " " <= one <= "~" else "?" for one in text)
-
-
-def print_groups(parts: ReplyParts) -> tuple[PrintGroup, ...]:
-    return tuple(PrintGroup(printer, text) for printer, text in parts.prints)
-
-
-def reply_buffers(parts: ReplyParts) -> tuple[Buffer, ...]:
-    return tuple(Buffer(name, Secret(text)) for name, text in parts.buffers)

@@ -4,7 +4,8 @@ Owns the machine's side of the protocol (power-up, commands, status, journal blo
 happens to the notes. It must never know a socket or a clock. The traps: the books are written when notes move, before any
 message, and a power cut may come between; a reply that fits no open request is rejected, never acted on; and after a power
 cut the machine remembers only what real ones keep: configuration id, states, notes, the last transaction and the
-unacknowledged journal."""
+unacknowledged journal.
+"""
 
 from __future__ import annotations
 

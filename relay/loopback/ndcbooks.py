@@ -3,7 +3,8 @@
 Owns the books that conservation (law 10) is held against: what was loaded, where every note is now, and what each customer
 took. It imports nothing of the relay, nor of its protocols or ledger: two parties that share code share mistakes. The trap:
 a line is written when notes move, whatever any message says afterwards; a machine that reports a dispense wrongly is what
-this is for."""
+this is for.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A room of fake NDC machines on real sockets, each dialling from an address of its own, all with the same LUNO if wanted.
 
 Owns connections, timers and the pace of customers; the minds decide. It must never decide anything a mind can decide. The
-trap: a source address is what tells machines with LUNO 000 apart, so that it is part of a machine's name in the books."""
+trap: a source address is what tells machines with LUNO 000 apart, so that it is part of a machine's name in the books.
+"""
 
 from __future__ import annotations
 

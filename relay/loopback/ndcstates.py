@@ -7,7 +7,8 @@ transaction request, J close; their eight entries are read as in common practice
 or in a circle, ends the customer's visit; it never hangs the machine.
 
 `DEMO_LOAD` is a small bank's table: enough for a withdrawal and a balance, and for every state that the default replies
-name."""
+name.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Playbooks for NDC dialogues: frames both ways, a link opened, an ATM in service, a withdrawal asked and answered.
 
 Owns shortcuts only; the language is in playbook.py. It must never hide an action a test should see: `rest()` is called only
-on what the shortcut's own name promises."""
+on what the shortcut's own name promises.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The completion table, row by row: what confirms, what undoes in part or whole, and that everything else is a line on a
-list."""
+list.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """One transaction as a transcript: asked, replied at most once, proven or not, recovered; and what happens when the ATM
-misbehaves."""
+misbehaves.
+"""
 
 from __future__ import annotations
 

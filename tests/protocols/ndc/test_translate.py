@@ -9,7 +9,7 @@ from protocols.ndc.asking import CashNotice, OpenedJournal, OpenedRequest
 from protocols.ndc.dialect import NdcDialect
 from protocols.ndc.fields import DISPENSING
 from protocols.ndc.message import Buffer, JournalUpload
-from protocols.ndc.translate import parts_of, printable
+from protocols.ndc.replies import parts_of
 from protocols.vocabulary import (
     TAKEN,
     Approved,
@@ -158,7 +158,6 @@ def test_receipts_are_filled_and_what_the_core_says_cannot_break_the_frame() -> 
     answer = Approved(authorisation_id="A\x1c1\x1d", balances=(Balance("00", "02", yen(1_234_567)),))
     parts = parts_of(reply_to(message, answer, dialect))
     assert parts.prints == (("2", "0001 15,000 JPY A?1? 1,234,567\n"),)
-    assert printable("a\x1c\u3042\n") == "a??\n"
 
 
 def test_chip_data_of_the_issuer_goes_back_in_its_buffer() -> None:

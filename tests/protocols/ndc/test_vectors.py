@@ -2,7 +2,8 @@
 refuses it.
 
 The sources name things in their own words; the tables say which of our fields each of their keys is. `EXCEPTIONS` are
-deliberate, and the last test prints them with their reasons."""
+deliberate, and the last test prints them with their reasons.
+"""
 
 from __future__ import annotations
 

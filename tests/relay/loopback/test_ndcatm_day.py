@@ -1,5 +1,6 @@
 """A fake machine and a dialogue through thousands of visits, with every fault: what evidence settled is what the customer
-took."""
+took.
+"""
 
 from __future__ import annotations
 

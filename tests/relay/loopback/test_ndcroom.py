@@ -1,5 +1,6 @@
 """The room on real sockets: each machine dials from an address of its own, powers up, and comes back after its line
-broke."""
+broke.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from relay.journal.items import (
     VariableItem,
 )
 from relay.journal.port import Existing, JournalFailed, JournalState, StepResult, TakeResult
-from relay.journal.records import OPEN_STATES, HistoryLine, Step, StoredExchange, StoredState, Taken
+from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Step, StoredExchange, Taken
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
 
@@ -160,7 +160,7 @@ class MemoryJournal:
         return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
 
     def listed(self) -> Iterable[StoredExchange]:
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state is StoredState.LISTED]
+        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in LISTED_STATES]
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         return [line for line in self.disk.lines if line.exchange_id == exchange_id]
@@ -276,7 +276,7 @@ class MemoryJournal:
         disk = self.disk
         count = 0
         for exchange_id, stored in list(disk.exchanges.items()):
-            if stored.state in OPEN_STATES or stored.state is StoredState.LISTED:
+            if stored.state in OPEN_STATES or stored.state in LISTED_STATES:
                 continue
             if stored.taken.recorded_ms < item.keys_before_ms:
                 del disk.exchanges[exchange_id], disk.ids[stored.taken.key]

@@ -47,6 +47,9 @@ OPEN_STATES = frozenset(
     }
 )
 
+# The person's list: nobody else ends these (but late evidence may confirm what is unproven).
+LISTED_STATES = frozenset({StoredState.LISTED, StoredState.UNPROVEN})
+
 
 class Intent(msgspec.Struct, frozen=True):
     """The reply intent: what a terminal may have been told (law 1)."""

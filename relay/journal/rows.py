@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Verdict
 from relay.journal.crypt import JournalKeys
-from relay.journal.records import OPEN_STATES, HistoryLine, Intent, Step, StoredExchange, StoredState, Taken
+from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Intent, Step, StoredExchange, StoredState, Taken
 
 Cell = int | str | bytes | bytearray | None
 Row = tuple[Cell, ...]
 
 CLOSED, OPEN, LISTED = 0, 1, 2
 _STATE: Final[dict[StoredState, tuple[str, int]]] = {
-    state: (state.value, LISTED if state is StoredState.LISTED else OPEN if state in OPEN_STATES else CLOSED)
+    state: (state.value, LISTED if state in LISTED_STATES else OPEN if state in OPEN_STATES else CLOSED)
     for state in StoredState
 }
 _VERDICT: Final = {verdict: verdict.value for verdict in Verdict}

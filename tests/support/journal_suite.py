@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Verdict
 from relay.journal.port import Existing, Fresh, Journal, JournalFailed, JournalState
-from relay.journal.records import OPEN_STATES, Intent, Step, StoredExchange, StoredState, Taken
+from relay.journal.records import LISTED_STATES, OPEN_STATES, Intent, Step, StoredExchange, StoredState, Taken
 
 T0_MS = 1_795_478_400_000
 DAY_MS = 86_400_000
@@ -254,7 +254,7 @@ class JournalSuite:
         rig.crash()
         both = [direct.exchange_id, stepped.exchange_id]
         assert [each.taken.exchange_id for each in rig.journal.open_exchanges()] == (both if state in OPEN_STATES else [])
-        assert [each.taken.exchange_id for each in rig.journal.listed()] == (both if state is StoredState.LISTED else [])
+        assert [each.taken.exchange_id for each in rig.journal.listed()] == (both if state in LISTED_STATES else [])
 
     def test_what_was_recorded_is_found_through_any_number_of_restarts(self, rig: Rig) -> None:
         old = taken(rig.journal, "old")

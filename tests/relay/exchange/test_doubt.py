@@ -189,6 +189,7 @@ def test_a_missing_completion_is_unproven_after_its_deadline(world: DeskWorld) -
     world.core.last("submit").reply(Approved())
     world.time.run(world.limits.completion_deadline_ms + 100)
     assert stored(world, W1).state is StoredState.UNPROVEN
+    assert [one.taken.key for one in world.journal.listed()] == [W1], "a person hears of it"
 
 
 @pytest.mark.parametrize(

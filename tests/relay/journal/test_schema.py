@@ -59,6 +59,14 @@ def test_a_new_file_gets_the_newest_version_and_our_mark(path: Path) -> None:
     connection.close()
 
 
+def test_what_an_older_relay_left_unproven_comes_onto_the_list(path: Path) -> None:
+    row = "SELECT max(exchange_id), 'unproven', 0, 0 FROM taken"
+    change(path, f"INSERT INTO standing (exchange_id, state, attention, updated_ms) {row}", "PRAGMA user_version = 1")
+    rig = SqliteRig(path.parent)
+    assert [stored.state.value for stored in rig.journal.listed()] == ["unproven"]
+    rig.end()
+
+
 def test_a_newer_journal_is_left_to_the_newer_relay(path: Path) -> None:
     change(path, f"PRAGMA user_version = {len(schema.migrations()) + 1}")
     error = refuse(path.parent)

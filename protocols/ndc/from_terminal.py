@@ -36,6 +36,9 @@ _AMOUNT = re.compile(r"[0-9]{0,12}\Z")
 _LUNO = re.compile(r"[0-9A-Za-z]{3}(?:[0-9A-Za-z]{6})?\Z")
 _JOURNAL_HEAD = re.compile(r"([0-9A-Za-z]{6})([0-9]{6})([0-9]{6})([0-9]{6})([0-9]{6})([0-9]{3})")
 _TRACK_MAX, _BUFFER_MAX = 120, 4_096
+_PLAIN_COUNT = 12  # fields of a request that are told by their position
+_NOTHING = ("",) * _PLAIN_COUNT
+_LONG_NAMES = {5: "track2", 6: "track3", 9: "pin", 10: "buffer-b", 11: "buffer-c"}
 
 
 def read(cut: Cut, has_request_mac: bool = False) -> TerminalMessage:
@@ -68,28 +71,28 @@ def _luno(cut: Cut) -> str:
 # ---- 11 ------------------------------------------------------------------------------------------------------------------
 def _request(cut: Cut, has_request_mac: bool) -> TransactionRequest:
     luno = _luno(cut)
-    tvn = cut.at(3)
+    fields = cut.fields
+    # What a sender left out at the end is empty. One unpacking, because every withdrawal passes here.
+    _, _, _, tvn, flag, track2, track3, operation, amount, pin, buffer_b, buffer_c = (*fields, *_NOTHING)[:_PLAIN_COUNT]
     if tvn and not TVN.match(tvn):
         raise cut.wrong(3, "tvn", "8 hex characters or none")
-    flag = cut.at(4)
     if len(flag) != 2 or not "1" <= flag[1] <= "~":
         raise cut.wrong(4, "mcn", "the receipt flag and a coordination number of 31 to 7E")
-    operation = cut.at(7)
     if not _OPERATION.match(operation):
         raise cut.wrong(7, "operation", "8 characters of A to D, F to I and blank")
-    if not _AMOUNT.match(cut.at(8)):
+    if not _AMOUNT.match(amount):
         raise cut.wrong(8, "amount", "up to 12 digits")
-    for index, name in ((5, "track2"), (6, "track3"), (9, "pin"), (10, "buffer-b"), (11, "buffer-c")):
-        if len(cut.at(index)) > _TRACK_MAX:
-            raise cut.wrong(index, name, f"at most {_TRACK_MAX} characters")
-    tail = list(cut.fields[12:])
+    if max(len(track2), len(track3), len(pin), len(buffer_b), len(buffer_c)) > _TRACK_MAX:
+        index = next(at for at in (5, 6, 9, 10, 11) if len(cut.at(at)) > _TRACK_MAX)
+        raise cut.wrong(index, _LONG_NAMES[index], f"at most {_TRACK_MAX} characters")
+    tail = list(fields[_PLAIN_COUNT:])
     mac = ""
     if (tvn or has_request_mac) and tail and MAC.match(tail[-1]):
         mac = tail.pop()
     track1: Secret | None = None
     last: LastStatus | None = None
     buffers: list[Buffer] = []
-    for index, text in enumerate(tail, 12):
+    for index, text in enumerate(tail, _PLAIN_COUNT):
         if len(text) > _BUFFER_MAX:
             raise cut.wrong(index, "buffer", f"at most {_BUFFER_MAX} characters")
         if not text:
@@ -105,13 +108,13 @@ def _request(cut: Cut, has_request_mac: bool) -> TransactionRequest:
         tvn=tvn,
         top_of_receipt=flag[0],
         mcn=flag[1],
-        track2=_secret(cut.at(5)),
-        track3=_secret(cut.at(6)),
+        track2=_secret(track2),
+        track3=_secret(track3),
         operation=operation,
-        amount=cut.at(8),
-        pin_block=_secret(cut.at(9)),
-        buffer_b=Secret(cut.at(10)),
-        buffer_c=Secret(cut.at(11)),
+        amount=amount,
+        pin_block=_secret(pin),
+        buffer_b=Secret(buffer_b),
+        buffer_c=Secret(buffer_c),
         track1=track1,
         last=last,
         buffers=tuple(buffers),

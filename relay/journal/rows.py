@@ -57,6 +57,10 @@ SELECT_OPEN = f"""{SELECT_EXCHANGE} WHERE exchange_id IN (
 SELECT_LISTED = (
     f"{SELECT_EXCHANGE} WHERE exchange_id IN (SELECT exchange_id FROM standing WHERE attention = {LISTED}) ORDER BY exchange_id"
 )
+SELECT_REVERSALS = (
+    "SELECT original_key, exchange_id, request FROM taken"
+    f" WHERE original_key <> '' AND message_class = '{MessageClass.REVERSAL.value}' AND original_key IN ({{}})"
+)
 SELECT_HISTORY = "SELECT exchange_id, at_ms, event, state, detail FROM history WHERE exchange_id = ? ORDER BY line_id"
 
 

@@ -56,7 +56,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world.configure(LISTENER)
     # Evidence of a later session confirms what was listed, too: so the day need not wait for it.
     text = world.config_path.read_text()
-    world.config_path.write_text(text.replace("retry_max_ms = 1000", "retry_max_ms = 1000\ncompletion_deadline_ms = 2000"))
+    world.config_path.write_text(text.replace("[relay]\n", "[relay]\ncompletion_deadline_ms = 2000\n"))
     yield world
     await world.close()
 

@@ -24,6 +24,7 @@ Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 MillisecondsOrOff = Annotated[int, Field(ge=0, le=86_400_000)]
 ConfigId = Annotated[str, Field(pattern=r"^([0-9]{4}|\*)$")]
 Operation = Annotated[str, Field(pattern=r"^[A-DF-I ?]{8}$")]
+Serial = Annotated[int, Field(ge=1, le=9_999)]
 State = Annotated[str, Field(pattern=r"^[0-9A-Z]{3}$")]
 PRINT_FIELDS = frozenset({"tsn", "amount", "currency", "authorisation", "balance", "reason"})
 ASCII_MAX = 0x7E
@@ -159,6 +160,9 @@ class NdcProfile(Model):
     denominations: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(strict=False, min_length=1, max_length=7)] = Field(
         (1_000, 5_000, 10_000, 0), description="Value of a note per cassette type, minor units; 0: none."
     )
+    tsn_range: Annotated[tuple[Serial, Serial], Field(strict=False)] = Field(
+        (1, 9_999), description="Serial numbers we give, first and last; two centers of a pair need ranges apart."
+    )
     notes_max: int = Field(40, ge=1, le=99, description="Notes in one dispense.")
     note_types: dict[Annotated[str, Field(pattern=r"^[0-9A-Za-z]{2,4}$")], Annotated[int, Field(ge=1)]] = Field(
         {}, description="Note acceptor's list: note type -> value in minor units. Empty: deposits of notes are refused."
@@ -211,6 +215,8 @@ class NdcProfile(Model):
             for kind in sorted(defaults.NEVER_UNDONE)
             if rules[kind].doubt is DoubtPolicy.UNDO
         ]
+        if self.tsn_range[1] - self.tsn_range[0] < 100:
+            problems.append("tsn_range: at least a hundred numbers, the first before the last")
         if self.load and not self.config_id:
             problems.append("load: a load is sent when the configuration id is not the wanted one; set config_id")
         try:

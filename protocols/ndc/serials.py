@@ -29,12 +29,17 @@ _decoder = msgspec.msgpack.Decoder(_Book)
 
 
 class Serials:
-    """The book while a link speaks for its terminal. `stored` is the link variable as last written, None for a new terminal."""
+    """The book while a link speaks for its terminal. `stored` is the link variable as last written, None for a new terminal.
 
-    __slots__ = ("_last", "_open")
+    Numbers are given from `first` to `last`. Two centers that serve the same terminals need ranges apart, or the serial of one
+    would be evidence for the other's.
+    """
 
-    def __init__(self, stored: bytes | None) -> None:
-        self._last = 0
+    __slots__ = ("_first", "_last", "_open", "_until")
+
+    def __init__(self, stored: bytes | None, first: int = 1, last: int = TSN_MAX) -> None:
+        self._first, self._until = first, last
+        self._last = first - 1
         self._open: dict[int, Sent] = {}
         if stored:
             try:
@@ -45,9 +50,9 @@ class Serials:
             self._open = {sent.tsn: sent for sent in book.open}
 
     def take(self) -> int:
-        """The next number, 0001 to 9999, skipping those whose end is unknown."""
+        """The next number of the range, skipping those whose end is unknown."""
         for _ in range(OPEN_COUNT_MAX + 1):
-            self._last = self._last % TSN_MAX + 1
+            self._last = self._last + 1 if self._first <= self._last + 1 <= self._until else self._first
             if self._last not in self._open:
                 break
         return self._last

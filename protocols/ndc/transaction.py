@@ -67,7 +67,7 @@ class Transaction:
         self._realm = realm
         self.link_id = link_id
         self.terminal = terminal
-        self._serials = Serials(stored)
+        self._serials = Serials(stored, *rules.profile.tsn_range)
         self._stored_name = f"{VARIABLE}{terminal}"
         self._denominations = rules.cash.denominations
         self.phase = Phase.IDLE

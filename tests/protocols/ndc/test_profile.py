@@ -34,6 +34,8 @@ def test_the_defaults_hang_together() -> None:
         ({"kinds": {"deposit": {"doubt": "undo", "completion": True}}}, "never undone"),
         ({"kinds": {"withdrawal": {"completion": True}}}, "doubt"),
         ({"load": "branch"}, "set config_id"),
+        ({"tsn_range": [5_000, 4_999]}, "tsn_range"),
+        ({"tsn_range": [0, 4_999]}, "tsn_range"),
         ({"currency": "ZZZ"}, "ZZZ"),
         ({"frame_bytes_max": 100}, "frame_bytes_max"),
         ({"notes_max": 100}, "notes_max"),

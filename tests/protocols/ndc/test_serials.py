@@ -55,3 +55,11 @@ def test_every_number_but_one_may_be_open_and_there_is_still_one() -> None:
 def test_a_book_that_cannot_be_read_begins_again() -> None:
     assert Serials(b"\xff\x00").take() == 1
     assert Serials(b"").take() == 1
+
+
+def test_two_centers_with_ranges_apart_never_give_the_same_number() -> None:
+    """Else a serial of the one, confirmed by the terminal, would pass for the other's that is still unknown."""
+    tokyo, osaka = Serials(None, 1, 4_999), Serials(None, 5_000, 9_999)
+    assert not {tokyo.take() for _ in range(6_000)} & {osaka.take() for _ in range(6_000)}
+    moved = Serials(tokyo.packed(), 5_000, 9_999)
+    assert moved.take() == 5_000, "a range that was changed holds from the next number on"

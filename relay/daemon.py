@@ -178,7 +178,7 @@ class Daemon:
             outbound=self.outbound,
             variables=self.journal,
             roster=self.roster,
-            link_ids=LinkIds(self.journal.incarnation),
+            link_ids=LinkIds(settings.relay.center, self.journal.incarnation),
             clock=self.clock,
             timers=self.timers,
             metrics=self.metrics,

@@ -41,7 +41,8 @@ class Link(Performer, Protocol):
         services.counters.opened()
         name = certificate_name(self.transport)
         stored = services.variables.variables(services.listener.name)
-        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, services.link_ids()))
+        facts = services.listener
+        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, facts.realm, services.link_ids()))
         services.outbound.link_ready(services.listener.name, "")
 
     def dataReceived(self, data: bytes) -> None:

@@ -104,7 +104,7 @@ class SimulatedRelay:
             outbound=self.outbound,
             variables=journal,
             roster=self.roster,
-            link_ids=LinkIds(journal.incarnation),
+            link_ids=LinkIds("tokyo", journal.incarnation),
             clock=time,
             timers=self.timers,
             metrics=self.metrics,

@@ -45,7 +45,8 @@ class ClientSettings(msgspec.Struct, frozen=True):
 
 class CoreClient:
     """Args: `epoch_floor` reads the region-epoch ratchet: an answer from below it is no outcome. `bearer` is the token of
-    the Authorization header, if any. Raises ConfigurationError for a token or name that cannot stand in a header."""
+    the Authorization header, if any; `on_wrong_region` hears that the core said so, before the outcome is told. Raises
+    ConfigurationError for a token or name that cannot stand in a header."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class CoreClient:
         metrics: Metrics,
         epoch_floor: Callable[[], int],
         bearer: Secret | None = None,
+        on_wrong_region: Callable[[], None] | None = None,
     ) -> None:
         self.door = door
         self.balance = balance
@@ -65,6 +67,7 @@ class CoreClient:
         self.timers = timers
         self.epoch_floor = epoch_floor
         self.inflight = 0
+        self._on_wrong_region = on_wrong_region
         self._settings = settings
         self._epoch = 0
         self._tells = 0
@@ -91,6 +94,16 @@ class CoreClient:
         addresses = [Address(ip, self._settings.port) for ip in ips]
         self.balance.update(addresses)
         self.door.keep_only(addresses)
+
+    def addresses_in_words(self) -> str:
+        """How each address is, for an operator."""
+        balance = self.balance
+        told = (
+            f"{a.ip} {health.value}" + (f" ({failures} in a row)" if (failures := balance.failures_of(a)) else "")
+            for a in balance.addresses
+            if (health := balance.health_of(a)) is not None
+        )
+        return ", ".join(told) or "none known"
 
     # ---- the verbs -------------------------------------------------------------------------------------------------
 
@@ -245,6 +258,8 @@ class CoreClient:
             if counter is None:
                 counter = counters[kind] = self._metrics.core_calls.labels(name, _label(kind)).inc
             counter()
+            if kind is NotProcessed and value.reason == "wrong-region" and self._on_wrong_region is not None:  # type: ignore[attr-defined]
+                self._on_wrong_region()
 
         return Verb(name, number, read, count, self._metrics.core_call_seconds.labels(name).observe)
 

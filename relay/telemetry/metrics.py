@@ -65,6 +65,9 @@ class Metrics:
         self.region_probes = Counter("relay_region_probes_total", "Answers of GET /v1/region", ["result"], registry=r)
         self.region_epoch = Gauge("relay_region_epoch", "Region epoch ratchet", registry=r)
         self.region_serving = Gauge("relay_region_serving", "1 while the active region may be asked", registry=r)
+        self.region_silent_seconds = Gauge(
+            "relay_region_silent_seconds", "Since when nobody answers GET /v1/region; 0 while it is answered", registry=r
+        )
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)

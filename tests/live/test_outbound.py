@@ -23,7 +23,7 @@ from relay.control.commands import (
 )
 from relay.loopback.outboundclient import OutboundClient
 from tests.support.certificates import Certificates
-from tests.support.daemonworld import LISTENER, DaemonWorld, free_port
+from tests.support.daemonworld import LISTENER, DaemonWorld
 from tests.support.foreignatm import ForeignAtm
 
 PATIENCE_S = 60.0
@@ -32,7 +32,7 @@ PATIENCE_S = 60.0
 class OutboundDaemon(DaemonWorld):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self.outbound_port = free_port()
+        self.outbound_port = self.hold_port()
         self.client = OutboundClient("127.0.0.1", self.outbound_port)
 
     def configure_outbound(self, more: str = "") -> None:

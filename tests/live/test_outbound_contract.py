@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from tests.support.daemonworld import LISTENER, DaemonWorld, free_port
+from tests.support.daemonworld import LISTENER, DaemonWorld
 
 SCHEMA = Path(__file__).parents[2] / "config" / "relay-api.openapi.yaml"
 CHECKS = [
@@ -57,7 +57,7 @@ def relay_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         asyncio.run_coroutine_threadsafe(what, loop).result(timeout=90)
 
     world = DaemonWorld(tmp_path_factory.mktemp("relay"))
-    port = free_port()
+    port = world.hold_port()
     wait(world.start_core())
     # The listeners of the examples, so that most of them are taken.
     switch = '[[dialer]]\nname = "switch"\nendpoint = "tcp:host=127.0.0.1:port=1"\nbackoff_first_ms = 30000\n'

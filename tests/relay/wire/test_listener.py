@@ -99,8 +99,8 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(world: WireWorld
     listener = world.listener()
     (bound,) = sockets.listening_sockets(sockets.parse_endpoint("tcp:0:interface=127.0.0.1"), 16, {})
     exhausted = Exhausted(fileno=bound.detach())
-    listener._sockets = lambda: [exhausted]  # type: ignore[method-assign]  # the one thing that is not real here
-    await listener.start()
+    listener._bound = [exhausted]  # the one thing that is not real here
+    listener.begin()
     peer = await world.dial(listener)
     peer.say("PING")
     await refused(world, "no-descriptors")
@@ -202,7 +202,7 @@ async def test_a_reload_holds_for_new_links(world: WireWorld) -> None:
     before = world.facts()
     after = world.facts(dialect=LineDialect(), reply_deadline_ms=1_000)
     settings = ListenerSettings(name="atm", endpoint="tcp:0:interface=127.0.0.1", connection_count_max=2)
-    listener.replace_settings(settings, after)
+    listener.prepared(settings, after)()
     new = await world.terminal(listener, "ATM2")
     deadlines = {link.terminal: link.listener.reply_deadline_ms for link in listener.links()}
     assert deadlines == {"ATM1": before.reply_deadline_ms, "ATM2": 1_000}
@@ -223,7 +223,7 @@ async def test_a_reload_that_fails_changes_nothing(world: WireWorld, changes: di
     peer = await world.terminal(listener, "ATM1")
     values: dict[str, Any] = {"name": "atm", "endpoint": "tcp:0:interface=127.0.0.1", "connection_count_max": 9}
     with pytest.raises(ConfigurationError):
-        listener.replace_settings(ListenerSettings(**(values | changes)), world.facts())
+        listener.prepared(ListenerSettings(**(values | changes)), world.facts())
     assert await world.is_refused(listener)
     assert await peer.ask("PING") == "PONG"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from relay.control.commands import LinksArgs
 from relay.control.report import ReloadReport
 from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import ForeignAtm
@@ -95,6 +96,19 @@ async def test_a_renamed_listener_keeps_its_port_and_finishes_what_it_owes(world
         assert (await asyncio.to_thread(new.ask, new.withdrawal("000003")))["39"] == "00"
         status = await asyncio.to_thread(world.control.status)
         assert [(each.name, each.links) for each in status.listeners] == [("cash", 1)]
+    assert await world.stop() == 0
+
+
+async def test_two_listeners_exchange_their_ports(world: DaemonWorld) -> None:
+    other = world.hold_port()
+    assert (await reload(world, listener("atm", world.port), listener("branch", other))).is_applied
+    assert (await reload(world, listener("atm", other), listener("branch", world.port))).is_applied
+    with (
+        closing(await asyncio.to_thread(signed_on, other)),
+        closing(await asyncio.to_thread(signed_on, world.port, "BRANCH01")),
+    ):
+        links = await asyncio.to_thread(world.control.links, LinksArgs())
+        assert {link.terminal: link.listener for link in links.links} == {"ATM00001": "atm", "BRANCH01": "branch"}
     assert await world.stop() == 0
 
 

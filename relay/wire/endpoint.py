@@ -80,9 +80,12 @@ class HotPort:
         self._pause: Cancellable | None = None
         self.is_listening = False
 
-    def replace_settings(self, settings: ConnectionSettings, backlog_count: int) -> None:
-        """For links accepted from now on; the kernel's backlog changes where it is."""
+    def replace_settings(self, settings: ConnectionSettings) -> None:
+        """For links accepted from now on."""
         self._settings = settings
+
+    def replace_backlog(self, backlog_count: int) -> None:
+        """The kernel's backlog changes where it is."""
         for sock in self._sockets:
             sock.listen(backlog_count)
 

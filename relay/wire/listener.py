@@ -159,7 +159,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         endpoint = HotServerEndpoint(loop, self._take_bound, self._connections, self._gate, self._parts.timers)
         self._port = endpoint.listen_now(self._factory)
-        self._port.replace_settings(self._connections, self._settings.backlog_count)  # a forebear's backlog was its own
+        self._replace_backlog(self._port)  # a forebear's was its own
         self._log_listening()
 
     async def _listen_by_twisted(self) -> Any:
@@ -221,12 +221,18 @@ class Listener:
             self._settings, self._connections = settings, connections
             self._factory.services = self._services(facts)
             if isinstance(self._port, HotPort):
-                self._port.replace_settings(connections, settings.backlog_count)
+                self._port.replace_settings(connections)
+                self._replace_backlog(self._port)
 
         return put_to_work
 
     def _services(self, facts: ListenerFacts) -> LinkServices:
         return link_services(self._parts, facts, self._counters, self._settings.pipelined_count_max, is_dialled=False)
+
+    def _replace_backlog(self, port: HotPort) -> None:
+        """Where the backlog is ours to say: an endpoint string may say it, and systemd's socket unit does."""
+        if self._description.kind != "systemd" and not self._description.value("backlog", 2, ""):
+            port.replace_backlog(self._settings.backlog_count)
 
     def _take_bound(self) -> list[socket.socket]:
         bound, self._bound = self._bound, []

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from relay.errors import ConfigurationError, ListenFailed
 from relay.settings import ListenerSettings, TlsSettings
 from relay.wire import sockets
+from relay.wire.listener import Listener
 from tests.support.linedialect import LineDialect
 from tests.support.wireworld import PATIENCE_S, Peer, WireWorld
 
@@ -207,6 +209,40 @@ async def test_a_reload_holds_for_new_links(world: WireWorld) -> None:
     deadlines = {link.terminal: link.listener.reply_deadline_ms for link in listener.links()}
     assert deadlines == {"ATM1": before.reply_deadline_ms, "ATM2": 1_000}
     assert await old.ask("PING") == await new.ask("PING") == "PONG"
+
+
+def backlog_of(listener: Listener) -> int:
+    """What the kernel keeps: tcpi_sacked of a listening socket is its largest backlog (tcp(7), struct tcp_info)."""
+    (duplicate,) = listener._port.duplicates()
+    with duplicate:
+        return int(struct.unpack_from("=I", duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64), 28)[0])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "before", "after"), [("tcp:0", 33, 44), ("tcp:0:backlog=21", 21, 21), ("tcp:0:127.0.0.1:21", 21, 21)]
+)
+async def test_a_backlog_changes_where_it_is_unless_the_endpoint_says_it(
+    world: WireWorld, endpoint: str, before: int, after: int
+) -> None:
+    listener = await world.listen(endpoint=endpoint, backlog_count=33)
+    assert backlog_of(listener) == before
+    listener.prepared(ListenerSettings(name="atm", endpoint=endpoint, backlog_count=44), world.facts())()
+    assert backlog_of(listener) == after
+    heir = world.listener(world.facts("heir"), endpoint=endpoint, backlog_count=55)
+    heir.bind(listener)
+    listener.retire()
+    heir.begin()
+    assert backlog_of(heir) == (after if after == before else 55)
+    await heir.stop_accepting()
+
+
+async def test_the_backlog_of_systemds_socket_is_systemds(world: WireWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=17) as held:
+        monkeypatch.setattr(sockets, "_FIRST_INHERITED", held.fileno())
+        environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "atm"}
+        listener = await world.listen(environ=environ, endpoint="systemd:domain=INET:name=atm", backlog_count=99)
+        assert backlog_of(listener) == 17
+        await listener.stop_accepting()
 
 
 @pytest.mark.parametrize(

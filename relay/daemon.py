@@ -50,7 +50,7 @@ from relay.overlays import overlay_reader
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
 from relay.region.active import ActiveRegion
-from relay.settings import LinkSettings, ListenerSettings, Settings
+from relay.settings import DialerSettings, LinkSettings, ListenerSettings, Settings
 from relay.telemetry.exposition import Exposition
 from relay.telemetry.log import configure_logging, get_log
 from relay.telemetry.metrics import Metrics
@@ -61,6 +61,7 @@ from relay.wire.listener import Listener
 from relay.wire.ports import LinkIds, WireParts
 from relay.wire.roster import Roster
 from relay.wire.sockets import listening_sockets, parse_endpoint
+from relay.wire.swap import Leaving
 from relay.wire.tls import server_context
 
 log = get_log("daemon")
@@ -185,8 +186,10 @@ class Daemon:
             tell=self._tell,
             credential_path=self.credentials.path,
         )
-        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor, environment) for ls in settings.listener}
-        self.dialers = {ds.name: Dialer(ds, self.facts(ds), self.parts, reactor, chance) for ds in settings.dialer}
+        self.chance = chance
+        self.listeners = {each.name: self.new_listener(each) for each in settings.listener}
+        self.dialers = {each.name: self.new_dialer(each) for each in settings.dialer}
+        self.leaving = Leaving(self.timers)
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
         self.dispatcher = Dispatcher(self)
         self.operator = Operator(self)
@@ -217,6 +220,14 @@ class Daemon:
                 allowed = link.terminals if isinstance(link, ListenerSettings) else ()
                 return not line or not allowed or line in allowed
         return False
+
+    def new_listener(self, settings: ListenerSettings) -> Listener:
+        """Not started. Raises ConfigurationError."""
+        return Listener(settings, self.facts(settings), self.parts, self.reactor, self.environment)
+
+    def new_dialer(self, settings: DialerSettings) -> Dialer:
+        """Not started. Raises ConfigurationError."""
+        return Dialer(settings, self.facts(settings), self.parts, self.reactor, self.chance)
 
     # ---- life ----------------------------------------------------------------------------------------------------------
     async def run(self) -> int:
@@ -295,11 +306,15 @@ class Daemon:
         self.region.stop()
         self.discovery.stop()
         self.gauges.stop()
+        why = "fenced" if self.fenced else "drained"
         for listener in self.listeners.values():
             await listener.stop_accepting()
-            listener.close_links("fenced" if self.fenced else "drained", abort=self.fenced)
+            listener.close_links(why, abort=self.fenced)
         for dialer in self.dialers.values():
-            await dialer.stop("fenced" if self.fenced else "drained")
+            await dialer.stop(why)
+        await self.leaving.end(why)
+        for link in self.roster.links():  # those whose listener a reload has closed
+            link.close(why, abort=self.fenced)
         await self.control.close()
         await self.exposition.stop()
         await self.transport.aclose()
@@ -321,8 +336,8 @@ class Daemon:
         self.why = why
         self.desk.fence()
         self.outbound.fence()
-        for listener in self.listeners.values():
-            listener.close_links("fenced", abort=True)
+        for link in self.roster.links():
+            link.close("fenced", abort=True)
         self._stop.set()
 
     def _addresses_changed(self, ips: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 Owns the gathering of the status report, and the commands' effects. It must never judge health (report.py does) or touch an
 exchange but through the desk. The trap: a reload is all or nothing, so everything that can fail is made before the first
-thing is changed.
+thing is changed, and from there on nothing waits (relay/wire/swap.py).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from relay.control import report as r
 from relay.control.server import Handler
 from relay.errors import RelayError
 from relay.exchange.people import resolve
-from relay.exchange.ports import ListenerFacts
 from relay.reload import plan_reload
 from relay.settings import DialerSettings, ListenerSettings, Settings
 from relay.telemetry.log import configure_logging, get_log
 from relay.wire.link import Link
+from relay.wire.swap import Swap
 
 if TYPE_CHECKING:
     from relay.daemon import Daemon
@@ -228,13 +228,22 @@ class Operator:
 
     def _apply(self, new: Settings) -> r.ReloadReport:
         d = self._daemon
+        if d.state != "serving":
+            return r.ReloadReport(reasons=(f"the relay is {d.state}: nothing is reloaded",))
         plan = plan_reload(d.settings, new)
         if plan.reasons:
             return r.ReloadReport(reasons=plan.reasons)
-        facts: dict[str, ListenerFacts] = {s.name: d.facts(s) for s in new.listener if s.name in plan.changed_listeners}
-        for settings in new.listener:
-            if settings.name in facts:
-                d.listeners[settings.name].replace_settings(settings, facts[settings.name])
+        swap = Swap(d.listeners, d.dialers, d.leaving)
+        for listener in new.listener:
+            if listener.name in plan.changed_listeners:
+                swap.change(listener, d.facts(listener))
+            elif listener.name in plan.added_listeners:
+                swap.add_listener(d.new_listener(listener))
+        for dialer in new.dialer:
+            if dialer.name in plan.added_dialers:
+                swap.add_dialer(d.new_dialer(dialer))
+        swap.bind(plan.removed_listeners)
+        swap.commit(plan.removed_listeners, plan.removed_dialers, new.relay.drain_deadline_ms)
         configure_logging(new.telemetry.log_level, new.telemetry.log_format)
         d.settings = new
         return r.ReloadReport(is_applied=True, changes=plan.changes)

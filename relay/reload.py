@@ -13,7 +13,7 @@ import msgspec
 from pydantic import BaseModel
 
 from relay.configuration.effects import Effect, effect_of
-from relay.settings import DialerSettings, LinkSettings, ListenerSettings, Settings
+from relay.settings import LinkSettings, ListenerSettings, Settings
 
 
 class ReloadPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +37,8 @@ class ReloadPlan(msgspec.Struct, frozen=True, kw_only=True):
         return not self.reasons
 
 
-def plan_reload(old: Settings, new: Settings, *, opens_and_closes: bool = False) -> ReloadPlan:
-    """Compare. `opens_and_closes`: the caller can open and drain whole listeners and dialers without a restart."""
+def plan_reload(old: Settings, new: Settings) -> ReloadPlan:
+    """Compare."""
     reasons: list[str] = []
     changes: list[str] = []
     for table in ("relay", "journal", "core", "outbound", "telemetry", "control"):
@@ -47,7 +47,7 @@ def plan_reload(old: Settings, new: Settings, *, opens_and_closes: bool = False)
                 reasons.append(f"{table}.{name} needs a restart")
             else:
                 changes.append(f"{table}.{name}: {_value(was)} → {_value(becomes)}")
-    links = _Links(opens_and_closes, reasons, changes)
+    links = _Links(reasons, changes)
     links.compare("listener", old.listener, new.listener)
     links.compare("dialer", old.dialer, new.dialer)
     if reasons:
@@ -66,8 +66,7 @@ def plan_reload(old: Settings, new: Settings, *, opens_and_closes: bool = False)
 class _Links:
     """The comparison of listeners and dialers, by name."""
 
-    def __init__(self, opens_and_closes: bool, reasons: list[str], changes: list[str]) -> None:
-        self.opens_and_closes = opens_and_closes
+    def __init__(self, reasons: list[str], changes: list[str]) -> None:
         self.reasons = reasons
         self.changes = changes
         self.unchanged: list[str] = []
@@ -87,12 +86,11 @@ class _Links:
 
     def _both(self, kind: str, old: LinkSettings, new: LinkSettings) -> None:
         names = [name for name, _, _ in _differences(old, new)]
-        bound = [name for name in names if effect_of(kind, name) is Effect.RESTART]
+        bound = [name for name in names if effect_of(kind, name) is Effect.REOPENED]
         if bound:
             why = f"has another {', '.join(bound)}"
             self._close(kind, old, why)
-            if self.opens_and_closes:
-                self._open(kind, new, why)
+            self._open(kind, new, why)
         elif names:
             self.changed.append(new.name)
             self.changes.append(f"{kind} {new.name}: {', '.join(names)}, for links opened from now on")
@@ -103,23 +101,21 @@ class _Links:
             self.unchanged.append(new.name)
 
     def _open(self, kind: str, link: LinkSettings, why: str) -> None:
-        if not self.opens_and_closes or _is_inherited(link):
+        if _opens_at_start_only(link):
             self.reasons.append(f"{kind} {link.name} {why}: needs a restart")
         else:
             self.added[kind].append(link.name)
             self.changes.append(f"{kind} {link.name} {why}: opened")
 
     def _close(self, kind: str, link: LinkSettings, why: str) -> None:
-        if not self.opens_and_closes:
-            self.reasons.append(f"{kind} {link.name} {why}: needs a restart")
-        else:
-            self.removed[kind].append(link.name)
-            self.changes.append(f"{kind} {link.name} {why}: drained")
+        self.removed[kind].append(link.name)
+        self.changes.append(f"{kind} {link.name} {why}: drained")
 
 
-def _is_inherited(link: LinkSettings) -> bool:
-    """systemd hands sockets over at start, and only then."""
-    return isinstance(link, (ListenerSettings, DialerSettings)) and link.endpoint.startswith("systemd:")
+def _opens_at_start_only(link: LinkSettings) -> bool:
+    """systemd hands sockets over at the start; and what Twisted listens on accepts as soon as it is bound, which may be before
+    the rest of the reload is known to succeed."""
+    return isinstance(link, ListenerSettings) and link.endpoint.partition(":")[0] not in {"tcp", "tcp6"}
 
 
 def _differences(old: BaseModel, new: BaseModel) -> Iterator[tuple[str, object, object]]:

@@ -14,6 +14,7 @@ class Effect(Enum):
 
     LIVE = "at once"
     NEW_LINKS = "for links opened from then on"
+    REOPENED = "drained and opened anew"  # except where only a restart can open it: relay/reload.py
     RESTART = "needs a restart"
 
 
@@ -32,13 +33,15 @@ EFFECTS: dict[str, Effect] = {
 }
 # fmt: on
 RESTART_TABLES = ("journal", "core", "outbound", "control")  # opened once, at start
-LISTENER_RESTART = frozenset({"name", "endpoint", "backlog_count"})  # what the bound socket is known by
+LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 
 def effect_of(table: str, name: str) -> Effect:
     """What happens to setting `name` of `table` (relay, journal, core, telemetry, control, listener, dialer) at a reload."""
-    if table == "dialer" or table in RESTART_TABLES:
+    if table in RESTART_TABLES:
         return Effect.RESTART
+    if table == "dialer":
+        return Effect.REOPENED
     if table == "listener":
-        return Effect.RESTART if name in LISTENER_RESTART else Effect.NEW_LINKS
+        return Effect.REOPENED if name in LISTENER_REOPENED else Effect.NEW_LINKS
     return EFFECTS[f"{table}.{name}"]

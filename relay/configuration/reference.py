@@ -32,7 +32,9 @@ comments is `config/relay.example.toml`.
 * Secrets are never in the file. A setting that ends in `_credential` names a file, which is looked for in
   `$CREDENTIALS_DIRECTORY` (systemd, `LoadCredential=`), then in `$RELAY_CREDENTIALS`, then in `relay.credentials_directory`.
 * A reload (`systemctl reload relay`, SIGHUP, `relay control reload`) takes the whole file or nothing of it. The last column
-  says what it does with a setting: *at once*, *for links opened from then on*, or *needs a restart* (it is then refused).
+  says what it does with a setting: *at once*, *for links opened from then on*, *drained and opened anew*, or *needs a restart*
+  (it is then refused). New listeners and dialers are opened and those that are gone are drained, while the others serve on;
+  only a `tcp:` or `tcp6:` listener can be opened by a reload, `systemd:` and others at the start.
 """
 
 

@@ -84,6 +84,15 @@ class HotPort:
         """For links accepted from now on."""
         self._settings = settings
 
+    def replace_backlog(self, backlog_count: int) -> None:
+        """The kernel's backlog changes where it is."""
+        for sock in self._sockets:
+            sock.listen(backlog_count)
+
+    def duplicates(self) -> list[socket.socket]:
+        """The same listening sockets for an heir: closing ours does not end them, and the backlog is theirs, too."""
+        return [sock.dup() for sock in self._sockets]
+
     def startListening(self) -> None:
         self._factory.doStart()  # type: ignore[no-untyped-call]  # Twisted's Factory has no annotations here
         self.is_listening = True
@@ -207,12 +216,13 @@ class HotServerEndpoint:
 
     def listen(self, protocolFactory: Factory) -> Deferred[IListeningPort]:
         """Fails with what `make_sockets` raises."""
-        return maybeDeferred(self._listen, protocolFactory)
+        return maybeDeferred(lambda: cast(IListeningPort, self.listen_now(protocolFactory)))
 
-    def _listen(self, protocolFactory: Factory) -> IListeningPort:
+    def listen_now(self, protocolFactory: Factory) -> HotPort:
+        """As `listen`, and done when it returns. Raises what `make_sockets` raises."""
         port = HotPort(self._loop, self._make_sockets(), protocolFactory, self._settings, self._gate, self._timers)
         port.startListening()
-        return cast(IListeningPort, port)
+        return port
 
 
 @implementer(IStreamClientEndpoint)

@@ -1,8 +1,9 @@
 """One listener: its endpoint, its admission, the links that came through it.
 
-Owns the start, the stop of accepting (apart from the closing of links: a drain does one long before the other) and the
-reload. It must never look into a link. The trap: settings replaced by a reload hold for links accepted from then on; a link
-that is open keeps the dialect and the deadlines it began with.
+Owns the start, the stop of accepting (apart from the closing of links: a drain does one long before the other) and its part
+of a reload, in two steps: what can fail (`bind`, `prepared`), and what cannot (`begin`, what `prepared` returned). It must
+never look into a link. The trap: settings replaced by a reload hold for links accepted from then on; a link that is open keeps
+the dialect and the deadlines it began with.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
@@ -22,7 +23,7 @@ from relay.errors import ConfigurationError, ListenFailed
 from relay.exchange.ports import ListenerFacts
 from relay.settings import LinkSettings, ListenerSettings
 from relay.telemetry.log import get_log
-from relay.wire.admission import Admission, AdmissionLimits, Refused
+from relay.wire.admission import Admission, AdmissionLimits, Networks, Refused
 from relay.wire.counters import LinkCounters
 from relay.wire.endpoint import ConnectionSettings, HotPort, HotServerEndpoint
 from relay.wire.foreign import ForeignFactory
@@ -101,6 +102,7 @@ class Listener:
         self._environ = environ
         self._counters = LinkCounters(parts.metrics, settings.name, parts.timers)
         self._port: Any = None
+        self._bound: list[socket.socket] = []  # bound and not accepted from yet
         self._settings = settings
         self._description = parse_endpoint(settings.endpoint)
         self._connections = self._connection_settings(settings)
@@ -113,6 +115,10 @@ class Listener:
         return self._settings.name
 
     @property
+    def endpoint(self) -> str:
+        return self._settings.endpoint
+
+    @property
     def address(self) -> Any:
         """Where it listens, as a Twisted address (`host` and `port`), after `start`."""
         return self._port.getHost()
@@ -123,25 +129,53 @@ class Listener:
 
     async def start(self) -> None:
         """Listen. Raises ListenFailed when the system says no."""
-        settings = self._settings
-        endpoint: Any
-        factory: Any = self._factory
         if self._description.kind in HOT_KINDS:
-            loop = asyncio.get_running_loop()
-            endpoint = HotServerEndpoint(loop, self._sockets, self._connections, self._gate, self._parts.timers)
+            self.bind()
+            self.begin()
         else:
-            factory = ForeignFactory(factory, self._gate, self._connections.tuning, settings.write_buffer_bytes_max)
-            try:
-                endpoint = serverFromString(self._reactor, settings.endpoint)  # type: ignore[no-untyped-call]  # not annotated
-            except (ValueError, TypeError) as error:
-                raise ConfigurationError(
-                    f"Endpoint {settings.endpoint!r}: {error}.", "See Twisted's endpoint strings."
-                ) from error
+            self._port = await self._listen_by_twisted()
+            self._log_listening()
+
+    def bind(self, forebear: Listener | None = None) -> None:
+        """Take the port, and accept nothing yet: who dials waits in the backlog. With a `forebear` that listens there now, its
+        sockets are shared until it stops. Raises ListenFailed; also ConfigurationError where Twisted would have to listen."""
+        if self._description.kind not in HOT_KINDS:
+            raise ConfigurationError(f"{self._settings.endpoint} cannot be bound without listening.", "Restart the relay.")
         try:
-            self._port = await as_future(endpoint.listen(factory))
+            if forebear is not None and isinstance(forebear._port, HotPort):
+                self._bound = forebear._port.duplicates()
+            else:
+                self._bound = listening_sockets(self._description, self._settings.backlog_count, self._environ)
+        except OSError as error:  # no file descriptor left
+            raise ListenFailed(f"Listener {self.name} cannot listen on {self.endpoint}: {error}.") from error
+
+    def unbind(self) -> None:
+        """What `bind` took and `begin` did not use is let go."""
+        for sock in self._take_bound():
+            sock.close()
+
+    def begin(self) -> None:
+        """Accept on what `bind` took. Runs inside the loop."""
+        loop = asyncio.get_running_loop()
+        endpoint = HotServerEndpoint(loop, self._take_bound, self._connections, self._gate, self._parts.timers)
+        self._port = endpoint.listen_now(self._factory)
+        self._replace_backlog(self._port)  # a forebear's was its own
+        self._log_listening()
+
+    async def _listen_by_twisted(self) -> Any:
+        settings = self._settings
+        factory: Any = ForeignFactory(self._factory, self._gate, self._connections.tuning, settings.write_buffer_bytes_max)
+        try:
+            endpoint: Any = serverFromString(self._reactor, settings.endpoint)  # type: ignore[no-untyped-call]  # not annotated
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"Endpoint {settings.endpoint!r}: {error}.", "See Twisted's endpoint strings.") from error
+        try:
+            return await as_future(endpoint.listen(factory))
         except (CannotListenError, OSError) as error:
             raise ListenFailed(f"Listener {self.name} cannot listen on {settings.endpoint}: {error}.") from error
-        _log.info("listening", listener=self.name, endpoint=settings.endpoint, address=str(self.address))
+
+    def _log_listening(self) -> None:
+        _log.info("listening", listener=self.name, endpoint=self._settings.endpoint, address=str(self.address))
 
     async def stop_accepting(self) -> None:
         """Close the listening socket; links stay."""
@@ -149,6 +183,14 @@ class Listener:
         if port is not None:
             await as_future(port.stopListening())
             _log.info("stopped accepting", listener=self.name)
+
+    def retire(self) -> list[Link]:
+        """Close the listening socket before this returns, and name the links that are left."""
+        port, self._port = self._port, None
+        if port is not None:
+            as_future(port.stopListening())  # done at once, or when Twisted has said good-bye to its own port
+            _log.info("stopped accepting", listener=self.name)
+        return self.links()
 
     def links(self) -> list[Link]:
         """The open links of this listener, oldest first."""
@@ -164,25 +206,37 @@ class Listener:
         for link in self.links():
             link.close(why, abort)
 
-    def replace_settings(self, settings: ListenerSettings, facts: ListenerFacts) -> None:
-        """A reload: for links accepted from now on. The endpoint and the name stay what they are.
-
-        Raises ConfigurationError with nothing changed.
+    def prepared(self, settings: ListenerSettings, facts: ListenerFacts) -> Callable[[], None]:
+        """A reload's new settings, read and checked: what is returned puts them to work, and cannot fail. The endpoint and the
+        name stay what they are. Raises ConfigurationError.
         """
         if (settings.name, settings.endpoint) != (self._settings.name, self._settings.endpoint):
             raise ConfigurationError("Name and endpoint of a listener do not change by a reload.", "Restart the relay.")
         connections = self._connection_settings(settings)
-        self._gate.admission.replace_limits(admission_limits(settings), self._parts.clock.monotonic_ms())
-        self._settings, self._connections = settings, connections
-        self._factory.services = self._services(facts)
-        if isinstance(self._port, HotPort):
-            self._port.replace_settings(self._connections)
+        limits = admission_limits(settings)
+        Networks(limits.allow_networks)  # raises for what is no network
+
+        def put_to_work() -> None:
+            self._gate.admission.replace_limits(limits, self._parts.clock.monotonic_ms())
+            self._settings, self._connections = settings, connections
+            self._factory.services = self._services(facts)
+            if isinstance(self._port, HotPort):
+                self._port.replace_settings(connections)
+                self._replace_backlog(self._port)
+
+        return put_to_work
 
     def _services(self, facts: ListenerFacts) -> LinkServices:
         return link_services(self._parts, facts, self._counters, self._settings.pipelined_count_max, is_dialled=False)
 
-    def _sockets(self) -> list[socket.socket]:
-        return listening_sockets(self._description, self._settings.backlog_count, self._environ)
+    def _replace_backlog(self, port: HotPort) -> None:
+        """Where the backlog is ours to say: an endpoint string may say it, and systemd's socket unit does."""
+        if self._description.kind != "systemd" and not self._description.value("backlog", 2, ""):
+            port.replace_backlog(self._settings.backlog_count)
+
+    def _take_bound(self) -> list[socket.socket]:
+        bound, self._bound = self._bound, []
+        return bound
 
     def _connection_settings(self, settings: ListenerSettings) -> ConnectionSettings:
         if settings.tls is None:

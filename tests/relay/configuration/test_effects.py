@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.configuration.effects import EFFECTS, LISTENER_RESTART, RESTART_TABLES, Effect, effect_of
+from relay.configuration.effects import EFFECTS, LISTENER_REOPENED, RESTART_TABLES, Effect, effect_of
 from relay.configuration.wording import models_in
 from relay.settings import ListenerSettings, Settings
 
@@ -15,7 +15,7 @@ def test_every_setting_has_an_effect_and_no_row_is_left_over() -> None:
     single = {f"{table}.{name}" for table in ("relay", "telemetry") for name in TABLES[table].model_fields}
     assert set(EFFECTS) == single
     assert set(TABLES) == {"relay", "telemetry", "listener", "dialer", *RESTART_TABLES}
-    assert set(ListenerSettings.model_fields) >= LISTENER_RESTART
+    assert set(ListenerSettings.model_fields) >= LISTENER_REOPENED
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ def test_every_setting_has_an_effect_and_no_row_is_left_over() -> None:
         ("telemetry", "log_level", Effect.LIVE),
         ("journal", "path", Effect.RESTART),
         ("core", "call_timeout_ms", Effect.RESTART),
-        ("listener", "endpoint", Effect.RESTART),
+        ("listener", "endpoint", Effect.REOPENED),
         ("listener", "reply_deadline_ms", Effect.NEW_LINKS),
-        ("dialer", "reply_deadline_ms", Effect.RESTART),
+        ("dialer", "reply_deadline_ms", Effect.REOPENED),
     ],
 )
 def test_effects(table: str, name: str, effect: Effect) -> None:

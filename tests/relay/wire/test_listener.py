@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from relay.errors import ConfigurationError, ListenFailed
 from relay.settings import ListenerSettings, TlsSettings
 from relay.wire import sockets
+from relay.wire.listener import Listener
 from tests.support.linedialect import LineDialect
 from tests.support.wireworld import PATIENCE_S, Peer, WireWorld
 
@@ -99,8 +101,8 @@ async def test_without_descriptors_accepting_pauses_and_goes_on(world: WireWorld
     listener = world.listener()
     (bound,) = sockets.listening_sockets(sockets.parse_endpoint("tcp:0:interface=127.0.0.1"), 16, {})
     exhausted = Exhausted(fileno=bound.detach())
-    listener._sockets = lambda: [exhausted]  # type: ignore[method-assign]  # the one thing that is not real here
-    await listener.start()
+    listener._bound = [exhausted]  # the one thing that is not real here
+    listener.begin()
     peer = await world.dial(listener)
     peer.say("PING")
     await refused(world, "no-descriptors")
@@ -202,11 +204,45 @@ async def test_a_reload_holds_for_new_links(world: WireWorld) -> None:
     before = world.facts()
     after = world.facts(dialect=LineDialect(), reply_deadline_ms=1_000)
     settings = ListenerSettings(name="atm", endpoint="tcp:0:interface=127.0.0.1", connection_count_max=2)
-    listener.replace_settings(settings, after)
+    listener.prepared(settings, after)()
     new = await world.terminal(listener, "ATM2")
     deadlines = {link.terminal: link.listener.reply_deadline_ms for link in listener.links()}
     assert deadlines == {"ATM1": before.reply_deadline_ms, "ATM2": 1_000}
     assert await old.ask("PING") == await new.ask("PING") == "PONG"
+
+
+def backlog_of(listener: Listener) -> int:
+    """What the kernel keeps: tcpi_sacked of a listening socket is its largest backlog (tcp(7), struct tcp_info)."""
+    (duplicate,) = listener._port.duplicates()
+    with duplicate:
+        return int(struct.unpack_from("=I", duplicate.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 64), 28)[0])
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "before", "after"), [("tcp:0", 33, 44), ("tcp:0:backlog=21", 21, 21), ("tcp:0:127.0.0.1:21", 21, 21)]
+)
+async def test_a_backlog_changes_where_it_is_unless_the_endpoint_says_it(
+    world: WireWorld, endpoint: str, before: int, after: int
+) -> None:
+    listener = await world.listen(endpoint=endpoint, backlog_count=33)
+    assert backlog_of(listener) == before
+    listener.prepared(ListenerSettings(name="atm", endpoint=endpoint, backlog_count=44), world.facts())()
+    assert backlog_of(listener) == after
+    heir = world.listener(world.facts("heir"), endpoint=endpoint, backlog_count=55)
+    heir.bind(listener)
+    listener.retire()
+    heir.begin()
+    assert backlog_of(heir) == (after if after == before else 55)
+    await heir.stop_accepting()
+
+
+async def test_the_backlog_of_systemds_socket_is_systemds(world: WireWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=17) as held:
+        monkeypatch.setattr(sockets, "_FIRST_INHERITED", held.fileno())
+        environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1", "LISTEN_FDNAMES": "atm"}
+        listener = await world.listen(environ=environ, endpoint="systemd:domain=INET:name=atm", backlog_count=99)
+        assert backlog_of(listener) == 17
+        await listener.stop_accepting()
 
 
 @pytest.mark.parametrize(
@@ -223,7 +259,7 @@ async def test_a_reload_that_fails_changes_nothing(world: WireWorld, changes: di
     peer = await world.terminal(listener, "ATM1")
     values: dict[str, Any] = {"name": "atm", "endpoint": "tcp:0:interface=127.0.0.1", "connection_count_max": 9}
     with pytest.raises(ConfigurationError):
-        listener.replace_settings(ListenerSettings(**(values | changes)), world.facts())
+        listener.prepared(ListenerSettings(**(values | changes)), world.facts())
     assert await world.is_refused(listener)
     assert await peer.ask("PING") == "PONG"
 

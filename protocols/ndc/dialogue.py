@@ -15,6 +15,7 @@ from protocols.dialect import (
     Ask,
     BytesArrived,
     CommandRequested,
+    Delivery,
     DrainStarted,
     Event,
     HangUp,
@@ -249,7 +250,10 @@ class NdcDialogue:
             actions.append(Note("command-impossible", f"{name[:40]}: {problem}"))
 
     def _outbound(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
-        self._session.outbound(event.id, event.kind, event.body, actions)
+        if self._hung_up:
+            actions.append(Delivery(event.id, "deferred", "the link is ending"))
+        else:
+            self._session.outbound(event.id, event.kind, event.body, actions)
 
     # ---- timers ------------------------------------------------------------------------------------------------------
     def _timer(self, event: TimerFired, now_ms: int, actions: list[Action]) -> None:
@@ -301,7 +305,7 @@ class NdcDialogue:
         actions.append(Timer(IDENTIFY, self._rules.session.identify_wait_ms))
 
     def _drain(self, event: DrainStarted, now_ms: int, actions: list[Action]) -> None:
-        self._session.commands.clear()
+        self._session.commands.clear(actions)
         self._session.move(Moment.DRAIN_STARTED, actions)
         actions.append(Note("draining"))
 

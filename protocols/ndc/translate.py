@@ -115,6 +115,7 @@ def _card(request: TransactionRequest) -> CardData:
         track2=Secret(bare.replace("D", "=")) if bare else None,
         track3=request.track3,
         pin_block=request.pin_block,
+        new_pin_block=request.buffer("U"),
         emv=Secret(emv) if emv else None,
     )
 

@@ -101,6 +101,7 @@ def _card(card: CardData) -> c.Card:
         track2=_revealed(card.track2),
         track3=_revealed(card.track3),
         pin_block=_revealed(card.pin_block),
+        new_pin_block=_revealed(card.new_pin_block),
         emv=_revealed(card.emv),
         entry_mode=card.entry_mode,
     )

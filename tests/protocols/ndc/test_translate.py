@@ -80,9 +80,22 @@ def test_chip_data_is_passed_on_without_its_flags() -> None:
     assert card.emv == Secret("9F0601")
 
 
+def with_new_pin(message: OpenedRequest) -> OpenedRequest:
+    changed = msgspec.structs.replace(message.request, buffers=(Buffer("U", Secret("NEWPINBLOCK")),))
+    return msgspec.structs.replace(message, request=changed)
+
+
+def test_a_pin_change_carries_the_new_block_to_the_core_and_nowhere_else() -> None:
+    made = to_request(with_new_pin(opened("CDD   AD", amount="")))
+    assert (made.kind, made.amount, made.needs_completion) == ("pin-change", None, False)
+    assert made.card is not None
+    assert made.card.new_pin_block == Secret("NEWPINBLOCK")
+    assert "NEWPINBLOCK" not in repr(made)
+
+
 def test_nothing_of_the_card_is_stored() -> None:
-    stored = pack_request(to_request(opened(buffer_b="TYPED")))
-    for canary in (PAN, "30122010000012300", "0412:4;=<>?99999", "TYPED"):
+    stored = pack_request(to_request(with_new_pin(opened(buffer_b="TYPED"))))
+    for canary in (PAN, "30122010000012300", "0412:4;=<>?99999", "TYPED", "NEWPINBLOCK"):
         assert canary.encode() not in stored
 
 

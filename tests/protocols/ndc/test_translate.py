@@ -17,6 +17,7 @@ from protocols.vocabulary import (
     Declined,
     DoubtPolicy,
     MessageClass,
+    Money,
     Received,
     Refusal,
     Request,
@@ -136,9 +137,12 @@ def test_an_approval_of_another_amount_is_dispensed_as_approved(granted: int, no
     assert parts_of(reply_to(opened(), Approved(amount=yen(granted)))).notes == notes
 
 
-@pytest.mark.parametrize("answer", [Approved(amount=yen(14_999)), Approved(amount=yen(0))])
-def test_what_was_approved_and_cannot_be_paid_is_not_ordered(answer: Approved) -> None:
-    reply = reply_to(opened(), answer)
+CANNOT_BE_PAID = [yen(14_999), yen(0), yen(20_000), Money(6_000, "USD")]  # no such notes, none, more than asked, other money
+
+
+@pytest.mark.parametrize("granted", CANNOT_BE_PAID)
+def test_what_was_approved_and_cannot_be_paid_is_not_ordered(granted: Money) -> None:
+    reply = reply_to(opened(), Approved(amount=granted))
     parts = parts_of(reply)
     assert (reply.verdict, parts.notes, parts.nothing_ordered) == (Verdict.APPROVE, (), True)
     assert parts.function not in DISPENSING

@@ -79,6 +79,7 @@ class SimulatedRelay:
             journal.epoch,
             lambda epoch, done: self.client.region(epoch, 1_000, done),
             journal.raise_epoch,
+            clock=time,
             timers=self.timers,
             random=chance,
             metrics=self.metrics,

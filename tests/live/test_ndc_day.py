@@ -25,7 +25,7 @@ from relay.loopback.ndcroom import NdcRoom, RoomSettings
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.loopback.ndctally import NdcTally
 from relay.loopback.outboundclient import OutboundClient
-from tests.support.daemonworld import DaemonWorld, free_port
+from tests.support.daemonworld import DaemonWorld
 
 MACHINES = 6
 SERVED = 150  # requests before each of the day's events
@@ -151,7 +151,7 @@ async def test_a_day_with_faults_and_a_kill_is_conserved_to_the_last_note(
 
 async def test_the_core_takes_an_atm_out_of_service_and_back(world: DaemonWorld) -> None:
     """Messages of the core to one ATM, delivered with its answer, and kept across a kill: out of service stays out."""
-    port = free_port()
+    port = world.hold_port()
     text = world.config_path.read_text()
     world.config_path.write_text(f'{text}\n[outbound]\nendpoint = "tcp:{port}:interface=127.0.0.1"\n')
     await world.start()

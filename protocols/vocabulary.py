@@ -119,6 +119,7 @@ class CardData(msgspec.Struct, frozen=True, kw_only=True):
     track2: Secret | None = None
     track3: Secret | None = None
     pin_block: Secret | None = None
+    new_pin_block: Secret | None = None  # of a PIN change
     emv: Secret | None = None  # BER-TLV as upper-case hex, opaque
     entry_mode: str | None = None
 

@@ -66,14 +66,17 @@ class Commands:
     def queued_count(self) -> int:
         return len(self._steps)
 
-    def plan(self, steps: list[Step]) -> None:
+    def plan(self, steps: list[Step], actions: list[Action]) -> None:
         """These, instead of whatever was planned."""
+        self.clear(actions)
         self._steps = deque(steps)
 
     def add(self, step: Step) -> None:
         self._steps.append(step)
 
-    def clear(self) -> None:
+    def clear(self, actions: list[Action]) -> None:
+        """Nothing planned is sent any more; what the core asked for and was not sent yet is offered again."""
+        actions += [Delivery(step.outbound_id, "deferred", "not sent yet") for step in self._steps if step.outbound_id]
         self._steps.clear()
 
     def advance(self, actions: list[Action]) -> None:
@@ -142,6 +145,5 @@ class Commands:
         """What the core asked for and nobody answered is unknown; what waited its turn was not sent."""
         if self.waiting is not None and self.waiting.outbound_id:
             actions.append(Delivery(self.waiting.outbound_id, "unknown", "the link closed before the answer"))
-        actions += [Delivery(step.outbound_id, "deferred", "the link closed") for step in self._steps if step.outbound_id]
-        self._steps.clear()
+        self.clear(actions)
         self.waiting = None

@@ -28,6 +28,7 @@ OPERATIONS: dict[str, dict[str, str]] = {
     " DA   AD": {"kind": "withdrawal"},
     " DB   AD": {"kind": "balance-inquiry", "amount": "none"},
     "CDI   AD": {"kind": "transfer", "to_account": "B"},
+    "CDD   AD": {"kind": "pin-change", "amount": "none"},  # the new PIN block in buffer U
 }
 
 # What is said -> reply. "approved" rows by kind; every other word is a reason to decline or one of the relay's own refusals.

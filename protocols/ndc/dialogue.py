@@ -15,6 +15,7 @@ from protocols.dialect import (
     Ask,
     BytesArrived,
     CommandRequested,
+    Delivery,
     DrainStarted,
     Event,
     HangUp,
@@ -34,6 +35,7 @@ from protocols.errors import FieldError, FrameError
 from protocols.framing import FrameCutter
 from protocols.ndc.asking import OpenedJournal, OpenedRequest
 from protocols.ndc.commanding import STEP_TIMER
+from protocols.ndc.ejournal import continues
 from protocols.ndc.fields import TRANSACTION_REQUEST
 from protocols.ndc.frame import cut
 from protocols.ndc.from_terminal import TVN
@@ -66,6 +68,7 @@ class NdcDialogue:
         "_cutter",
         "_heard_ms",
         "_hung_up",
+        "_journal_last",
         "_link",
         "_luno",
         "_partial_since_ms",
@@ -84,6 +87,7 @@ class NdcDialogue:
         self._link: LinkOpened | None = None
         self._rule: TerminalRule | None = None
         self._luno = ""
+        self._journal_last = ""  # the last character acknowledged on this link
         self._heard_ms = 0
         self._partial_since_ms: int | None = None
         self._partial_timer = False
@@ -165,9 +169,15 @@ class NdcDialogue:
             case EncryptorData():
                 self._session.encryptor(message, now_ms, actions)
             case JournalUpload():
-                actions.append(Ask(OpenedJournal(message, self.terminal)))
+                self._journal(message, actions)
             case OpaqueTerminal():
                 actions.append(Note("opaque-message", message.message_class))
+
+    def _journal(self, block: JournalUpload, actions: list[Action]) -> None:
+        """To the desk. A gap or an overlap is noted, no reason to refuse: text that is here is better than none."""
+        if not continues(block, self._journal_last):
+            actions.append(Note("journal-gap", f"{block.previous} follows {self._journal_last}"))
+        actions.append(Ask(OpenedJournal(block, self.terminal)))
 
     def _malformed(self, body: bytes, error: FieldError, actions: list[Action]) -> None:
         """Refused. A request whose head can be read is declined, because its customer waits."""
@@ -231,6 +241,7 @@ class NdcDialogue:
         message = event.message
         if isinstance(message, OpenedJournal):
             if event.reply.code == TAKEN_CODE:
+                self._journal_last = message.block.last
                 actions.append(Send(self._rules.journal_acknowledged(message.block.last)))
             else:
                 actions.append(Note("journal-refused", event.reply.code))
@@ -249,7 +260,10 @@ class NdcDialogue:
             actions.append(Note("command-impossible", f"{name[:40]}: {problem}"))
 
     def _outbound(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
-        self._session.outbound(event.id, event.kind, event.body, actions)
+        if self._hung_up:
+            actions.append(Delivery(event.id, "deferred", "the link is ending"))
+        else:
+            self._session.outbound(event.id, event.kind, event.body, actions)
 
     # ---- timers ------------------------------------------------------------------------------------------------------
     def _timer(self, event: TimerFired, now_ms: int, actions: list[Action]) -> None:
@@ -301,7 +315,7 @@ class NdcDialogue:
         actions.append(Timer(IDENTIFY, self._rules.session.identify_wait_ms))
 
     def _drain(self, event: DrainStarted, now_ms: int, actions: list[Action]) -> None:
-        self._session.commands.clear()
+        self._session.commands.clear(actions)
         self._session.move(Moment.DRAIN_STARTED, actions)
         actions.append(Note("draining"))
 

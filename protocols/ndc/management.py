@@ -77,7 +77,7 @@ class Management:
 
     def probe(self, actions: list[Action], *, may_resend: bool) -> None:
         """Ask for the configuration id, as soon as the line is quiet."""
-        self.commands.plan(self.plans.probe(may_resend=may_resend))
+        self.commands.plan(self.plans.probe(may_resend=may_resend), actions)
         if self.phase in (Phase.IDLE, Phase.ASKED):
             self.commands.advance(actions)
 
@@ -180,7 +180,7 @@ class Management:
         elif self.state is State.DOWNLOADING and not self.commands.queued_count:
             self._has_keys = True
             self.move(Moment.LOADED, actions)
-            self.commands.plan(self.plans.probe(may_resend=True))  # the id is read back: it came last
+            self.commands.plan(self.plans.probe(may_resend=True), actions)  # the id is read back: it came last
         elif self.state is State.STARTING and not self.commands.queued_count:
             self._started(step.name, actions)
         elif step.name in _STOPS and self.state is State.IN_SERVICE:
@@ -198,14 +198,15 @@ class Management:
             self.commands.plan(
                 self.plans.start(
                     with_keys=not self._has_keys, in_service=not self.is_held_out, outbound_id=self._wanted_outbound
-                )
+                ),
+                actions,
             )
             self._wanted_outbound = ""
             self._has_keys = False
         elif self.rules.load is not None and not self._has_loaded:
             self._has_loaded = True
             self.move(Moment.ID_WRONG, actions)
-            self.commands.plan(self.plans.download())
+            self.commands.plan(self.plans.download(), actions)
         else:
             self._failed(f"configuration id {self.config_id}", actions)
 
@@ -221,14 +222,16 @@ class Management:
 
     def _failed(self, why: str, actions: list[Action]) -> None:
         """A person must look: nothing is tried in a loop."""
-        self.commands.clear()
+        self.commands.clear(actions)
+        self._give_back(f"the ATM could not be brought into service: {why}", actions)
         self.move(Moment.FAILED, actions)
         actions.append(Note("configuration-error", why))
         actions.append(Tell("configuration-error", {"terminal": self.terminal, "why": why}))
 
     def _forget(self, why: str, actions: list[Action]) -> None:
         """Nothing is known of the ATM any more, and nobody trades."""
-        self.commands.clear()
+        self.commands.clear(actions)
+        self._give_back(why, actions)
         self._has_loaded = self._has_keys = False
         self.move(Moment.FORGOTTEN, actions)
         actions.append(Note(why, self.terminal))
@@ -252,7 +255,8 @@ class Management:
         if device.device == f.POWER:
             self._power_up(device.status[:4], actions)
         elif device.device == f.SENSORS and device.status[:2] == f.SUPERVISOR_ENTERED:
-            self.commands.clear()
+            self.commands.clear(actions)
+            self._give_back("the supervisor has the machine", actions)
             self.move(Moment.SUPERVISOR_ENTERED, actions)
         elif device.device == f.SENSORS and device.status[:2] == f.SUPERVISOR_LEFT and self.state is State.SUPERVISOR:
             self._supervisor_left(actions)
@@ -331,9 +335,14 @@ class Management:
             self.commands.advance(actions)
         return ""
 
+    def _give_back(self, why: str, actions: list[Action]) -> None:
+        """A "go in service" of the core whose turn did not come: not sent, so it may be offered again."""
+        if self._wanted_outbound:
+            actions.append(Delivery(self._wanted_outbound, "deferred", why))
+            self._wanted_outbound = ""
+
     # ---- the end -----------------------------------------------------------------------------------------------------
     def closed(self, actions: list[Action]) -> None:
-        if self._wanted_outbound:
-            actions.append(Delivery(self._wanted_outbound, "deferred", "the link closed"))
+        self._give_back("the link closed", actions)
         self.commands.link_closed(actions)
         self.move(Moment.CLOSED, actions)

@@ -21,7 +21,7 @@ from protocols.ndc import fields as f
 from protocols.ndc.asking import CashNotice, OpenedRequest, key_of, open_request
 from protocols.ndc.cassettes import Cassettes
 from protocols.ndc.evidence import CONFIRMED, UNDONE, UNPROVEN, Finding, Sent, judge, judge_counters, judge_last
-from protocols.ndc.message import SolicitedStatus, TransactionRequest
+from protocols.ndc.message import LastStatus, SolicitedStatus, TransactionRequest
 from protocols.ndc.rules import LinkRules
 from protocols.ndc.serials import NO_MONEY, VARIABLE, Serials
 from protocols.ndc.status import SupplyCounters
@@ -117,7 +117,7 @@ class Transaction:
             request,
             terminal=self.terminal,
             mint=self.mint(),
-            tsn=self._serials.take(),
+            tsn=self._fresh_serial(last),
             config_id=config_id,
             tables=tables,
             cash=self._rules.cash,
@@ -133,6 +133,11 @@ class Transaction:
             self._serials.opened(Sent(self._key(opened), opened.tsn, function, opened.amount_minor or 0, opened.notes))
         actions.append(Store(self._stored_name, self._serials.packed()))
         actions.append(Ask(opened))
+
+    def _fresh_serial(self, last: LastStatus | None) -> int:
+        """Never the one that the ATM reports as its last: were the reply lost, that report would pass for its proof."""
+        tsn = self._serials.take()
+        return self._serials.take() if last is not None and last.tsn == f"{tsn:04}" else tsn
 
     def _key(self, opened: OpenedRequest) -> str:
         return key_of(self._realm, self.terminal, opened.mint)

@@ -115,6 +115,7 @@ def _card(request: TransactionRequest) -> CardData:
         track2=Secret(bare.replace("D", "=")) if bare else None,
         track3=request.track3,
         pin_block=request.pin_block,
+        new_pin_block=request.buffer("U"),
         emv=Secret(emv) if emv else None,
     )
 
@@ -180,7 +181,8 @@ def compile_to_reply(tables_of: TablesOf, cash: Cash, show_amount: Callable[[int
         notes = message.notes
         granted = answer.amount
         if granted is not None and message.amount_minor is not None and granted != Money(amount, cash.currency):
-            amount = granted.minor if granted.currency == cash.currency else 0
+            # More than was asked, or other money, is no approval of this request: nothing is ordered, all is undone.
+            amount = granted.minor if granted.currency == cash.currency and 0 < granted.minor < amount else 0
             notes = (mix(amount, cash.denominations, message.available, cash.notes_max) or ()) if notes else ()
         values = _values(
             message,

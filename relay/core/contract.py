@@ -70,6 +70,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     track2: ShortText | None = None
     track3: ShortText | None = None
     pin_block: ShortText | None = None
+    new_pin_block: ShortText | None = None  # of a PIN change
     emv: Annotated[str, Meta(max_length=20_000)] | None = None
     entry_mode: ShortText | None = None
 

@@ -105,6 +105,7 @@ def _card(card: CardData) -> c.Card:
         track2=None if track2 is None else track2.reveal(),
         track3=None if track3 is None else track3.reveal(),
         pin_block=None if pin_block is None else pin_block.reveal(),
+        new_pin_block=None if card.new_pin_block is None else card.new_pin_block.reveal(),
         emv=None if emv is None else emv.reveal(),
         entry_mode=card.entry_mode,
     )

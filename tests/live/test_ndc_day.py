@@ -24,6 +24,7 @@ from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndcroom import NdcRoom, RoomSettings
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.loopback.ndctally import NdcTally
+from relay.loopback.outboundclient import OutboundClient
 from tests.support.daemonworld import DaemonWorld
 
 MACHINES = 6
@@ -146,3 +147,34 @@ async def test_a_day_with_faults_and_a_kill_is_conserved_to_the_last_note(
     assert len(listed) <= tally.unknowns + tally.power_cuts + tally.timed_out + 4 * MACHINES
     assert tally.supervisor_visits
     assert "Traceback" not in world.log()
+
+
+async def test_the_core_takes_an_atm_out_of_service_and_back(world: DaemonWorld) -> None:
+    """Messages of the core to one ATM, delivered with its answer, and kept across a kill: out of service stays out."""
+    port = world.hold_port()
+    text = world.config_path.read_text()
+    world.config_path.write_text(f'{text}\n[outbound]\nendpoint = "tcp:{port}:interface=127.0.0.1"\n')
+    await world.start()
+    core = OutboundClient("127.0.0.1", port)
+    customers = Customers(7, 5, {"withdrawal": 1})
+    settings = RoomSettings(host="127.0.0.1", port=world.port, machines=1)
+    room = NdcRoom(settings, POLICY, customers, NoteBooks(), NdcTally())
+    terminal = room.machines[0].mind.terminal
+
+    async def delivered(key: str, command: str) -> None:
+        await core.post(key, "ndc", "atm-command", terminal, {"command": command})
+        async with asyncio.timeout(PATIENCE_S):
+            said = await core.find(key)
+            while said.message is None or said.message.state != "acknowledged":
+                said = await core.find(key)
+
+    room.start()
+    assert await room.until(lambda: room.in_service_count() == 1, PATIENCE_S)
+    await delivered("k1", "go-out-of-service")
+    assert room.in_service_count() == 0
+    await world.kill()
+    await world.start()
+    await delivered("k2", "go-in-service")
+    assert room.in_service_count() == 1
+    await room.stop()
+    assert await world.stop() == 0

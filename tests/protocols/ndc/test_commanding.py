@@ -16,7 +16,7 @@ def sent(actions: list[Action]) -> list[str]:
 
 def test_the_second_waits_for_the_answer_to_the_first() -> None:
     commands, actions = Commands(30_000), []  # type: Commands, list[Action]
-    commands.plan([step("one"), step("two")])
+    commands.plan([step("one"), step("two")], actions)
     commands.advance(actions)
     commands.advance(actions)
     assert (sent(actions), commands.is_free, commands.is_quiet) == (["one"], False, False)
@@ -29,7 +29,7 @@ def test_the_second_waits_for_the_answer_to_the_first() -> None:
 
 def test_sent_twice_needs_two_answers_and_a_third_sending_there_is_not() -> None:
     commands, actions = Commands(30_000), []  # type: Commands, list[Action]
-    commands.plan([step()])
+    commands.plan([step()], actions)
     commands.advance(actions)
     assert not commands.overdue(True, actions)
     assert sent(actions) == ["one", "one"]
@@ -43,7 +43,7 @@ def test_sent_twice_needs_two_answers_and_a_third_sending_there_is_not() -> None
 def test_what_may_not_be_sent_twice_is_not() -> None:
     for may_resend, allowed in ((False, True), (True, False)):
         commands, actions = Commands(30_000), []  # type: Commands, list[Action]
-        commands.plan([step(may_resend=may_resend)])
+        commands.plan([step(may_resend=may_resend)], actions)
         commands.advance(actions)
         assert commands.overdue(allowed, actions)
         assert sent(actions) == ["one"]
@@ -53,7 +53,7 @@ def test_a_refusal_owes_an_answer_before_anything_else() -> None:
     commands, actions = Commands(30_000), []  # type: Commands, list[Action]
     commands.refusal_sent()
     assert not commands.is_quiet
-    commands.plan([step()])
+    commands.plan([step()], actions)
     commands.advance(actions)
     assert commands.answered(True, "ready", actions) is None
     commands.refusal_sent()
@@ -74,7 +74,7 @@ def test_nothing_waits_nothing_is_overdue_or_answered() -> None:
 
 def test_what_the_core_asked_for_is_reported() -> None:
     commands, actions = Commands(30_000), []  # type: Commands, list[Action]
-    commands.plan([step(outbound_id="a"), step(outbound_id="b")])
+    commands.plan([step(outbound_id="a"), step(outbound_id="b")], actions)
     commands.advance(actions)
     assert actions[0] == Delivery("a", "sent")
     commands.link_closed(actions)
@@ -90,3 +90,10 @@ def test_the_timer_runs_from_sending_to_the_last_answer() -> None:
     commands.answered(True, "", actions)
     assert [a for a in actions if isinstance(a, Timer)] == [Timer("step", 30_000), Timer("step", None)]
     assert not [a for a in actions if isinstance(a, Note)]
+
+
+def test_what_the_core_asked_for_and_a_new_plan_replaces_is_offered_again() -> None:
+    commands, actions = Commands(30_000), []  # type: Commands, list[Action]
+    commands.plan([step(outbound_id="a")], actions)
+    commands.plan([step()], actions)
+    assert actions == [Delivery("a", "deferred", "not sent yet")]

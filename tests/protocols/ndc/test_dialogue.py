@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,6 +169,16 @@ def test_a_journal_block_is_acknowledged_only_when_it_is_durable() -> None:
             >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, Refusal.NO_JOURNAL, WALL_MS))
             << like(Note, name="journal-refused")
         )
+
+
+def test_a_gap_in_the_journal_is_noted_and_the_block_is_kept() -> None:
+    with in_service() as book:
+        book >> arrived(BLOCK)
+        first = book.take(Ask).message
+        book >> ReplyDecided(first, PLAIN.to_reply(first, TAKEN, WALL_MS)) << like(Send)
+        book >> arrived(msgspec.structs.replace(BLOCK, previous="000013", last="000026")) << like(Ask)
+        book >> arrived(msgspec.structs.replace(BLOCK, previous="000030", last="000043"))
+        book << Note("journal-gap", "000030 follows 000013") << like(Ask)
 
 
 def test_a_journal_block_of_nobody_is_not_taken() -> None:

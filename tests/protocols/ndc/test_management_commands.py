@@ -20,6 +20,7 @@ from protocols.dialect import (
     Stored,
     Tell,
     Timer,
+    TimerFired,
 )
 from protocols.ndc.asking import OpenedRequest
 from protocols.ndc.dialect import build_dialect, default_profile
@@ -48,6 +49,7 @@ from tests.support.ndcplay import (
     replied,
     request,
     said,
+    sensor,
 )
 from tests.support.playbook import Playbook, like
 
@@ -190,3 +192,34 @@ def test_a_request_in_service_is_asked_with_the_tables_of_its_configuration() ->
         assert (ask.config_id, ask.amount_minor, ask.notes) == ("0001", 10_000, (0, 0, 1, 0))
         book >> Stored(store.name, True) >> ReplyDecided(ask, PLAIN.to_reply(ask, Refusal.OVERLOADED, WALL_MS))
         book.rest()
+
+
+def test_an_atm_that_does_not_come_into_service_gives_the_command_back() -> None:
+    """Not sent, so never unknown: the core's line is not blocked by it, and it is offered again."""
+    with in_service() as book:
+        book >> CommandRequested("sign-off")
+        book.rest()
+        book >> arrived(READY)
+        book.rest()
+        book >> OutboundOffered("out-2", "atm-command", b'{"command": "go-in-service"}')
+        assert commands(book) == ["send-configuration-id"]
+        book >> arrived(config_status(), READY)
+        assert like(Delivery, id="out-2", state="sent") in book.rest()
+        book >> arrived(READY)
+        assert like(Delivery, id="out-2", state="acknowledged") in book.rest()
+        book >> CommandRequested("sign-off")
+        book.rest()
+        book >> arrived(READY)
+        book.rest()
+        book >> OutboundOffered("out-3", "atm-command", b'{"command": "go-in-service"}')
+        book.rest()
+        book >> arrived(sensor("21"))
+        assert like(Delivery, id="out-3", state="deferred") in book.rest()
+
+
+def test_nothing_is_sent_on_a_link_that_is_ending() -> None:
+    with in_service() as book:
+        replied(book)
+        book >> TimerFired("status")
+        book.rest()
+        book >> OFFER << like(Delivery, id="out-1", state="deferred")

@@ -340,3 +340,9 @@ def test_a_number_whose_end_is_unknown_is_not_given_again() -> None:
             book >> arrived(READY)
             book.rest()
         assert seen == {2, 3, 4}
+
+
+def test_the_serial_that_the_atm_reports_as_its_last_is_not_given() -> None:
+    """A new journal begins at 1, and another host's last reply may have been 1: lost, ours would look proven by it."""
+    with in_service() as book:
+        assert asked(book, request(last=LastStatus("0001", "1"))).tsn == 2

@@ -17,6 +17,7 @@ from protocols.vocabulary import (
     Declined,
     DoubtPolicy,
     MessageClass,
+    Money,
     Received,
     Refusal,
     Request,
@@ -80,9 +81,22 @@ def test_chip_data_is_passed_on_without_its_flags() -> None:
     assert card.emv == Secret("9F0601")
 
 
+def with_new_pin(message: OpenedRequest) -> OpenedRequest:
+    changed = msgspec.structs.replace(message.request, buffers=(Buffer("U", Secret("NEWPINBLOCK")),))
+    return msgspec.structs.replace(message, request=changed)
+
+
+def test_a_pin_change_carries_the_new_block_to_the_core_and_nowhere_else() -> None:
+    made = to_request(with_new_pin(opened("CDD   AD", amount="")))
+    assert (made.kind, made.amount, made.needs_completion) == ("pin-change", None, False)
+    assert made.card is not None
+    assert made.card.new_pin_block == Secret("NEWPINBLOCK")
+    assert "NEWPINBLOCK" not in repr(made)
+
+
 def test_nothing_of_the_card_is_stored() -> None:
-    stored = pack_request(to_request(opened(buffer_b="TYPED")))
-    for canary in (PAN, "30122010000012300", "0412:4;=<>?99999", "TYPED"):
+    stored = pack_request(to_request(with_new_pin(opened(buffer_b="TYPED"))))
+    for canary in (PAN, "30122010000012300", "0412:4;=<>?99999", "TYPED", "NEWPINBLOCK"):
         assert canary.encode() not in stored
 
 
@@ -123,9 +137,12 @@ def test_an_approval_of_another_amount_is_dispensed_as_approved(granted: int, no
     assert parts_of(reply_to(opened(), Approved(amount=yen(granted)))).notes == notes
 
 
-@pytest.mark.parametrize("answer", [Approved(amount=yen(14_999)), Approved(amount=yen(0))])
-def test_what_was_approved_and_cannot_be_paid_is_not_ordered(answer: Approved) -> None:
-    reply = reply_to(opened(), answer)
+CANNOT_BE_PAID = [yen(14_999), yen(0), yen(20_000), Money(6_000, "USD")]  # no such notes, none, more than asked, other money
+
+
+@pytest.mark.parametrize("granted", CANNOT_BE_PAID)
+def test_what_was_approved_and_cannot_be_paid_is_not_ordered(granted: Money) -> None:
+    reply = reply_to(opened(), Approved(amount=granted))
     parts = parts_of(reply)
     assert (reply.verdict, parts.notes, parts.nothing_ordered) == (Verdict.APPROVE, (), True)
     assert parts.function not in DISPENSING

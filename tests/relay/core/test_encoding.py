@@ -36,6 +36,7 @@ FULL = Request(
         track2=Secret("4000001234567899=2912"),
         track3=Secret("01400000"),
         pin_block=Secret("0123456789ABCDEF"),
+        new_pin_block=Secret("FEDCBA9876543210"),
         emv=Secret("9F0206000000030000"),
         entry_mode="051",
     ),
@@ -52,6 +53,7 @@ def test_a_transaction_says_everything_and_fits_the_contract() -> None:
     read = msgspec.json.decode(body, type=c.TransactionRequest)
     assert read.card is not None
     assert (read.card.pan, read.card.pin_block) == ("4000001234567899", "0123456789ABCDEF")
+    assert read.card.new_pin_block == "FEDCBA9876543210"
     assert (read.card.track1, read.card.track2, read.card.track3, read.card.emv) == (
         "B4000001234567899^A^2912",
         "4000001234567899=2912",

@@ -1,0 +1,153 @@
+"""What one file transfer link may set: stations, passwords, files, counts, timers, and every place and code of the wire.
+
+Owns `FileProfile` and its parts. It must never open or send anything. The traps: a password given here is masked whatever
+prints it; widths and codes are ours [P], so all of them can be replaced; and two rules for one file name would make it a matter
+of chance which one holds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from protocols.vocabulary import Secret
+from protocols.zengin.characters import CharacterSettings, Model
+from protocols.zengin.file import fields
+from protocols.zengin.format.settings import FormatSettings
+
+Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
+CentreCode = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9._-]{0,11}$")]
+Password = Annotated[SecretStr, Field(max_length=6)]
+StationName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
+_EMPTY = SecretStr("")
+
+
+class Timers(Model):
+    """All in milliseconds."""
+
+    open_ms: Milliseconds = Field(30_000, description="T-open: from the connection to the open request, or to its answer.")
+    ack_ms: Milliseconds = Field(30_000, description="T-ack: longest wait for a logical acknowledgement.")
+    file_ms: Milliseconds = Field(60_000, description="T-file: longest wait for the answer to a file request.")
+    idle_ms: Milliseconds = Field(30_000, description="T-idle: no traffic in a session; a third of it between watch frames.")
+    close_ms: Milliseconds = Field(30_000, description="T-close: longest wait for the answer to close, and for the hang-up.")
+    retry_ms: Milliseconds = Field(1_000, description="Pause before records that the journal refused are offered again.")
+
+
+class Station(Model):
+    """One far end: who it is and what it must say."""
+
+    name: StationName = Field(description="Name in keys, logs and the roster.")
+    centre_code: CentreCode = Field(description="Its センター確認コード, 14 digits.")
+    open_password: Password = Field(_EMPTY, description="In the open request, 6 characters at most.")
+    open_answer_password: Password = Field(_EMPTY, description="In the answer to it.")
+    close_password: Password = Field(_EMPTY, description="In the close request.")
+    close_answer_password: Password = Field(_EMPTY, description="In the answer to it.")
+
+    def secret(self, name: Literal["open", "open_answer", "close", "close_answer"]) -> Secret:
+        value: SecretStr = getattr(self, f"{name}_password")
+        return Secret(value.get_secret_value())
+
+
+class FileRule(Model):
+    """One file by name: what is in it and what becomes of it."""
+
+    name: FileName = Field(description="File name on the wire, 12 characters at most.")
+    access_key: Annotated[SecretStr, Field(max_length=12)] = Field(_EMPTY, description="ファイルアクセスキー.")
+    direction: Literal["receive", "send", "both"] = Field("receive", description="May it come in, go out, or both?")
+    format: FormatSettings = Field(FormatSettings(), description="Characters and layout of its records.")
+    calls: Literal["record", "batch"] = Field("record", description="One call to the core per data record, or one per file.")
+    fetch: bool = Field(False, description="Dialled links: ask for it at each connection (照会モード).")
+
+    def secret_key(self) -> Secret:
+        return Secret(self.access_key.get_secret_value())
+
+
+KINDS = {
+    "21": "bulk-transfer",
+    "11": "salary-transfer",
+    "12": "bonus-transfer",
+    "71": "salary-transfer",
+    "72": "bonus-transfer",
+    "91": "direct-debit",
+    "01": "credit-notice",
+    "03": "statement-entry",
+}
+
+
+class FileProfile(Model):
+    """One listener's or dialer's zfile."""
+
+    centre_code: CentreCode = Field("00000000000000", description="Our own センター確認コード, 14 digits.")
+    stations: Annotated[tuple[Station, ...], Field(strict=False)] = Field((), description="The far ends we know.")
+    files: Annotated[tuple[FileRule, ...], Field(strict=False)] = Field((), description="The files we take or give.")
+    calls_station: str = Field("", description="Dialled links: name of the station that is called; empty: the only one.")
+    send_count: int = Field(
+        0, ge=0, le=fields.SEND_COUNT_MAX, description="連続転送回数: data telegrams without their own ACK."
+    )
+    text_bytes_max: int = Field(2048, ge=120, le=32_767, description="最大テキスト長, bytes: 256, 2048 or 32767 in practice.")
+    close_done: Literal["answer-sent", "answer-acknowledged"] = Field(
+        "answer-sent", description="When a called session counts as closed in order: answer sent, or acknowledged."
+    )
+    kind_of: dict[str, str] = Field({}, description="Format (種別コード) -> kind named to the core; over the defaults.")
+    timers: Timers = Field(Timers(), description="Timers.")
+    asks_waiting_max: int = Field(32, ge=1, le=10_000, description="Records given to the journal at a time.")
+    file_bytes_max: int = Field(16_777_216, ge=1_024, le=268_435_456, description="Largest file taken, bytes.")
+    batch_bytes_max: int = Field(
+        1_048_576, ge=1_024, le=16_777_216, description="Largest file that goes to the core in one call, bytes."
+    )
+    files_open_max: int = Field(16, ge=1, le=1_000, description="Files half received or half taken at a time.")
+    stage_bytes: int = Field(262_144, ge=1_024, le=4_194_304, description="Received bytes after which they are made durable.")
+    progress_records: int = Field(500, ge=1, le=1_000_000, description="Records taken between two durable marks of progress.")
+    duplicate_days: int = Field(40, ge=35, le=400, description="How long a completed file is remembered, days.")
+    control_characters: CharacterSettings = Field(
+        CharacterSettings(charset="ebcdic-kana"), description="Characters of control telegrams."
+    )
+    length_bytes: int = Field(2, ge=2, le=4, description="Bytes of the frame's length.")
+    header_rows: str = Field(fields.HEADER, description="Rows of the transmission header: name, type, bytes.")
+    station_rows: str = Field(fields.STATION, description="Rows of 通信制御電文.")
+    file_rows: str = Field(fields.FILE, description="Rows of ファイル制御電文.")
+    data_rows: str = Field(fields.DATA, description="Rows before the text of データ電文.")
+    ttc: dict[str, int] = Field({}, description="TTC区分 by word, over the defaults.")
+    kinds: dict[str, str] = Field({}, description="電文種別 by word, over the defaults.")
+    results: dict[str, str] = Field({}, description="処理結果 by word, over the defaults.")
+
+    @field_validator("kind_of")
+    @classmethod
+    def _known_formats(cls, table: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(table) - set(KINDS))
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: expected some of {', '.join(sorted(KINDS))}")
+        return table
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FileProfile:
+        for table, known, name in (
+            (self.ttc, fields.TTC, "ttc"),
+            (self.kinds, fields.KINDS, "kinds"),
+            (self.results, fields.RESULTS, "results"),
+        ):
+            unknown = sorted(set(table) - set(known))
+            if unknown:
+                raise ValueError(f"{name}: {', '.join(unknown)}: expected some of {', '.join(known)}")
+        for names, what in (
+            ([station.name for station in self.stations], "stations: names"),
+            ([station.centre_code for station in self.stations], "stations: centre codes"),
+            ([rule.name for rule in self.files], "files: names"),
+        ):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what} must differ")
+        if self.calls_station and self.calls_station not in {station.name for station in self.stations}:
+            raise ValueError(f"calls_station: {self.calls_station} is none of the stations")
+        return self
+
+    def called(self) -> Station | None:
+        """The station that a dialled link speaks to."""
+        for station in self.stations:
+            if station.name == self.calls_station or (not self.calls_station and len(self.stations) == 1):
+                return station
+        return None
+
+    def rule(self, file: str) -> FileRule | None:
+        return next((rule for rule in self.files if rule.name == file), None)

@@ -95,7 +95,7 @@ class FileProfile(Model):
     asks_waiting_max: int = Field(32, ge=1, le=10_000, description="Records given to the journal at a time.")
     file_bytes_max: int = Field(16_777_216, ge=1_024, le=268_435_456, description="Largest file taken, bytes.")
     batch_bytes_max: int = Field(
-        1_048_576, ge=1_024, le=16_777_216, description="Largest file that goes to the core in one call, bytes."
+        262_144, ge=1_024, le=16_777_216, description="Largest file that goes to the core in one call, bytes."
     )
     files_open_max: int = Field(16, ge=1, le=1_000, description="Files half received or half taken at a time.")
     stage_bytes: int = Field(262_144, ge=1_024, le=4_194_304, description="Received bytes after which they are made durable.")

@@ -11,7 +11,7 @@ from relay.loopback.coreserver import CoreServer
 from relay.loopback.filebooks import FileFate
 from relay.loopback.station import Fault, FileStation, Parcel
 from tests.support.daemonworld import DaemonWorld, free_port
-from tests.support.zenginrelay import DIALER, LISTENER, PATIENCE_S, WaitedLedger, company, parcel, spoiled
+from tests.support.zenginrelay import DIALER, LISTENER, PATIENCE_S, WaitedLedger, company, parcel, spoiled, write_credentials
 
 HOST = "127.0.0.1"
 LARGE = 600
@@ -22,6 +22,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
     world.ledger = WaitedLedger()
     world.core = CoreServer(FakeCore(world.ledger), world.faults, zones=(HOST,))
+    write_credentials(tmp_path / "credentials")
     await world.start_core()
     world.configure(LISTENER)
     yield world

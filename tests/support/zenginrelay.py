@@ -6,6 +6,7 @@ Owns what the live test and the loopback tests share. It must never look into th
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 
@@ -17,7 +18,7 @@ from tests.support.zenginfiles import sound_file
 from tests.support.zenginlink import BANK, COMPANY, PASSWORDS, WALL_MS, profile
 
 PATIENCE_S = 60.0
-_SECRETS = "\n".join(f'{name} = "{value}"' for name, value in PASSWORDS.items())
+_SECRETS = "\n".join(f'{name} = "credential:{name}"' for name in PASSWORDS)
 
 LISTENER = f"""
 [[listener]]
@@ -37,7 +38,7 @@ centre_code = "{COMPANY}"
 {_SECRETS}
 [[listener.profile.files]]
 name = "SOUFURI"
-access_key = "KEY1"
+access_key = "credential:access-key"
 direction = "receive"
 format = {{ formats = ["21"] }}
 """
@@ -63,6 +64,13 @@ direction = "receive"
 fetch = true
 format = {{ formats = ["03"] }}
 """
+
+
+def write_credentials(directory: Path) -> None:
+    """The secrets that the listener names, as files."""
+    for name, value in {**PASSWORDS, "access-key": "KEY1"}.items():
+        (directory / name).write_text(value)
+        (directory / name).chmod(0o600)
 
 
 class WaitedLedger(Ledger):

@@ -3,12 +3,13 @@
 Owns `Archive`, shared by all links of one listener, and the names of its variables. Pure: every change gives the `Store`
 actions that make it durable, in an order that a crash may cut anywhere. It must never judge a file. The traps: the head of a
 file is written after its bytes, so that a head never speaks of bytes that are not there, and carries their digest, so that
-bytes which are not the ones are noticed and the file starts anew; "done" is written before the bytes are given up; and slots
-are used again, because a variable cannot be forgotten.
+bytes which are not the ones are noticed and the file starts anew; "done" is written before the bytes are given up; a
+variable cannot be forgotten, so that names are used again; and a name belongs to one file, because after a reload two archives
+of one listener live side by side for a while.
 
-    zfile/head/SLOT        head of a file that is received or taken (empty: the slot is free)
-    zfile/text/SLOT/N      its bytes, part N
-    zfile/done/STATION     completed files within the duplicate window
+    zfile/head/STATION/FILE/CYCLE      head of a file that is received or taken; empty: there is none
+    zfile/text/STATION/FILE/CYCLE/N    its bytes, part N
+    zfile/done/STATION                 completed files within the duplicate window
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Work:
     )
 
     def __init__(
-        self, slot: int, identity: FileIdentity, record_bytes: int, record_count: int, settings: FormatSettings
+        self, slot: str, identity: FileIdentity, record_bytes: int, record_count: int, settings: FormatSettings
     ) -> None:
         self.slot = slot
         self.identity = identity
@@ -100,9 +101,9 @@ class Archive:
         self._open_max = open_max
         self._stage_bytes = stage_bytes
         self._days = days
-        self._works: dict[int, Work] = {}
+        self._works: dict[str, Work] = {}
         self._done: dict[str, list[Done]] = {}
-        self._kept: set[int] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
+        self._kept: set[str] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
         self._is_loaded = False
 
     # ---- after a start ------------------------------------------------------------------------------------------------
@@ -120,15 +121,15 @@ class Archive:
                     troubles.append(f"{name}: unreadable")
         for name, value in stored.items():
             if name.startswith(_WORK) and value:
-                trouble = self._load_work(int(name[len(_WORK) :]), value, stored)
+                trouble = self._load_work(name[len(_WORK) :], value, stored)
                 troubles += [f"{name}: {trouble}"] if trouble else []
         return troubles
 
-    def _is_lost(self, slot: int, state: str) -> None:
+    def _is_lost(self, slot: str, state: str) -> None:
         if state != "receiving":
             self._kept.add(slot)
 
-    def _load_work(self, slot: int, value: bytes, stored: Mapping[str, bytes]) -> str:
+    def _load_work(self, slot: str, value: bytes, stored: Mapping[str, bytes]) -> str:
         try:
             head = msgspec.json.decode(value, type=Head)
         except msgspec.DecodeError:
@@ -157,8 +158,8 @@ class Archive:
     # ---- receiving ----------------------------------------------------------------------------------------------------
     def begin(self, identity: FileIdentity, record_bytes: int, record_count: int) -> Work | None:
         """A new file; None where too many are open."""
-        slot = next((slot for slot in range(self._open_max) if slot not in self._works and slot not in self._kept), None)
-        if slot is None:
+        slot = f"{identity.station}/{identity.file}/{identity.cycle}"
+        if slot in self._works or slot in self._kept or len(self._works) >= self._open_max:
             return None
         work = self._works[slot] = Work(slot, identity, record_bytes, record_count, self._settings_of[identity.file])
         return work
@@ -195,7 +196,7 @@ class Archive:
     def discard(self, work: Work) -> list[Store]:
         """Forget it: nothing of it was taken."""
         self._works.pop(work.slot, None)
-        return [Store(f"{_WORK}{work.slot}", b"")]
+        return [Store(f"{_WORK}{work.slot}", b""), *self._free(work)]
 
     # ---- taking -------------------------------------------------------------------------------------------------------
     def accept(self, work: Work) -> list[Store]:
@@ -213,8 +214,10 @@ class Archive:
         done.append(Done(work.identity, work.digest, result))
         self._done[station] = done[-DONE_MAX:]
         self._works.pop(work.slot, None)
-        free = [Store(f"{_TEXT}{work.slot}/{part}", b"") for part in range(len(work.parts))]
-        return [self._store_done(station), Store(f"{_WORK}{work.slot}", b""), *free]
+        return [self._store_done(station), Store(f"{_WORK}{work.slot}", b""), *self._free(work)]
+
+    def _free(self, work: Work) -> list[Store]:
+        return [Store(f"{_TEXT}{work.slot}/{part}", b"") for part in range(len(work.parts))]
 
     def unfinished(self) -> Iterator[Work]:
         """Accepted files that no link is taking."""

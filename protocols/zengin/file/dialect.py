@@ -13,7 +13,7 @@ from protocols.errors import LocalMisuse
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 from protocols.zengin.characters import Characters
 from protocols.zengin.file.dialogue import FileDialogue
-from protocols.zengin.file.profile import FileProfile
+from protocols.zengin.file.profile import FileProfile, with_secrets
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.translate import compile_to_request, to_reply
 
@@ -57,7 +57,7 @@ class FileKit:
     def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> FileDialect:
         if not isinstance(profile, FileProfile):
             raise LocalMisuse("a FileProfile", "profile")
-        return FileDialect(profile, wall_ms)
+        return FileDialect(with_secrets(profile, read_text), wall_ms)
 
 
 ZENGIN_FILE = FileKit()

@@ -1,16 +1,18 @@
 """What one file transfer link may set: stations, passwords, files, counts, timers, and every place and code of the wire.
 
-Owns `FileProfile` and its parts. It must never open or send anything. The traps: a password given here is masked whatever
-prints it; widths and codes are ours [P], so all of them can be replaced; and two rules for one file name would make it a matter
-of chance which one holds.
+Owns `FileProfile` and its parts. It must never open or send anything. The traps: passwords are named here (credential:NAME)
+and masked whatever prints them; widths and codes are ours [P], so all of them can be replaced; and two rules for one file
+name would make it a matter of chance which one holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from protocols.errors import LocalMisuse
 from protocols.vocabulary import Secret
 from protocols.zengin.characters import CharacterSettings, Model
 from protocols.zengin.file import fields
@@ -19,7 +21,7 @@ from protocols.zengin.format.settings import FormatSettings
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 CentreCode = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9._-]{0,11}$")]
-Password = Annotated[SecretStr, Field(max_length=6)]
+CREDENTIAL = "credential:"
 StationName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 _EMPTY = SecretStr("")
 
@@ -40,10 +42,10 @@ class Station(Model):
 
     name: StationName = Field(description="Name in keys, logs and the roster.")
     centre_code: CentreCode = Field(description="Its センター確認コード, 14 digits.")
-    open_password: Password = Field(_EMPTY, description="In the open request, 6 characters at most.")
-    open_answer_password: Password = Field(_EMPTY, description="In the answer to it.")
-    close_password: Password = Field(_EMPTY, description="In the close request.")
-    close_answer_password: Password = Field(_EMPTY, description="In the answer to it.")
+    open_password: SecretStr = Field(_EMPTY, description="In the open request, as credential:NAME; empty: none.")
+    open_answer_password: SecretStr = Field(_EMPTY, description="In the answer to it.")
+    close_password: SecretStr = Field(_EMPTY, description="In the close request.")
+    close_answer_password: SecretStr = Field(_EMPTY, description="In the answer to it.")
 
     def secret(self, name: Literal["open", "open_answer", "close", "close_answer"]) -> Secret:
         value: SecretStr = getattr(self, f"{name}_password")
@@ -54,7 +56,7 @@ class FileRule(Model):
     """One file by name: what is in it and what becomes of it."""
 
     name: FileName = Field(description="File name on the wire, 12 characters at most.")
-    access_key: Annotated[SecretStr, Field(max_length=12)] = Field(_EMPTY, description="ファイルアクセスキー.")
+    access_key: SecretStr = Field(_EMPTY, description="ファイルアクセスキー, as credential:NAME; empty: none.")
     direction: Literal["receive", "send", "both"] = Field("receive", description="May it come in, go out, or both?")
     format: FormatSettings = Field(FormatSettings(), description="Characters and layout of its records.")
     calls: Literal["record", "batch"] = Field("record", description="One call to the core per data record, or one per file.")
@@ -151,3 +153,30 @@ class FileProfile(Model):
 
     def rule(self, file: str) -> FileRule | None:
         return next((rule for rule in self.files if rule.name == file), None)
+
+
+def with_secrets(profile: FileProfile, read: Callable[[str], str]) -> FileProfile:
+    """The profile with every credential read. Raises LocalMisuse for a secret that stands in the file itself."""
+    stations = tuple(
+        station.model_copy(
+            update={
+                name: _secret(getattr(station, name), f"stations.{place}.{name}", read)
+                for name in ("open_password", "open_answer_password", "close_password", "close_answer_password")
+            }
+        )
+        for place, station in enumerate(profile.stations)
+    )
+    files = tuple(
+        rule.model_copy(update={"access_key": _secret(rule.access_key, f"files.{place}.access_key", read)})
+        for place, rule in enumerate(profile.files)
+    )
+    return profile.model_copy(update={"stations": stations, "files": files})
+
+
+def _secret(named: SecretStr, path: str, read: Callable[[str], str]) -> SecretStr:
+    value = named.get_secret_value()
+    if not value:
+        return named
+    if not value.startswith(CREDENTIAL):
+        raise LocalMisuse(f"{CREDENTIAL}NAME: a secret never stands in the file", path)
+    return SecretStr(read(value))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from protocols.errors import LocalMisuse
 from protocols.zengin.file.archive import Archive
 from protocols.zengin.file.codec import Codec
-from protocols.zengin.file.message import StationMessage
+from protocols.zengin.file.message import FileMessage, StationMessage, Telegram
 from protocols.zengin.file.profile import FileProfile, FileRule
 from protocols.zengin.format.layout import layout_of
 from protocols.zengin.format.settings import ENDS
@@ -35,7 +35,10 @@ class LinkRules:
             profile.duplicate_days,
         )
         self.positions: dict[str, int] = {}  # outbound id -> first record not acknowledged
-        for station in profile.stations:
+        for place, rule in enumerate(profile.files):
+            start = FileMessage(kind="file-start", file=rule.name, access_key=rule.secret_key())
+            self._try(start, f"files.{place}.access_key")
+        for place, station in enumerate(profile.stations):
             for name in ("open", "open_answer", "close", "close_answer"):
                 message = StationMessage(
                     kind="open",
@@ -44,10 +47,13 @@ class LinkRules:
                     password=station.secret(name),
                     at=self.now(),
                 )
-                try:
-                    self.codec.write(1, message, ack_wanted=True)
-                except LocalMisuse as error:
-                    raise LocalMisuse(error.problem, f"stations.{station.name}.{name}_password") from None
+                self._try(message, f"stations.{place}.{name}_password")
+
+    def _try(self, telegram: Telegram, path: str) -> None:
+        try:
+            self.codec.write(1, telegram, ack_wanted=True)
+        except LocalMisuse as error:
+            raise LocalMisuse(error.problem, path) from None
 
     def now(self) -> str:
         """YYYYMMDDhhmmss in Japan."""

@@ -62,7 +62,7 @@ def test_bytes_that_are_not_the_ones_are_noticed() -> None:
     other, troubles = reloaded(stores)
     assert other.find("COMPANY", "SOUFURI", "01") is None
     assert "not the ones" in troubles[0]
-    assert other.begin(TWO, 120, 8) is not None
+    assert other.begin(ONE, 120, 8) is not None
 
 
 def test_an_accepted_file_is_taken_up_from_its_last_mark() -> None:
@@ -89,7 +89,8 @@ def test_an_accepted_file_that_cannot_be_read_is_never_written_over() -> None:
     variables = {store.name: store.value for store in stores}
     other = Archive({"SOUFURI": FormatSettings()}, 1, 240, 40)
     assert "not the ones" in other.load(variables)[0]
-    assert other.begin(TWO, 120, 8) is None
+    assert other.begin(ONE, 120, 8) is None
+    assert other.begin(TWO, 120, 8) is not None
     gone = Archive({}, 1, 240, 40)
     assert "no longer configured" in gone.load(variables)[0]
 
@@ -108,16 +109,19 @@ def test_done_is_durable_before_the_bytes_are_given_up(cut: int) -> None:
     assert len(list(other.unfinished())) == (1 if cut == 0 else 0)
 
 
-def test_slots_are_used_again_and_limited() -> None:
+def test_files_in_work_are_limited_and_names_used_again() -> None:
     made = archive(open_max=2)
     first, second = made.begin(ONE, 120, 8), made.begin(TWO, 120, 8)
     assert first is not None
     assert second is not None
     assert made.begin(FileIdentity("COMPANY", "SOUFURI", "20261125", "03"), 120, 8) is None
-    made.discard(first)
-    third = made.begin(FileIdentity("COMPANY", "SOUFURI", "20261125", "03"), 120, 8)
-    assert third is not None
-    assert third.slot == first.slot
+    assert made.begin(TWO, 120, 8) is None
+    made.append(first, bytes(240))
+    assert [(store.name, store.value) for store in made.discard(first)] == [
+        ("zfile/head/COMPANY/SOUFURI/01", b""),
+        ("zfile/text/COMPANY/SOUFURI/01/0", b""),
+    ]
+    assert made.begin(ONE, 120, 8) is not None
 
 
 def test_what_the_far_end_may_not_know_is_found_by_its_bytes() -> None:
@@ -146,6 +150,6 @@ def test_what_is_older_than_the_window_is_forgotten() -> None:
 
 def test_unreadable_variables_are_told() -> None:
     made = Archive({"SOUFURI": FormatSettings()}, 2, 240, 40)
-    troubles = made.load({"zfile/head/0": b"{", "zfile/done/X": b"{", "other": b"1"})
+    troubles = made.load({"zfile/head/X/Y/01": b"{", "zfile/done/X": b"{", "other": b"1"})
     assert len(troubles) == 2
-    assert made.load({"zfile/head/1": b"{"}) == []
+    assert made.load({"zfile/head/X/Y/02": b"{"}) == []

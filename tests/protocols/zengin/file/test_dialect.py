@@ -6,21 +6,34 @@ import pytest
 
 from protocols.dialects import DIALECTS
 from protocols.errors import LocalMisuse
-from protocols.vocabulary import TAKEN, Refusal
+from protocols.vocabulary import TAKEN, Refusal, Secret
 from protocols.zengin.file.dialect import ZENGIN_FILE
 from protocols.zengin.file.dialogue import FileDialogue
 from protocols.zengin.file.profile import FileProfile
-from tests.support.zenginlink import BANK, COMPANY, RECEIVED, WALL_MS, profile
+from tests.support.zenginlink import BANK, COMPANY, PASSWORDS, RECEIVED, WALL_MS, profile
+
+NAMED = {name: f"credential:{name}" for name in PASSWORDS}
+STATIONS = [{"name": "COMPANY", "centre_code": COMPANY, **NAMED}]
+FILES = [{"name": "MEISAI", "format": {"formats": ["03"]}, "access_key": "credential:key"}]
+
+
+def read(name: str) -> str:
+    return {**PASSWORDS, "key": "KEY1", "too-long": "THIRTEENCHARS"}[name.removeprefix("credential:")]
+
+
+def settings(**changes: object) -> FileProfile:
+    return profile(BANK, COMPANY, **{"stations": STATIONS, "files": FILES, **changes})
 
 
 def build(settings: object) -> object:
-    return ZENGIN_FILE.build(settings, lambda name: "", lambda: WALL_MS)
+    return ZENGIN_FILE.build(settings, read, lambda: WALL_MS)
 
 
 def test_it_is_listed_and_builds_dialogues() -> None:
     assert DIALECTS["zengin-file"] is ZENGIN_FILE
     assert ZENGIN_FILE.profile_model is FileProfile
-    dialect = ZENGIN_FILE.build(profile(BANK, COMPANY), lambda name: "", lambda: WALL_MS)
+    dialect = ZENGIN_FILE.build(settings(), read, lambda: WALL_MS)
+    assert dialect.profile.stations[0].secret("close_answer") == Secret("CLOSE2")
     assert isinstance(dialect.new_dialogue(), FileDialogue)
     assert not dialect.answers_on_new_link
     assert dialect.to_request("nothing", RECEIVED) is Refusal.INTERNAL
@@ -30,6 +43,8 @@ def test_it_is_listed_and_builds_dialogues() -> None:
 @pytest.mark.parametrize(
     ("change", "word"),
     [
+        ({"stations": [{**STATIONS[0], "open_password": "OPEN01"}]}, "never stands in the file"),
+        ({"files": [{**FILES[0], "access_key": "credential:too-long"}]}, "access_key"),
         ({"text_bytes_max": 199}, "hold no record of MEISAI"),
         ({"station_rows": "kind N 2"}, "station_rows"),
         ({"files": [{"name": "A", "format": {"formats": ["21"], "characters": {"places": {"ab": "41"}}}}]}, "places"),
@@ -37,7 +52,7 @@ def test_it_is_listed_and_builds_dialogues() -> None:
 )
 def test_what_is_found_at_start(change: dict[str, object], word: str) -> None:
     with pytest.raises(LocalMisuse, match=word):
-        build(profile(BANK, COMPANY, **change))
+        build(settings(**change))
 
 
 def test_another_dialects_profile_is_our_mistake() -> None:

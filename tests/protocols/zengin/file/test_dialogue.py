@@ -272,7 +272,7 @@ def test_a_file_whose_total_is_wrong_costs_nobody_a_yen() -> None:
     bank, answer = sent_by_hand(content)
     assert (answer.kind, answer.result) == ("file-end-answer", "count-differs")
     assert bank.asked_count == 0
-    assert bank.variables["zfile/head/0"] == b""
+    assert bank.variables["zfile/head/COMPANY/SOUFURI/01"] == b""
     assert [detail for name, detail in bank.notes if name == "file-mistake"] == [
         "COMPANY:SOUFURI:20261125:01: record 7: total: says 5056, the records add up to 5055"
     ]
@@ -335,7 +335,7 @@ def test_while_draining_nobody_new_is_let_in_and_the_session_ends_in_order() -> 
 
 def test_a_variable_that_cannot_be_stored_ends_the_link() -> None:
     bank, _ = opened()
-    bank.step(Stored("zfile/head/0", False))
+    bank.step(Stored("zfile/head/COMPANY/SOUFURI/01", False))
     assert bank.hung_up == "not-stored"
 
 
@@ -354,7 +354,7 @@ def test_commands_and_offers_that_mean_nothing_here() -> None:
 
 def test_troubles_of_the_archive_are_told() -> None:
     bank = Side(profile(BANK, COMPANY))
-    bank.variables["zfile/head/0"] = b"{"
+    bank.variables["zfile/head/COMPANY/SOUFURI/01"] = b"{"
     bank.open(dialled=False)
     assert "file-work-unreadable" in bank.names
 

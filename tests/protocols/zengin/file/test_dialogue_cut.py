@@ -63,7 +63,7 @@ def test_a_line_cut_after_any_byte(crashes: bool, stage_bytes: int) -> None:
         line.crashes = False
         attempt(line, "1")
         check(line.called)
-        assert line.called.variables.get("zfile/head/0", b"") == b""
+        assert line.called.variables.get("zfile/head/COMPANY/SOUFURI/01", b"") == b""
         resumed += "caller file-resend" in line.transcript
     assert resumed > 10
 

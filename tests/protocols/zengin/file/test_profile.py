@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from protocols.errors import LocalMisuse
 from protocols.vocabulary import Secret
-from protocols.zengin.file.profile import FileProfile
+from protocols.zengin.file.profile import FileProfile, with_secrets
 from tests.support.zenginlink import BANK, COMPANY, PASSWORDS, profile
 
 
@@ -24,7 +25,6 @@ def test_passwords_are_masked_and_can_be_used() -> None:
         ({"centre_code": "123"}, "centre_code"),
         ({"stations": [{"name": "A", "centre_code": BANK}, {"name": "A", "centre_code": COMPANY}]}, "names must differ"),
         ({"stations": [{"name": "A", "centre_code": BANK}, {"name": "B", "centre_code": BANK}]}, "codes must differ"),
-        ({"stations": [{"name": "A", "centre_code": BANK, "open_password": "1234567"}]}, "open_password"),
         ({"files": [{"name": "A"}, {"name": "A"}]}, "files: names"),
         ({"files": [{"name": "lower"}]}, "files"),
         ({"files": [{"name": "THIRTEENCHARS"}]}, "files"),
@@ -50,3 +50,25 @@ def test_the_called_station() -> None:
     assert named is not None
     assert named.centre_code == COMPANY
     assert profile(COMPANY, BANK).called() is not None
+
+
+def test_secrets_are_named_in_the_file_and_read_from_credentials() -> None:
+    named = {"open_password": "credential:first", "close_password": ""}
+    settings = FileProfile.model_validate(
+        {
+            "stations": [{"name": "A", "centre_code": BANK, **named}],
+            "files": [{"name": "F", "access_key": "credential:key"}],
+        }
+    )
+    whole = with_secrets(settings, {"credential:first": "OPEN01", "credential:key": "KEY1"}.__getitem__)
+    assert whole.stations[0].secret("open") == Secret("OPEN01")
+    assert whole.stations[0].secret("close") == Secret("")
+    assert whole.files[0].secret_key() == Secret("KEY1")
+    for part, place in (
+        ({"stations": [{"name": "A", "centre_code": BANK, "open_password": "OPEN01"}]}, "stations.0.open_password"),
+        ({"files": [{"name": "F", "access_key": "KEY1"}]}, "files.0.access_key"),
+    ):
+        with pytest.raises(LocalMisuse) as caught:
+            with_secrets(FileProfile.model_validate(part), lambda name: "")
+        assert caught.value.path == place
+        assert "OPEN01" not in str(caught.value)

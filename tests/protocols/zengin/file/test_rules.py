@@ -30,7 +30,7 @@ def test_lengths_and_codes_of_a_file() -> None:
 
 def test_a_password_that_the_control_charset_lacks() -> None:
     station = {"name": "BANK", "centre_code": BANK, "close_password": "small"}
-    with pytest.raises(LocalMisuse, match=r"stations\.BANK\.close_password"):
+    with pytest.raises(LocalMisuse, match=r"stations\.0\.close_password"):
         LinkRules(profile(COMPANY, BANK, stations=[station]), lambda: WALL_MS)
 
 

@@ -53,7 +53,7 @@ def test_progress_is_what_is_taken_without_a_gap() -> None:
     assert not any(isinstance(action, Store) for action in talk.actions)
     taker.decided(first, to_reply(None, TAKEN, 0), talk)
     assert work.taken == 4
-    assert [action.name for action in talk.actions if isinstance(action, Store)] == ["zfile/head/0"]
+    assert [action.name for action in talk.actions if isinstance(action, Store)] == ["zfile/head/COMPANY/SOUFURI/01"]
 
 
 def test_it_goes_on_where_another_link_stopped() -> None:

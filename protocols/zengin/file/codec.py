@@ -41,10 +41,10 @@ class Codec:
 
     def __init__(self, profile: FileProfile) -> None:
         characters = Characters(profile.control_characters)
-        self._header = Table(profile.header_rows, characters, _HEADER_ITEMS, "header_rows")
-        self._station = Table(profile.station_rows, characters, _STATION_ITEMS, "station_rows")
-        self._file = Table(profile.file_rows, characters, _FILE_ITEMS, "file_rows")
-        self._data = Table(profile.data_rows, characters, _DATA_ITEMS, "data_rows")
+        self._header = Table(_rows(profile.header_rows, fields.HEADER), characters, _HEADER_ITEMS, "header_rows")
+        self._station = Table(_rows(profile.station_rows, fields.STATION), characters, _STATION_ITEMS, "station_rows")
+        self._file = Table(_rows(profile.file_rows, fields.FILE), characters, _FILE_ITEMS, "file_rows")
+        self._data = Table(_rows(profile.data_rows, fields.DATA), characters, _DATA_ITEMS, "data_rows")
         if not self._data.item("kind") == self._station.item("kind") == self._file.item("kind"):
             raise LocalMisuse("kind stands at one place in every telegram", "data_rows")
         self._ttc = _both_ways({**fields.TTC, **profile.ttc}, "ttc")
@@ -184,6 +184,10 @@ class Codec:
                 "code": telegram.code,
             }
         )
+
+
+def _rows(given: tuple[str, ...], default: str) -> str:
+    return "\n".join(given) or default
 
 
 def _both_ways(codes: Mapping[str, Value], path: str) -> tuple[dict[str, Value], dict[Value, str]]:

@@ -21,6 +21,7 @@ from protocols.zengin.format.settings import FormatSettings
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 CentreCode = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9._-]{0,11}$")]
+Rows = Annotated[tuple[str, ...], Field(strict=False)]
 CREDENTIAL = "credential:"
 StationName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,31}$")]
 _EMPTY = SecretStr("")
@@ -107,10 +108,10 @@ class FileProfile(Model):
         CharacterSettings(charset="ebcdic-kana"), description="Characters of control telegrams."
     )
     length_bytes: int = Field(2, ge=2, le=4, description="Bytes of the frame's length.")
-    header_rows: str = Field(fields.HEADER, description="Rows of the transmission header: name, type, bytes.")
-    station_rows: str = Field(fields.STATION, description="Rows of 通信制御電文.")
-    file_rows: str = Field(fields.FILE, description="Rows of ファイル制御電文.")
-    data_rows: str = Field(fields.DATA, description="Rows before the text of データ電文.")
+    header_rows: Rows = Field((), description='Rows of the transmission header, each "name type bytes"; empty: zfile-p1.')
+    station_rows: Rows = Field((), description="Rows of 通信制御電文; empty: zfile-p1.")
+    file_rows: Rows = Field((), description="Rows of ファイル制御電文; empty: zfile-p1.")
+    data_rows: Rows = Field((), description="Rows before the text of データ電文; empty: zfile-p1.")
     ttc: dict[str, int] = Field({}, description="TTC区分 by word, over the defaults.")
     kinds: dict[str, str] = Field({}, description="電文種別 by word, over the defaults.")
     results: dict[str, str] = Field({}, description="処理結果 by word, over the defaults.")

@@ -123,9 +123,9 @@ def test_codes_places_and_characters_are_settings() -> None:
                 "results": {"ok": "11"},
                 "length_bytes": 4,
                 "control_characters": {"charset": "jis-x-0201"},
-                "station_rows": "reserve R 1\n" + fields.STATION,
-                "file_rows": "reserve R 1\n" + fields.FILE,
-                "data_rows": "reserve R 1\n" + fields.DATA,
+                "station_rows": ["reserve R 1", *fields.STATION.splitlines()],
+                "file_rows": ["reserve R 1", *fields.FILE.splitlines()],
+                "data_rows": ["reserve R 1", *fields.DATA.splitlines()],
             }
         )
     )
@@ -141,8 +141,8 @@ def test_codes_places_and_characters_are_settings() -> None:
         {"ttc": {"ack": 0x11}},
         {"kinds": {"open": "10"}},
         {"results": {"ok": "99"}},
-        {"station_rows": "kind N 2"},
-        {"data_rows": "serial B 4\nkind N 2"},
+        {"station_rows": ["kind N 2"]},
+        {"data_rows": ["serial B 4", "kind N 2"]},
     ],
 )
 def test_settings_that_cannot_work(settings: dict[str, object]) -> None:

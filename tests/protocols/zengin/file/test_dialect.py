@@ -46,7 +46,7 @@ def test_it_is_listed_and_builds_dialogues() -> None:
         ({"stations": [{**STATIONS[0], "open_password": "OPEN01"}]}, "never stands in the file"),
         ({"files": [{**FILES[0], "access_key": "credential:too-long"}]}, "access_key"),
         ({"text_bytes_max": 199}, "hold no record of MEISAI"),
-        ({"station_rows": "kind N 2"}, "station_rows"),
+        ({"station_rows": ["kind N 2"]}, "station_rows"),
         ({"files": [{"name": "A", "format": {"formats": ["21"], "characters": {"places": {"ab": "41"}}}}]}, "places"),
     ],
 )

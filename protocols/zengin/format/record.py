@@ -95,14 +95,33 @@ def _read_by_field(layout: RecordLayout, data: bytes, characters: Characters, nu
     return Record(layout.kind, fields, number), found
 
 
+def _whole(layout: RecordLayout, fields: Mapping[str, str], characters: Characters) -> bytes | None:
+    """The record in one go; None where something needs a closer look: a kanji block, a blank number, a mistake."""
+    parts = []
+    for name, start, end, is_number in layout.slices:
+        width = end - start
+        given = fields.get(name, layout.kind if name == "data_kubun" else "")
+        parts.append(given.rjust(width, "0") if is_number else characters.folded(given).ljust(width))
+    text = "".join(parts)
+    if len(text) != layout.length or layout.pattern.fullmatch(text) is None:
+        return None
+    try:
+        return characters.encode_exact(text)
+    except UnencodableError:
+        return None
+
+
 def write_record(layout: RecordLayout, fields: Mapping[str, str], characters: Characters) -> bytes:
     """The record's bytes. What is not given is zeros or spaces (zeros also for a number that may be blank).
 
     Raises LocalMisuse naming the field: unknown, too long, not encodable, or against the field's own rule.
     """
-    unknown = sorted(set(fields) - {field.name for field in layout.fields})
+    unknown = fields.keys() - layout.names
     if unknown:
-        raise LocalMisuse(f"no such field in record {layout.kind}", unknown[0])
+        raise LocalMisuse(f"no such field in record {layout.kind}", min(unknown))
+    whole = _whole(layout, fields, characters)
+    if whole is not None:
+        return whole
     out = bytearray()
     for field in layout.fields:
         given = fields.get(field.name, layout.kind if field.name == "data_kubun" else "")

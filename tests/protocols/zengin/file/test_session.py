@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from protocols.machine import Unexpected, check_table, next_state, to_mermaid
 from protocols.zengin.file.session import IN_SESSION, INITIAL, TERMINAL, TRANSITIONS, WITH_FILE, Moment, State
+
+DRAWING = Path(__file__).resolve().parents[4] / "docs" / "machines" / "zengin-file-session.md"
 
 
 def test_the_table_is_whole() -> None:
@@ -43,3 +47,8 @@ def test_every_live_state_can_abort_and_keeps_nothing_else_open(state: State) ->
 def test_the_drawing_names_every_state() -> None:
     drawn = to_mermaid(TRANSITIONS, INITIAL, TERMINAL)
     assert all(state.name in drawn for state in State)
+
+
+def test_the_page_is_the_running_table() -> None:
+    drawn = DRAWING.read_text(encoding="utf-8").split("```mermaid\n")[1].split("```")[0]
+    assert drawn == to_mermaid(TRANSITIONS, INITIAL, TERMINAL)

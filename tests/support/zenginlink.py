@@ -58,6 +58,7 @@ def profile(own: str, peer: str, **changes: object) -> FileProfile:
                 {"name": "MEISAI", "direction": "both", "format": FormatSettings(formats=("03", "01"))},
             ],
             "text_bytes_max": 256,
+            "timers": {"linger_ms": 0, "offer_ms": 0},
             **changes,
         }
     )

@@ -51,7 +51,7 @@ from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.sending import Sending
 from protocols.zengin.file.session import TERMINAL, Moment, State
 from protocols.zengin.file.taker import Taker
-from protocols.zengin.file.talk import ACK, CLOSE, FILE, IDLE, OPEN, RETRY, Talk
+from protocols.zengin.file.talk import ACK, CLOSE, FILE, IDLE, LINGER, OFFER, OPEN, RETRY, Talk
 
 # In which state a telegram may come, for the side that hears it.
 _CALLED_HEARS = {
@@ -175,7 +175,7 @@ class FileDialogue:
             else:
                 talk.actions.append(Delivery(event.id, "deferred", "stopping, or too many files wait"))
         elif self._sending.offer is None and not self._called.is_draining:
-            self._sending.offer = offer  # the far end will ask for it
+            self._sending.hold(offer)
         else:
             talk.actions.append(Delivery(event.id, "deferred", "another file waits to be asked for"))
 
@@ -332,6 +332,10 @@ class FileDialogue:
             talk.abort("open-missed")
         elif name == CLOSE:
             talk.hang_up("close-timeout")
+        elif name == LINGER:
+            self._caller.close()
+        elif name == OFFER:
+            self._sending.decide()
         elif name == FILE:
             quiet_ms = talk.now_ms - talk.heard_ms
             if quiet_ms < talk.timers.idle_ms:  # watch frames say that the far end is at it

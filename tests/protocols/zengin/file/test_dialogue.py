@@ -148,6 +148,40 @@ def test_records_as_fields_make_the_same_file() -> None:
     assert line.called.amounts() == [1_001, 1_004]
 
 
+def test_a_session_lingers_for_the_next_file() -> None:
+    line = pair(timers={"linger_ms": 500})
+    line.connect()
+    line.caller.offer("o1", body())
+    line.run()
+    assert line.caller.deliveries[-1] == ("o1", "acknowledged")
+    line.caller.offer("o2", body(cycle="02"))
+    line.run()
+    assert line.transcript.count("caller open") == 1
+    assert line.caller.deliveries[-1] == ("o2", "acknowledged")
+    assert "caller close" not in line.transcript
+    line.caller.fire("linger")
+    line.run()
+    assert line.transcript[-2:] == ["called close-answer", "caller ack"]
+
+
+def test_a_file_that_the_core_offers_a_moment_after_it_was_asked_for() -> None:
+    line = pair(timers={"offer_ms": 2_000})
+    line.connect()
+    line.caller.step(CommandRequested("fetch", b"MEISAI"))
+    line.run()
+    assert line.transcript[-2:] == ["caller file-start", "called ack"]
+    line.called.offer("o1", body(2, "MEISAI", "01", "03"))
+    line.run()
+    assert line.called.deliveries[-1] == ("o1", "acknowledged")
+    assert "offer" not in line.called.timers
+    line.caller.step(CommandRequested("fetch", b"MEISAI"))
+    line.run()
+    line.called.fire("offer")
+    line.run()
+    assert line.transcript[-1] != "called file-start-answer"
+    assert "called file-start-answer no-file" in line.transcript
+
+
 # ---- refusals ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("change", "result"),

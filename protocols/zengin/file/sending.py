@@ -87,7 +87,13 @@ class Sending:
             return
         self._position = start
         talk.move(Moment.FILE_STARTED)
+        if offer is not None:
+            self._tell(offer)
         talk.say(answer, self.pump)
+
+    def _tell(self, offer: Offer) -> None:
+        place = f"sent from record {self._position} of {offer.record_count}"
+        self._talk.note("file-started", f"{offer.file}, cycle {offer.cycle}: {place}")
 
     def _start(self, message: FileMessage) -> int:
         """The record that the receiver wants first; 0 where there is none such."""
@@ -137,6 +143,7 @@ class Sending:
             return
         self._position = max(1, message.resume)
         talk.move(Moment.FILE_STARTED)
+        self._tell(offer)
         self.pump()
 
     # ---- data and end ----------------------------------------------------------------------------------------------------

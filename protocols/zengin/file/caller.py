@@ -93,7 +93,13 @@ class Caller:
             else:
                 self.close()
             return
-        mode = _mode(self._jobs[0])
+        first = self._jobs[0]
+        if not isinstance(first, Offer) and not self._receiving.may_request(first):
+            self._jobs.popleft()
+            talk.note("fetch-put-off", first.name)
+            self.next()
+            return
+        mode = _mode(first)
         if mode != talk.mode:
             talk.mode = mode
             talk.move(Moment.MODE_ASKED)

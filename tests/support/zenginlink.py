@@ -54,8 +54,14 @@ def profile(own: str, peer: str, **changes: object) -> FileProfile:
             "centre_code": own,
             "stations": [{"name": "COMPANY" if peer == COMPANY else "BANK", "centre_code": peer, **PASSWORDS}],
             "files": [
-                {"name": "SOUFURI", "access_key": "KEY1", "direction": "both", "format": FormatSettings(formats=("21",))},
-                {"name": "MEISAI", "direction": "both", "format": FormatSettings(formats=("03", "01"))},
+                {
+                    "name": "SOUFURI",
+                    "access_key": "KEY1",
+                    "direction": "both",
+                    "same_bytes": "take",
+                    "format": FormatSettings(formats=("21",)),
+                },
+                {"name": "MEISAI", "direction": "both", "same_bytes": "take", "format": FormatSettings(formats=("03", "01"))},
             ],
             "text_bytes_max": 256,
             "timers": {"linger_ms": 0, "offer_ms": 0},

@@ -281,6 +281,13 @@ class Archive:
                 return one
         return None
 
+    def twin(self, identity: FileIdentity, digest: str) -> Done | None:
+        """A file of that name with the very same bytes, done within the window under another date or cycle."""
+        for one in self._done.get(identity.station, ()):
+            if (one.identity.file, one.digest) == (identity.file, digest) and self._is_recent(one, identity.date):
+                return one
+        return None
+
     def confirm(self, identity: FileIdentity) -> list[Store]:
         """The far end acknowledged our answer about this file."""
         station = identity.station

@@ -68,6 +68,10 @@ class FileRule(Model):
     direction: Literal["receive", "send", "both"] = Field("receive", description="May it come in, go out, or both?")
     format: FormatSettings = Field(FormatSettings(), description="Characters and layout of its records.")
     calls: Literal["record", "batch"] = Field("record", description="One call to the core per data record, or one per file.")
+    same_bytes: Literal["refuse", "take"] = Field(
+        "refuse",
+        description="A file with the very bytes of one that is done, under another date or cycle: most likely sent twice.",
+    )
     fetch: bool = Field(False, description="Dialled links: ask for it at each connection (照会モード).")
 
     def secret_key(self) -> Secret:

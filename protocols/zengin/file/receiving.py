@@ -230,6 +230,12 @@ class Receiving:
             talk.note("file-repeated", f"{work.identity.text()}: done on {repeated.identity.date}")
             self._answer(repeated.result, repeated.identity)
             return
+        twin = archive.twin(work.identity, work.digest)
+        rule = talk.rules.profile.rule(work.identity.file)
+        if twin is not None and rule is not None and rule.same_bytes == "refuse":
+            talk.note("file-sent-twice", f"{work.identity.text()}: the bytes of {twin.identity.text()}")
+            self._refuse("duplicate-cycle")
+            return
         talk.actions += staged
         talk.is_ours = True
         self._take(work)

@@ -20,7 +20,8 @@ BODY = msgspec.json.encode(
 
 
 def slow(**changes: object) -> Line:
-    line = pair(stage_bytes=1_024, asks_waiting_max=3, progress_records=2, **changes)
+    files = [{"name": "SOUFURI", "direction": "both", "format": {"formats": ["21"]}}]
+    line = pair(stage_bytes=1_024, asks_waiting_max=3, progress_records=2, files=files, **changes)
     line.called.is_slow = True
     return line
 
@@ -85,7 +86,7 @@ def finish(line: Line) -> None:
     raise AssertionError(line.transcript)
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     attempts=st.lists(
         st.tuples(st.lists(st.integers(1, 4), max_size=30), st.booleans(), st.booleans(), st.booleans()), max_size=4

@@ -9,8 +9,9 @@ import pytest_asyncio
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.filebooks import FileFate
+from relay.loopback.stage import free_port
 from relay.loopback.station import Fault, FileStation, Parcel
-from tests.support.daemonworld import DaemonWorld, free_port
+from tests.support.daemonworld import DaemonWorld
 from tests.support.zenginrelay import DIALER, LISTENER, PATIENCE_S, WaitedLedger, company, parcel, spoiled, write_credentials
 
 HOST = "127.0.0.1"

@@ -4,18 +4,17 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
-from tests.support.daemonworld import DaemonWorld, free_port
+from relay.loopback.outboundclient import OutboundClient
+from relay.loopback.stage import free_port
+from tests.support.daemonworld import DaemonWorld
 from tests.support.zenginfiles import sound_file
 from tests.support.zenginrelay import DIALER, LISTENER, WaitedLedger, company, write_credentials
 
-OutboundClient = pytest.importorskip("relay.loopback.outboundclient", reason="messages of the core").OutboundClient
 HOST = "127.0.0.1"
 PATIENCE_S = 60.0
 
@@ -35,17 +34,18 @@ async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     await world.close()
 
 
-async def ended(client: Any, key: str) -> str:
+async def ended(client: OutboundClient, key: str) -> str:
     async with asyncio.timeout(PATIENCE_S):
         while True:
             said = await client.find(key)
+            assert said.message is not None
             if said.message.state not in ("queued", "sent"):
                 return f"{said.message.state} {said.message.detail}".strip()
             await asyncio.sleep(0.05)
 
 
 async def test_the_relay_calls_and_sends(world: DaemonWorld) -> None:
-    port, outbound = free_port(), free_port()
+    port, outbound = free_port(), world.hold_port()
     station = company()
     await station.serve(HOST, port)
     dialer = DIALER.replace("{station_port}", str(port)).replace('"MEISAI"', '"SOUFURI"').replace('"receive"', '"both"')
@@ -72,7 +72,7 @@ async def test_the_relay_calls_and_sends(world: DaemonWorld) -> None:
 
 
 async def test_a_station_asks_for_what_the_core_has_queued(world: DaemonWorld) -> None:
-    outbound = free_port()
+    outbound = world.hold_port()
     world.configure(LISTENER.replace('"receive"', '"both"'), f'[outbound]\nendpoint = "tcp:{outbound}:interface=127.0.0.1"\n')
     await world.start()
     client = OutboundClient(HOST, outbound)

@@ -116,24 +116,33 @@ class Archive:
         self._done: dict[str, list[Done]] = {}
         self._kept: set[str] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
         self._is_loaded = False
+        self._seen: dict[str, bytes] = {}  # what of "done" was read last
 
     # ---- after a start ------------------------------------------------------------------------------------------------
     def load(self, stored: Mapping[str, bytes]) -> list[str]:
         """Take up what is durable, once. Returns what could not be read, for the log; such a file starts anew."""
+        troubles = self._load_done(stored)
         if self._is_loaded:
-            return []
+            return troubles
         self._is_loaded = True
-        troubles: list[str] = []
-        for name, value in stored.items():
-            if name.startswith(_DONE):
-                try:
-                    self._done[name[len(_DONE) :]] = msgspec.json.decode(value, type=list[Done])
-                except msgspec.DecodeError:
-                    troubles.append(f"{name}: unreadable")
         for name, value in stored.items():
             if name.startswith(_WORK) and value:
                 trouble = self._load_work(name[len(_WORK) :], value, stored)
                 troubles += [f"{name}: {trouble}"] if trouble else []
+        return troubles
+
+    def _load_done(self, stored: Mapping[str, bytes]) -> list[str]:
+        """At every link: after a reload another archive of this listener may have finished files meanwhile."""
+        troubles = []
+        for name, value in stored.items():
+            if name.startswith(_DONE) and self._seen.get(name) != value:
+                self._seen[name] = value
+                try:
+                    known = self._done.setdefault(name[len(_DONE) :], [])
+                    durable = msgspec.json.decode(value, type=list[Done])
+                    known[:0] = [one for one in durable if self.done(one.identity) is None]
+                except msgspec.DecodeError:
+                    troubles.append(f"{name}: unreadable")
         return troubles
 
     def _is_lost(self, slot: str, state: str) -> None:

@@ -195,3 +195,19 @@ def test_an_accepted_file_that_is_no_longer_read_as_it_was_is_kept_for_a_person(
     (trouble,) = changed.load({store.name: store.value for store in stores})
     assert "not read as it was" in trouble
     assert changed.begin(ONE, 120, 8) is None
+
+
+def test_what_another_archive_of_the_listener_finished_is_seen_at_the_next_link() -> None:
+    """After a reload and back, two archives of one listener have lived side by side."""
+    stale, other = archive(), archive()
+    work = filled(other, [])
+    store = other.finish(work, "ok")
+    stale.finish(filled(stale, []), "ok")
+    assert stale.load({store.name: store.value}) == []
+    assert stale.done(ONE) is not None
+    two = other.begin(TWO, 120, 8)
+    assert two is not None
+    store = other.finish(two, "ok")
+    assert stale.done(TWO) is None
+    assert stale.load({store.name: store.value}) == []
+    assert stale.is_done(TWO)

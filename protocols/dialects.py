@@ -10,5 +10,6 @@ from collections.abc import Mapping
 from protocols.dialect import DialectKit
 from protocols.iso8583.dialect import ISO8583
 from protocols.ndc.dialect import NDC
+from protocols.zengin.file.dialect import ZENGIN_FILE
 
-DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583, "ndc": NDC}
+DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583, "ndc": NDC, "zengin-file": ZENGIN_FILE}

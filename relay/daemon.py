@@ -88,8 +88,8 @@ class Daemon:
         self.started_ms = self.clock.wall_ms()
         self.timers = TimingWheel(self.clock, loop.call_later)
         self.metrics = Metrics()
-        self.dialects = DialectShelf(overlay_reader(config_path), self.clock.wall_ms)
         self.credentials = Credentials(settings.relay.credentials_directory)
+        self.dialects = DialectShelf(overlay_reader(config_path, self.credentials.secret), self.clock.wall_ms)
         self.journal = SqliteJournal.open(
             settings.journal,
             self.credentials.journal_key(settings.journal.key_credential),

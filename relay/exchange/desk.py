@@ -369,13 +369,14 @@ class Desk:
             self.doubt.tell_waiters(entry, answer)
 
     def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
-        """What a terminal says about an exchange that awaits it. Anything else is only counted."""
+        """What a terminal says about an exchange that awaits it, or did and stayed unproven."""
         entry = self.register.by_key.get(key)
-        if entry is None or entry.state is not State.AWAITING_COMPLETION:
+        if entry is None:
+            self.doubt.complete_late(key, EVIDENCE_EVENT[verdict], standing_minor)
+        elif entry.state is State.AWAITING_COMPLETION:
+            self.doubt.complete(entry, EVIDENCE_EVENT[verdict], standing_minor)
+        else:
             self.counters.duplicate("", "evidence-unmatched")
-            return
-        event = EVIDENCE_EVENT[verdict]
-        self.doubt.complete(entry, event, standing_minor)
 
     def link_closed(self, link: LinkPort) -> None:
         """Nothing to do: an answer finds the link closed when it is decided."""

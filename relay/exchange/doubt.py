@@ -20,13 +20,15 @@ from relay.exchange.exchange import DEADLINE_EVENT, Event, State
 from relay.exchange.hub import Hub
 from relay.exchange.ports import LinkPort
 from relay.exchange.register import Open
-from relay.journal.port import StepResult
-from relay.journal.records import Intent, Step, StoredExchange
+from relay.journal.port import JournalFailed, StepResult
+from relay.journal.records import Intent, Step, StoredExchange, StoredState
 from relay.telemetry.log import get_log
 
 log = get_log("doubt")
 
 WITHDRAWABLE = frozenset({State.RECORDED, State.ASKED, State.IN_DOUBT, State.REPEATING, State.HELD, State.AWAITING_COMPLETION})
+
+PROVABLE = frozenset({State.AWAITING_COMPLETION, State.UNPROVEN})
 
 
 class DoubtLimits(msgspec.Struct, frozen=True):
@@ -187,13 +189,27 @@ class Doubt:
 
     def complete(self, entry: Open, event: Event, standing_minor: int | None) -> None:
         """Evidence about an exchange that awaits its completion, or the end of the wait for it."""
-        if entry.state is not State.AWAITING_COMPLETION or not self._desk.register.move(entry, event):
+        if entry.state not in PROVABLE or not self._desk.register.move(entry, event):
             return
         entry.cancel_timers()
         entry.standing_minor = standing_minor or 0
         self._desk.register.write(
             entry, event, partial(self._completed, entry), standing_minor=entry.standing_minor if standing_minor else None
         )
+
+    def complete_late(self, key: str, event: Event, standing_minor: int | None) -> None:
+        """Evidence about an exchange that is no longer in memory: it counts where nothing was proven until now."""
+        register = self._desk.register
+
+        def found(stored: StoredExchange | JournalFailed | None) -> None:
+            if isinstance(stored, StoredExchange) and stored.state is StoredState.UNPROVEN and key not in register.by_key:
+                if event is not Event.EVIDENCE_MISSING:
+                    entry = register.by_key[key] = register.rebuilt(stored)
+                    self.complete(entry, event, standing_minor)
+                return
+            self._desk.counters.duplicate("", "evidence-unmatched")
+
+        register.journal.find(key, found)
 
     def _completed(self, entry: Open, result: StepResult) -> None:
         if result is None and entry.state in (State.PART_UNDONE, State.UNDONE):

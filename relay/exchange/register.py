@@ -13,10 +13,10 @@ from protocols.machine import Unexpected
 from protocols.vocabulary import Request
 from relay.clock import Cancellable, Clock
 from relay.core.port import Attempt
-from relay.exchange.exchange import STORED, TERMINAL, TRANSITIONS, Event, State
+from relay.exchange.exchange import REBUILT, STORED, TERMINAL, TRANSITIONS, Event, State
 from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.journal.port import Journal, JournalFailed, StepResult
-from relay.journal.records import Intent, Step, StoredState
+from relay.journal.records import Intent, Step, StoredExchange, StoredState, unpack_request
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -183,6 +183,24 @@ class Register:
             ),
             done,
         )
+
+    def rebuilt(self, stored: StoredExchange) -> Open:
+        """The stored exchange as an open one, without link, body or deadline; not yet in the register."""
+        taken = stored.taken
+        request = unpack_request(taken.key, taken.request, taken.pan)
+        now_ms = self.clock.monotonic_ms()
+        entry = Open(
+            taken.exchange_id, request, taken.fingerprint, taken.incarnation, None, None, None, now_ms, taken.recorded_ms
+        )
+        entry.state = REBUILT[stored.state]
+        entry.intent = stored.intent
+        entry.tries = stored.tries
+        entry.epoch = stored.epoch
+        if stored.standing_minor is not None:
+            entry.standing_minor = stored.standing_minor
+        # An advice is stored to be delivered, without its secrets; a question is not posted again once those are gone.
+        entry.has_body = entry.state is State.DELIVERING
+        return entry
 
     def note(self, entry: Open, event: Event, *, detail: str = "", tries: int | None = None, history: bool = True) -> None:
         """A step that nothing waits for: a count of tries, a remark for people."""

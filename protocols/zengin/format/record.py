@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from protocols.errors import LocalMisuse
-from protocols.zengin.characters import CharacterError, Characters, UnencodableError
+from protocols.characters.text import CharacterError, Characters, UnencodableError
 from protocols.zengin.format.layout import RecordLayout
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocols.errors import LocalMisuse
-from protocols.zengin.characters import Characters, CharacterSettings
+from protocols.characters.text import Characters, CharacterSettings
 from protocols.zengin.format.layout import layout_of
 from protocols.zengin.format.record import Mistake, Record, read_record, write_record
 

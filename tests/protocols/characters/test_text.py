@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from protocols.errors import LocalMisuse
-from protocols.zengin.characters import CharacterError, Characters, CharacterSettings, UnencodableError
-from protocols.zengin.tables import TABLES
+from protocols.characters.text import CharacterError, Characters, CharacterSettings, UnencodableError
+from protocols.characters.tables import TABLES
 
 CHARSETS = sorted(TABLES)
 

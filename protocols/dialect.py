@@ -25,6 +25,7 @@ class LinkOpened(msgspec.Struct, frozen=True):
     dialled: bool = False  # True where the relay dialled
     certificate_name: str = ""
     stored: Mapping[str, bytes] = {}  # the link's durable variables, as last stored
+    realm: str = ""  # in which terminal numbers are unique: what keys begin with, as in Received
     link_id: str = ""  # never given before by this relay center: what a wire without identities mints its keys from
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from protocols.branch.dialect import BRANCH
 from protocols.dialect import DialectKit
 from protocols.iso8583.dialect import ISO8583
 
-DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583}
+DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583, "branch-p1": BRANCH}

@@ -17,11 +17,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from protocols.errors import LocalMisuse, PeerViolation
-from protocols.primitives import hex_to_bytes
 from protocols.characters import kanji
 from protocols.characters.folding import Folding, folding_table
 from protocols.characters.tables import GAP, SAME_PLACE, TABLES
+from protocols.errors import LocalMisuse, PeerViolation
+from protocols.primitives import hex_to_bytes
 
 Charset = Literal["jis-x-0201", "shift-jis", "ebcdic-kana", "ibm-930", "ibm-939", "hitachi-ebcdic"]
 KanjiStyle = Literal["by-charset", "none", "ibm", "jef", "keis", "jis-escape", "shift-jis"]

@@ -370,13 +370,11 @@ class Desk:
 
     def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
         """What a terminal says about an exchange that awaits it, or did and stayed unproven."""
-        entry = self.register.by_key.get(key)
+        entry, event = self.register.by_key.get(key), EVIDENCE_EVENT[verdict]
         if entry is None:
-            self.doubt.complete_late(key, EVIDENCE_EVENT[verdict], standing_minor)
-        elif entry.state is State.AWAITING_COMPLETION:
-            self.doubt.complete(entry, EVIDENCE_EVENT[verdict], standing_minor)
+            self.doubt.complete_late(key, event, standing_minor)
         else:
-            self.counters.duplicate("", "evidence-unmatched")
+            self.doubt.complete(entry, event, standing_minor)
 
     def link_closed(self, link: LinkPort) -> None:
         """Nothing to do: an answer finds the link closed when it is decided."""

@@ -189,7 +189,10 @@ class Doubt:
 
     def complete(self, entry: Open, event: Event, standing_minor: int | None) -> None:
         """Evidence about an exchange that awaits its completion, or the end of the wait for it."""
-        if entry.state not in PROVABLE or not self._desk.register.move(entry, event):
+        if entry.state not in PROVABLE:
+            self._desk.counters.duplicate("", "evidence-unmatched")
+            return
+        if not self._desk.register.move(entry, event):
             return
         entry.cancel_timers()
         entry.standing_minor = standing_minor or 0

@@ -40,7 +40,7 @@ class Link(Performer, Protocol):
         services.counters.opened()
         name = certificate_name(self.transport)
         stored = services.variables.variables(services.listener.name)
-        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored))
+        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, realm=services.listener.realm))
 
     def dataReceived(self, data: bytes) -> None:
         if self.is_open:

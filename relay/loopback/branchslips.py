@@ -58,9 +58,8 @@ def telegram(
         "body": dict(body or {}),
         **items,
     }
-    return msgspec.structs.replace(
-        BranchMessage(message_type=message_type, bank="", branch="", terminal_kind="", terminal=""), **header
-    )
+    nobody = BranchMessage(message_type=message_type, bank="", branch="", terminal_kind="", terminal="")
+    return msgspec.structs.replace(nobody, **header)
 
 
 def account(text: str, prefix: str = "account") -> dict[str, Value]:

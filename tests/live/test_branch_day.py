@@ -1,4 +1,4 @@
-"""A branch's whole day against the daemon as a process, with kill -9 in the middle: nothing lost or doubled, the tills right."""
+"""A branch's whole day against the daemon as a process, with kill -9 in the middle: nothing lost or doubled, tills right."""
 
 import asyncio
 import time

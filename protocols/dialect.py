@@ -174,19 +174,7 @@ class HangUp(msgspec.Struct, frozen=True):
 
 
 Action: TypeAlias = (
-    Send
-    | Ask
-    | Refuse
-    | Store
-    | Timer
-    | Command
-    | CommandAnswered
-    | Evidence
-    | Delivery
-    | Identify
-    | Note
-    | Tell
-    | HangUp
+    Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Delivery | Identify | Note | Tell | HangUp
 )
 
 
@@ -235,7 +223,8 @@ class DialectKit(Protocol):
     name: str
 
     def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> Dialect:
-        """Compile a profile (an instance of `profile_model`). `read_text(name)` gives an overlay's TOML text.
+        """Compile a profile (an instance of `profile_model`). `read_text(name)` gives an overlay's TOML text, and for a name
+        that begins with "credential:" that credential's own text (empty where only the file is checked).
 
         Raises protocols.errors.LocalMisuse naming the profile path at fault.
         """

@@ -167,7 +167,7 @@ class Daemon:
             realm=self.settings.relay.realm,
             channel=link.channel,
             reply_deadline_ms=link.reply_deadline_ms,
-            dialect=build_dialect(link, overlay_reader(self.config_path), self.clock.wall_ms),
+            dialect=build_dialect(link, overlay_reader(self.config_path, self.credentials.secret), self.clock.wall_ms),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
         )
 

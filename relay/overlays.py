@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from protocols.errors import LocalMisuse
+from protocols.vocabulary import Secret
 
+CREDENTIAL = "credential:"
 OVERLAY_BYTES_MAX = 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -23,10 +25,18 @@ SHIPPED_DIRECTORIES = (
 )
 
 
-def overlay_reader(config_path: str) -> Callable[[str], str]:
-    """What a dialect's `build` reads overlays with, for the configuration file at `config_path`."""
+def overlay_reader(config_path: str, secret: Callable[[str], Secret] | None = None) -> Callable[[str], str]:
+    """What a dialect's `build` reads with, for the configuration file at `config_path`: overlays by name, and, as
+    `credential:NAME`, secrets. Without `secret` (a check that holds no credentials) every secret reads as empty.
+    """
     beside = Path(config_path).resolve().parent / "dialects"
-    return lambda name: read_overlay(name, beside)
+
+    def read(name: str) -> str:
+        if name.startswith(CREDENTIAL):
+            return "" if secret is None else secret(name.removeprefix(CREDENTIAL)).reveal()
+        return read_overlay(name, beside)
+
+    return read
 
 
 def read_overlay(name: str, beside: Path | None = None) -> str:

@@ -11,14 +11,16 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
 
+from protocols.dialects import DIALECTS
 from protocols.iso8583.codes import all_codes
 from protocols.iso8583.profile import Iso8583Profile, as_framing
 from relay.cli.registry import COMMANDS
+from relay.configfile import parse
 from relay.core.mapping import Remark
 from relay.settings import Settings
 from relay.wire.admission import Refused
@@ -119,8 +121,12 @@ def test_commands_that_are_named_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in OURS if page.name not in GENERATED], ids=name_of)
 def test_examples_in_toml_are_valid(page: Path) -> None:
     for block in blocks(page, "toml"):
-        profile: dict[str, Any] = tomllib.loads(block)["listener"]["profile"]
+        listener = tomllib.loads(block)["listener"]
+        profile: dict[str, Any] = listener["profile"]
         profile.pop("overlays", None)  # the bank's own files
+        if listener.get("dialect", "iso8583") != "iso8583":
+            parse(cast("type[BaseModel]", DIALECTS[listener["dialect"]].profile_model), profile)
+            continue
         Iso8583Profile.model_validate(profile)
         as_framing(profile.get("framing", "ascii4"))
 

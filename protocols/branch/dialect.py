@@ -12,7 +12,7 @@ from collections.abc import Callable
 from protocols.branch.codec import Codec
 from protocols.branch.dialogue import BranchDialogue
 from protocols.branch.frame import branch_framing
-from protocols.branch.hooks import Hooks
+from protocols.branch.hooks import Hooks, mac_of
 from protocols.branch.keys import DIALECT
 from protocols.branch.message import BranchMessage
 from protocols.branch.overlay import tables_of
@@ -36,8 +36,9 @@ class BranchDialect:
     def __init__(
         self, profile: BranchProfile, read_text: Callable[[str], str], wall_ms: Callable[[], int], hooks: Hooks = NO_HOOKS
     ) -> None:
-        if profile.mac == "required" and hooks.mac is None:
-            raise LocalMisuse("required, but no MAC hook is attached", "mac")
+        mac = (hooks.mac or mac_of(profile.mac_keys, read_text)) if profile.mac == "required" else None
+        if profile.mac == "required" and mac is None:
+            raise LocalMisuse("required, but there are no mac_keys, and no MAC hook is attached", "mac")
         self.profile = profile
         operations = profile.all_operations()
         self.codec = Codec(
@@ -45,7 +46,7 @@ class BranchDialect:
             {code: rule.body for code, rule in operations.items()},
             Characters(profile.characters),
             branch_framing(profile.frame_bytes_max),
-            hooks.mac if profile.mac == "required" else None,
+            mac,
         )
         self.rules = LinkRules(profile, self.codec, wall_ms)
         self._to_request = compile_to_request(profile)

@@ -1,7 +1,7 @@
 """Where a bank attaches message authentication: the port, and the profile's default over keys given to it.
 
 Owns the `Mac` port and `HmacMac` (HMAC-SHA256 cut to eight bytes); 3DES or AES-CMAC fulfil the same port from outside. It must
-never fetch a key. The traps: 鍵版 in the header names the key, and an unknown one is told apart from a wrong code, because one
+never open a file. The traps: 鍵版 in the header names the key, and an unknown one is told apart from a wrong code, because one
 is a key change in progress and the other is not; and codes are compared in constant time.
 
 Source: our profile branch-p1 [P]; HMAC: RFC 2104, truncation as in its section 5.
@@ -10,7 +10,7 @@ Source: our profile branch-p1 [P]; HMAC: RFC 2104, truncation as in its section 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -43,6 +43,32 @@ class HmacMac:
     def compute(self, key_version: str, covered: bytes) -> bytes | None:
         key = self._keys.get(key_version)
         return None if key is None else hmac.digest(key, covered, "sha256")[:MAC_BYTES]
+
+
+class NoMac:
+    """No key is here: nothing is believed, and nothing can be written. What a check without credentials builds with."""
+
+    def compute(self, key_version: str, covered: bytes) -> bytes | None:
+        return None
+
+
+def mac_of(keys: Mapping[str, str], read_text: Callable[[str], str]) -> Mac | None:
+    """The default authentication: `keys` is 鍵版 -> name of a credential, whose text is the key as hex.
+
+    None without keys. A credential that reads as empty (a check holds none) is no key and fails closed. Raises LocalMisuse.
+    """
+    found: dict[str, bytes] = {}
+    for version, name in keys.items():
+        text = read_text(f"credential:{name}").strip()
+        try:
+            key = bytes.fromhex(text)
+        except ValueError:
+            raise LocalMisuse("the credential holds no hex", f"mac_keys.{version}") from None
+        if key:
+            found[version] = key
+    if not keys:
+        return None
+    return HmacMac(found) if found else NoMac()
 
 
 class Hooks(msgspec.Struct, frozen=True):

@@ -69,6 +69,8 @@ class BranchProfile(Model):
     codes: dict[str, str] = Field({}, description="Reason or refusal -> 応答コード; over the defaults.")
     mac: Literal["none", "required"] = Field("none", description="The last 8 bytes: zeros, or the attached hook's.")
 
+    mac_keys: dict[str, str] = Field({}, description="鍵版 (four digits) -> credential whose text is the HMAC key as hex.")
+
     @field_validator("operations")
     @classmethod
     def _five_digits(cls, table: dict[str, OperationRule]) -> dict[str, OperationRule]:
@@ -102,6 +104,11 @@ class BranchProfile(Model):
         ]
         if table[codes.APPROVED] != "0000":
             problems.append('codes: "approved" stays 0000: an answer with any other code has no body')
+        problems += [
+            f"mac_keys.{version}: 鍵版 has four digits"
+            for version in sorted(self.mac_keys)
+            if len(version) != 4 or not (version.isdecimal() and version.isascii())
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self

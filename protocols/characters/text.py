@@ -125,6 +125,10 @@ class Characters:
         except UnicodeEncodeError:
             return self._encode_slowly(text, {})
 
+    def folded(self, text: str) -> str:
+        """The text with every folding of the settings, encodable or not."""
+        return text.translate(self._folding)
+
     def fold(self, text: str) -> str:
         """The text as `decode` will give it back once it was encoded. Raises UnencodableError."""
         return self.decode(self.encode(text))

@@ -20,9 +20,11 @@ from protocols.errors import LocalMisuse
 from protocols.framing import FRAMINGS, REFUSED
 from protocols.iso8583.codec import Codec, compile_codec
 from protocols.iso8583.overlay import load_overlay
+from relay.cli import decoders
 from relay.cli.layout import MessageShown, lines, show
 from relay.cli.pcap import is_capture, read_stretches
 from relay.cli.plausible import NO_FRAMING, Bytes, Fit, fits
+from relay.cli.reading import Reading
 from relay.cli.screen import BOLD, Paint
 from relay.cli.when import show_moment
 from relay.errors import RelayError
@@ -55,15 +57,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object per message and line: mti, fields by number, offsets")
     parser.epilog = (
         f"Framings: {', '.join((NO_FRAMING, *FRAMINGS))}. "
-        f"Dialects: {', '.join(overlay_names())}. "
+        f"Dialects: {', '.join((*overlay_names(), *decoders.DECODERS))}. "
         "Card numbers, tracks, PIN blocks and the like are always masked. Exit code: 0 decoded, 1 nothing decodes."
     )
 
 
 def run(args: argparse.Namespace) -> int:
     framings = _framings(args.framing)
-    codecs = _codecs(args.dialect)
+    codecs = {} if args.dialect in decoders.DECODERS else _codecs(args.dialect)
     readings = read_input(args.input, sys.stdin.buffer)
+    if args.dialect in decoders.DECODERS or (args.dialect, args.framing) == (AUTO, AUTO):
+        reading = decoders.find(args.dialect, readings)
+        if reading is not None or args.dialect in decoders.DECODERS:
+            return _show_other(reading, args)
     # Of equals the first: hex text that decodes as hex is hex.
     found = max((fits(streams, codecs, framings) for streams in readings), key=_goodness)
     if not found:
@@ -83,6 +89,15 @@ def run(args: argparse.Namespace) -> int:
             print()
             print("\n".join(text))
     return EXIT_DECODED if best.read_count else EXIT_NOTHING
+
+
+def _show_other(reading: Reading | None, args: argparse.Namespace) -> int:
+    """Another dialect than ISO 8583."""
+    if reading is None:
+        raise RelayError(f"This does not begin like {args.dialect}.", "--dialect auto tries all that are known.")
+    for line in decoders.as_json(reading) if args.json else decoders.shown(reading, Paint.for_stream(sys.stdout)):
+        print(line)
+    return EXIT_DECODED if reading.is_whole else EXIT_NOTHING
 
 
 def _goodness(found: list[Fit]) -> tuple[bool, bool, float]:

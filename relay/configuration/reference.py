@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from relay.configuration.effects import effect_of
@@ -112,7 +112,9 @@ def _words(annotation: object) -> str:
             return "table, see below"
         if issubclass(annotation, Enum):
             return ", ".join(f'`"{member.value}"`' for member in annotation)
-        return {str: "text", int: "whole number", bool: "true or false", float: "number"}.get(annotation, annotation.__name__)
+        return {str: "text", SecretStr: "text", int: "whole number", bool: "true or false", float: "number"}.get(
+            annotation, annotation.__name__
+        )
     return "any"
 
 

@@ -19,6 +19,10 @@ MOVES: dict[str, int] = {
     **dict.fromkeys(("deposit", "cheque-deposit", "refund", "credit-adjustment", "card-load", "account-funding"), +1),
     "transfer": -1,  # and the other way on the account it goes to
     "interbank-transfer": +1,
+    # Files (Zengin): one call per record, or one for the whole file.
+    **dict.fromkeys(("bulk-transfer", "salary-transfer", "bonus-transfer", "direct-debit"), -1),
+    **dict.fromkeys(("bulk-transfer-file", "salary-transfer-file", "bonus-transfer-file"), -1),
+    **dict.fromkeys(("credit-notice", "statement-entry"), 0),  # what another bank has booked: told, not moved
     **dict.fromkeys(("balance-inquiry", "mini-statement", "pin-change", "pin-unblock"), 0),
     **dict.fromkeys(("cheque-guarantee", "cheque-verification", "cheque-deposit-guarantee"), 0),
     # A hold on the account is not a posting; the completion that follows is.

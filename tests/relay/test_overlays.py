@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import LocalMisuse
+from protocols.vocabulary import Secret
 from relay import overlays
 from relay.overlays import overlay_names, overlay_reader, read_overlay
 
@@ -60,3 +61,9 @@ def test_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(overlays, "OVERLAY_BYTES_MAX", 9)
     with pytest.raises(LocalMisuse, match="larger"):
         read_overlay("big", tmp_path)
+
+
+def test_secrets_come_by_the_same_way_where_they_are_held(tmp_path: Path) -> None:
+    config = str(tmp_path / "relay.toml")
+    assert overlay_reader(config)("credential:any") == ""
+    assert overlay_reader(config, lambda name: Secret(f"<{name}>"))("credential:any") == "<any>"

@@ -18,9 +18,9 @@ HEADERS: dict[str, dict[str, str]] = {
         "account_no": "7654321",
     },
     "200": {
-        "made_on": "071125",
-        "from_date": "071124",
-        "to_date": "071125",
+        "made_on": "081125",
+        "from_date": "081124",
+        "to_date": "081125",
         "bank_code": "0001",
         "bank_name": "ミズホ",
         "branch_code": "001",
@@ -43,10 +43,10 @@ def payment(code: str, number: int) -> dict[str, str]:
     amount = str(1_000 + number * number)
     common = {"amount": amount}
     if code == "01":
-        return {**common, "inquiry_no": str(number), "account_date": "071125", "originator_name": "カ)ヤマダ"}
+        return {**common, "inquiry_no": str(number), "account_date": "081125", "originator_name": "カ)ヤマダ"}
     if code == "03":
         inout = "1" if number % 2 else "2"
-        return {**common, "inquiry_no": str(number), "account_date": "071125", "inout_kubun": inout, "summary": "フリコミ"}
+        return {**common, "inquiry_no": str(number), "account_date": "081125", "inout_kubun": inout, "summary": "フリコミ"}
     base = {
         **common,
         "bank_code": "0009",

@@ -76,6 +76,7 @@ class RecordLayout(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     length: int
     fields: tuple[Field, ...]
+    names: frozenset[str]
     slices: tuple[tuple[str, int, int, bool], ...]  # name, start, end, is_number
     pattern: re.Pattern[str]
     blank_tail: int  # bytes of filler at the end, which some senders leave out
@@ -122,6 +123,7 @@ def _record(kind: str, text: str, type_code: str, rules: Rules) -> RecordLayout:
         kind=kind,
         length=at,
         fields=tuple(fields),
+        names=frozenset(field.name for field in fields),
         slices=tuple((field.name, field.start, field.end, field.is_number) for field in fields),
         pattern=re.compile("".join(field.pattern for field in fields)),
         blank_tail=last.width if last.name == "dummy" else 0,

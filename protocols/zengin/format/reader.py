@@ -14,7 +14,7 @@ from protocols.characters.text import CharacterError, Characters
 from protocols.errors import FrameError
 from protocols.zengin.format.checker import OrderChecker
 from protocols.zengin.format.cutter import RecordCutter
-from protocols.zengin.format.layout import Layout, layout_of
+from protocols.zengin.format.layout import Field, Layout, layout_of
 from protocols.zengin.format.record import Mistake, Record, read_record
 from protocols.zengin.format.settings import FormatSettings
 
@@ -44,6 +44,10 @@ class FileReader:
     @property
     def record_length(self) -> int:
         return 0 if self._layout is None else self._layout.length
+
+    def fields(self, kind: str) -> tuple[Field, ...]:
+        """The items of the records of this kind; empty until the format is known."""
+        return () if self._layout is None else self._layout.records[kind].fields
 
     @property
     def checker(self) -> OrderChecker | None:

@@ -33,10 +33,14 @@ class Mistake(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """`kind` is the データ区分: 1 header, 2 data, 8 trailer, 9 end. Numbers keep their zeros, text loses its filler."""
+    """`kind` is the データ区分: 1 header, 2 data, 8 trailer, 9 end. Numbers keep their zeros, text loses its filler.
+
+    `place` is the record's place in its file, from 1; 0 where it was in none.
+    """
 
     kind: str
     fields: Mapping[str, str]
+    place: int = 0
 
     def number(self, name: str) -> int:
         """A numeric field; 0 where it is blank or not made of digits."""
@@ -55,8 +59,8 @@ def read_record(layout: RecordLayout, data: bytes, characters: Characters, numbe
             name: text[start:end] if is_number else text[start:end].rstrip(" ") for name, start, end, is_number in layout.slices
         }
         if layout.pattern.fullmatch(text) is not None:
-            return Record(layout.kind, fields), []
-        return Record(layout.kind, fields), _mistakes(layout, text, number)
+            return Record(layout.kind, fields, number), []
+        return Record(layout.kind, fields, number), _mistakes(layout, text, number)
     return _read_by_field(layout, data, characters, number)
 
 
@@ -88,7 +92,23 @@ def _read_by_field(layout: RecordLayout, data: bytes, characters: Characters, nu
                 found.append(Mistake(number, field.start + problem[0] + 1, field.name, f"expected {problem[1]}"))
         elif field.is_number:
             found.append(Mistake(number, field.start + 1, field.name, "expected digits"))
-    return Record(layout.kind, fields), found
+    return Record(layout.kind, fields, number), found
+
+
+def _whole(layout: RecordLayout, fields: Mapping[str, str], characters: Characters) -> bytes | None:
+    """The record in one go; None where something needs a closer look: a kanji block, a blank number, a mistake."""
+    parts = []
+    for name, start, end, is_number in layout.slices:
+        width = end - start
+        given = fields.get(name, layout.kind if name == "data_kubun" else "")
+        parts.append(given.rjust(width, "0") if is_number else characters.folded(given).ljust(width))
+    text = "".join(parts)
+    if len(text) != layout.length or layout.pattern.fullmatch(text) is None:
+        return None
+    try:
+        return characters.encode_exact(text)
+    except UnencodableError:
+        return None
 
 
 def write_record(layout: RecordLayout, fields: Mapping[str, str], characters: Characters) -> bytes:
@@ -96,9 +116,12 @@ def write_record(layout: RecordLayout, fields: Mapping[str, str], characters: Ch
 
     Raises LocalMisuse naming the field: unknown, too long, not encodable, or against the field's own rule.
     """
-    unknown = sorted(set(fields) - {field.name for field in layout.fields})
+    unknown = fields.keys() - layout.names
     if unknown:
-        raise LocalMisuse(f"no such field in record {layout.kind}", unknown[0])
+        raise LocalMisuse(f"no such field in record {layout.kind}", min(unknown))
+    whole = _whole(layout, fields, characters)
+    if whole is not None:
+        return whole
     out = bytearray()
     for field in layout.fields:
         given = fields.get(field.name, layout.kind if field.name == "data_kubun" else "")

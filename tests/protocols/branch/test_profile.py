@@ -27,6 +27,7 @@ def test_defaults_lie_under_single_rows() -> None:
         ({"codes": {"serial-wrong": "0000"}}, "means approved"),
         ({"codes": {"approved": "0001"}}, "stays 0000"),
         ({"session": {"pending_count_max": 0}}, "greater than or equal"),
+        ({"mac_keys": {"1": "k"}}, "four digits"),
         ({"unknown": 1}, "Extra inputs"),
     ],
 )

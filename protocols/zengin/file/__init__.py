@@ -1,0 +1,1 @@
+"""Zengin file transfer (zfile, 全銀手順 over TCP), by our profile zfile-p1."""

@@ -1,0 +1,270 @@
+"""Files half received, half taken, and done: what a listener remembers, in memory and in durable link variables.
+
+Owns `Archive`, shared by all links of one listener, and the names of its variables. Pure: every change gives the `Store`
+actions that make it durable, in an order that a crash may cut anywhere. It must never judge a file. The traps: the head of a
+file is written after its bytes, so that a head never speaks of bytes that are not there, and carries their digest, so that
+bytes which are not the ones are noticed and the file starts anew; "done" is written before the bytes are given up; a
+variable cannot be forgotten, so that names are used again; and a name belongs to one file, because after a reload two archives
+of one listener live side by side for a while.
+
+    zfile/head/STATION/FILE/CYCLE      head of a file that is received or taken; empty: there is none
+    zfile/text/STATION/FILE/CYCLE/N    its bytes, part N
+    zfile/done/STATION                 completed files within the duplicate window
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from hashlib import sha256
+
+import msgspec
+
+from protocols.dialect import Store
+from protocols.zengin.file.message import FileIdentity
+from protocols.zengin.format.reader import FileReader
+from protocols.zengin.format.settings import FormatSettings
+
+DONE_MAX = 4_000  # completed files remembered per station, whatever their age
+_WORK, _TEXT, _DONE = "zfile/head/", "zfile/text/", "zfile/done/"
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A file in work, as it is stored."""
+
+    identity: FileIdentity
+    state: str  # receiving | taking
+    record_bytes: int
+    record_count: int  # as announced
+    parts: list[int]  # bytes of each part
+    digest: str  # SHA-256 of all parts
+    taken: int = 0  # data records that the journal has, without gap
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A completed file. `confirmed`: the far end acknowledged our answer; until then it may send it again in good faith."""
+
+    identity: FileIdentity
+    digest: str
+    result: str
+    confirmed: bool = False
+
+
+class Work:
+    """One file on its way: its bytes, how many of them are durable, and how far it is taken."""
+
+    __slots__ = (
+        "content",
+        "hash",
+        "identity",
+        "is_run",
+        "parts",
+        "reader",
+        "record_bytes",
+        "record_count",
+        "slot",
+        "state",
+        "taken",
+    )
+
+    def __init__(
+        self, slot: str, identity: FileIdentity, record_bytes: int, record_count: int, settings: FormatSettings
+    ) -> None:
+        self.slot = slot
+        self.identity = identity
+        self.record_bytes = record_bytes
+        self.record_count = record_count
+        self.content = bytearray()
+        self.hash = sha256()  # of the bytes in `parts`
+        self.parts: list[int] = []
+        self.state = "receiving"
+        self.taken = 0
+        self.is_run = False  # a link receives or takes it right now
+        self.reader = FileReader(settings)
+
+    @property
+    def received_count(self) -> int:
+        """Whole records that are here."""
+        return len(self.content) // self.record_bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is staged: of the whole file once it is accepted."""
+        return self.hash.hexdigest()
+
+
+class Archive:
+    """`open_max` files in work at a time; bytes are made durable in parts of `stage_bytes`."""
+
+    def __init__(self, settings_of: Mapping[str, FormatSettings], open_max: int, stage_bytes: int, days: int) -> None:
+        self._settings_of = settings_of
+        self._open_max = open_max
+        self._stage_bytes = stage_bytes
+        self._days = days
+        self._works: dict[str, Work] = {}
+        self._done: dict[str, list[Done]] = {}
+        self._kept: set[str] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
+        self._is_loaded = False
+
+    # ---- after a start ------------------------------------------------------------------------------------------------
+    def load(self, stored: Mapping[str, bytes]) -> list[str]:
+        """Take up what is durable, once. Returns what could not be read, for the log; such a file starts anew."""
+        if self._is_loaded:
+            return []
+        self._is_loaded = True
+        troubles: list[str] = []
+        for name, value in stored.items():
+            if name.startswith(_DONE):
+                try:
+                    self._done[name[len(_DONE) :]] = msgspec.json.decode(value, type=list[Done])
+                except msgspec.DecodeError:
+                    troubles.append(f"{name}: unreadable")
+        for name, value in stored.items():
+            if name.startswith(_WORK) and value:
+                trouble = self._load_work(name[len(_WORK) :], value, stored)
+                troubles += [f"{name}: {trouble}"] if trouble else []
+        return troubles
+
+    def _is_lost(self, slot: str, state: str) -> None:
+        if state != "receiving":
+            self._kept.add(slot)
+
+    def _load_work(self, slot: str, value: bytes, stored: Mapping[str, bytes]) -> str:
+        try:
+            head = msgspec.json.decode(value, type=Head)
+        except msgspec.DecodeError:
+            self._is_lost(slot, "")
+            return "unreadable"
+        if self.is_done(head.identity):
+            return ""
+        settings = self._settings_of.get(head.identity.file)
+        if settings is None:
+            self._is_lost(slot, head.state)
+            return f"{head.identity.text()} ({head.state}): its file is no longer configured"
+        content = b"".join(stored.get(f"{_TEXT}{slot}/{part}", b"") for part in range(len(head.parts)))
+        if len(content) != sum(head.parts) or sha256(content).hexdigest() != head.digest:
+            self._is_lost(slot, head.state)
+            return f"{head.identity.text()} ({head.state}): its bytes are not the ones"
+        work = Work(slot, head.identity, head.record_bytes, head.record_count, settings)
+        work.content += content
+        work.hash.update(content)
+        work.parts = list(head.parts)
+        work.state = head.state
+        work.taken = head.taken
+        work.reader.feed(content)
+        self._works[slot] = work
+        return ""
+
+    # ---- receiving ----------------------------------------------------------------------------------------------------
+    def begin(self, identity: FileIdentity, record_bytes: int, record_count: int) -> Work | None:
+        """A new file; None where too many are open."""
+        slot = f"{identity.station}/{identity.file}/{identity.cycle}"
+        if slot in self._works or slot in self._kept or len(self._works) >= self._open_max:
+            return None
+        work = self._works[slot] = Work(slot, identity, record_bytes, record_count, self._settings_of[identity.file])
+        return work
+
+    def find(self, station: str, file: str, cycle: str) -> Work | None:
+        """The file in work of that name and cycle, of whatever day."""
+        for work in self._works.values():
+            one = work.identity
+            if (one.station, one.file, one.cycle) == (station, file, cycle):
+                return work
+        return None
+
+    def latest(self, station: str, file: str) -> Work | None:
+        """A half received file of that name, of whatever cycle: what we ask the far end to go on with."""
+        for work in self._works.values():
+            if (work.identity.station, work.identity.file, work.state) == (station, file, "receiving") and not work.is_run:
+                return work
+        return None
+
+    def append(self, work: Work, text: bytes) -> list[Store]:
+        work.content += text
+        return self.stage(work) if len(work.content) - sum(work.parts) >= self._stage_bytes else []
+
+    def stage(self, work: Work) -> list[Store]:
+        """Make durable whatever of the bytes is not."""
+        fresh = bytes(work.content[sum(work.parts) :])
+        if not fresh:
+            return []
+        part = len(work.parts)
+        work.parts.append(len(fresh))
+        work.hash.update(fresh)
+        return [Store(f"{_TEXT}{work.slot}/{part}", fresh), self._head(work)]
+
+    def discard(self, work: Work) -> list[Store]:
+        """Forget it: nothing of it was taken."""
+        self._works.pop(work.slot, None)
+        return [Store(f"{_WORK}{work.slot}", b""), *self._free(work)]
+
+    # ---- taking -------------------------------------------------------------------------------------------------------
+    def accept(self, work: Work) -> list[Store]:
+        """All of it is here and sound: from now on it is taken to its end, whatever the far end does."""
+        work.state = "taking"
+        return [*self.stage(work), self._head(work)]
+
+    def progress(self, work: Work) -> Store:
+        return self._head(work)
+
+    def finish(self, work: Work, result: str) -> list[Store]:
+        """Every record is taken: remembered as done first, its bytes given up after that."""
+        station = work.identity.station
+        done = [one for one in self._done.get(station, []) if self._is_recent(one, work.identity.date)]
+        done.append(Done(work.identity, work.digest, result))
+        self._done[station] = done[-DONE_MAX:]
+        self._works.pop(work.slot, None)
+        return [self._store_done(station), Store(f"{_WORK}{work.slot}", b""), *self._free(work)]
+
+    def _free(self, work: Work) -> list[Store]:
+        return [Store(f"{_TEXT}{work.slot}/{part}", b"") for part in range(len(work.parts))]
+
+    def unfinished(self) -> Iterator[Work]:
+        """Accepted files that no link is taking."""
+        return (work for work in list(self._works.values()) if work.state == "taking" and not work.is_run)
+
+    # ---- done ---------------------------------------------------------------------------------------------------------
+    def is_done(self, identity: FileIdentity) -> bool:
+        return any(one.identity == identity for one in self._done.get(identity.station, ()))
+
+    def unconfirmed(self, identity: FileIdentity, digest: str) -> Done | None:
+        """The same bytes under the same name and cycle, done on another day, of which the far end may not know."""
+        for one in self._done.get(identity.station, ()):
+            same = (one.identity.file, one.identity.cycle, one.digest) == (identity.file, identity.cycle, digest)
+            if same and not one.confirmed:
+                return one
+        return None
+
+    def confirm(self, identity: FileIdentity) -> list[Store]:
+        """The far end acknowledged our answer about this file."""
+        station = identity.station
+        before = self._done.get(station, [])
+        after = [msgspec.structs.replace(one, confirmed=True) if one.identity == identity else one for one in before]
+        if after == before:
+            return []
+        self._done[station] = after
+        return [self._store_done(station)]
+
+    def _is_recent(self, done: Done, today: str) -> bool:
+        age = date.fromisoformat(today) - date.fromisoformat(done.identity.date)
+        return age.days <= self._days
+
+    def _store_done(self, station: str) -> Store:
+        return Store(f"{_DONE}{station}", msgspec.json.encode(self._done[station]))
+
+    def _head(self, work: Work) -> Store:
+        head = Head(
+            work.identity,
+            work.state,
+            work.record_bytes,
+            work.record_count,
+            list(work.parts),
+            work.digest,
+            work.taken,
+        )
+        return Store(f"{_WORK}{work.slot}", msgspec.json.encode(head))
+
+
+def done_name(station: str) -> str:
+    """The variable whose `Stored` says that a completion is durable."""
+    return f"{_DONE}{station}"

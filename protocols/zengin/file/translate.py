@@ -1,0 +1,140 @@
+"""A record (or a whole file) as a request to the core, and the journal's word about it as a reply.
+
+Owns `compile_to_request` and `to_reply`. It must never know a link. The traps: the key is the sender's own identity of the
+record and nothing that is restamped on a re-send (DESIGN law 2), so the same record of the same file is one key however often
+it comes; every record is an advice, because the file is acknowledged by us and booked by the core afterwards; and a refusal is
+told by its own word, so that the taker knows whether to ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from protocols.vocabulary import (
+    TAKEN,
+    Answer,
+    Approved,
+    DoubtPolicy,
+    MessageClass,
+    Money,
+    Received,
+    Refusal,
+    Reply,
+    Request,
+    Secret,
+    Verdict,
+)
+from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
+from protocols.zengin.file.profile import KINDS, FileProfile
+from protocols.zengin.format.dates import from_month_day, from_wareki
+from protocols.zengin.format.record import Record
+
+TAKEN_CODE = "taken"
+_PLUMBING = frozenset({"data_kubun", "dummy", "dummy1", "amount", "bank_code", "branch_code", "account_type", "account_no"})
+_NOTICES = frozenset({"01", "03"})
+
+
+def compile_to_request(profile: FileProfile) -> Callable[[object, Received], Request | Refusal]:
+    kinds = {**KINDS, **profile.kind_of}
+
+    def to_request(message: object, received: Received) -> Request | Refusal:
+        if isinstance(message, RecordMessage):
+            return _record_request(message, received, kinds)
+        if isinstance(message, BatchMessage):
+            return _batch_request(message, received, kinds)
+        return Refusal.INTERNAL
+
+    return to_request
+
+
+def _record_request(message: RecordMessage, received: Received, kinds: Mapping[str, str]) -> Request | Refusal:
+    kind = kinds.get(message.type_code)
+    if kind is None:
+        return Refusal.UNSUPPORTED
+    header, record = message.header, message.record
+    amount = record.number("amount")
+    holder, other = account(header), account(record)
+    source, target = (other, holder) if message.type_code == "91" else (holder, other)
+    if message.type_code in _NOTICES:
+        is_out = record.fields.get("inout_kubun") == "2"
+        source, target = (holder, "") if is_out else ("", holder)
+    extra = {name: text for name, text in record.fields.items() if name not in _PLUMBING and text.strip(" 0")}
+    extra["originator_code"] = header.fields.get("originator_code", "") or extra.get("originator_code", "")
+    extra.update(_about(message.identity))
+    content = "|".join(f"{name}={text}" for name, text in sorted(record.fields.items()))
+    return Request(
+        key=f"{received.realm}:zfile:{message.identity.text()}:{message.number:06}",
+        message_class=MessageClass.ADVICE,
+        kind=kind,
+        doubt_policy=DoubtPolicy.REPEAT,
+        channel=received.channel,
+        realm=received.realm,
+        terminal=message.identity.station,
+        acquirer=header.fields.get("originator_code") or header.fields.get("bank_code", ""),
+        fingerprint_text=Secret(f"{kind}|{amount}JPY|{source}|{target}|{content}"),
+        trace=f"{message.number:06}",
+        business_date=business_date(message.type_code, header, message.identity.date),
+        amount=Money(amount, "JPY"),
+        from_account=source or None,
+        to_account=target or None,
+        extra=extra,
+    )
+
+
+def _batch_request(message: BatchMessage, received: Received, kinds: Mapping[str, str]) -> Request | Refusal:
+    kind = kinds.get(message.type_code)
+    if kind is None:
+        return Refusal.UNSUPPORTED
+    header = message.header
+    return Request(
+        key=f"{received.realm}:zfile:{message.identity.text()}:file",
+        message_class=MessageClass.ADVICE,
+        kind=f"{kind}-file",
+        doubt_policy=DoubtPolicy.REPEAT,
+        channel=received.channel,
+        realm=received.realm,
+        terminal=message.identity.station,
+        acquirer=header.fields.get("originator_code") or header.fields.get("bank_code", ""),
+        fingerprint_text=Secret(f"{kind}|{message.total}JPY|{message.count}|{message.digest}"),
+        trace="000000",
+        business_date=business_date(message.type_code, header, message.identity.date),
+        amount=Money(message.total, "JPY"),
+        from_account=account(header) or None,
+        extra={
+            **_about(message.identity),
+            "format": message.type_code,
+            "count": str(message.count),
+            "sha256": message.digest,
+            "records": "\n".join(message.lines),
+        },
+    )
+
+
+def _about(identity: FileIdentity) -> dict[str, str]:
+    return {"file": identity.file, "file_date": identity.date, "cycle": identity.cycle}
+
+
+def account(record: Record) -> str:
+    """bank-branch-type-number, empty where the record names no account."""
+    parts = [record.fields.get(name, "") for name in ("bank_code", "branch_code", "account_type", "account_no")]
+    return "-".join(parts) if parts[3].strip(" ") else ""
+
+
+def business_date(type_code: str, header: Record, file_date: str) -> str | None:
+    """The day that the header names, in the year nearest to the day of the file, as YYYY-MM-DD."""
+    today = date.fromisoformat(file_date)
+    if type_code in _NOTICES:
+        found = from_wareki(header.fields.get("made_on", ""), today)
+    else:
+        found = from_month_day(header.fields.get("date_mmdd", ""), today)
+    return None if found is None else found.isoformat()
+
+
+def to_reply(message: object, answer: Answer, wall_ms: int) -> Reply:
+    """`code` is "taken", or the refusal's own word. Nothing goes into `data`: the wire answers for the file, not the record."""
+    if answer is TAKEN or isinstance(answer, Approved):
+        return Reply(Verdict.APPROVE, TAKEN_CODE)
+    if isinstance(answer, Refusal):
+        return Reply(Verdict.DOUBT if answer is Refusal.IN_DOUBT else Verdict.DECLINE, answer.value)
+    return Reply(Verdict.APPROVE, TAKEN_CODE)  # an advice that the core declined is taken all the same, and listed

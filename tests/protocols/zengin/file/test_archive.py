@@ -1,0 +1,155 @@
+"""What a listener remembers: durable in an order that a crash may cut, digests that notice, slots used again."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocols.dialect import Store
+from protocols.zengin.file.archive import Archive, Work, done_name
+from protocols.zengin.file.message import FileIdentity
+from protocols.zengin.format.settings import FormatSettings
+from tests.support.zenginfiles import sound_file
+
+ONE = FileIdentity("COMPANY", "SOUFURI", "20261125", "01")
+TWO = FileIdentity("COMPANY", "SOUFURI", "20261125", "02")
+CONTENT = sound_file("21", 5)
+
+
+def archive(open_max: int = 2, stage_bytes: int = 240) -> Archive:
+    made = Archive({"SOUFURI": FormatSettings()}, open_max, stage_bytes, 40)
+    made.load({})
+    return made
+
+
+def reloaded(stores: list[Store], count: int | None = None) -> tuple[Archive, list[str]]:
+    """A new process that finds the first `count` stores durable."""
+    variables: dict[str, bytes] = {}
+    for store in stores[:count]:
+        variables[store.name] = store.value
+    made = Archive({"SOUFURI": FormatSettings()}, 2, 240, 40)
+    return made, made.load(variables)
+
+
+def filled(made: Archive, stores: list[Store], content: bytes = CONTENT) -> Work:
+    work = made.begin(ONE, 120, 8)
+    assert work is not None
+    for at in range(0, len(content), 120):
+        stores += made.append(work, content[at : at + 120])
+    return work
+
+
+def test_received_bytes_are_staged_in_parts_and_come_back_after_any_crash() -> None:
+    stores: list[Store] = []
+    made = archive()
+    work = filled(made, stores)
+    stores += made.stage(work)
+    assert work.parts == [240, 240, 240, 240]
+    for count in range(len(stores) + 1):
+        other, troubles = reloaded(stores, count)
+        found = other.find("COMPANY", "SOUFURI", "01")
+        assert not troubles
+        durable = 240 * (count // 2)
+        assert (0 if found is None else len(found.content)) == durable
+        assert found is None or bytes(found.content) == CONTENT[:durable]
+
+
+def test_bytes_that_are_not_the_ones_are_noticed() -> None:
+    stores: list[Store] = []
+    made = archive()
+    work = filled(made, stores)
+    stores += made.stage(work)
+    stores[2] = Store(stores[2].name, bytes(240))
+    other, troubles = reloaded(stores)
+    assert other.find("COMPANY", "SOUFURI", "01") is None
+    assert "not the ones" in troubles[0]
+    assert other.begin(ONE, 120, 8) is not None
+
+
+def test_an_accepted_file_is_taken_up_from_its_last_mark() -> None:
+    stores: list[Store] = []
+    made = archive()
+    work = filled(made, stores)
+    stores += made.accept(work)
+    work.taken = 3
+    stores.append(made.progress(work))
+    other, troubles = reloaded(stores)
+    (found,) = other.unfinished()
+    assert not troubles
+    assert (found.identity, found.taken, bytes(found.content)) == (ONE, 3, CONTENT)
+    assert found.digest == work.digest
+    found.is_run = True
+    assert list(other.unfinished()) == []
+
+
+def test_an_accepted_file_that_cannot_be_read_is_never_written_over() -> None:
+    stores: list[Store] = []
+    made = archive(open_max=1)
+    stores += made.accept(filled(made, stores))
+    stores[0] = Store(stores[0].name, bytes(240))
+    variables = {store.name: store.value for store in stores}
+    other = Archive({"SOUFURI": FormatSettings()}, 1, 240, 40)
+    assert "not the ones" in other.load(variables)[0]
+    assert other.begin(ONE, 120, 8) is None
+    assert other.begin(TWO, 120, 8) is not None
+    gone = Archive({}, 1, 240, 40)
+    assert "no longer configured" in gone.load(variables)[0]
+
+
+@pytest.mark.parametrize("cut", range(4))
+def test_done_is_durable_before_the_bytes_are_given_up(cut: int) -> None:
+    stores: list[Store] = []
+    made = archive()
+    work = filled(made, stores)
+    stores += made.accept(work)
+    ending = made.finish(work, "ok")
+    assert ending[0].name == done_name("COMPANY")
+    other, troubles = reloaded([*stores, *ending[:cut]])
+    assert not troubles
+    assert other.is_done(ONE) is (cut > 0)
+    assert len(list(other.unfinished())) == (1 if cut == 0 else 0)
+
+
+def test_files_in_work_are_limited_and_names_used_again() -> None:
+    made = archive(open_max=2)
+    first, second = made.begin(ONE, 120, 8), made.begin(TWO, 120, 8)
+    assert first is not None
+    assert second is not None
+    assert made.begin(FileIdentity("COMPANY", "SOUFURI", "20261125", "03"), 120, 8) is None
+    assert made.begin(TWO, 120, 8) is None
+    made.append(first, bytes(240))
+    assert [(store.name, store.value) for store in made.discard(first)] == [
+        ("zfile/head/COMPANY/SOUFURI/01", b""),
+        ("zfile/text/COMPANY/SOUFURI/01/0", b""),
+    ]
+    assert made.begin(ONE, 120, 8) is not None
+
+
+def test_what_the_far_end_may_not_know_is_found_by_its_bytes() -> None:
+    made = archive()
+    work = filled(made, [])
+    made.accept(work)
+    digest = work.digest
+    made.finish(work, "ok")
+    tomorrow = FileIdentity("COMPANY", "SOUFURI", "20261126", "01")
+    assert made.unconfirmed(tomorrow, digest) is not None
+    assert made.unconfirmed(tomorrow, "other") is None
+    assert made.unconfirmed(TWO, digest) is None
+    assert made.confirm(ONE)
+    assert made.unconfirmed(tomorrow, digest) is None
+    assert made.confirm(ONE) == []
+
+
+def test_what_is_older_than_the_window_is_forgotten() -> None:
+    made = archive()
+    made.finish(filled(made, []), "ok")
+    late = made.begin(FileIdentity("COMPANY", "SOUFURI", "20270106", "01"), 120, 8)
+    assert late is not None
+    made.finish(late, "ok")
+    assert not made.is_done(ONE)
+
+
+def test_unreadable_variables_are_told() -> None:
+    made = Archive({"SOUFURI": FormatSettings()}, 2, 240, 40)
+    troubles = made.load({"zfile/head/X/Y/01": b"{", "zfile/done/X": b"{", "other": b"1"})
+    assert len(troubles) == 2
+    assert made.load({"zfile/head/X/Y/02": b"{"}) == []

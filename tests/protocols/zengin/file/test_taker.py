@@ -1,0 +1,100 @@
+"""Records into the journal: a few at a time, progress without gaps, refusals that pass and refusals that stay."""
+
+from __future__ import annotations
+
+from protocols.dialect import Ask, Note, Store, Timer
+from protocols.vocabulary import TAKEN, Refusal
+from protocols.zengin.file.archive import Work
+from protocols.zengin.file.message import FileIdentity, RecordMessage
+from protocols.zengin.file.rules import LinkRules
+from protocols.zengin.file.taker import Taker
+from protocols.zengin.file.talk import Talk
+from protocols.zengin.file.translate import to_reply
+from tests.support.zenginfiles import sound_file
+from tests.support.zenginlink import BANK, COMPANY, WALL_MS, profile
+
+ONE = FileIdentity("COMPANY", "SOUFURI", "20261125", "01")
+
+
+def taking(count: int = 10, taken: int = 0, **changes: object) -> tuple[Taker, Talk, Work]:
+    rules = LinkRules(profile(BANK, COMPANY, **{"asks_waiting_max": 4, "progress_records": 3, **changes}), lambda: WALL_MS)
+    rules.archive.load({})
+    work = rules.archive.begin(ONE, 120, count + 3)
+    assert work is not None
+    rules.archive.append(work, sound_file("21", count))
+    rules.archive.accept(work)
+    work.taken = taken
+    return Taker(rules, work), Talk(rules), work
+
+
+def asked(talk: Talk) -> list[RecordMessage]:
+    found = [action.message for action in talk.actions if isinstance(action, Ask)]
+    talk.actions = [action for action in talk.actions if not isinstance(action, Ask)]
+    return [message for message in found if isinstance(message, RecordMessage)]
+
+
+def test_never_more_than_the_window() -> None:
+    taker, talk, _ = taking()
+    taker.ask(talk)
+    waiting = asked(talk)
+    assert [message.number for message in waiting] == [1, 2, 3, 4]
+    taker.decided(waiting[2], to_reply(None, TAKEN, 0), talk)
+    assert [message.number for message in asked(talk)] == [5]
+    assert not taker.is_finished
+
+
+def test_progress_is_what_is_taken_without_a_gap() -> None:
+    taker, talk, work = taking()
+    taker.ask(talk)
+    first, *others = asked(talk)
+    for message in others:
+        taker.decided(message, to_reply(None, TAKEN, 0), talk)
+    assert work.taken == 0
+    assert not any(isinstance(action, Store) for action in talk.actions)
+    taker.decided(first, to_reply(None, TAKEN, 0), talk)
+    assert work.taken == 4
+    assert [action.name for action in talk.actions if isinstance(action, Store)] == ["zfile/head/COMPANY/SOUFURI/01"]
+
+
+def test_it_goes_on_where_another_link_stopped() -> None:
+    taker, talk, work = taking(taken=7)
+    taker.ask(talk)
+    waiting = asked(talk)
+    assert [message.number for message in waiting] == [8, 9, 10]
+    for message in waiting:
+        taker.decided(message, to_reply(None, TAKEN, 0), talk)
+    assert taker.is_finished
+    assert (work.taken, taker.result) == (10, "ok")
+    taker.give_up()
+    assert not work.is_run
+
+
+def test_a_passing_refusal_is_asked_again_after_a_pause() -> None:
+    taker, talk, _ = taking(count=2)
+    taker.ask(talk)
+    one, two = asked(talk)
+    for message in (one, two):
+        taker.decided(message, to_reply(None, Refusal.NO_JOURNAL, 0), talk)
+    assert talk.actions == [Timer("retry", 1_000)]
+    taker.retry(talk)
+    assert asked(talk) == [one, two]
+    for message in (one, two):
+        taker.decided(message, to_reply(None, TAKEN, 0), talk)
+    assert (taker.is_finished, taker.result) == (True, "ok")
+
+
+def test_a_lasting_refusal_is_counted_and_told() -> None:
+    taker, talk, _ = taking(count=1)
+    taker.ask(talk)
+    (message,) = asked(talk)
+    taker.decided(message, to_reply(None, Refusal.KEY_CONFLICT, 0), talk)
+    assert (taker.is_finished, taker.result, taker.refused_count) == (True, "other", 1)
+    assert any(isinstance(action, Note) and action.name == "record-refused" for action in talk.actions)
+    taker.decided(message, to_reply(None, TAKEN, 0), talk)
+    assert taker.refused_count == 1
+
+
+def test_a_file_without_data_records_is_finished_at_once() -> None:
+    taker, talk, _ = taking(count=0)
+    taker.ask(talk)
+    assert taker.is_finished

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
-from protocols.branch.fields import BODY_OF_TYPE, LENGTH_BYTES, MAC_BYTES, NUMBERED
+from protocols.branch.fields import BODY_OF_TYPE, LENGTH_BYTES, MAC_BYTES, NUMBERED, Field
 from protocols.branch.hooks import Mac
 from protocols.branch.layout import Layout
 from protocols.branch.message import BranchMessage, Value
@@ -90,7 +91,7 @@ class Codec:
             if told[name] not in "01":
                 raise FieldError(name, LENGTH_BYTES, "0 or 1")
         for name in _DATES:
-            if not _is_date(told[name]):
+            if not is_date(told[name]):
                 raise FieldError(name, LENGTH_BYTES, "YYYYMMDD, or zeros")
         if told["correction"] not in "012":
             raise FieldError("correction", LENGTH_BYTES, "0, 1 or 2")
@@ -130,6 +131,16 @@ class Codec:
             name = self._body_of.get(message.operation, "")
         return self._bodies.get(name)
 
+    def places(self, message: BranchMessage) -> list[tuple[int, Field]]:
+        """Every item of a telegram with its offset, the length field counted; for tools that show one."""
+        found: list[tuple[int, Field]] = []
+        at = LENGTH_BYTES
+        for layout in (self._header, self._layout_of(message)):
+            for field in () if layout is None else layout.fields:
+                found.append((at, field))
+                at += field.length
+        return found
+
     # ---- writing ---------------------------------------------------------------------------------------------------------
     def write(self, message: BranchMessage) -> bytes:
         """The frame of a telegram. Raises LocalMisuse naming the item that cannot be written."""
@@ -155,7 +166,8 @@ class Codec:
         return wrap(self.framing, covered + code)
 
 
-def _is_date(text: str) -> bool:
+@lru_cache(maxsize=256)
+def is_date(text: str) -> bool:
     """YYYYMMDD with a month and a day that exist somewhere, or zeros."""
     if not text.strip("0"):
         return True

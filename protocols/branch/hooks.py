@@ -59,7 +59,7 @@ def mac_of(keys: Mapping[str, str], read_text: Callable[[str], str]) -> Mac | No
     """
     found: dict[str, bytes] = {}
     for version, name in keys.items():
-        text = read_text(f"credential:{name}").strip()
+        text = read_text(name if name.startswith("credential:") else f"credential:{name}").strip()
         try:
             key = bytes.fromhex(text)
         except ValueError:

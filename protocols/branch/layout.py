@@ -21,7 +21,7 @@ BODY_BYTES_MAX = 4_096
 class Layout:
     """Raises LocalMisuse where the items cannot be a layout."""
 
-    __slots__ = ("_characters", "_digits", "_rows", "fields", "length")
+    __slots__ = ("_characters", "_digits", "_names", "_rows", "_simple", "fields", "length")
 
     def __init__(self, fields: Sequence[Field], characters: Characters, path: str = "layout") -> None:
         names = [field.name for field in fields]
@@ -40,6 +40,10 @@ class Layout:
         self.fields = tuple(fields)
         self.length = at
         self._rows = rows
+        self._names = frozenset(names)
+        # Without binary or hidden items and kanji blocks a character is a byte: the whole can be decoded, then cut.
+        plain = not any(field.type == "B" or field.secret or field.pan for field in fields)
+        self._simple = [(f.name, f.type == "N", start, end) for f, start, end in rows] if plain else []
         self._characters = characters
         self._digits = characters.encode_exact("0123456789")
 
@@ -47,8 +51,10 @@ class Layout:
         """The items of `data`, which begins `offset` bytes into the message. Raises FieldError."""
         if len(data) != self.length:
             raise FieldError("length", offset, f"a body of {self.length} bytes, not {len(data)}")
-        characters, digits = self._characters, self._digits
         values: dict[str, Value] = {}
+        if self._simple and self._read_at_once(data, values):
+            return values
+        characters, digits = self._characters, self._digits
         for field, start, end in self._rows:
             piece = data[start:end]
             if field.type == "N":
@@ -65,12 +71,52 @@ class Layout:
             values[field.name] = Pan(value) if field.pan else Secret(value) if field.secret else value
         return values
 
+    def _read_at_once(self, data: bytes, values: dict[str, Value]) -> bool:
+        """The fast way; False, with `values` of no use, where the slow way must say what is wrong or cut kanji blocks."""
+        try:
+            text = self._characters.decode(data)
+        except CharacterError:
+            return False
+        if len(text) != len(data):
+            return False
+        for name, is_number, start, end in self._simple:
+            piece = text[start:end]
+            if is_number:
+                if not (piece.isdigit() and piece.isascii()):
+                    return False
+                values[name] = piece
+            else:
+                values[name] = piece.rstrip(" ")
+        return True
+
     def write(self, values: Mapping[str, Value]) -> bytes:
         """The bytes of the items; what is missing is zeros or spaces. Raises LocalMisuse naming the item."""
-        unknown = sorted(set(values) - {field.name for field in self.fields})
-        if unknown:
-            raise LocalMisuse(f"{', '.join(unknown)}: not in this layout", "body")
+        if not values.keys() <= self._names:
+            raise LocalMisuse(f"{', '.join(sorted(set(values) - self._names))}: not in this layout", "body")
+        if self._simple:
+            data = self._written_at_once(values)
+            if data is not None:
+                return data
         return b"".join(self._written(field, values.get(field.name, "")) for field in self.fields)
+
+    def _written_at_once(self, values: Mapping[str, Value]) -> bytes | None:
+        """The fast way; None where the slow way must say what does not fit, or knows kanji blocks."""
+        pieces: list[str] = []
+        for name, is_number, start, end in self._simple:
+            value = values.get(name, "")
+            if not isinstance(value, str) or len(value) > end - start:
+                return None
+            if is_number:
+                if value and not (value.isdigit() and value.isascii()):
+                    return None
+                pieces.append(value.zfill(end - start))
+            else:
+                pieces.append(value.ljust(end - start))
+        try:
+            data = self._characters.encode_exact("".join(pieces))
+        except UnencodableError:
+            return None
+        return data if len(data) == self.length else None
 
     def _written(self, field: Field, given: Value) -> bytes:
         value = given if isinstance(given, str) else given.reveal()

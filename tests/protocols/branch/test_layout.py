@@ -81,3 +81,34 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     except FieldError:
         return
     assert JIS.read(JIS.write(values), 0) == values
+
+
+PLAIN = (Field("amount", "N", 5), Field("name", "C", 6))
+
+
+@given(st.binary(min_size=11, max_size=11))
+def test_the_fast_way_and_the_slow_way_read_the_same(data: bytes) -> None:
+    """A binary item at the end sends a layout the slow way."""
+    fast, slow = Layout(PLAIN, Characters()), Layout((*PLAIN, Field("end", "B", 1)), Characters())
+
+    def read(layout: Layout, given: bytes) -> dict | tuple[str, int]:
+        try:
+            return layout.read(given, 0)
+        except FieldError as error:
+            return error.field, error.offset
+
+    values = read(slow, data + b"\0")
+    if isinstance(values, tuple):
+        assert read(fast, data) == values
+        return
+    del values["end"]
+    assert fast.read(data, 0) == values
+    assert fast.write(values) == slow.write(values)[:-1]
+
+
+def test_kanji_blocks_pass_as_they_are() -> None:
+    layout = Layout(PLAIN, Characters(CharacterSettings(charset="ibm-930")))
+    data = bytes.fromhex("f0f0f0f4f20e45410f4040")
+    values = layout.read(data, 0)
+    assert values["name"] == "⟪0e45410f⟫"
+    assert layout.write(values) == data

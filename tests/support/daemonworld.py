@@ -45,6 +45,7 @@ class DaemonWorld:
         self.log_path = directory / "relay.log"
         self.process: asyncio.subprocess.Process | None = None
         self.environment: dict[str, str] = {}
+        self.module = "relay"  # what `python -m` runs
         credentials = directory / "credentials"
         credentials.mkdir()
         (credentials / "journal-key").write_text(secrets.token_hex(32))
@@ -106,7 +107,7 @@ path = "{self.directory}/control.sock"
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "relay",
+                self.module,
                 "run",
                 str(self.config_path),
                 stdin=asyncio.subprocess.DEVNULL,

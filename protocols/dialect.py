@@ -24,7 +24,7 @@ class LinkOpened(msgspec.Struct, frozen=True):
     peer_port: int
     dialled: bool = False  # True where the relay dialled
     certificate_name: str = ""
-    stored: Mapping[str, bytes] = {}  # the link's durable variables, as last stored
+    stored: Mapping[str, bytes] = {}  # the durable variables, live: read a terminal's once it has said who it is
     realm: str = ""  # in which terminal numbers are unique: what keys begin with, as in Received
     link_id: str = ""  # never given before by this relay center: what a wire without identities mints its keys from
 

@@ -41,6 +41,11 @@ class Day:
             if self.state is not State.DRAINING:
                 raise
 
+    @property
+    def barred(self) -> str:
+        """The word with which a new question of the open day is refused now, "" for none. Its number is used up."""
+        return codes.BUSY if self.state is State.COUNTING else Refusal.DRAINING if self.state is State.DRAINING else ""
+
     def ended(self, reason: str, actions: list[Action]) -> None:
         """The link is gone."""
         if self._told_up:
@@ -141,8 +146,6 @@ class Day:
             return codes.DAY_CLOSED
         if message.business_date != self._keeper.book.date:
             return codes.DATE_WRONG
-        if self.state is State.COUNTING and message.message_type == "20":
-            return codes.BUSY
         return ""
 
     def count_missed(self, actions: list[Action]) -> None:

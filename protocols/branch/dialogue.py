@@ -177,7 +177,7 @@ class BranchDialogue:
             self._refuse(message, word, "not in this state", actions)
             return
         self._cash.confirmed_by_number(message, actions)
-        self._intake.arrived(message, actions, is_draining=self.state is State.DRAINING)
+        self._intake.arrived(message, actions, self._day.barred)
 
     def _completion(self, message: BranchMessage, actions: list[Action]) -> None:
         if self.terminal:
@@ -196,7 +196,7 @@ class BranchDialogue:
         self._keeper.after(actions, [Send(data or b"")])
 
     def _finding(self, message: BranchMessage, actions: list[Action]) -> None:
-        self._intake.found(message, actions, is_draining=self.state is State.DRAINING)
+        self._intake.found(message, actions, self._day.barred)
 
     def _echo(self, message: BranchMessage, actions: list[Action]) -> None:
         data = self._rules.written(message.answered("0000", confirmed_serial=self._keeper.book.last))

@@ -35,14 +35,14 @@ class Intake:
     def held_count(self) -> int:
         return len(self._held)
 
-    def arrived(self, message: BranchMessage, actions: list[Action], *, is_draining: bool) -> None:
-        """A telegram with a number, of the open day."""
+    def arrived(self, message: BranchMessage, actions: list[Action], barred: str = "") -> None:
+        """A telegram with a number, of the open day. `barred`: the word with which new questions are refused now."""
         receipt = self._keeper.book.receipt(message, message.digest())
         if receipt is Receipt.GAP:
             self._hold(message, actions)
             return
-        self._judged(message, receipt, actions, is_draining)
-        self._release(actions, is_draining)
+        self._judged(message, receipt, actions, barred)
+        self._release(actions, barred)
 
     def malformed(self, message: BranchMessage, detail: str, actions: list[Action]) -> None:
         """The header is good and its number the next, the body is not: refused, and the number is used up."""
@@ -50,11 +50,11 @@ class Intake:
         refusal: list[Action] = [self._rules.refusal(message, Refusal.FORMAT_ERROR, detail, book.last)]
         if book.receipt(message, MALFORMED) is Receipt.NEXT:
             self._keeper.keep(book.with_taken(message.serial, MALFORMED), actions, refusal)
-            self._release(actions, False)
+            self._release(actions, "")
         else:
             self._keeper.after(actions, refusal)
 
-    def _judged(self, message: BranchMessage, receipt: Receipt, actions: list[Action], is_draining: bool) -> None:
+    def _judged(self, message: BranchMessage, receipt: Receipt, actions: list[Action], barred: str) -> None:
         keeper, rules = self._keeper, self._rules
         book = keeper.book
         if receipt is Receipt.CONFLICT:
@@ -62,7 +62,7 @@ class Intake:
             actions.append(Note("serial-conflict", detail))
             keeper.after(actions, [rules.refusal(message, codes.SERIAL_WRONG, detail, book.last)])
             return
-        word = self._why_not(message, book, receipt, is_draining)
+        word = self._why_not(message, book, receipt, barred)
         if receipt is Receipt.REPEAT:
             refusal = rules.refusal(message, word, "a repeat", book.last) if word else None
             keeper.after(actions, [self._ask(message) if refusal is None else refusal])
@@ -85,7 +85,7 @@ class Intake:
             self.asked.discard(message.original_serial)  # withdrawn: it may never be answered
         return Ask(message)
 
-    def _why_not(self, message: BranchMessage, book: TillBook, receipt: Receipt, is_draining: bool) -> str:
+    def _why_not(self, message: BranchMessage, book: TillBook, receipt: Receipt, barred: str) -> str:
         """The word of a refusal although the number is in order, "" for none."""
         session = self._rules.session
         if message.is_training:
@@ -96,9 +96,9 @@ class Intake:
         if rule is not None and rule.approver_from and message.number("amount") >= rule.approver_from and not message.approver:
             return codes.APPROVER_WANTED
         if receipt is Receipt.REPEAT:
-            return ""
-        if is_draining:
-            return Refusal.DRAINING
+            return barred if barred == codes.BUSY else ""
+        if barred:
+            return barred
         if self._rules.effect(message) and len(book.pending) >= session.pending_count_max:
             return codes.PENDING_FULL
         return ""
@@ -127,7 +127,7 @@ class Intake:
             actions.append(Send(data))
         actions.append(Timer(GAP, self._rules.session.gap_wait_ms))
 
-    def found(self, answer: BranchMessage, actions: list[Action], *, is_draining: bool) -> None:
+    def found(self, answer: BranchMessage, actions: list[Action], barred: str = "") -> None:
         """照会回答 about the numbers that are missing."""
         if not self._held:
             actions.append(Note("unmatched-answer", "31 to no 照会"))
@@ -139,7 +139,7 @@ class Intake:
             span = f"{book.last + 1:06} to {head.serial - 1:06}"
             actions.append(Note("serial-gap-accepted", f"{span}, 役席 {answer.approver or '-'}"))
             self._keeper.keep(book.with_unused(head.serial - 1), actions, [])
-            self._release(actions, is_draining)
+            self._release(actions, barred)
         elif finding == WILL_RESEND:
             actions.append(Timer(GAP, self._rules.session.gap_wait_ms))
         else:
@@ -152,13 +152,13 @@ class Intake:
         last = self._keeper.book.last
         self._keeper.after(actions, [self._rules.refusal(message, codes.SERIAL_WRONG, why, last) for message in held])
 
-    def _release(self, actions: list[Action], is_draining: bool) -> None:
+    def _release(self, actions: list[Action], barred: str) -> None:
         """Take from the held what is in its turn by now."""
         had = bool(self._held)
         while self._held and self._held[0].serial <= self._keeper.book.last + 1:
             message = self._held.pop(0)
             receipt = self._keeper.book.receipt(message, message.digest())
-            self._judged(message, receipt, actions, is_draining)
+            self._judged(message, receipt, actions, barred)
         if had and not self._held:
             actions.append(Timer(GAP, None))
 

@@ -7,6 +7,7 @@ shared words, the 応答コード on the wire is finer; `REASON_OF` says which b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from protocols.branch import codes
 from protocols.branch.codec import Codec
@@ -15,6 +16,8 @@ from protocols.branch.profile import BranchProfile, OperationRule
 from protocols.dialect import Refuse
 from protocols.errors import ProtocolError
 from protocols.vocabulary import Refusal
+
+TOKYO = timedelta(hours=9)
 
 REASON_OF: dict[str, Refusal] = {
     codes.SERIAL_WRONG: Refusal.KEY_CONFLICT,
@@ -67,7 +70,7 @@ class LinkRules:
                 terminal=heard.terminal,
                 business_date=heard.business_date,
                 value_date=heard.business_date,
-                sent_at=heard.sent_at,
+                sent_at=self._now(),
                 key_version=heard.key_version,
                 body=body or {},
             )
@@ -77,6 +80,9 @@ class LinkRules:
         """Whether an approval of this telegram waits for 完了確認."""
         rule = self.operations.get(message.operation)
         return rule is not None and message.message_type == "20" and message.terminal_kind in rule.completion
+
+    def _now(self) -> str:
+        return f"{datetime.fromtimestamp(self.wall_ms() / 1_000, UTC) + TOKYO:%Y%m%d%H%M%S}"
 
     def effect(self, message: BranchMessage) -> int:
         """Yen that the till gains (negative: loses) when this telegram's transaction happens.

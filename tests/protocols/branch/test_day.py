@@ -165,7 +165,10 @@ def test_no_new_question_while_the_notes_are_counted() -> None:
     link = BranchLink().open()
     link.say(telegram("12"))
     assert link.codes(link.say(withdrawal(1))) == [f"21 {code_of(codes.BUSY)}"]
-    assert link.codes(link.say(count(1_000_000))) == ["13 0000"]
+    assert link.codes(link.say(withdrawal(1, is_repeat=True))) == [f"21 {code_of(codes.BUSY)}"]
+    link.step(TimerFired("count"))
+    link.say(withdrawal(2))
+    assert [message.serial for message in link.asked] == [2], "the refused number is used up: no gap"
 
 
 def test_a_count_that_does_not_come_keeps_the_day_open() -> None:

@@ -66,3 +66,13 @@ def test_a_book_that_cannot_be_read_is_told() -> None:
     keeper.opened("bank", {NAME: b"{"})
     keeper.take_over("9901-123-0042", actions)
     assert actions == [Note("till-book-unreadable", "9901-123-0042")]
+
+
+def test_what_the_older_link_stored_since_this_one_opened_is_taken_over() -> None:
+    variables = {NAME: pack(TillBook(last=7))}
+    keeper = Keeper()
+    actions: list[Action] = []
+    keeper.opened("bank", variables)
+    variables[NAME] = pack(TillBook(last=8))
+    keeper.take_over("9901-123-0042", actions)
+    assert keeper.book.last == 8

@@ -23,6 +23,7 @@ def test_a_telegram_of_our_own_has_no_number() -> None:
     assert data is not None
     (asked,) = messages_in(data)
     assert (asked.message_type, asked.serial, asked.terminal_name) == ("16", 0, "9901-123-0042")
+    assert asked.sent_at == "20261118200640", "our own time, in Tokyo"
     assert RULES.own(withdrawal(3), "99") is None
 
 

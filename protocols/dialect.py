@@ -24,8 +24,8 @@ class LinkOpened(msgspec.Struct, frozen=True):
     peer_port: int
     dialled: bool = False  # True where the relay dialled
     certificate_name: str = ""
-    stored: Mapping[str, bytes] = {}  # the durable variables, live: read a terminal's once it has said who it is
-    realm: str = ""  # in which terminal numbers are unique: what keys begin with, as in Received
+    stored: Mapping[str, bytes] = {}  # the listener's durable variables: a live view, as last stored
+    realm: str = ""  # of the listener: what a dialect needs to name an exchange in `Evidence`
     link_id: str = ""  # never given before by this relay center: what a wire without identities mints its keys from
 
 
@@ -132,16 +132,23 @@ class CommandAnswered(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven"."""
+    """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven".
+
+    `detail` is what it said, for the history and for a person; never card data. Late evidence, about an exchange that is on the
+    list already, confirms it or adds its detail, and never undoes.
+    """
 
     key: str
     verdict: str
     standing_minor: int | None = None
+    detail: str = ""
 
 
 class Delivery(msgspec.Struct, frozen=True):
     """What became of an outbound message: "deferred" (not now, offer it again), "sent" (its first byte may have left),
-    "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, and why)."""
+    "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, or refused by the
+    far end: it has no effect there, and why). After "unknown", later evidence may still say "acknowledged" or "failed", on any
+    link. What a dialogue has when its link closes, and has not ended, is taken for unknown."""
 
     id: str
     state: str
@@ -223,8 +230,7 @@ class DialectKit(Protocol):
     name: str
 
     def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> Dialect:
-        """Compile a profile (an instance of `profile_model`). `read_text(name)` gives an overlay's TOML text, and for a name
-        that begins with "credential:" that credential's own text (empty where only the file is checked).
+        """Compile a profile (an instance of `profile_model`). `read_text(name)` gives an overlay's TOML text.
 
         Raises protocols.errors.LocalMisuse naming the profile path at fault.
         """

@@ -1,5 +1,6 @@
 """The daemon: all wiring on one screen, then start, serve, drain.
 
+It is longer than 400 lines because everything that is made is made here, and nowhere else.
 Owns the order in which things come up and go down. It must never decide about a message. Coming up: journal, then recovery,
 then the core, then the listeners, so that nothing is accepted before what was open has taken up its duty. Going down: the
 other way round. The trap: a failed journal ends the process without another word to anybody (law 6); systemd starts the
@@ -12,13 +13,13 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Mapping
 from random import SystemRandom
 from typing import Any
 
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
-from relay.configfile import build_dialect
 from relay.control.report import DaemonState
 from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
 from relay.control.server import ControlServer
@@ -29,15 +30,22 @@ from relay.core.dns import DnsDoor
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
-from relay.exchange.desk import Desk, DeskLimits
+from relay.dialectshelf import DialectShelf
+from relay.dispatcher import Dispatcher
+from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
 from relay.exchange.lanes import LaneLimits
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
 from relay.gauges import Gauges
 from relay.journal.sqlite import SqliteJournal
 from relay.operator import Operator
+from relay.outbound.api import OutboundApi
+from relay.outbound.desk import Outbound
+from relay.outbound.limits import outbound_limits, server_limits
+from relay.outbound.server import OutboundServer
 from relay.overlays import overlay_reader
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
@@ -50,31 +58,37 @@ from relay.wheel import TimingWheel
 from relay.wire.dialer import Dialer
 from relay.wire.link import Link
 from relay.wire.listener import Listener
-from relay.wire.ports import WireParts
+from relay.wire.ports import LinkIds, WireParts
 from relay.wire.roster import Roster
+from relay.wire.sockets import listening_sockets, parse_endpoint
+from relay.wire.tls import server_context
 
 log = get_log("daemon")
 
 FIRST_PERMIT_MS = 3_000  # how long the listeners wait for the core at start; after it they open and refuse honestly
 PRUNE_INTERVAL_MS = 3_600_000
 EXIT_FENCED = 3
+OUTBOUND_BACKLOG_COUNT = 64
 
 
 class Daemon:
-    """One relay. Made inside the running loop; `run` returns the exit code."""
+    """One relay. Made inside the running loop; `run` returns the exit code. `environment` is what the process was given at its
+    start, systemd's announcements included."""
 
-    def __init__(self, settings: Settings, config_path: str, reactor: Any) -> None:
+    def __init__(self, settings: Settings, config_path: str, reactor: Any, environment: Mapping[str, str]) -> None:
         loop = asyncio.get_running_loop()
         chance = SystemRandom()
         core = settings.core
         self.settings = settings
         self.config_path = config_path
         self.reactor = reactor
+        self.environment = environment
         self.clock = SystemClock()
         self.started_ms = self.clock.wall_ms()
         self.timers = TimingWheel(self.clock, loop.call_later)
         self.metrics = Metrics()
         self.credentials = Credentials(settings.relay.credentials_directory)
+        self.dialects = DialectShelf(overlay_reader(config_path, self.credentials.secret), self.clock.wall_ms)
         self.journal = SqliteJournal.open(
             settings.journal,
             self.credentials.journal_key(settings.journal.key_credential),
@@ -104,11 +118,12 @@ class Daemon:
             metrics=self.metrics,
             epoch_floor=lambda: self.journal.epoch,
             bearer=None if core.bearer_credential is None else self.credentials.secret(core.bearer_credential),
+            on_wrong_region=lambda: self.region.look_now(),
         )
         self.discovery = Discovery(
             core.name,
             DnsDoor(core.name_servers).resolve,
-            self.client.use_addresses,
+            self._addresses_changed,
             clock=self.clock,
             timers=self.timers,
             random=chance,
@@ -119,11 +134,13 @@ class Daemon:
             self.journal.epoch,
             lambda epoch, done: self.client.region(epoch, core.connect_timeout_ms + core.region_probe_ms, done),
             self.journal.raise_epoch,
+            clock=self.clock,
             timers=self.timers,
             random=chance,
             metrics=self.metrics,
             interval_ms=core.region_probe_ms,
             on_change=self._permit_changed,
+            addresses=self.client.addresses_in_words,
         )
         self.desk = Desk(
             self.journal,
@@ -137,19 +154,41 @@ class Daemon:
             desk_limits(settings),
         )
         self.roster: Roster[Link] = Roster()
+        self.outbound = Outbound(
+            self.journal,
+            self.client,
+            self.region.permit,
+            lambda listener, line: self.roster.find_line(settings.relay.realm, listener, line),
+            self._knows_line,
+            self.clock,
+            self.timers,
+            self.metrics,
+            chance,
+            settings.relay.center,
+            outbound_limits(settings),
+        )
+        self.outbound_tls = (
+            None if settings.outbound.tls is None else server_context(settings.outbound.tls, self.credentials.path)
+        )
+        self.outbound_server = OutboundServer(
+            OutboundApi(self.outbound, settings.outbound.clients).handle, server_limits(settings), self.timers, self.metrics
+        )
         self.parts = WireParts(
             desk=self.desk,
+            outbound=self.outbound,
             variables=self.journal,
             roster=self.roster,
+            link_ids=LinkIds(settings.relay.center, self.journal.incarnation),
             clock=self.clock,
             timers=self.timers,
             metrics=self.metrics,
             tell=self._tell,
             credential_path=self.credentials.path,
         )
-        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor) for ls in settings.listener}
+        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor, environment) for ls in settings.listener}
         self.dialers = {ds.name: Dialer(ds, self.facts(ds), self.parts, reactor, chance) for ds in settings.dialer}
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
+        self.dispatcher = Dispatcher(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -167,9 +206,17 @@ class Daemon:
             realm=self.settings.relay.realm,
             channel=link.channel,
             reply_deadline_ms=link.reply_deadline_ms,
-            dialect=build_dialect(link, overlay_reader(self.config_path, self.credentials.secret), self.clock.wall_ms),
+            dialect=self.dialects.take(link),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
         )
+
+    def _knows_line(self, listener: str, line: str) -> bool:
+        """Whether a message for this line may be taken: there is such a listener or dialer, and it allows the terminal."""
+        for link in (*self.settings.listener, *self.settings.dialer):
+            if link.name == listener:
+                allowed = link.terminals if isinstance(link, ListenerSettings) else ()
+                return not line or not allowed or line in allowed
+        return False
 
     # ---- life ----------------------------------------------------------------------------------------------------------
     async def run(self) -> int:
@@ -190,6 +237,7 @@ class Daemon:
     async def _start(self) -> None:
         settings = self.settings
         recovered = recover(self.desk, desk_limits(settings).completion_deadline_ms)
+        self.outbound.recover()
         self.discovery.start()
         self.region.start()
         port = await self.exposition.start(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
@@ -202,6 +250,7 @@ class Daemon:
             await listener.start()
         for dialer in self.dialers.values():
             dialer.start()
+        await self._start_outbound()
         self.gauges.start()
         self._prune_later()
         self._start_watchdog()
@@ -211,10 +260,19 @@ class Daemon:
         self.notifier.ready(f"serving as {settings.relay.center}, incarnation {self.journal.incarnation}")
         log.info("serving", center=settings.relay.center, incarnation=self.journal.incarnation, metrics_port=port, **recovered)
 
+    async def _start_outbound(self) -> None:
+        endpoint = self.settings.outbound.endpoint
+        if endpoint is not None:
+            sockets = listening_sockets(parse_endpoint(endpoint), OUTBOUND_BACKLOG_COUNT, os.environ)
+            await self.outbound_server.start(sockets, self.outbound_tls)
+            log.info("outbound messages are taken", endpoint=endpoint, port=self.outbound_server.port)
+
     async def _drain(self) -> None:
         """Stop accepting, finish what is in flight up to the deadline, sign off."""
         self.state = "draining"
         self.notifier.stopping("draining")
+        self.outbound.drain()
+        await self.outbound_server.stop()
         for listener in self.listeners.values():
             await listener.stop_accepting()
         self.desk.drain()
@@ -232,6 +290,8 @@ class Daemon:
 
     async def _end(self) -> None:
         self.desk.saf.stop()
+        self.outbound.stop()
+        await self.outbound_server.stop()
         self.region.stop()
         self.discovery.stop()
         self.gauges.stop()
@@ -260,9 +320,15 @@ class Daemon:
         self.state = "fenced"
         self.why = why
         self.desk.fence()
+        self.outbound.fence()
         for listener in self.listeners.values():
             listener.close_links("fenced", abort=True)
         self._stop.set()
+
+    def _addresses_changed(self, ips: tuple[str, ...]) -> None:
+        self.client.use_addresses(ips)
+        if self.region.permit() is None:
+            self.region.look_now()  # at start the first probe found no address yet
 
     def _permit_changed(self, permit: Permit | None) -> None:
         if permit is None:
@@ -315,6 +381,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
         call_timeout_ms=core.call_timeout_ms,
         inflight_count_min=core.inflight_count_min,
         inflight_count_max=core.inflight_count_max,
+        completion_deadline_ms=settings.relay.completion_deadline_ms,
         lanes=LaneLimits(queue_count_max=core.queue_count_max),
         doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
         saf=SafLimits(
@@ -326,13 +393,13 @@ def desk_limits(settings: Settings) -> DeskLimits:
     )
 
 
-async def _serve(settings: Settings, config_path: str) -> int:
+async def _serve(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:
     reactor = install_reactor(asyncio.get_running_loop())
-    return await Daemon(settings, config_path, reactor).run()
+    return await Daemon(settings, config_path, reactor, environment).run()
 
 
-def run(settings: Settings, config_path: str) -> int:
+def run(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:
     """Run the relay until it is stopped. Returns the exit code; raises RelayError for what an operator can mend."""
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_serve(settings, config_path))
+        return runner.run(_serve(settings, config_path, environment))

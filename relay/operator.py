@@ -47,6 +47,7 @@ class Operator:
             "resolve": self._resolve,
             "log-level": self._log_level,
             "command": self._command,
+            **self._daemon.dispatcher.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -66,7 +67,13 @@ class Operator:
             uptime_ms=now_ms - d.started_ms,
             state=d.state,
             why=d.why,
-            region=r.RegionReport(region=d.region.region, epoch=journal.epoch, has_permit=permit is not None),
+            region=r.RegionReport(
+                region=d.region.region,
+                epoch=journal.epoch,
+                has_permit=permit is not None,
+                detail=d.region.trouble,
+                silent_ms=d.region.silent_ms,
+            ),
             listeners=self._listeners(),
             core=self._core(),
             journal=r.JournalReport(
@@ -80,6 +87,7 @@ class Operator:
             owed=desk.saf.owed_count,
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
             listed=sum(1 for _ in journal.listed()),
+            outbound=d.dispatcher.report(),
             counters=self._counters(),
         )
 
@@ -111,7 +119,12 @@ class Operator:
         d = self._daemon
         balance = d.client.balance
         addresses = tuple(
-            r.AddressReport(address=f"{a.ip}:{a.port}", health=h.value, inflight=balance.inflight_of(a))
+            r.AddressReport(
+                address=f"{a.ip}:{a.port}",
+                health=h.value,
+                inflight=balance.inflight_of(a),
+                failures=balance.failures_of(a),
+            )
             for a in balance.addresses
             if (h := balance.health_of(a)) is not None
         )

@@ -7,6 +7,7 @@ block, and compared with the thing it names.
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ from pydantic import BaseModel
 from protocols.dialects import DIALECTS
 from protocols.iso8583.codes import all_codes
 from protocols.iso8583.profile import Iso8583Profile, as_framing
+from protocols.ndc.load import parse_load
+from protocols.ndc.profile import NdcProfile
 from relay.cli.registry import COMMANDS
 from relay.configfile import parse
 from relay.core.mapping import Remark
-from relay.settings import Settings
+from relay.settings import ListenerSettings, Settings
 from relay.wire.admission import Refused
 from tests.support.docs import anchors_of, links_of, prose_lines
 
@@ -100,7 +103,9 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> set[str]:
 
 @pytest.mark.parametrize("page", OURS, ids=name_of)
 def test_settings_that_are_named_exist(page: Path) -> None:
-    known = settings_of(Settings) | settings_of(Iso8583Profile) | settings_of(Iso8583Profile, "profile.")
+    known = settings_of(Settings)
+    for profile in (Iso8583Profile, NdcProfile):
+        known |= settings_of(profile) | settings_of(profile, "profile.")
     sections = {name.split(".")[0] for name in known if "." in name}
     named = {match[1] for word in quoted(page) if (match := re.fullmatch(r"([a-z_]+(?:\.[a-z_0-9]+)+)(?: = .*)?", word))}
     wrong = sorted(name for name in named if name.split(".")[0] in sections and name not in known)
@@ -121,7 +126,19 @@ def test_commands_that_are_named_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in OURS if page.name not in GENERATED], ids=name_of)
 def test_examples_in_toml_are_valid(page: Path) -> None:
     for block in blocks(page, "toml"):
-        listener = tomllib.loads(block)["listener"]
+        read = tomllib.loads(block)
+        if "listener" not in read:
+            if "states" in read:
+                parse_load(block, 1_000)  # what an NDC listener loads its ATMs with
+            else:
+                Settings.model_validate_json(json.dumps(read))
+            continue
+        if isinstance(read["listener"], list):
+            for one in read["listener"]:
+                ListenerSettings.model_validate(one)
+                DIALECTS[one["dialect"]].profile_model.model_validate(one["profile"])  # type: ignore[attr-defined]
+            continue
+        listener = read["listener"]
         profile: dict[str, Any] = listener["profile"]
         profile.pop("overlays", None)  # the bank's own files
         if listener.get("dialect", "iso8583") != "iso8583":

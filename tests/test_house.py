@@ -22,6 +22,7 @@ LONG_REASON = "longer than 400 lines because"  # what the header of a longer fil
 # Source files without a test file of their own, and why. A file of declarations only is tested by those who fulfil it.
 NO_MIRROR = {
     "protocols/iso8583/hooks.py": "declarations only; run by tests/protocols/iso8583/test_speaker.py and test_dialogue.py",
+    "protocols/ndc/hooks.py": "declarations only; run by tests/protocols/ndc/test_rules.py and test_management.py",
     "protocols/dialect.py": "declarations only; tests/protocols/<dialect>/test_dialogue.py and test_translate.py run it",
     "relay/clock.py": "declarations only, and the machine's clocks; run by every test",
     "relay/daemon.py": "wiring only; tests/live runs it as a process",
@@ -33,10 +34,13 @@ NO_MIRROR = {
     "relay/core/door.py": "declarations only; run by tests/relay/core/test_client.py",
     "relay/core/port.py": "declarations only; run by tests/relay/core/test_client.py",
     "relay/errors.py": "declarations only; their texts and exit codes are seen by tests/relay/cli",
+    "relay/dispatcher.py": "gathers and hands on; tests/live/test_outbound.py asks each command of a running daemon",
     "relay/exchange/hub.py": "declarations only; run by tests/relay/exchange/test_doubt.py and test_repeats.py",
+    "relay/exchange/limits.py": "declarations only; run by tests/relay/exchange/test_desk.py",
     "relay/exchange/ports.py": "declarations only; run by tests/relay/exchange/test_desk.py",
     "relay/journal/items.py": "declarations only; run by tests/relay/journal/test_batch.py and both engines",
     "relay/journal/port.py": "declarations only; run by tests/relay/journal/test_sqlite.py",
+    "relay/outbound/ports.py": "declarations only; run by tests/relay/outbound/test_desk.py",
 }
 
 # Public signatures that carry a bare mapping of anything, and why.

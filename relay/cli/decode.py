@@ -1,8 +1,8 @@
 """`relay decode`: hex, a file or a capture as messages, with offsets and names, and nothing that identifies a card.
 
-Owns where bytes come from, and the order of what is printed; `plausible.py` finds dialect and framing, `pcap.py` reads
-captures, `layout.py` prints a message. It must never print a secret: there is no switch for it. The trap: a file may hold
-bytes, hex text or a capture, and only its content tells, never its name.
+Owns where bytes come from, and the order of what is printed; `plausible.py` finds dialect and framing, `ndcview.py` NDC,
+`pcap.py` reads captures, `layout.py` prints a message. It must never print a secret: there is no switch for it. The trap: a
+file may hold bytes, hex text or a capture, and only its content tells, never its name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from protocols.errors import LocalMisuse
 from protocols.framing import FRAMINGS, REFUSED
 from protocols.iso8583.codec import Codec, compile_codec
 from protocols.iso8583.overlay import load_overlay
-from relay.cli import decoders
+from relay.cli import decoders, ndcview
 from relay.cli.layout import MessageShown, lines, show
 from relay.cli.pcap import is_capture, read_stretches
 from relay.cli.plausible import NO_FRAMING, Bytes, Fit, fits
@@ -53,7 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "input", metavar="HEX|FILE", nargs="?", default="-", help="hex text, or a file of bytes, hex or packets (pcap, pcapng)"
     )
     parser.add_argument("--framing", metavar="NAME", default=AUTO, help="of the byte stream: a name, none, or auto (default)")
-    parser.add_argument("--dialect", metavar="NAME", default=AUTO, help="an overlay's name or .toml file, or auto (default)")
+    parser.add_argument(
+        "--dialect", metavar="NAME", default=AUTO, help="an overlay's name, a .toml file, ndc, or auto (default)"
+    )
     parser.add_argument("--json", action="store_true", help="one object per message and line: mti, fields by number, offsets")
     parser.epilog = (
         f"Framings: {', '.join((NO_FRAMING, *FRAMINGS))}. "
@@ -64,12 +66,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     framings = _framings(args.framing)
-    codecs = {} if args.dialect in decoders.DECODERS else _codecs(args.dialect)
     readings = read_input(args.input, sys.stdin.buffer)
+    if args.dialect in (AUTO, ndcview.DIALECT):
+        ndc = ndcview.find(readings, framings)
+        if ndc is not None and (ndc.is_whole or args.dialect == ndcview.DIALECT):
+            return _print_ndc(ndc, args.json)
+        if args.dialect == ndcview.DIALECT:
+            raise RelayError("No NDC message could be cut.", "Is it complete? --framing none takes it as one message.")
     if args.dialect in decoders.DECODERS or (args.dialect, args.framing) == (AUTO, AUTO):
         reading = decoders.find(args.dialect, readings)
         if reading is not None or args.dialect in decoders.DECODERS:
             return _show_other(reading, args)
+    codecs = _codecs(args.dialect)
     # Of equals the first: hex text that decodes as hex is hex.
     found = max((fits(streams, codecs, framings) for streams in readings), key=_goodness)
     if not found:
@@ -98,6 +106,19 @@ def _show_other(reading: Reading | None, args: argparse.Namespace) -> int:
     for line in decoders.as_json(reading) if args.json else decoders.shown(reading, Paint.for_stream(sys.stdout)):
         print(line)
     return EXIT_DECODED if reading.is_whole else EXIT_NOTHING
+
+
+def _print_ndc(found: ndcview.Found, as_json: bool) -> int:
+    """Every message of an NDC stream, in the order of time where it is known."""
+    paint = Paint.for_stream(sys.stdout)
+    cuts = [(cut, stream.stream.label) for stream in found.streams for cut in stream.cuts]
+    if not as_json:
+        print(f"{paint(BOLD, f'ndc, framing {found.framing}')}: {found.read_count} of {found.frame_count} messages read")
+    for cut, label in sorted(cuts, key=lambda entry: entry[0].time_ns):
+        time = show_moment(cut.time_ns // 1_000_000) if cut.time_ns else ""
+        shown = ndcview.show(cut.body, framing=found.framing, stream=label, time=time)
+        print(msgspec.json.encode(shown).decode() if as_json else "\n" + "\n".join(ndcview.lines(shown, paint)))
+    return EXIT_DECODED
 
 
 def _goodness(found: list[Fit]) -> tuple[bool, bool, float]:

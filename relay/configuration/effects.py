@@ -23,6 +23,7 @@ EFFECTS: dict[str, Effect] = {
     "relay.center":                           Effect.RESTART,  # part of every attempt in the journal
     "relay.realm":                            Effect.RESTART,  # part of every key
     "relay.drain_deadline_ms":                Effect.LIVE,
+    "relay.completion_deadline_ms":           Effect.RESTART,
     "relay.credentials_directory":            Effect.RESTART,
     "telemetry.metrics_host":                 Effect.RESTART,
     "telemetry.metrics_port":                 Effect.RESTART,
@@ -30,7 +31,7 @@ EFFECTS: dict[str, Effect] = {
     "telemetry.log_format":                   Effect.LIVE,
 }
 # fmt: on
-RESTART_TABLES = ("journal", "core", "control")  # opened once, at start
+RESTART_TABLES = ("journal", "core", "outbound", "control")  # opened once, at start
 LISTENER_RESTART = frozenset({"name", "endpoint", "backlog_count"})  # what the bound socket is known by
 
 

@@ -15,8 +15,8 @@ A terminal's own reversal withdraws an original that still waits or is in doubt:
 durable first, and always applies, so the original is SETTLED and owes nothing.
 
 AWAITING_COMPLETION is a reply that needs evidence from the terminal: CONFIRMED ends it. PART_UNDONE and UNDONE still owe the
-core a reversal with the amount that stands. UNPROVEN waits for evidence that comes late (the next telegram, a cash count at
-the end of the day) or for a person; LISTED for a person only, whose decision is RESOLVED.
+core a reversal with the amount that stands; UNPROVEN and LISTED wait for a person, whose decision is RESOLVED. Nothing else
+ends a listed line, except that evidence which comes late still closes what is UNPROVEN.
 
 It must never know time, wires or the journal. The trap: a pair that is missing here is not to be ignored. It is a bug of ours,
 counted and logged by the desk, and nothing moves.
@@ -135,6 +135,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.UNDONE, E.UNDO_ACKNOWLEDGED): S.SETTLED,
     (S.UNDONE, E.GIVEN_TO_PERSON): S.LISTED,
     (S.UNPROVEN, E.EVIDENCE_CONFIRMED): S.CONFIRMED,
+    (S.UNPROVEN, E.EVIDENCE_MISSING): S.UNPROVEN,
     (S.UNPROVEN, E.EVIDENCE_PART): S.PART_UNDONE,
     (S.UNPROVEN, E.EVIDENCE_UNDONE): S.UNDONE,
     (S.UNPROVEN, E.RESOLVED): S.SETTLED,

@@ -11,7 +11,7 @@ from functools import partial
 
 from relay.exchange.desk import Desk
 from relay.exchange.exchange import RECOVERED_EVENT, Event, State
-from relay.exchange.register import Open
+from relay.exchange.register import Open, rebuild
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.records import StoredExchange
 from relay.telemetry.log import get_log
@@ -31,7 +31,7 @@ def recover(desk: Desk, completion_deadline_ms: int) -> dict[str, int]:
 
 
 def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) -> None:
-    entry = desk.register.rebuilt(stored)
+    entry = rebuild(stored, desk.register.clock.monotonic_ms())
     desk.register.by_key[entry.key] = entry
     if entry.state is State.RECORDED:
         event = RECOVERED_EVENT[entry.request.doubt_policy]
@@ -44,6 +44,8 @@ def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) ->
             tries=0,
             detail="no reply intent on disk after a restart",
         )
+    elif entry.state is State.AWAITING_COMPLETION and entry.withdrawn:
+        desk.doubt.withdraw(entry, by=stored.reversed_by)
     elif entry.state is State.AWAITING_COMPLETION:
         desk.doubt.await_completion(entry, completion_deadline_ms)
     else:

@@ -7,12 +7,13 @@ records given in it wait for the next group, and a crash in it takes the group w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
+from protocols.vocabulary import MessageClass
 from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes, run_callbacks
@@ -26,13 +27,26 @@ from relay.journal.items import (
     EpochItem,
     FindItem,
     Item,
+    OutboundFindItem,
+    OutboundStepItem,
+    OutboundTakeItem,
     PruneItem,
     StepItem,
     TakeItem,
     VariableItem,
 )
-from relay.journal.port import Existing, JournalFailed, JournalState, StepResult, TakeResult
-from relay.journal.records import OPEN_STATES, HistoryLine, Step, StoredExchange, StoredState, Taken
+from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
+from relay.journal.outbound_memory import MemoryOutbound
+from relay.journal.port import Existing, Fresh, JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
+from relay.journal.records import (
+    LISTED_STATES,
+    OPEN_STATES,
+    HistoryLine,
+    Step,
+    StoredExchange,
+    Taken,
+    reverses_whole,
+)
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
 
@@ -42,8 +56,10 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
 
     exchanges: dict[int, StoredExchange] = {}
     ids: dict[str, int] = {}  # by key
+    reversal_ids: dict[str, list[int]] = {}  # by the key of the original
     lines: list[HistoryLine] = []
     link_variables: dict[str, dict[str, bytes]] = {}
+    outbound: MemoryOutbound = msgspec.field(default_factory=MemoryOutbound)
     region_epoch: int = 0
     incarnation: int = 0
     in_use: bool = False
@@ -154,13 +170,31 @@ class MemoryJournal:
         now_ms = self._clock.wall_ms()
         self._give(PruneItem(now_ms - self._duplicate_window_ms, now_ms - self._body_window_ms, done))
 
+    # ---- messages that the core started ----------------------------------------------------------------------------
+
+    def take_outbound(self, record: OutboundTaken, done: Callable[[OutboundTakeResult], None]) -> None:
+        self._give(OutboundTakeItem(record, done))
+
+    def step_outbound(self, record: OutboundStep, done: Callable[[StepResult], None]) -> None:
+        self._give(OutboundStepItem(record, done))
+
+    def find_outbound(self, key: str, done: Callable[[StoredOutbound | JournalFailed | None], None]) -> None:
+        self._give(OutboundFindItem(key, done))
+
+    def open_outbound(self) -> Iterable[StoredOutbound]:
+        return self.disk.outbound.all_open()
+
+    def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
+        return self.disk.outbound.newest(states, count_max)
+
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
+        open_ones = [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
+        return [self._with_reversal(stored) for stored in open_ones]
 
     def listed(self) -> Iterable[StoredExchange]:
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state is StoredState.LISTED]
+        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in LISTED_STATES]
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         return [line for line in self.disk.lines if line.exchange_id == exchange_id]
@@ -228,7 +262,7 @@ class MemoryJournal:
 
     def _commit(self, group: list[Item]) -> Outcomes:
         was_writable = self._state is JournalState.WRITABLE
-        if was_writable and any(not isinstance(item, FindItem) for item in group):
+        if was_writable and any(not isinstance(item, FindItem | OutboundFindItem) for item in group):
             if self.disk.is_full:
                 self._turn(JournalState.FULL, "the disk is full")
             elif self.disk.sync_fails:
@@ -240,7 +274,8 @@ class MemoryJournal:
             return [(item.done, JournalFailed(self._why, certain=not was_writable)) for item in group]
         if self._state is JournalState.FULL:
             failed = JournalFailed(self._why)
-            return [(item.done, self._apply(item) if isinstance(item, FindItem) else failed) for item in group]
+            reads = FindItem | OutboundFindItem
+            return [(item.done, self._apply(item) if isinstance(item, reads) else failed) for item in group]
         return [(item.done, self._apply(item)) for item in group]
 
     def _apply(self, item: Item) -> object:
@@ -249,10 +284,13 @@ class MemoryJournal:
             record = item.record
             holder = disk.ids.get(record.key)
             if holder is not None:
-                return Existing(disk.exchanges[holder])
+                return Existing(self._with_reversal(disk.exchanges[holder]))
             disk.ids[record.key] = record.exchange_id
-            disk.exchanges[record.exchange_id] = taken(record)
-            return FRESH
+            fresh = disk.exchanges[record.exchange_id] = taken(record)
+            if record.original_key:
+                disk.reversal_ids.setdefault(record.original_key, []).append(record.exchange_id)
+            reversed_by = self._with_reversal(fresh).reversed_by
+            return Fresh(reversed_by) if reversed_by else FRESH
         if isinstance(item, StepItem):
             step = item.record
             stored = disk.exchanges.get(step.exchange_id)
@@ -267,16 +305,27 @@ class MemoryJournal:
             disk.region_epoch = max(disk.region_epoch, item.epoch)
         elif isinstance(item, FindItem):
             holder = disk.ids.get(item.key)
-            return None if holder is None else disk.exchanges[holder]
+            return None if holder is None else self._with_reversal(disk.exchanges[holder])
+        elif isinstance(item, OutboundTakeItem | OutboundStepItem | OutboundFindItem):
+            return disk.outbound.apply(item)
         else:
             return self._prune_now(item)
         return None
+
+    def _with_reversal(self, stored: StoredExchange) -> StoredExchange:
+        if stored.taken.message_class is not MessageClass.FINANCIAL:
+            return stored
+        for exchange_id in self.disk.reversal_ids.get(stored.taken.key, ()):
+            reversal = self.disk.exchanges.get(exchange_id)
+            if reversal is not None and reverses_whole(reversal.taken.message_class, reversal.taken.request):
+                return msgspec.structs.replace(stored, reversed_by=exchange_id)
+        return stored
 
     def _prune_now(self, item: PruneItem) -> int:
         disk = self.disk
         count = 0
         for exchange_id, stored in list(disk.exchanges.items()):
-            if stored.state in OPEN_STATES or stored.state is StoredState.LISTED:
+            if stored.state in OPEN_STATES or stored.state in LISTED_STATES:
                 continue
             if stored.taken.recorded_ms < item.keys_before_ms:
                 del disk.exchanges[exchange_id], disk.ids[stored.taken.key]
@@ -285,7 +334,7 @@ class MemoryJournal:
             elif stored.taken.recorded_ms < item.bodies_before_ms and stored.taken.request:
                 disk.exchanges[exchange_id] = blanked(stored)
                 count += 1
-        return count
+        return count + disk.outbound.prune(item)
 
     # ---- answers and trouble ---------------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ everything with JournalFailed, and the relay fences itself (law 6).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
 import msgspec
 
+from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
 
 
@@ -24,7 +25,10 @@ class JournalState(Enum):
 
 
 class Fresh(msgspec.Struct, frozen=True):
-    """The key was new: the exchange is durable and ours."""
+    """The key was new: the exchange is durable and ours. `reversed_by` is a full reversal of this key that was durable
+    before it, 0 for none: a message that its own reversal overtook."""
+
+    reversed_by: int = 0
 
 
 class Existing(msgspec.Struct, frozen=True):
@@ -42,6 +46,7 @@ class JournalFailed(msgspec.Struct, frozen=True):
 
 TakeResult: TypeAlias = Fresh | Existing | JournalFailed
 StepResult: TypeAlias = JournalFailed | None
+OutboundTakeResult: TypeAlias = Fresh | OutboundExisting | JournalFailed
 
 
 class Journal(Protocol):
@@ -79,7 +84,7 @@ class Journal(Protocol):
         ...
 
     def variables(self, link_name: str) -> Mapping[str, bytes]:
-        """A live view: what is durable whenever it is looked at."""
+        """A live view, as last stored: a link that is opened later may still see what an older one made durable."""
         ...
 
     def raise_epoch(self, epoch: int, done: Callable[[StepResult], None]) -> None:
@@ -109,4 +114,35 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Make everything given durable, then close."""
+        ...
+
+
+class OutboundJournal(Protocol):
+    """What relay/outbound asks of an engine: the same promises, for messages that the core started. An engine fulfils both."""
+
+    @property
+    def state(self) -> JournalState: ...
+
+    def next_exchange_id(self) -> int:
+        """Outbound messages draw their numbers from the same count as exchanges."""
+        ...
+
+    def waiting_count(self) -> int: ...
+
+    def fingerprint(self, text: str) -> bytes: ...
+
+    def take_outbound(self, record: OutboundTaken, done: Callable[[OutboundTakeResult], None]) -> None: ...
+
+    def step_outbound(self, record: OutboundStep, done: Callable[[StepResult], None]) -> None: ...
+
+    def find_outbound(self, key: str, done: Callable[[StoredOutbound | JournalFailed | None], None]) -> None:
+        """What is durable under `key`: everything given before this call, and perhaps what was given soon after it."""
+        ...
+
+    def open_outbound(self) -> Iterable[StoredOutbound]:
+        """Whatever `StoredOutbound.is_open`, in the order of its taking: read once, at recovery."""
+        ...
+
+    def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
+        """For people: the newest `count_max` in `states` (none given: in any), newest first."""
         ...

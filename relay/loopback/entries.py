@@ -28,8 +28,9 @@ MOVES: dict[str, int] = {
     # A hold on the account is not a posting; the completion that follows is.
     **dict.fromkeys(("authorisation", "cash-authorisation", "credit-authorisation"), 0),
     **dict.fromkeys(("transfer-authorisation", "payment-authorisation", "reconciliation"), 0),
+    **dict.fromkeys(("journal-upload", "cash-report"), 0),  # what a machine reports: no account, no money
 }
-WITHOUT_ACCOUNT = frozenset({"reconciliation"})
+WITHOUT_ACCOUNT = frozenset({"reconciliation", "journal-upload", "cash-report"})
 
 
 class EntryState(Enum):

@@ -1,12 +1,15 @@
 """All metrics on one page, each with its unit in its name. Children are bound once, never per message.
 
-Owns the names. The trap: `labels()` costs three times an increment, and a scrape over thousands of children blocks the
-loop, so no label ever holds a terminal, a key or anything else without a small fixed set of values.
+Owns the names. What every message raises is plain numbers (numbers.py), the rest prometheus_client's own. The trap: `labels()`
+costs three times an increment, and a scrape over thousands of children blocks the loop, so no label ever holds a terminal, a
+key or anything else without a small fixed set of values.
 """
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from relay.telemetry.numbers import Counts, Spreads
 
 # A second series per counter, of when it began, which nobody here reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one function without annotations
@@ -26,11 +29,9 @@ class Metrics:
         self.received_bytes = Counter("relay_received_bytes_total", "Bytes received", ["listener"], registry=r)
         self.sent_bytes = Counter("relay_sent_bytes_total", "Bytes sent", ["listener"], registry=r)
         # ---- exchanges ---------------------------------------------------------------------------------------------
-        self.exchanges = Counter("relay_exchanges_total", "Exchanges by how they ended", ["listener", "ending"], registry=r)
+        self.exchanges = Counts("relay_exchanges_total", "Exchanges by how they ended", ["listener", "ending"], r)
         self.refusals = Counter("relay_refusals_total", "Messages refused by the relay", ["listener", "reason"], registry=r)
-        self.exchange_seconds = Histogram(
-            "relay_exchange_seconds", "Receipt to reply", ["listener"], buckets=_LATENCY_S, registry=r
-        )
+        self.exchange_seconds = Spreads("relay_exchange_seconds", "Receipt to reply", ["listener"], r, _LATENCY_S)
         self.exchanges_open = Gauge("relay_exchanges_open", "Exchanges by open state", ["state"], registry=r)
         self.duplicates = Counter("relay_duplicates_total", "Repeated messages", ["listener", "how"], registry=r)
         self.unexpected = Counter("relay_unexpected_events_total", "Events the exchange table has no row for", registry=r)
@@ -44,8 +45,8 @@ class Metrics:
         self.journal_failures = Counter("relay_journal_failures_total", "Failed commits", ["kind"], registry=r)
         self.journal_size_bytes = Gauge("relay_journal_size_bytes", "Size of the journal file", registry=r)
         # ---- core --------------------------------------------------------------------------------------------------
-        self.core_calls = Counter("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], registry=r)
-        self.core_call_seconds = Histogram("relay_core_call_seconds", "One call", ["verb"], buckets=_LATENCY_S, registry=r)
+        self.core_calls = Counts("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], r)
+        self.core_call_seconds = Spreads("relay_core_call_seconds", "One call", ["verb"], r, _LATENCY_S)
         self.core_answers_refused = Counter(
             "relay_core_answers_refused_total", "Answers not taken for the core's word", ["remark"], registry=r
         )
@@ -64,10 +65,34 @@ class Metrics:
         self.region_probes = Counter("relay_region_probes_total", "Answers of GET /v1/region", ["result"], registry=r)
         self.region_epoch = Gauge("relay_region_epoch", "Region epoch ratchet", registry=r)
         self.region_serving = Gauge("relay_region_serving", "1 while the active region may be asked", registry=r)
+        self.region_silent_seconds = Gauge(
+            "relay_region_silent_seconds", "Since when nobody answers GET /v1/region; 0 while it is answered", registry=r
+        )
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)
         self.listed = Gauge("relay_listed_exchanges", "Exchanges on the person's list", registry=r)
+        # ---- messages that the core started ------------------------------------------------------------------------
+        self.outbound_messages = Counter(
+            "relay_outbound_messages_total", "What became of messages of the core", ["listener", "state"], registry=r
+        )
+        self.outbound_queued = Gauge("relay_outbound_queued_messages", "Messages that wait for their line", registry=r)
+        self.outbound_open = Gauge("relay_outbound_open_messages", "Messages waiting, under way or not reported", registry=r)
+        self.outbound_oldest_seconds = Gauge("relay_outbound_oldest_queued_seconds", "Age of the oldest waiting", registry=r)
+        self.outbound_unknown = Gauge("relay_outbound_unknown_messages", "Deliveries unknown and not settled", registry=r)
+        self.outbound_seconds = Histogram(
+            "relay_outbound_acknowledge_seconds", "Send intent to acknowledgement", buckets=_LATENCY_S, registry=r
+        )
+        self.outbound_reports_owed = Gauge("relay_outbound_reports_owed_messages", "Ends that the core must hear", registry=r)
+        self.outbound_report_oldest_seconds = Gauge("relay_outbound_report_oldest_seconds", "Age of the oldest", registry=r)
+        self.outbound_unexpected = Counter(
+            "relay_outbound_unexpected_events_total", "Events the outbound table has no row for", registry=r
+        )
+        self.outbound_requests = Counter("relay_outbound_requests_total", "Requests answered", ["result"], registry=r)
+        self.outbound_connections = Gauge("relay_outbound_connections", "Open connections of the outbound API", registry=r)
+        self.outbound_connections_refused = Counter(
+            "relay_outbound_connections_refused_total", "Connections over the limit", registry=r
+        )
         # ---- the process -------------------------------------------------------------------------------------------
         self.incarnation = Gauge("relay_journal_incarnation", "Lives of the journal so far: rises at each start", registry=r)
         self.loop_lag_seconds = Gauge("relay_loop_lag_seconds", "Lateness of the loop at the last watchdog check", registry=r)

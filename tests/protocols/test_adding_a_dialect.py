@@ -99,7 +99,7 @@ def test_the_guide_quotes_the_example_as_it_runs() -> None:
 
     source = bare((ROOT / "tests" / "support" / "tinydialect.py").read_text("utf-8"))
     guide = (ROOT / "docs" / "adding-a-dialect.md").read_text("utf-8")
-    quoted = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    quoted = re.findall(r"```(?:python|text)\n(.*?)```", guide, re.DOTALL)
     assert len(quoted) >= 4
     for block in quoted:
         for part in bare(block).split("\n..."):

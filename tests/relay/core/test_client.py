@@ -69,6 +69,22 @@ def test_undo() -> None:
     assert b.results == [Undone("tombstone", 0)]
 
 
+def test_a_wrong_region_is_told_before_the_outcome_and_nothing_else_is() -> None:
+    b = Bench()
+    for problem, status in ((c.PROBLEM_OVERLOADED, 503), (c.PROBLEM_WRONG_REGION, 421), (c.PROBLEM_SUPERSEDED_RELAY, 412)):
+        b.submit()
+        answer_with(b.door.last, c.Problem(type=problem, title="no", status=status), status=status)
+    b.client.undo(KEY, 0, "JPY", ATTEMPT, True, PERMIT, 4_000, b.results.append)
+    answer_with(b.door.last, c.Problem(type=c.PROBLEM_WRONG_REGION, title="no", status=421), status=421)
+    assert [r.reason for r in b.results if isinstance(r, NotProcessed)] == [
+        "overloaded",
+        "wrong-region",
+        "superseded-relay",
+        "wrong-region",
+    ]
+    assert b.wrong_regions == [1, 3]
+
+
 def test_undo_that_nobody_takes_is_not_processed() -> None:
     b = Bench(ips=("10.0.0.1",))
     b.client.undo(KEY, 0, "JPY", ATTEMPT, True, PERMIT, 4_000, b.results.append)
@@ -122,6 +138,38 @@ def test_network_events_are_bounded_and_dropped_first() -> None:
     b.client.tell("session-up", "T", "atm", {}, PERMIT)
     assert len(b.door.calls) == 3
     assert b.door.last.line == "POST /v1/network-events"
+
+
+def test_a_report_counts_only_with_its_key_echoed_in_an_epoch_that_is_not_old() -> None:
+    b = Bench()
+
+    def report() -> None:
+        detail = {"key": "k1", "state": "unknown"}
+        b.client.report(
+            "tokyo/outbound/1/unknown", "outbound-delivery", "", "switch", 5, detail, PERMIT, 4_000, b.results.append
+        )
+
+    report()
+    call = b.door.last
+    assert call.line == "POST /v1/network-events"
+    assert (call.headers["idempotency-key"], call.headers["region-epoch"]) == ('"tokyo/outbound/1/unknown"', "8")
+    event = msgspec.json.decode(call.call.body, type=c.NetworkEvent)
+    assert (event.event, event.listener, event.at_ms) == ("outbound-delivery", "switch", 5)
+    assert event.detail == {"key": "k1", "state": "unknown"}
+    call.answer(204, b"", region_epoch="8", idempotency_key='"tokyo/outbound/1/unknown"')
+    for headers in (
+        {"region_epoch": "8"},
+        {"region_epoch": "8", "idempotency_key": '"another"'},
+        {"region_epoch": "7", "idempotency_key": '"tokyo/outbound/1/unknown"'},
+        {"idempotency_key": '"tokyo/outbound/1/unknown"'},
+    ):
+        report()
+        b.door.last.answer(204, b"", **headers)
+    report()
+    b.door.last.answer(503, b"<html>")
+    report()
+    b.door.last.finish(Lost(Why.CLOSED))
+    assert b.results == [True, False, False, False, False, False, False]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from protocols.vocabulary import DoubtPolicy, MessageClass, Request, Secret
 from relay.errors import JournalUnusable
 from relay.journal.records import StoredState, pack_request
+from relay.journal.schema import PAGE_BYTES
 from relay.journal.verify import verify
 from tests.support.journal_suite import answered, step_to, taken
 from tests.support.sqliterig import KEY, SqliteRig
@@ -79,9 +80,12 @@ def test_each_damage_is_named(path: Path, damage: str, said: str) -> None:
 
 
 def test_damaged_pages_are_found(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    roots = [row[0] for row in connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('taken', 'standing')")]
+    connection.close()
     content = bytearray(path.read_bytes())
-    for page in range(3, len(content) // 4096):
-        content[page * 4096 : page * 4096 + 16] = b"\xff" * 16
+    for root in roots:  # numbered from 1
+        content[(root - 1) * PAGE_BYTES : (root - 1) * PAGE_BYTES + 16] = b"\xff" * 16
     path.write_bytes(content)
     result = verify(str(path))
     assert any(problem.startswith("file: ") for problem in result.problems)

@@ -67,16 +67,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     framings = _framings(args.framing)
     readings = read_input(args.input, sys.stdin.buffer)
+    if args.dialect in decoders.DECODERS or (args.dialect, args.framing) == (AUTO, AUTO):
+        reading = decoders.find(args.dialect, readings)
+        if reading is not None or args.dialect in decoders.DECODERS:
+            return _show_other(reading, args)
     if args.dialect in (AUTO, ndcview.DIALECT):
         ndc = ndcview.find(readings, framings)
         if ndc is not None and (ndc.is_whole or args.dialect == ndcview.DIALECT):
             return _print_ndc(ndc, args.json)
         if args.dialect == ndcview.DIALECT:
             raise RelayError("No NDC message could be cut.", "Is it complete? --framing none takes it as one message.")
-    if args.dialect in decoders.DECODERS or (args.dialect, args.framing) == (AUTO, AUTO):
-        reading = decoders.find(args.dialect, readings)
-        if reading is not None or args.dialect in decoders.DECODERS:
-            return _show_other(reading, args)
     codecs = _codecs(args.dialect)
     # Of equals the first: hex text that decodes as hex is hex.
     found = max((fits(streams, codecs, framings) for streams in readings), key=_goodness)

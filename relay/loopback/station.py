@@ -67,6 +67,8 @@ class FileStation:
         self._giving: list[Parcel] = []
         self._server: asyncio.Server | None = None
         self.problems: list[str] = []
+        self.cut_receiving_after: int | None = None  # reset the line, once, after so many data telegrams that came
+        self._halves: dict[tuple[str, str], bytes] = {}  # what came of files that did not come whole
         self.after_telegram: Callable[[int], Awaitable[None]] | None = None  # told how many data telegrams of a file went out
 
     # ---- we call ---------------------------------------------------------------------------------------------------------
@@ -222,13 +224,19 @@ class FileStation:
                 raise LineLost(f"out of order: {telegram!r:.80}")
 
     async def _take_one(self, wire: FileWire, asked: FileMessage) -> None:
-        known = (asked.file, asked.cycle) in self.books.received
+        key = (asked.file, asked.cycle)
+        known = key in self.books.received
+        half = self._halves.pop(key, b"") if asked.kind == "file-resend" else b""
         answer = msgspec.structs.replace(
-            asked, kind="file-start-answer", result="duplicate-cycle" if known else "ok", resume=1, access_key=Secret("")
+            asked,
+            kind="file-start-answer",
+            result="duplicate-cycle" if known else "ok",
+            resume=len(half) // asked.record_bytes + 1,
+            access_key=Secret(""),
         )
         await wire.say(answer)
         if not known:
-            await self._receive(wire, answer)
+            await self._receive(wire, answer, half)
 
     async def _give_one(self, wire: FileWire, asked: FileMessage) -> None:
         parcel = next((one for one in self._giving if one.name == asked.file), None)
@@ -254,8 +262,9 @@ class FileStation:
         line.fate = FileFate.DELIVERED if heard.result == "ok" else FileFate.REFUSED
         self._giving.remove(parcel)
 
-    async def _receive(self, wire: FileWire, started: FileMessage) -> bytes:
-        content = b""
+    async def _receive(self, wire: FileWire, started: FileMessage, half: bytes = b"") -> bytes:
+        content = half
+        telegrams = 0
         while True:
             telegram = await wire.hear_data_or_end()
             if isinstance(telegram, FileMessage):
@@ -263,6 +272,11 @@ class FileStation:
             if telegram.serial != len(content) // started.record_bytes + 1:
                 raise LineLost(f"record {telegram.serial} out of order")
             content += telegram.text
+            telegrams += 1
+            if telegrams == self.cut_receiving_after:
+                self.cut_receiving_after = None
+                self._halves[started.file, started.cycle] = content
+                raise LineLost("cut in the middle, on purpose")
         whole = len(content) == telegram.record_count * started.record_bytes
         self.books.received[started.file, started.cycle] = content
         result = "ok" if whole else "count-differs"

@@ -9,8 +9,9 @@ import pytest_asyncio
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.filebooks import FileFate
+from relay.loopback.stage import free_port
 from relay.loopback.station import Fault, FileStation, Parcel
-from tests.support.daemonworld import DaemonWorld, free_port
+from tests.support.daemonworld import DaemonWorld
 from tests.support.zenginrelay import DIALER, LISTENER, PATIENCE_S, WaitedLedger, company, parcel, spoiled, write_credentials
 
 HOST = "127.0.0.1"
@@ -70,6 +71,10 @@ async def test_a_day_of_files(world: DaemonWorld) -> None:
     assert await station.send(HOST, world.port, [parcel(30, "06")], Fault(cut_before_answer=True)) == [""]
     assert await delivered(station, world, parcel(30, "06")) == "duplicate-cycle"
 
+    # The same bytes once more under another cycle: somebody pressed twice.
+    assert await station.send(HOST, world.port, [parcel(30, "09")]) == ["duplicate-cycle"]
+    assert "file-sent-twice" in world.log()
+
     # kill -9 in the middle of the data.
     async def kill_at(telegrams: int) -> None:
         if telegrams == 20:
@@ -83,19 +88,19 @@ async def test_a_day_of_files(world: DaemonWorld) -> None:
     assert await delivered(station, world, parcel(LARGE, "07")) == "ok"
 
     # kill -9 while the records are taken and booked: the relay goes on by itself.
-    sending = asyncio.ensure_future(station.send(HOST, world.port, [parcel(LARGE, "08")]))
+    sending = asyncio.ensure_future(station.send(HOST, world.port, [parcel(LARGE + 1, "08")]))
     await ledger.until("SOUFURI", "08", 20)
     await world.kill()
     await sending
     await world.start()
-    await delivered(station, world, parcel(LARGE, "08"))
+    await delivered(station, world, parcel(LARGE + 1, "08"))
 
-    for cycle, count in (("01", 50), ("02", 60), ("05", 200), ("06", 30), ("07", LARGE), ("08", LARGE)):
+    for cycle, count in (("01", 50), ("02", 60), ("05", 200), ("06", 30), ("07", LARGE), ("08", LARGE + 1)):
         await ledger.until("SOUFURI", cycle, count)
         assert fate(station, cycle) is FileFate.DELIVERED
     assert await world.stop() == 0
     assert station.books.differences(ledger.records()) == []
-    assert len(ledger.records()) == 50 + 60 + 200 + 30 + LARGE + LARGE
+    assert len(ledger.records()) == 50 + 60 + 200 + 30 + LARGE + LARGE + 1
     assert ledger.posted_twice() == []
     assert fate(station, "04") is FileFate.REFUSED
     log = world.log()

@@ -8,7 +8,7 @@ keys, so that a record asked twice is one record; time moves only by `Line.fire`
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from protocols.dialect import (
     Action,
@@ -54,10 +54,17 @@ def profile(own: str, peer: str, **changes: object) -> FileProfile:
             "centre_code": own,
             "stations": [{"name": "COMPANY" if peer == COMPANY else "BANK", "centre_code": peer, **PASSWORDS}],
             "files": [
-                {"name": "SOUFURI", "access_key": "KEY1", "direction": "both", "format": FormatSettings(formats=("21",))},
-                {"name": "MEISAI", "direction": "both", "format": FormatSettings(formats=("03", "01"))},
+                {
+                    "name": "SOUFURI",
+                    "access_key": "KEY1",
+                    "direction": "both",
+                    "same_bytes": "take",
+                    "format": FormatSettings(formats=("21",)),
+                },
+                {"name": "MEISAI", "direction": "both", "same_bytes": "take", "format": FormatSettings(formats=("03", "01"))},
             ],
             "text_bytes_max": 256,
+            "timers": {"linger_ms": 0, "offer_ms": 0},
             **changes,
         }
     )
@@ -80,10 +87,13 @@ class Side:
         self.now_ms = 1_000_000
         self.out: deque[bytes] = deque()
         self.hung_up = ""
+        self.is_slow = False  # the journal takes what it is given only when `commit` says so
+        self.journal: deque[tuple[Store | Ask, FileDialogue | None]] = deque()
         self.restart()
 
     def restart(self) -> None:
-        """The process begins anew: only variables and ledger are left."""
+        """The process begins anew: only variables and ledger are left, and nothing of what was given and not committed."""
+        self.journal.clear()
         self.dialect = FileDialect(self.profile, lambda: self.wall_ms)
         self.dialogue: FileDialogue | None = None
 
@@ -116,11 +126,11 @@ class Side:
         match action:
             case Send():
                 self.out.append(action.data)
-            case Ask():
-                return self._ask(action)
-            case Store():
-                self.variables[action.name] = action.value
-                return [Stored(action.name, True)]
+            case Ask() | Store():
+                if self.is_slow:
+                    self.journal.append((action, self.dialogue))
+                    return []
+                return self._take(action)
             case Timer():
                 self.timers.pop(action.name, None)
                 if action.after_ms is not None:
@@ -136,6 +146,20 @@ class Side:
             case _:
                 pass
         return []
+
+    def commit(self, count: int) -> None:
+        """The next `count` records become durable, in order; a dialogue that is gone does not hear of its own."""
+        for _ in range(min(count, len(self.journal))):
+            action, dialogue = self.journal.popleft()
+            for event in self._take(action):
+                if dialogue is self.dialogue:
+                    self.step(event)
+
+    def _take(self, action: Ask | Store) -> list[Event]:
+        if isinstance(action, Ask):
+            return self._ask(action)
+        self.variables[action.name] = action.value
+        return [Stored(action.name, True)]
 
     def _ask(self, action: Ask) -> list[Event]:
         self.asked_count += 1
@@ -173,6 +197,15 @@ class Line:
     def connect(self) -> None:
         self.called.open(dialled=False)
         self.caller.open(dialled=True)
+
+    def settle(self, commits: Iterator[int], budget: int | None = None) -> None:
+        """Like `run`, with a slow journal on the called side: each time nobody speaks it takes the next number of records."""
+        self.run(budget)
+        for count in commits:
+            if self.called.dialogue is None or not (self.called.journal or self.caller.out or self.called.out):
+                break
+            self.called.commit(count)
+            self.run(budget)
 
     def run(self, budget: int | None = None, piece: int | None = None) -> None:
         """Carry bytes until nobody speaks, somebody hung up, or `budget` bytes have passed; then cut."""

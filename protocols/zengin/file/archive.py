@@ -36,9 +36,10 @@ class Head(msgspec.Struct, frozen=True):
     state: str  # receiving | taking
     record_bytes: int
     record_count: int  # as announced
-    parts: list[int]  # bytes of each part
+    parts: list[tuple[int, int]]  # number and bytes of each part
     digest: str  # SHA-256 of all parts
     taken: int = 0  # data records that the journal has, without gap
+    calls: str = ""  # record | batch, as it was when the file was accepted: its keys must not change under way
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -54,10 +55,13 @@ class Work:
     """One file on its way: its bytes, how many of them are durable, and how far it is taken."""
 
     __slots__ = (
+        "calls",
         "content",
         "hash",
         "identity",
         "is_run",
+        "is_sure",
+        "next_part",
         "parts",
         "reader",
         "record_bytes",
@@ -76,7 +80,10 @@ class Work:
         self.record_count = record_count
         self.content = bytearray()
         self.hash = sha256()  # of the bytes in `parts`
-        self.parts: list[int] = []
+        self.parts: list[tuple[int, int]] = []
+        self.next_part = 0
+        self.is_sure = True  # False: nobody saw whether the parts became durable
+        self.calls = ""
         self.state = "receiving"
         self.taken = 0
         self.is_run = False  # a link receives or takes it right now
@@ -86,6 +93,10 @@ class Work:
     def received_count(self) -> int:
         """Whole records that are here."""
         return len(self.content) // self.record_bytes
+
+    @property
+    def staged_bytes(self) -> int:
+        return sum(size for _, size in self.parts)
 
     @property
     def digest(self) -> str:
@@ -105,24 +116,33 @@ class Archive:
         self._done: dict[str, list[Done]] = {}
         self._kept: set[str] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
         self._is_loaded = False
+        self._seen: dict[str, bytes] = {}  # what of "done" was read last
 
     # ---- after a start ------------------------------------------------------------------------------------------------
     def load(self, stored: Mapping[str, bytes]) -> list[str]:
         """Take up what is durable, once. Returns what could not be read, for the log; such a file starts anew."""
+        troubles = self._load_done(stored)
         if self._is_loaded:
-            return []
+            return troubles
         self._is_loaded = True
-        troubles: list[str] = []
-        for name, value in stored.items():
-            if name.startswith(_DONE):
-                try:
-                    self._done[name[len(_DONE) :]] = msgspec.json.decode(value, type=list[Done])
-                except msgspec.DecodeError:
-                    troubles.append(f"{name}: unreadable")
         for name, value in stored.items():
             if name.startswith(_WORK) and value:
                 trouble = self._load_work(name[len(_WORK) :], value, stored)
                 troubles += [f"{name}: {trouble}"] if trouble else []
+        return troubles
+
+    def _load_done(self, stored: Mapping[str, bytes]) -> list[str]:
+        """At every link: after a reload another archive of this listener may have finished files meanwhile."""
+        troubles = []
+        for name, value in stored.items():
+            if name.startswith(_DONE) and self._seen.get(name) != value:
+                self._seen[name] = value
+                try:
+                    known = self._done.setdefault(name[len(_DONE) :], [])
+                    durable = msgspec.json.decode(value, type=list[Done])
+                    known[:0] = [one for one in durable if self.done(one.identity) is None]
+                except msgspec.DecodeError:
+                    troubles.append(f"{name}: unreadable")
         return troubles
 
     def _is_lost(self, slot: str, state: str) -> None:
@@ -136,22 +156,29 @@ class Archive:
             self._is_lost(slot, "")
             return "unreadable"
         if self.is_done(head.identity):
-            return ""
+            return ""  # only its bytes were not given up any more
         settings = self._settings_of.get(head.identity.file)
         if settings is None:
             self._is_lost(slot, head.state)
             return f"{head.identity.text()} ({head.state}): its file is no longer configured"
-        content = b"".join(stored.get(f"{_TEXT}{slot}/{part}", b"") for part in range(len(head.parts)))
-        if len(content) != sum(head.parts) or sha256(content).hexdigest() != head.digest:
+        content = b"".join(stored.get(f"{_TEXT}{slot}/{part}", b"") for part, _ in head.parts)
+        if len(content) != sum(size for _, size in head.parts) or sha256(content).hexdigest() != head.digest:
             self._is_lost(slot, head.state)
             return f"{head.identity.text()} ({head.state}): its bytes are not the ones"
         work = Work(slot, head.identity, head.record_bytes, head.record_count, settings)
         work.content += content
         work.hash.update(content)
         work.parts = list(head.parts)
+        work.next_part = max((part for part, _ in head.parts), default=-1) + 1
+        work.calls = head.calls
         work.state = head.state
         work.taken = head.taken
         work.reader.feed(content)
+        if head.state != "receiving":
+            work.reader.finish()
+            if work.reader.mistakes:  # it was sound when it was accepted: the settings of the file have changed since
+                self._is_lost(slot, head.state)
+                return f"{head.identity.text()} ({head.state}): it is not read as it was"
         self._works[slot] = work
         return ""
 
@@ -181,17 +208,25 @@ class Archive:
 
     def append(self, work: Work, text: bytes) -> list[Store]:
         work.content += text
-        return self.stage(work) if len(work.content) - sum(work.parts) >= self._stage_bytes else []
+        return self.stage(work) if len(work.content) - work.staged_bytes >= self._stage_bytes else []
 
     def stage(self, work: Work) -> list[Store]:
-        """Make durable whatever of the bytes is not."""
-        fresh = bytes(work.content[sum(work.parts) :])
+        """Make durable whatever of the bytes is not; all of them, as another part, where nobody saw what became of them."""
+        if not work.is_sure:
+            work.parts, work.hash, work.is_sure = [], sha256(), True
+        fresh = bytes(work.content[work.staged_bytes :])
         if not fresh:
             return []
-        part = len(work.parts)
-        work.parts.append(len(fresh))
+        part = work.next_part
+        work.next_part += 1
+        work.parts.append((part, len(fresh)))
         work.hash.update(fresh)
         return [Store(f"{_TEXT}{work.slot}/{part}", fresh), self._head(work)]
+
+    def unsure(self, work: Work) -> None:
+        """Its link is gone, and with it the word about what was given last."""
+        work.is_sure = False
+        work.is_run = False
 
     def discard(self, work: Work) -> list[Store]:
         """Forget it: nothing of it was taken."""
@@ -199,25 +234,38 @@ class Archive:
         return [Store(f"{_WORK}{work.slot}", b""), *self._free(work)]
 
     # ---- taking -------------------------------------------------------------------------------------------------------
-    def accept(self, work: Work) -> list[Store]:
-        """All of it is here and sound: from now on it is taken to its end, whatever the far end does."""
+    def accept(self, work: Work, calls: str) -> list[Store]:
+        """All of it is here and sound: once the last of these is durable it is taken to its end, whatever the far end does.
+
+        `calls` holds for the first time only: a file that is half taken goes on as it began.
+        """
         work.state = "taking"
+        work.calls = work.calls or calls
         return [*self.stage(work), self._head(work)]
 
     def progress(self, work: Work) -> Store:
         return self._head(work)
 
-    def finish(self, work: Work, result: str) -> list[Store]:
-        """Every record is taken: remembered as done first, its bytes given up after that."""
-        station = work.identity.station
-        done = [one for one in self._done.get(station, []) if self._is_recent(one, work.identity.date)]
-        done.append(Done(work.identity, work.digest, result))
-        self._done[station] = done[-DONE_MAX:]
+    def finish(self, work: Work, result: str) -> Store:
+        """Every record is taken: remembered as done. `release` follows when that is durable."""
+        identity = work.identity
+        before = self._done.get(identity.station, [])
+        done = [one for one in before if one.identity != identity and self._is_recent(one, identity.date)]
+        done.append(Done(identity, work.digest, result))
+        self._done[identity.station] = done[-DONE_MAX:]
+        return self._store_done(identity.station)
+
+    def release(self, work: Work) -> list[Store]:
+        """It is durably done: its bytes are given up."""
         self._works.pop(work.slot, None)
-        return [self._store_done(station), Store(f"{_WORK}{work.slot}", b""), *self._free(work)]
+        return [Store(f"{_WORK}{work.slot}", b""), *self._free(work)]
 
     def _free(self, work: Work) -> list[Store]:
-        return [Store(f"{_TEXT}{work.slot}/{part}", b"") for part in range(len(work.parts))]
+        return [Store(f"{_TEXT}{work.slot}/{part}", b"") for part in range(work.next_part)]
+
+    def is_taking(self, station: str, file: str) -> bool:
+        works = self._works.values()
+        return any((one.identity.station, one.identity.file, one.state) == (station, file, "taking") for one in works)
 
     def unfinished(self) -> Iterator[Work]:
         """Accepted files that no link is taking."""
@@ -225,13 +273,27 @@ class Archive:
 
     # ---- done ---------------------------------------------------------------------------------------------------------
     def is_done(self, identity: FileIdentity) -> bool:
-        return any(one.identity == identity for one in self._done.get(identity.station, ()))
+        """Done, and durably so."""
+        work = self.find(identity.station, identity.file, identity.cycle)
+        if work is not None and work.identity == identity:
+            return False
+        return self.done(identity) is not None
+
+    def done(self, identity: FileIdentity) -> Done | None:
+        return next((one for one in self._done.get(identity.station, ()) if one.identity == identity), None)
 
     def unconfirmed(self, identity: FileIdentity, digest: str) -> Done | None:
         """The same bytes under the same name and cycle, done on another day, of which the far end may not know."""
         for one in self._done.get(identity.station, ()):
             same = (one.identity.file, one.identity.cycle, one.digest) == (identity.file, identity.cycle, digest)
-            if same and not one.confirmed:
+            if same and not one.confirmed and self.is_done(one.identity) and self._is_recent(one, identity.date):
+                return one
+        return None
+
+    def twin(self, identity: FileIdentity, digest: str) -> Done | None:
+        """A file of that name with the very same bytes, done within the window under another date or cycle."""
+        for one in self._done.get(identity.station, ()):
+            if (one.identity.file, one.digest) == (identity.file, digest) and self._is_recent(one, identity.date):
                 return one
         return None
 
@@ -261,8 +323,14 @@ class Archive:
             list(work.parts),
             work.digest,
             work.taken,
+            work.calls,
         )
         return Store(f"{_WORK}{work.slot}", msgspec.json.encode(head))
+
+
+def head_name(work: Work) -> str:
+    """The variable whose `Stored` says that an accepted file is durable."""
+    return f"{_WORK}{work.slot}"
 
 
 def done_name(station: str) -> str:

@@ -19,7 +19,7 @@ from protocols.zengin.file.profile import FileRule
 from protocols.zengin.file.receiving import Receiving
 from protocols.zengin.file.sending import Sending
 from protocols.zengin.file.session import Moment, State
-from protocols.zengin.file.talk import CLOSE, FILE, IDLE, OPEN, Talk
+from protocols.zengin.file.talk import CLOSE, FILE, IDLE, LINGER, OPEN, Talk
 
 Job: TypeAlias = FileRule | Offer
 JOBS_MAX = 256
@@ -32,12 +32,17 @@ class Caller:
         self._sending = sending
         self._jobs: deque[Job] = deque()
         self.is_draining = False
+        self._is_lingering = False
 
     def add(self, job: Job) -> bool:
         """One more thing to do. False: too many wait, or we are stopping."""
         if self.is_draining or len(self._jobs) >= JOBS_MAX:
             return False
         self._jobs.append(job)
+        if self._is_lingering:
+            self._is_lingering = False
+            self._talk.timer(LINGER, None)
+            self.next()
         return True
 
     def start(self) -> None:
@@ -82,11 +87,19 @@ class Caller:
         if talk.state is not State.OPEN or talk.is_over or talk.station is None:
             return
         if not self._jobs:
-            talk.move(Moment.CLOSE_ASKED)
-            talk.timer(CLOSE, talk.timers.close_ms)
-            talk.say(self._message("close", talk.station.secret("close")))
+            if talk.timers.linger_ms and not self.is_draining:
+                self._is_lingering = True
+                talk.timer(LINGER, talk.timers.linger_ms)
+            else:
+                self.close()
             return
-        mode = _mode(self._jobs[0])
+        first = self._jobs[0]
+        if not isinstance(first, Offer) and not self._receiving.may_request(first):
+            self._jobs.popleft()
+            talk.note("fetch-put-off", first.name)
+            self.next()
+            return
+        mode = _mode(first)
         if mode != talk.mode:
             talk.mode = mode
             talk.move(Moment.MODE_ASKED)
@@ -99,6 +112,15 @@ class Caller:
             self.next()  # only where it failed at once
         else:
             self._receiving.request(job)
+
+    def close(self) -> None:
+        """Nothing more to do, and nothing came while we lingered."""
+        talk = self._talk
+        self._is_lingering = False
+        if talk.state is State.OPEN and talk.station is not None:
+            talk.move(Moment.CLOSE_ASKED)
+            talk.timer(CLOSE, talk.timers.close_ms)
+            talk.say(self._message("close", talk.station.secret("close")))
 
     def turned(self, message: StationMessage) -> None:
         talk = self._talk

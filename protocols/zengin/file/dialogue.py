@@ -1,7 +1,7 @@
 """One link's conversation: cut, check serial and order, acknowledge, hand to the part whose matter it is. Pure.
 
 Owns the events and the order of telegrams; opening and closing are called.py's and caller.py's, files receiving.py's and
-sending.py's, the journal taker.py's. It must never know the core, a clock or a socket, and never raises for anything a peer
+sending.py's, the journal taking.py's. It must never know the core, a clock or a socket, and never raises for anything a peer
 can send. The traps: a telegram is acknowledged only when it may come now, else it gets a NAK and the session ends, because
 two sides that disagree about the order disagree about the file; accepted files are taken up again on whatever link opens
 first; and the end of a file is answered only after `Stored` said that its completion is durable.
@@ -32,7 +32,6 @@ from protocols.framing import Frame as RawFrame
 from protocols.machine import Unexpected
 from protocols.vocabulary import Refusal
 from protocols.zengin.file import fields
-from protocols.zengin.file.archive import Work, done_name
 from protocols.zengin.file.called import Called
 from protocols.zengin.file.caller import Caller
 from protocols.zengin.file.message import (
@@ -50,8 +49,8 @@ from protocols.zengin.file.receiving import Receiving
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.sending import Sending
 from protocols.zengin.file.session import TERMINAL, Moment, State
-from protocols.zengin.file.taker import Taker
-from protocols.zengin.file.talk import ACK, CLOSE, FILE, IDLE, OPEN, RETRY, Talk
+from protocols.zengin.file.taking import Taking
+from protocols.zengin.file.talk import ACK, CLOSE, FILE, IDLE, LINGER, OFFER, OPEN, RETRY, Talk
 
 # In which state a telegram may come, for the side that hears it.
 _CALLED_HEARS = {
@@ -76,13 +75,12 @@ class FileDialogue:
         self._rules = rules
         self._cutter = rules.codec.cutter()
         self._talk = talk = Talk(rules)
-        self._receiving = Receiving(talk, self._take)
+        self._taking = Taking(talk, self._done)
+        self._receiving = Receiving(talk, self._taking.take)
         self._sending = Sending(talk)
         self._called = Called(talk)
         self._caller = Caller(talk, self._receiving, self._sending)
         self._hears: dict[str, State] = {}
-        self._takers: dict[FileIdentity, Taker] = {}
-        self._finishing: list[tuple[str, FileIdentity, str]] = []  # variable, file, result: done, and not yet durable
         self._partial_timer = False
 
     @property
@@ -95,7 +93,7 @@ class FileDialogue:
 
     @property
     def is_idle(self) -> bool:
-        return not (self._cutter.has_partial or self._talk.in_session or self._takers or self._finishing)
+        return not (self._cutter.has_partial or self._talk.in_session or self._taking.is_busy)
 
     def step(self, event: Event, now_ms: int) -> Sequence[Action]:
         """The actions for one event; `now_ms` is monotonic milliseconds."""
@@ -105,6 +103,7 @@ class FileDialogue:
         talk.now_ms = now_ms
         _HANDLERS[type(event)](self, event)
         actions, talk.actions = talk.actions, []
+        self._taking.count(actions)
         return actions
 
     # ---- the link's life ------------------------------------------------------------------------------------------------
@@ -120,10 +119,11 @@ class FileDialogue:
             for rule in self._rules.profile.files:
                 if rule.fetch:
                     self._caller.add(rule)
-            self._caller.start()
         else:
             talk.timer(OPEN, talk.timers.open_ms)
-        self._resume()
+        self._taking.resume()
+        if not self._taking.is_busy:  # else when that is done
+            self._caller.start()
 
     def _closed(self, event: LinkClosed) -> None:
         talk = self._talk
@@ -132,9 +132,7 @@ class FileDialogue:
         self._caller.lost()
         self._sending.lost()
         self._receiving.lost()
-        for taker in self._takers.values():
-            taker.give_up()
-        self._takers.clear()
+        self._taking.lost()
         if was_in_session and talk.station is not None:
             talk.note("session-lost", event.reason)
         if talk.station is not None and talk.peer_date:
@@ -175,7 +173,7 @@ class FileDialogue:
             else:
                 talk.actions.append(Delivery(event.id, "deferred", "stopping, or too many files wait"))
         elif self._sending.offer is None and not self._called.is_draining:
-            self._sending.offer = offer  # the far end will ask for it
+            self._sending.hold(offer)
         else:
             talk.actions.append(Delivery(event.id, "deferred", "another file waits to be asked for"))
 
@@ -262,6 +260,7 @@ class FileDialogue:
         elif telegram.kind in ("file-start", "file-resend"):
             if self._talk.mode == fields.SEND:
                 self._receiving.announced(telegram)
+                self._taking.resume()
             else:
                 self._sending.wanted(telegram)
         elif telegram.kind == "file-start-answer":
@@ -278,60 +277,39 @@ class FileDialogue:
             self._caller.next()
 
     # ---- taking ---------------------------------------------------------------------------------------------------------
-    def _take(self, work: Work) -> None:
-        taker = self._takers[work.identity] = Taker(self._rules, work)
-        taker.ask(self._talk)
-        self._finish_if_taken(taker)
-
-    def _resume(self) -> None:
-        """Take up an accepted file that no link is taking: after a restart, or after its link went."""
-        if not self._takers:
-            work = next(self._rules.archive.unfinished(), None)
-            if work is not None:
-                self._talk.note("file-resumed", f"{work.identity.text()}: {work.taken} records taken so far")
-                self._take(work)
-
     def _reply(self, event: ReplyDecided) -> None:
         message = event.message
         if isinstance(message, (RecordMessage, BatchMessage)):
-            taker = self._takers.get(message.identity)
-            if taker is not None:
-                taker.decided(message, event.reply, self._talk)
-                self._finish_if_taken(taker)
-
-    def _finish_if_taken(self, taker: Taker) -> None:
-        identity = taker.work.identity
-        if taker.is_finished and identity in self._takers:
-            del self._takers[identity]
-            self._finishing.append((done_name(identity.station), identity, taker.result))
-            self._talk.actions += self._rules.archive.finish(taker.work, taker.result)
+            self._taking.decided(message, event.reply)
 
     def _stored(self, event: Stored) -> None:
-        talk = self._talk
-        if not event.ok:
-            talk.note("not-stored", event.name)
-            talk.abort("not-stored")
-            return
-        for item in [one for one in self._finishing if one[0] == event.name][:1]:
-            self._finishing.remove(item)
-            _, identity, result = item
-            talk.note("file-taken", f"{identity.text()}: {result}")
-            talk.actions.append(Tell("file-taken", {"file": identity.text(), "result": result}))
-            self._receiving.finished(identity, result)
-            self._caller_goes_on()
-            self._resume()
+        if event.ok:
+            self._taking.stored(event.name)
+        else:
+            self._talk.note("not-stored", event.name)
+            self._talk.abort("not-stored")
+
+    def _done(self, identity: FileIdentity, result: str) -> None:
+        self._receiving.finished(identity, result)
+        self._caller_goes_on()
+        self._caller.start()
 
     # ---- timers ---------------------------------------------------------------------------------------------------------
     def _timer(self, event: TimerFired) -> None:
         talk, name = self._talk, event.name
         if name == IDLE:
             talk.watch()
+            self._taking.resume()  # what a link that was replaced left behind
         elif name == ACK:
             talk.abort("ack-missed")
         elif name == OPEN:
             talk.abort("open-missed")
         elif name == CLOSE:
             talk.hang_up("close-timeout")
+        elif name == LINGER:
+            self._caller.close()
+        elif name == OFFER:
+            self._sending.decide()
         elif name == FILE:
             quiet_ms = talk.now_ms - talk.heard_ms
             if quiet_ms < talk.timers.idle_ms:  # watch frames say that the far end is at it
@@ -339,8 +317,7 @@ class FileDialogue:
             else:
                 talk.abort("file-timeout")
         elif name == RETRY:
-            for taker in self._takers.values():
-                taker.retry(talk)
+            self._taking.retry()
         elif name == PARTIAL and self._cutter.has_partial:
             talk.note("partial-frame", f"{self._cutter.buffered_count} bytes")
             talk.abort("partial-frame")

@@ -19,6 +19,7 @@ from protocols.zengin.file import fields
 from protocols.zengin.format.settings import FormatSettings
 
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
+MillisecondsOrOff = Annotated[int, Field(ge=0, le=86_400_000)]
 CentreCode = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9._-]{0,11}$")]
 Rows = Annotated[tuple[str, ...], Field(strict=False)]
@@ -35,6 +36,12 @@ class Timers(Model):
     file_ms: Milliseconds = Field(60_000, description="T-file: longest wait for the answer to a file request.")
     idle_ms: Milliseconds = Field(30_000, description="T-idle: no traffic in a session; a third of it between watch frames.")
     close_ms: Milliseconds = Field(30_000, description="T-close: longest wait for the answer to close, and for the hang-up.")
+    linger_ms: MillisecondsOrOff = Field(
+        500, description="Caller: how long an open session waits for another file before it closes; 0 = not at all."
+    )
+    offer_ms: MillisecondsOrOff = Field(
+        2_000, description="A file that the far end asks for and that is not here: wait for the core's; 0 = not at all."
+    )
     retry_ms: Milliseconds = Field(1_000, description="Pause before records that the journal refused are offered again.")
 
 
@@ -61,6 +68,10 @@ class FileRule(Model):
     direction: Literal["receive", "send", "both"] = Field("receive", description="May it come in, go out, or both?")
     format: FormatSettings = Field(FormatSettings(), description="Characters and layout of its records.")
     calls: Literal["record", "batch"] = Field("record", description="One call to the core per data record, or one per file.")
+    same_bytes: Literal["refuse", "take"] = Field(
+        "refuse",
+        description="A file with the very bytes of one that is done, under another date or cycle: most likely sent twice.",
+    )
     fetch: bool = Field(False, description="Dialled links: ask for it at each connection (照会モード).")
 
     def secret_key(self) -> Secret:

@@ -28,6 +28,7 @@ class Receiving:
         self.work: Work | None = None
         self._rule: FileRule | None = None  # of the file that we asked for
         self._wanted = 0  # first record that must come next
+        self._held: FileMessage | None = None  # announced, and being taken already: answered when that is done
 
     @property
     def is_active(self) -> bool:
@@ -37,6 +38,15 @@ class Receiving:
     def announced(self, message: FileMessage) -> None:
         talk = self._talk
         talk.move(Moment.FILE_ASKED)
+        work = self._find(message)
+        if work is not None and work.state == "taking":  # the far end lost our answer, or we the line
+            self._held = message
+            talk.is_ours = True
+        else:
+            self._announce(message)
+
+    def _announce(self, message: FileMessage) -> None:
+        talk = self._talk
         result = self._judge(message)
         work = None
         if result == "ok":
@@ -59,7 +69,12 @@ class Receiving:
         else:
             talk.move(Moment.FILE_STARTED)
             talk.note("file-started", f"{work.identity.text()}: from record {resume} of {work.record_count}")
-        talk.say(answer)
+        done = self._identity(message)
+
+        def known() -> None:
+            talk.actions.extend(talk.rules.archive.confirm(done))
+
+        talk.say(answer, known if result == "duplicate-cycle" else None)
 
     def _judge(self, message: FileMessage) -> str:
         """The 処理結果 for a file that the far end wants to send."""
@@ -111,6 +126,11 @@ class Receiving:
         return work
 
     # ---- asked for: we want a file ---------------------------------------------------------------------------------------
+    def may_request(self, rule: FileRule) -> bool:
+        """Not while a file of that name is being taken: the far end would send it again, because it does not know."""
+        station = self._talk.station
+        return not self._talk.rules.archive.is_taking("" if station is None else station.name, rule.name)
+
     def request(self, rule: FileRule) -> None:
         """照会モード: ask the far end for this file, from where we stand."""
         talk = self._talk
@@ -148,6 +168,8 @@ class Receiving:
                 code=message.code,
             )
             result = self._judge(checked)
+            if result == "duplicate-cycle":
+                result = "ok"  # there is no telegram to refuse it with: it comes, is compared, and is not taken again
             work = self._begin(checked, is_resend=message.resume > 1) if result == "ok" else None
             if work is not None and max(1, message.resume) == work.received_count + 1:
                 talk.move(Moment.FILE_STARTED)
@@ -197,14 +219,24 @@ class Receiving:
             talk.note("file-unsound", f"{work.identity.text()}: {work.reader.mistake_count} mistakes")
             self._refuse("count-differs" if all(one.field in _SUMS for one in mistakes) else "other")
             return
-        accepted = archive.accept(work)
-        repeated = archive.unconfirmed(work.identity, work.digest)
+        staged = archive.stage(work)  # the digest is of what is staged
+        before = archive.done(work.identity)
+        if before is not None and before.digest != work.digest:
+            self._refuse("duplicate-cycle")
+            return
+        repeated = before or archive.unconfirmed(work.identity, work.digest)
         if repeated is not None:
             talk.actions += archive.discard(work)
             talk.note("file-repeated", f"{work.identity.text()}: done on {repeated.identity.date}")
             self._answer(repeated.result, repeated.identity)
             return
-        talk.actions += accepted
+        twin = archive.twin(work.identity, work.digest)
+        rule = talk.rules.profile.rule(work.identity.file)
+        if twin is not None and rule is not None and rule.same_bytes == "refuse":
+            talk.note("file-sent-twice", f"{work.identity.text()}: the bytes of {twin.identity.text()}")
+            self._refuse("duplicate-cycle")
+            return
+        talk.actions += staged
         talk.is_ours = True
         self._take(work)
 
@@ -216,7 +248,13 @@ class Receiving:
 
     def finished(self, identity: FileIdentity, result: str) -> None:
         """Every record is durable, and the file itself remembered as done."""
-        if self.work is not None and self.work.identity == identity:
+        held = self._held
+        if held is not None and (held.file, held.cycle) == (identity.file, identity.cycle):
+            self._held = None
+            self._talk.is_ours = False
+            if not self._talk.is_over:
+                self._announce(held)
+        elif self.work is not None and self.work.identity == identity:
             self._answer(result, identity)
 
     def _answer(self, result: str, done: FileIdentity | None) -> None:
@@ -247,7 +285,8 @@ class Receiving:
     def lost(self) -> None:
         """The link ends: what came is kept, durable to its last record."""
         work, self.work = self.work, None
-        self._rule = None
+        self._rule = self._held = None
         if work is not None and work.state == "receiving":
-            work.is_run = False
-            self._talk.actions += self._talk.rules.archive.stage(work)
+            archive = self._talk.rules.archive
+            self._talk.actions += archive.stage(work)
+            archive.unsure(work)

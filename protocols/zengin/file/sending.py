@@ -13,7 +13,7 @@ import hmac
 from protocols.dialect import Delivery
 from protocols.zengin.file.message import DataMessage, FileMessage, Offer
 from protocols.zengin.file.session import Moment, State
-from protocols.zengin.file.talk import FILE, Talk
+from protocols.zengin.file.talk import FILE, OFFER, Talk
 
 
 class Sending:
@@ -23,6 +23,7 @@ class Sending:
         self._position = 1  # first record not yet sent
         self._run = 0  # data telegrams since the last that wanted an ACK
         self._is_ended = False  # the end was asked for
+        self._wanted: FileMessage | None = None  # asked for, and not answered: the core may have it in a moment
 
     @property
     def is_active(self) -> bool:
@@ -30,8 +31,30 @@ class Sending:
 
     # ---- asked for (照会モード, we are called) ---------------------------------------------------------------------------
     def wanted(self, message: FileMessage) -> None:
-        talk, offer = self._talk, self.offer
+        """A file is asked for. Where none is here, the answer waits: what the core has queued for this line is offered only
+        when the far end has named itself, and takes a moment to be durable."""
+        talk = self._talk
         talk.move(Moment.FILE_ASKED)
+        if self.offer is None and talk.timers.offer_ms:
+            self._wanted = message
+            talk.timer(OFFER, talk.timers.offer_ms)
+        else:
+            self._decide(message)
+
+    def hold(self, offer: Offer) -> None:
+        """The core's file: it goes when it is asked for, or now if it was."""
+        self.offer = offer
+        self.decide()
+
+    def decide(self) -> None:
+        """Answer what was asked, with what is here."""
+        message, self._wanted = self._wanted, None
+        if message is not None and not self._talk.is_over:
+            self._talk.timer(OFFER, None)
+            self._decide(message)
+
+    def _decide(self, message: FileMessage) -> None:
+        talk, offer = self._talk, self.offer
         rule = talk.rules.profile.rule(message.file)
         result = "ok"
         if (
@@ -64,7 +87,13 @@ class Sending:
             return
         self._position = start
         talk.move(Moment.FILE_STARTED)
+        if offer is not None:
+            self._tell(offer)
         talk.say(answer, self.pump)
+
+    def _tell(self, offer: Offer) -> None:
+        place = f"sent from record {self._position} of {offer.record_count}"
+        self._talk.note("file-started", f"{offer.file}, cycle {offer.cycle}: {place}")
 
     def _start(self, message: FileMessage) -> int:
         """The record that the receiver wants first; 0 where there is none such."""
@@ -114,6 +143,7 @@ class Sending:
             return
         self._position = max(1, message.resume)
         talk.move(Moment.FILE_STARTED)
+        self._tell(offer)
         self.pump()
 
     # ---- data and end ----------------------------------------------------------------------------------------------------
@@ -179,6 +209,7 @@ class Sending:
 
     def lost(self) -> None:
         """The link ends."""
+        self._wanted = None
         if self.offer is not None:
             self._conclude("unknown" if self._is_ended else "deferred", "the link ended")
 

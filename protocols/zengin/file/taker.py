@@ -44,7 +44,7 @@ class Taker:
         self.work = work
         self._rule = rule
         self._limit = rules.profile.asks_waiting_max
-        self._source = self._batch() if rule.calls == "batch" else self._records()
+        self._source = self._batch() if work.calls == "batch" else self._records()
         self._asked: dict[int, RecordMessage | BatchMessage] = {}
         self._again: list[int] = []
         self._ahead: set[int] = set()  # taken, with a gap before them
@@ -97,10 +97,6 @@ class Taker:
         """Ask again what was refused for a while."""
         again, self._again = self._again, []
         talk.actions.extend(Ask(self._asked[number]) for number in again if number in self._asked)
-
-    def give_up(self) -> None:
-        """The link is gone: another takes the file up from its last gapless record."""
-        self.work.is_run = False
 
     def _take(self, number: int, talk: Talk) -> None:
         work = self.work

@@ -24,7 +24,8 @@ Then: TypeAlias = Callable[[], None] | None
 
 SERIAL_MAX = 65_535
 QUEUE_MAX = 64  # telegrams of ours that wait behind one that is not acknowledged
-ACK, IDLE, OPEN, FILE, CLOSE, RETRY = "ack", "idle", "open", "file", "close", "retry"
+ACK, IDLE, OPEN, FILE, CLOSE = "ack", "idle", "open", "file", "close"
+RETRY, LINGER, OFFER = "retry", "linger", "offer"
 
 
 def after(serial: int) -> int:

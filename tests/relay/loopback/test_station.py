@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from relay.loopback.filebooks import FileFate
 from relay.loopback.filewire import LineLost
+from relay.loopback.stage import free_port
 from relay.loopback.station import Fault, FileStation
-from tests.support.daemonworld import free_port
 from tests.support.zenginlink import BANK, COMPANY, WALL_MS, profile
 from tests.support.zenginrelay import company, parcel
 

@@ -43,7 +43,7 @@ def test_received_bytes_are_staged_in_parts_and_come_back_after_any_crash() -> N
     made = archive()
     work = filled(made, stores)
     stores += made.stage(work)
-    assert work.parts == [240, 240, 240, 240]
+    assert work.parts == [(0, 240), (1, 240), (2, 240), (3, 240)]
     for count in range(len(stores) + 1):
         other, troubles = reloaded(stores, count)
         found = other.find("COMPANY", "SOUFURI", "01")
@@ -69,7 +69,7 @@ def test_an_accepted_file_is_taken_up_from_its_last_mark() -> None:
     stores: list[Store] = []
     made = archive()
     work = filled(made, stores)
-    stores += made.accept(work)
+    stores += made.accept(work, "record")
     work.taken = 3
     stores.append(made.progress(work))
     other, troubles = reloaded(stores)
@@ -84,7 +84,7 @@ def test_an_accepted_file_is_taken_up_from_its_last_mark() -> None:
 def test_an_accepted_file_that_cannot_be_read_is_never_written_over() -> None:
     stores: list[Store] = []
     made = archive(open_max=1)
-    stores += made.accept(filled(made, stores))
+    stores += made.accept(filled(made, stores), "record")
     stores[0] = Store(stores[0].name, bytes(240))
     variables = {store.name: store.value for store in stores}
     other = Archive({"SOUFURI": FormatSettings()}, 1, 240, 40)
@@ -100,8 +100,8 @@ def test_done_is_durable_before_the_bytes_are_given_up(cut: int) -> None:
     stores: list[Store] = []
     made = archive()
     work = filled(made, stores)
-    stores += made.accept(work)
-    ending = made.finish(work, "ok")
+    stores += made.accept(work, "record")
+    ending = [made.finish(work, "ok"), *made.release(work)]
     assert ending[0].name == done_name("COMPANY")
     other, troubles = reloaded([*stores, *ending[:cut]])
     assert not troubles
@@ -127,9 +127,11 @@ def test_files_in_work_are_limited_and_names_used_again() -> None:
 def test_what_the_far_end_may_not_know_is_found_by_its_bytes() -> None:
     made = archive()
     work = filled(made, [])
-    made.accept(work)
+    made.accept(work, "record")
     digest = work.digest
     made.finish(work, "ok")
+    assert not made.is_done(ONE), "not before it is durable"
+    made.release(work)
     tomorrow = FileIdentity("COMPANY", "SOUFURI", "20261126", "01")
     assert made.unconfirmed(tomorrow, digest) is not None
     assert made.unconfirmed(tomorrow, "other") is None
@@ -141,10 +143,13 @@ def test_what_the_far_end_may_not_know_is_found_by_its_bytes() -> None:
 
 def test_what_is_older_than_the_window_is_forgotten() -> None:
     made = archive()
-    made.finish(filled(made, []), "ok")
+    work = filled(made, [])
+    made.finish(work, "ok")
+    made.release(work)
     late = made.begin(FileIdentity("COMPANY", "SOUFURI", "20270106", "01"), 120, 8)
     assert late is not None
     made.finish(late, "ok")
+    made.release(late)
     assert not made.is_done(ONE)
 
 
@@ -153,3 +158,56 @@ def test_unreadable_variables_are_told() -> None:
     troubles = made.load({"zfile/head/X/Y/01": b"{", "zfile/done/X": b"{", "other": b"1"})
     assert len(troubles) == 2
     assert made.load({"zfile/head/X/Y/02": b"{"}) == []
+
+
+def test_bytes_whose_fate_nobody_saw_are_stored_again_beside_the_old_ones() -> None:
+    stores: list[Store] = []
+    made = archive()
+    work = filled(made, stores)
+    stores += made.stage(work)
+    made.unsure(work)
+    again = made.accept(work, "record")
+    assert [(store.name, len(store.value)) for store in again[:1]] == [("zfile/text/COMPANY/SOUFURI/01/4", 960)]
+    for cut in range(len(again) + 1):
+        other, troubles = reloaded([*stores, *again[:cut]])
+        found = other.find("COMPANY", "SOUFURI", "01")
+        assert not troubles
+        assert found is not None
+        assert bytes(found.content) == CONTENT
+    assert len(made.release(work)) == 1 + 5
+
+
+def test_how_a_file_is_asked_does_not_change_under_way() -> None:
+    stores: list[Store] = []
+    made = archive()
+    stores += made.accept(filled(made, stores), "record")
+    other, _ = reloaded(stores)
+    (found,) = other.unfinished()
+    other.accept(found, "batch")
+    assert found.calls == "record"
+
+
+def test_an_accepted_file_that_is_no_longer_read_as_it_was_is_kept_for_a_person() -> None:
+    stores: list[Store] = []
+    made = archive()
+    stores += made.accept(filled(made, stores), "record")
+    changed = Archive({"SOUFURI": FormatSettings(formats=("03",))}, 2, 240, 40)
+    (trouble,) = changed.load({store.name: store.value for store in stores})
+    assert "not read as it was" in trouble
+    assert changed.begin(ONE, 120, 8) is None
+
+
+def test_what_another_archive_of_the_listener_finished_is_seen_at_the_next_link() -> None:
+    """After a reload and back, two archives of one listener have lived side by side."""
+    stale, other = archive(), archive()
+    work = filled(other, [])
+    store = other.finish(work, "ok")
+    stale.finish(filled(stale, []), "ok")
+    assert stale.load({store.name: store.value}) == []
+    assert stale.done(ONE) is not None
+    two = other.begin(TWO, 120, 8)
+    assert two is not None
+    store = other.finish(two, "ok")
+    assert stale.done(TWO) is None
+    assert stale.load({store.name: store.value}) == []
+    assert stale.is_done(TWO)

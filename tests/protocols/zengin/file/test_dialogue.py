@@ -7,12 +7,11 @@ import base64
 import msgspec
 import pytest
 
-from protocols.dialect import CommandRequested, DrainStarted, LinkOpened, Stored
+from protocols.dialect import CommandRequested
 from protocols.vocabulary import Secret
 from protocols.zengin.file.message import DataMessage, FileMessage, StationMessage
-from protocols.zengin.file.session import State
 from tests.support.zenginfiles import header, payment, sound_file, total
-from tests.support.zenginlink import AT, BANK, COMPANY, PASSWORDS, Hand, Line, Side, opened, pair, profile
+from tests.support.zenginlink import AT, BANK, COMPANY, PASSWORDS, Hand, Line, Side, pair, profile
 
 
 def body(count: int = 5, file: str = "SOUFURI", cycle: str = "01", code: str = "21") -> bytes:
@@ -146,6 +145,40 @@ def test_records_as_fields_make_the_same_file() -> None:
     line.caller.offer("o1", msgspec.json.encode(fields))
     line.run()
     assert line.called.amounts() == [1_001, 1_004]
+
+
+def test_a_session_lingers_for_the_next_file() -> None:
+    line = pair(timers={"linger_ms": 500})
+    line.connect()
+    line.caller.offer("o1", body())
+    line.run()
+    assert line.caller.deliveries[-1] == ("o1", "acknowledged")
+    line.caller.offer("o2", body(cycle="02"))
+    line.run()
+    assert line.transcript.count("caller open") == 1
+    assert line.caller.deliveries[-1] == ("o2", "acknowledged")
+    assert "caller close" not in line.transcript
+    line.caller.fire("linger")
+    line.run()
+    assert line.transcript[-2:] == ["called close-answer", "caller ack"]
+
+
+def test_a_file_that_the_core_offers_a_moment_after_it_was_asked_for() -> None:
+    line = pair(timers={"offer_ms": 2_000})
+    line.connect()
+    line.caller.step(CommandRequested("fetch", b"MEISAI"))
+    line.run()
+    assert line.transcript[-2:] == ["caller file-start", "called ack"]
+    line.called.offer("o1", body(2, "MEISAI", "01", "03"))
+    line.run()
+    assert line.called.deliveries[-1] == ("o1", "acknowledged")
+    assert "offer" not in line.called.timers
+    line.caller.step(CommandRequested("fetch", b"MEISAI"))
+    line.run()
+    line.called.fire("offer")
+    line.run()
+    assert line.transcript[-1] != "called file-start-answer"
+    assert "called file-start-answer no-file" in line.transcript
 
 
 # ---- refusals ------------------------------------------------------------------------------------------------------------
@@ -290,79 +323,3 @@ def test_fewer_records_than_announced() -> None:
     bank, answer = sent_by_hand(sound_file("21", 5), count=9)
     assert answer.result == "count-differs"
     assert bank.asked_count == 0
-
-
-# ---- closing -------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("setting", ["answer-sent", "answer-acknowledged"])
-@pytest.mark.parametrize("is_acknowledged", [True, False])
-def test_the_half_closed_case_as_set(setting: str, is_acknowledged: bool) -> None:
-    bank = Side(profile(BANK, COMPANY, close_done=setting))
-    bank.open(dialled=False)
-    hand = Hand(bank)
-    hand.open()
-    hand.say(StationMessage(kind="close", peer_code=BANK, own_code=COMPANY, password=Secret("CLOSE1"), at=AT))
-    if is_acknowledged:
-        assert hand.heard(StationMessage).password == Secret("CLOSE2")
-    bank.close()
-    assert ("session-closed" in bank.names) is (is_acknowledged or setting == "answer-sent")
-    assert ("session-half-closed" in bank.names) is (not is_acknowledged and setting == "answer-acknowledged")
-
-
-def test_a_caller_that_does_not_hang_up_after_close() -> None:
-    bank, hand = opened()
-    hand.say(StationMessage(kind="close", peer_code=BANK, own_code=COMPANY, password=Secret("CLOSE1"), at=AT))
-    hand.heard(StationMessage)
-    bank.fire("close")
-    assert bank.hung_up == "close-timeout"
-
-
-# ---- stopping, and small things ------------------------------------------------------------------------------------------
-def test_while_draining_nobody_new_is_let_in_and_the_session_ends_in_order() -> None:
-    line = pair()
-    line.connect()
-    line.called.step(DrainStarted())
-    line.caller.offer("o1", body())
-    line.run()
-    assert "called open-answer closed" in line.transcript
-    company = Side(profile(COMPANY, BANK))
-    company.open(dialled=True)
-    company.step(DrainStarted())
-    company.offer("o2", body())
-    assert company.deliveries == [("o2", "deferred")]
-    assert company.dialogue is not None
-    assert company.dialogue.is_idle
-
-
-def test_a_variable_that_cannot_be_stored_ends_the_link() -> None:
-    bank, _ = opened()
-    bank.step(Stored("zfile/head/COMPANY/SOUFURI/01", False))
-    assert bank.hung_up == "not-stored"
-
-
-def test_commands_and_offers_that_mean_nothing_here() -> None:
-    bank, _ = opened()
-    bank.step(CommandRequested("fetch", b"MEISAI"))
-    assert ("command-impossible", "fetch") in bank.notes
-    bank.offer("o1", b"{}")
-    bank.offer("o2", body(), kind="zengin-telegram")
-    bank.offer("o3", body(2, "MEISAI", "01", "03"))
-    bank.offer("o4", body(2, "MEISAI", "01", "03"))
-    assert bank.deliveries == [("o1", "failed"), ("o2", "failed"), ("o4", "deferred")]
-    bank.close()
-    assert bank.deliveries[-1] == ("o3", "deferred")
-
-
-def test_troubles_of_the_archive_are_told() -> None:
-    bank = Side(profile(BANK, COMPANY))
-    bank.variables["zfile/head/COMPANY/SOUFURI/01"] = b"{"
-    bank.open(dialled=False)
-    assert "file-work-unreadable" in bank.names
-
-
-def test_a_closed_dialogue_does_nothing() -> None:
-    bank, _ = opened()
-    dialogue = bank.dialogue
-    assert dialogue is not None
-    bank.close()
-    assert list(dialogue.step(LinkOpened("192.0.2.1", 1), 0)) == []
-    assert dialogue.state is State.CLOSED

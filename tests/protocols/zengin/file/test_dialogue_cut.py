@@ -147,6 +147,18 @@ def test_the_same_file_on_the_next_day_is_known_by_its_bytes_while_its_answer_wa
     assert len(line.called.ledger) == 2 * COUNT
 
 
+@pytest.mark.parametrize(("setting", "count"), [("refuse", COUNT), ("take", 2 * COUNT)])
+def test_the_same_bytes_under_another_cycle_are_taken_only_where_that_is_set(setting: str, count: int) -> None:
+    line = pair(files=[{"name": "SOUFURI", "direction": "both", "same_bytes": setting, "format": {"formats": ["21"]}}])
+    attempt(line, "1")
+    line.connect()
+    line.caller.offer("2", BODY.replace(b'"cycle":"01"', b'"cycle":"02"'))
+    line.run()
+    assert len(line.called.ledger) == count
+    assert line.caller.deliveries[-1] == ("2", "failed" if setting == "refuse" else "acknowledged")
+    assert ("file-sent-twice" in line.called.names) is (setting == "refuse")
+
+
 def test_a_crash_while_records_are_taken() -> None:
     for lost_after in range(COUNT + 1):
         line = pair(asks_waiting_max=3, progress_records=2)

@@ -93,7 +93,7 @@ def test_a_sound_file_is_handed_over_and_answered_only_when_it_is_durable() -> N
     talk.actions.clear()
     one.ended(FileMessage(kind="file-end", file="SOUFURI", cycle="01", record_bytes=120, record_count=8))
     (work,) = taken
-    assert work.state == "taking"
+    assert work.staged_bytes == len(CONTENT)
     assert talk.is_ours
     assert not any(isinstance(action, Send) for action in talk.actions)
     assert talk.acknowledged(1)

@@ -230,8 +230,7 @@ class DialectKit(Protocol):
     name: str
 
     def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> Dialect:
-        """Compile a profile (an instance of `profile_model`). `read_text(name)` gives an overlay's TOML text, and for a name
-        that begins with "credential:" that credential's own text (empty where only the file is checked).
+        """Compile a profile (an instance of `profile_model`). `read_text(name)` gives an overlay's TOML text.
 
         Raises protocols.errors.LocalMisuse naming the profile path at fault.
         """

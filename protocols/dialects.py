@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from protocols.branch.dialect import BRANCH
 from protocols.dialect import DialectKit
 from protocols.iso8583.dialect import ISO8583
 from protocols.ndc.dialect import NDC
 from protocols.zengin.file.dialect import ZENGIN_FILE
 
-DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583, "ndc": NDC, "zengin-file": ZENGIN_FILE}
+DIALECTS: Mapping[str, DialectKit] = {
+    "iso8583": ISO8583,
+    "ndc": NDC,
+    "branch-p1": BRANCH,
+    "zengin-file": ZENGIN_FILE,
+}

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -23,6 +23,7 @@ from protocols.iso8583.profile import Iso8583Profile, as_framing
 from protocols.ndc.load import parse_load
 from protocols.ndc.profile import NdcProfile
 from relay.cli.registry import COMMANDS
+from relay.configfile import parse
 from relay.core.mapping import Remark
 from relay.settings import ListenerSettings, Settings
 from relay.wire.admission import Refused
@@ -137,8 +138,12 @@ def test_examples_in_toml_are_valid(page: Path) -> None:
                 ListenerSettings.model_validate(one)
                 DIALECTS[one["dialect"]].profile_model.model_validate(one["profile"])  # type: ignore[attr-defined]
             continue
-        profile: dict[str, Any] = read["listener"]["profile"]
+        listener = read["listener"]
+        profile: dict[str, Any] = listener["profile"]
         profile.pop("overlays", None)  # the bank's own files
+        if listener.get("dialect", "iso8583") != "iso8583":
+            parse(cast("type[BaseModel]", DIALECTS[listener["dialect"]].profile_model), profile)
+            continue
         Iso8583Profile.model_validate(profile)
         as_framing(profile.get("framing", "ascii4"))
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from relay.cli.branchdecode import BranchTelegrams
 from relay.cli.plausible import Bytes
 from relay.cli.reading import Decoder, Item, Reading
 from relay.cli.screen import BOLD, DIM, RED, Paint, safe
 from relay.cli.when import show_moment
 from relay.cli.zengindecode import ZenginFrames, ZenginRecords
 
-DECODERS: Mapping[str, Decoder] = {one.name: one for one in (ZenginRecords(), ZenginFrames())}
+DECODERS: Mapping[str, Decoder] = {one.name: one for one in (BranchTelegrams(), ZenginRecords(), ZenginFrames())}
 
 
 def find(name: str, readings: Sequence[Sequence[Bytes]]) -> Reading | None:

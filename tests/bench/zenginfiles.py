@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocols.zengin.characters import Characters, CharacterSettings
+from protocols.characters.text import Characters, CharacterSettings
 from protocols.zengin.file.codec import Codec
 from protocols.zengin.file.message import DataMessage
 from protocols.zengin.file.profile import FileProfile

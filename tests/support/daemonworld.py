@@ -52,6 +52,7 @@ class DaemonWorld:
         self.process: asyncio.subprocess.Process | None = None
         self.region_probe_ms = 1_000
         self.environment: dict[str, str] = {}
+        self.module = "relay"  # what `python -m` runs
         credentials = directory / "credentials"
         credentials.mkdir()
         (credentials / "journal-key").write_text(secrets.token_hex(32))
@@ -129,7 +130,7 @@ path = "{self.directory}/control.sock"
                 *holder,
                 sys.executable,
                 "-m",
-                "relay",
+                self.module,
                 "run",
                 str(self.config_path),
                 stdin=asyncio.subprocess.DEVNULL,

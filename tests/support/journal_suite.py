@@ -334,6 +334,7 @@ class JournalSuite:
 
     def test_variables_are_per_link_and_survive(self, rig: Rig) -> None:
         store = rig.journal.store_variable
+        view = rig.journal.variables("zengin-1")
         results: list[object] = []
         store("zengin-1", "serial", b"\x00\x01", results.append)
         store("zengin-1", "serial", b"\x00\x02", results.append)
@@ -341,6 +342,7 @@ class JournalSuite:
         store("zengin-2", "serial", b"\x09", results.append)
         rig.settle()
         assert results == [None] * 4
+        assert view == {"serial": b"\x00\x02", "other": b""}, "a view taken before is live"
         for _ in range(2):
             assert rig.journal.variables("zengin-1") == {"serial": b"\x00\x02", "other": b""}
             assert rig.journal.variables("zengin-2") == {"serial": b"\x09"}

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from protocols.characters.text import Characters
 from protocols.errors import FieldError, LocalMisuse
 from protocols.framing import Frame as RawFrame
 from protocols.framing import FrameCutter, Framing
 from protocols.vocabulary import Secret
-from protocols.zengin.characters import Characters
 from protocols.zengin.file import fields
 from protocols.zengin.file.layout import Table, Value
 from protocols.zengin.file.message import DataMessage, FileMessage, Frame, Signal, StationMessage, Telegram

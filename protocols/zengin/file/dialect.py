@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from protocols.characters.text import Characters
 from protocols.dialect import Dialogue
 from protocols.errors import LocalMisuse
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
-from protocols.zengin.characters import Characters
 from protocols.zengin.file.dialogue import FileDialogue
 from protocols.zengin.file.profile import FileProfile, with_secrets
 from protocols.zengin.file.rules import LinkRules

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from protocols.characters.text import CharacterError, Characters, UnencodableError
 from protocols.errors import FieldError, LocalMisuse
 from protocols.primitives import pack_bcd, unpack_bcd
-from protocols.zengin.characters import CharacterError, Characters, UnencodableError
 
 Value: TypeAlias = int | str
 _TYPES = "NCPBR"

@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from protocols.characters.text import CharacterSettings, Model
 from protocols.errors import LocalMisuse
 from protocols.vocabulary import Secret
-from protocols.zengin.characters import CharacterSettings, Model
 from protocols.zengin.file import fields
 from protocols.zengin.format.settings import FormatSettings
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import msgspec
 
+from protocols.characters.text import CharacterError, Characters
 from protocols.errors import FrameError
-from protocols.zengin.characters import CharacterError, Characters
 from protocols.zengin.format.checker import OrderChecker
 from protocols.zengin.format.cutter import RecordCutter
 from protocols.zengin.format.layout import Field, Layout, layout_of

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from protocols.characters.text import CharacterError, Characters, UnencodableError
 from protocols.errors import LocalMisuse
-from protocols.zengin.characters import CharacterError, Characters, UnencodableError
 from protocols.zengin.format.layout import RecordLayout
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from protocols.zengin.characters import CharacterSettings, Model
+from protocols.characters.text import CharacterSettings, Model
 from protocols.zengin.format.layout import Rules
 from protocols.zengin.format.layouts import LAYOUTS
 

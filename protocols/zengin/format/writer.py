@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from protocols.characters.text import Characters
 from protocols.errors import LocalMisuse
-from protocols.zengin.characters import Characters
 from protocols.zengin.format.layout import layout_of
 from protocols.zengin.format.record import Record, write_record
 from protocols.zengin.format.settings import ENDS, EOF_BYTES, FormatSettings

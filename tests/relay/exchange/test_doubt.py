@@ -236,6 +236,36 @@ def test_evidence_about_nothing_and_about_what_is_settled_changes_nothing(world:
     assert stored(world, W1) == before
 
 
+@pytest.mark.parametrize(
+    ("verdict", "standing", "owed", "after"),
+    [
+        ("confirmed", None, None, StoredState.CONFIRMED),
+        ("part", 4_000, 4_000, StoredState.SETTLED),
+        ("undone", None, 0, StoredState.SETTLED),
+        ("unproven", None, None, StoredState.UNPROVEN),
+    ],
+)
+def test_evidence_after_the_deadline_still_counts_where_nothing_was_proven(
+    world: DeskWorld, verdict: str, standing: int | None, owed: int | None, after: StoredState
+) -> None:
+    world.say(world.link(), Message(trace="1", needs_completion=True))
+    world.core.last("submit").reply(Approved())
+    world.time.run(world.limits.completion_deadline_ms + 100)
+    world.desk.evidence(W1, verdict, standing)
+    world.time.run(5)
+    undos = [call for call in world.core.calls if call.verb == "undo"]
+    assert [call.standing_minor for call in undos] == ([] if owed is None else [owed])
+    for call in undos:
+        call.reply(Undone(state="reversed", standing_minor=call.standing_minor or 0))
+    world.time.run(5)
+    assert stored(world, W1).state is after
+    assert W1 not in world.desk.register.by_key
+    world.desk.evidence(W1, "undone", None)  # once proven, nothing more is undone
+    world.time.run(5)
+    late = [call for call in world.core.calls if call.verb == "undo"][len(undos) :]
+    assert bool(late) is (verdict == "unproven")
+
+
 @pytest.mark.parametrize("needs_completion", [False, True])
 def test_an_approval_that_its_reversal_overtakes_is_not_replied(world: DeskWorld, needs_completion: bool) -> None:
     link = world.link()

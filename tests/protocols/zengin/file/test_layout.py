@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from protocols.characters.text import Characters, CharacterSettings
 from protocols.errors import FieldError, LocalMisuse
-from protocols.zengin.characters import Characters, CharacterSettings
 from protocols.zengin.file.layout import Table
 
 HOST = Characters(CharacterSettings(charset="ebcdic-kana"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.zengin.characters import Characters
+from protocols.characters.text import Characters
 from protocols.zengin.format.layout import layout_of
 from protocols.zengin.format.layouts import LAYOUTS
 from protocols.zengin.format.reader import FileReader, read_file

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from protocols.characters.text import Characters, CharacterSettings
 from protocols.errors import LocalMisuse
-from protocols.zengin.characters import Characters, CharacterSettings
 from protocols.zengin.format.layout import layout_of
 from protocols.zengin.format.record import Mistake, Record, read_record, write_record
 

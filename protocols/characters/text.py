@@ -3,7 +3,7 @@
 Owns `Characters` (what a line's settings compile to), `CharacterSettings`, and the two errors, which name the character or byte
 and its place. It must never know a field of a format. The traps: a byte that the table does not name is an error and never a
 question mark; widths are counted in bytes of the wire, where ｶﾞ is two; a text that is too long is refused, never cut, for a
-cut may part ｶ from its ﾞ; kanji go through as ⟪hex⟫ and come out as the same bytes (protocols/zengin/kanji.py).
+cut may part ｶ from its ﾞ; kanji go through as ⟪hex⟫ and come out as the same bytes (protocols/characters/kanji.py).
 
     characters = Characters(CharacterSettings(charset="ebcdic-kana"))
     characters.encode("ガ")          b"\\x86\\xbe"
@@ -17,11 +17,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from protocols.characters import kanji
+from protocols.characters.folding import Folding, folding_table
+from protocols.characters.tables import GAP, SAME_PLACE, TABLES
 from protocols.errors import LocalMisuse, PeerViolation
 from protocols.primitives import hex_to_bytes
-from protocols.zengin import kanji
-from protocols.zengin.folding import Folding, folding_table
-from protocols.zengin.tables import GAP, SAME_PLACE, TABLES
 
 Charset = Literal["jis-x-0201", "shift-jis", "ebcdic-kana", "ibm-930", "ibm-939", "hitachi-ebcdic"]
 KanjiStyle = Literal["by-charset", "none", "ibm", "jef", "keis", "jis-escape", "shift-jis"]

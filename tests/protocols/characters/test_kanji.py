@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.zengin import kanji
+from protocols.characters import kanji
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from protocols.zengin.tables import GAP, SAME_PLACE, TABLES, row_errors
+from protocols.characters.tables import GAP, SAME_PLACE, TABLES, row_errors
 
-VECTORS = json.loads((Path(__file__).parent / "vectors" / "zengin.json").read_text(encoding="utf-8"))["vectors"]
+VECTORS = json.loads((Path(__file__).parents[1] / "zengin" / "vectors" / "zengin.json").read_text(encoding="utf-8"))["vectors"]
 COMPARISON: dict[str, dict[str, str | None]] = next(v["expected"] for v in VECTORS if v["id"] == "ebcdic-kana-table")
 PLACES = {
     name: {character: start + column for start, row in rows.items() for column, character in enumerate(row) if character != GAP}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.zengin.folding import Folding, folding_table, widen
+from protocols.characters.folding import Folding, folding_table, widen
 
 ZENGIN = folding_table(Folding())
 GENTLE = folding_table(Folding(small_kana_to_large=False, long_vowel_to_hyphen=False, lower_case_to_upper=False))

@@ -1,6 +1,6 @@
 """The character tables of Japanese bank wires, sixteen bytes to a row, as tables to read.
 
-Owns which byte is which character, and nothing else; `protocols/zengin/characters.py` compiles them. It must never guess: a
+Owns which byte is which character, and nothing else; `protocols/characters/text.py` compiles them. It must never guess: a
 byte that a table does not name is an error, so a dot (U+00B7) means "no character here", and rows that are missing hold none.
 The traps: the yen sign and the backslash are one place (5C in JIS X 0201), so that of the host tables only that place is kept
 and B2 (IBM 930) or E0 (IBM 939) is not read; host kana have gaps, so that no arithmetic finds them; and two host tables that

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from protocols.characters.tables import TABLES
+from protocols.characters.text import CharacterError, Characters, CharacterSettings, UnencodableError
 from protocols.errors import LocalMisuse
-from protocols.zengin.characters import CharacterError, Characters, CharacterSettings, UnencodableError
-from protocols.zengin.tables import TABLES
 
 CHARSETS = sorted(TABLES)
 

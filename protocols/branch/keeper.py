@@ -1,0 +1,71 @@
+"""The till book in the hands of one link: changed in memory, stored, and what waits until it is.
+
+Owns the order "durable before visible" for everything the book decides: actions are given to `keep` and come out when `Stored`
+says so. It must never judge a telegram. The traps: `Stored` has no number, so what waits is a queue in the order of the stores;
+and a link that takes a terminal over may have an older book than the link it replaced was about to write, which is why the
+desk's keys, not this book, decide what is a duplicate.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+import msgspec
+
+from protocols.branch.till import TillBook, pack, unpack, variable_name
+from protocols.dialect import Action, Note, Store
+
+
+class Keeper:
+    __slots__ = ("_name", "_stored", "_waiting", "book", "realm", "terminal")
+
+    def __init__(self) -> None:
+        self.book = TillBook()
+        self.realm = ""
+        self.terminal = ""
+        self._name = ""
+        self._stored: Mapping[str, bytes] = {}
+        self._waiting: deque[tuple[list[Action], list[Action]]] = deque()
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._waiting)
+
+    def opened(self, realm: str, stored: Mapping[str, bytes]) -> None:
+        self.realm = realm
+        self._stored = stored
+
+    def take_over(self, terminal: str, actions: list[Action]) -> None:
+        """From now on this is the book of `terminal`, as last stored. One that cannot be read begins anew, and says so."""
+        self.terminal = terminal
+        self._name = variable_name(terminal)
+        data = self._stored.get(self._name)
+        self._stored = {}
+        if data is not None:
+            try:
+                self.book = unpack(data)
+            except msgspec.MsgspecError:
+                actions.append(Note("till-book-unreadable", terminal))
+
+    def keep(self, book: TillBook, actions: list[Action], then: list[Action], otherwise: list[Action] | None = None) -> None:
+        """`book` from now on; `then` when it is durable, `otherwise` (none: `then`) where the journal does not take it."""
+        self.book = book
+        self._waiting.append((then, then if otherwise is None else otherwise))
+        actions.append(Store(self._name, pack(book)))
+
+    def after(self, actions: list[Action], then: list[Action]) -> None:
+        """`then`, in its turn: behind what waits already."""
+        if self._waiting:
+            kept, lost = self._waiting[-1]
+            self._waiting[-1] = ([*kept, *then], [*lost, *then])
+        else:
+            actions.extend(then)
+
+    def stored(self, name: str, ok: bool, actions: list[Action]) -> None:
+        if name != self._name or not self._waiting:
+            return
+        then, otherwise = self._waiting.popleft()
+        if not ok:
+            actions.append(Note("till-book-not-stored", self.terminal))
+        actions.extend(then if ok else otherwise)

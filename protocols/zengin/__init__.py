@@ -1,1 +1,1 @@
-"""Zengin: the interbank session (session, telegram) and the file transfer (file, format). Strangers but for the characters."""
+"""Zengin: the interbank lines, the bank's file transfer, the record formats, and the characters they share."""

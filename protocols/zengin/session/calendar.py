@@ -54,6 +54,10 @@ class Calendar:
                 return min(later, key=lambda window: window.opens_ms)
         return None
 
+    def stamp(self, wall_ms: int) -> str:
+        """Local YYYYMMDDhhmmss."""
+        return self._local(wall_ms).strftime("%Y%m%d%H%M%S")
+
     def _local(self, wall_ms: int) -> datetime:
         return datetime.fromtimestamp(wall_ms / 1000, UTC) + self._zone
 

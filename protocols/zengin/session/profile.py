@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from protocols.errors import LocalMisuse
+from protocols.zengin.characters import CharacterSettings
 from protocols.zengin.telegram.fields import build_layouts
 from protocols.zengin.telegram.kinds import KINDS, SUBJECTS, SUBJECTS_OF_CONTROL
 
@@ -34,7 +35,9 @@ class Model(BaseModel):
 class LineRules(Model):
     """Which line this is. Addresses and numbers are fixed by contract with the center."""
 
-    side: Literal["host", "rc"] = Field("host", description="host: we are the bank (SUBJ). rc: we play the RC (SUBZ), for tests.")
+    side: Literal["host", "rc"] = Field(
+        "host", description="host: we are the bank (SUBJ). rc: we play the RC (SUBZ), for tests."
+    )
     physical: int = Field(1, ge=1, le=PHYSICAL_MAX, description="物理回線番号.")
     logical: int = Field(1, ge=1, le=LOGICAL_MAX, description="論理回線番号, unique within the physical line.")
     lcns: Annotated[tuple[Annotated[int, Field(ge=0, le=LCN_MAX)], ...], Field(strict=False, min_length=1)] = Field(
@@ -84,13 +87,19 @@ class MoreTimeHours(Hours):
 class CalendarRules(Model):
     """When the line is open."""
 
-    service: Literal["core", "more-time", "always"] = Field("core", description="Which windows; More Time is a line of its own.")
+    service: Literal["core", "more-time", "always"] = Field(
+        "core", description="Which windows; More Time is a line of its own."
+    )
     core: Hours = Field(default_factory=Hours, description="Bank days.")
     month_end: Hours = Field(
         default_factory=lambda: Hours(opens="07:30", closes="16:30"), description="Last bank day of a month."
     )
-    more_time: Annotated[tuple[MoreTimeHours, ...], Field(strict=False)] = Field((), description="Hours that this bank has joined.")
-    more_time_date: Literal["next-bank-day", "same-day"] = Field("next-bank-day", description="取組日 of telegrams in More Time.")
+    more_time: Annotated[tuple[MoreTimeHours, ...], Field(strict=False)] = Field(
+        (), description="Hours that this bank has joined."
+    )
+    more_time_date: Literal["next-bank-day", "same-day"] = Field(
+        "next-bank-day", description="取組日 of telegrams in More Time."
+    )
     utc_offset_minutes: int = Field(540, ge=-720, le=840, description="Local time minus UTC, minutes.")
     extra_holidays: Dates = Field((), description="More rest days, YYYY-MM-DD.")
     extra_bank_days: Dates = Field((), description="Bank days whatever the calendar says, YYYY-MM-DD.")
@@ -106,9 +115,12 @@ class CalendarRules(Model):
 class SessionRules(Model):
     """開局 to 閉局."""
 
-    opens: Literal["we", "peer", "by-hand"] = Field("we", description="Who sends 開局: we at the window's start, the center, or "
-                                                    "we when a person says so.")
-    closes: Literal["window", "by-hand"] = Field("window", description="閉局 at the end of the window, or when a person says so.")
+    opens: Literal["we", "peer", "by-hand"] = Field(
+        "we", description="Who sends 開局: we at the window's start, the center, or we when a person says so."
+    )
+    closes: Literal["window", "by-hand"] = Field(
+        "window", description="閉局 at the end of the window, or when a person says so."
+    )
     unmatched_blocks_opening: bool = Field(False, description="Refuse 開局 while an earlier day is unmatched and unsigned.")
     rematch_count_max: int = Field(1, ge=0, le=10, description="Matches repeated after 照会 before a day closes unmatched.")
     enquiries_max: int = Field(100, ge=0, le=10_000, description="照会 sent for one mismatch at most.")
@@ -119,7 +131,9 @@ class SessionRules(Model):
 class TelegramRules(Model):
     """ztel-p1."""
 
-    encoding: Literal["jisx0201", "ebcdic-kana"] = Field("jisx0201", description="Character code of telegrams.")
+    characters: CharacterSettings = Field(
+        default_factory=CharacterSettings, description="Character code of telegrams; kanji blocks have no place in them."
+    )
     widths: dict[str, int] = Field({}, description="Field name -> bytes, over the default layout (fields.py).")
     subjects: dict[str, str] = Field({}, description="種目コード -> kind for the core; over the defaults.")
     control_subjects: dict[str, str] = Field({}, description="open, pre-close, close, forced-close, match -> 種目コード.")
@@ -128,7 +142,9 @@ class TelegramRules(Model):
     own_bank: Code4 = Field("0001", description="Our own 金融機関コード: 仕向 outward, 被仕向 inward.")
     own_branch: str = Field("001", pattern=r"^[0-9]{3}$", description="仕向店 of control telegrams and enquiries.")
     center_bank: Code4 = Field("9999", description="金融機関コード that means the center, in control telegrams and enquiries.")
-    serial_first: int = Field(1, ge=1, le=99_999_999, description="発信通番 of this line: first; lines have ranges of their own.")
+    serial_first: int = Field(
+        1, ge=1, le=99_999_999, description="発信通番 of this line: first; lines have ranges of their own."
+    )
     serial_last: int = Field(999_999, ge=1, le=99_999_999, description="発信通番 of this line: last; then nothing is sent.")
     fee_by: Literal["0", "1"] = Field("0", description="運営費区分: 0 we fill in the fee (自行), 1 the RC does.")
 
@@ -161,11 +177,16 @@ class TelegramRules(Model):
 class TableRules(Model):
     """Reference tables: bank and branch names, fees."""
 
-    enrichment: Literal["on", "bypass"] = Field("bypass", description="on: tables are checked before 開局 and used. bypass: telegrams "
-                                                "pass through without, and no table can stop the line.")
+    enrichment: Literal["on", "bypass"] = Field(
+        "bypass",
+        description="on: tables are checked before 開局 and used. bypass: telegrams "
+        "pass through without, and no table can stop the line.",
+    )
     current: str = Field("", description="Version in use: tables/VERSION/{banks,branches,fees}.tsv beside the configuration.")
     previous: str = Field("", description="Version that the command tables-previous goes back to.")
-    rows_drop_max_percent: int = Field(5, ge=0, le=100, description="A table that lost more rows than this since `previous` is refused.")
+    rows_drop_max_percent: int = Field(
+        5, ge=0, le=100, description="A table that lost more rows than this since `previous` is refused."
+    )
 
     @model_validator(mode="after")
     def _named(self) -> TableRules:

@@ -8,11 +8,12 @@ byte in every code used here, so that offsets in the text are offsets on the wir
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from protocols.errors import FieldError, LocalMisuse
+from protocols.zengin.characters import CharacterError, Characters, CharacterSettings
 from protocols.zengin.telegram.fields import CODES, FILLER, Field, Layout, Layouts
 from protocols.zengin.telegram.message import (
     BUSINESS,
@@ -32,16 +33,27 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 DIGITS = frozenset("0123456789")
 
 
-class Letters(Protocol):
-    """A character code of one byte per character, as the telegram needs it."""
+class Letters:
+    """A character code of one byte per character: that of the line, without kanji."""
+
+    def __init__(self, settings: CharacterSettings | None = None) -> None:
+        self._characters = Characters((settings or CharacterSettings()).model_copy(update={"kanji": "none"}))
 
     def read(self, data: bytes) -> str:
         """As many characters as bytes. Raises FieldError with the offset of a byte that means nothing."""
-        ...
+        try:
+            return self._characters.decode(data)
+        except CharacterError as error:
+            raise FieldError("characters", error.offset, "a character of the line's code") from None
 
     def write(self, text: str) -> bytes:
         """As many bytes as characters. Raises LocalMisuse with a character that has no byte."""
-        ...
+        return self._characters.encode_exact(text)
+
+    def fold(self, text: str) -> str:
+        """Any text as it will be read on the wire: ガ as ｶﾞ, ー as a hyphen. Raises LocalMisuse where a character has no
+        place."""
+        return self._characters.fold(text)
 
 
 class TelegramCodec:
@@ -49,7 +61,7 @@ class TelegramCodec:
 
     def __init__(self, layouts: Layouts, letters: Letters) -> None:
         self.layouts = layouts
-        self._letters = letters
+        self.letters = letters
 
     @property
     def length(self) -> int:
@@ -60,7 +72,7 @@ class TelegramCodec:
         """The telegram. A FieldError has a Head in `partial` where the head itself could be read."""
         if len(data) != self.length:
             raise FieldError("length", 0, f"a telegram of {self.length} bytes, not {len(data)}")
-        text = self._letters.read(data)
+        text = self.letters.read(data)
         code = _text(text, self.layouts.head.field("telegram"))
         if code == CONTROL:
             values = _read(text, self.layouts.control, None)
@@ -75,7 +87,7 @@ class TelegramCodec:
     def head_of(self, data: bytes) -> Head | None:
         """The head alone, whatever stands behind it; None where not even that can be read."""
         try:
-            return self._head(self._letters.read(data[: self.layouts.head.length]))
+            return self._head(self.letters.read(data[: self.layouts.head.length]))
         except FieldError:
             return None
 
@@ -88,7 +100,7 @@ class TelegramCodec:
         values: dict[str, object] = {"telegram": code_of(telegram), "reserve": "", FILLER: ""}
         values |= msgspec.structs.asdict(telegram.head)
         values |= msgspec.structs.asdict(inner)
-        return self._letters.write("".join(_written(field, values[field.name]) for field in layout.fields))
+        return self.letters.write("".join(_written(field, values[field.name]) for field in layout.fields))
 
 
 def _text(text: str, field: Field) -> str:

@@ -84,8 +84,24 @@ TAIL: tuple[Field, ...] = (_n("result", "結果コード", 4), _c("reserve", "�
 FILLER = "filler"  # what a control telegram has where a business telegram has more details
 # Kept as digits: leading zeros belong to the value. Every other N is a number.
 CODES = frozenset(
-    "subject process resent from_bank from_branch to_bank to_branch date sent_at original_date fee_by account_type account "
-    "direction matched_subject result".split()
+    [
+        "subject",
+        "process",
+        "resent",
+        "from_bank",
+        "from_branch",
+        "to_bank",
+        "to_branch",
+        "date",
+        "sent_at",
+        "original_date",
+        "fee_by",
+        "account_type",
+        "account",
+        "direction",
+        "matched_subject",
+        "result",
+    ]
 )
 NAMES = frozenset(field.name for field in (*HEAD, *DETAILS, *CONTROL, *TAIL))
 

@@ -1,7 +1,7 @@
 """One RC line under test: the relay's dialogue on one side, the center's bytes on the other, and a disk that a test can crash.
 
-Owns `LineRig`: it answers each Store by itself (unless told to hold them), keeps what is durable, and reads what was sent. It must
-never decide what is right; tests do. Time is given: `wall_ms` moves only when a test moves it.
+Owns `LineRig`: it answers each Store by itself (unless told to hold them), keeps what is durable, and reads what was sent.
+It must never decide what is right; tests do. Time is given: `wall_ms` moves only when a test moves it.
 """
 
 from __future__ import annotations
@@ -37,10 +37,9 @@ from protocols.zengin.session.codec import Codec
 from protocols.zengin.session.dialect import ZrcDialect
 from protocols.zengin.session.dialogue import ZrcDialogue
 from protocols.zengin.session.fields import RC
-from protocols.zengin.session.message import DeliveryMessage, Information, Message, Path, Watch
+from protocols.zengin.session.message import DeliveryMessage, Information, Message, Path
 from protocols.zengin.session.profile import ZrcProfile
 from protocols.zengin.telegram.message import (
-    REQUEST,
     RESPONSE,
     Control,
     Details,
@@ -92,11 +91,20 @@ BODY = msgspec.json.encode(
 class LineRig:
     """`disk` survives a crash; everything else begins anew with `link()`."""
 
-    def __init__(self, now: str = "2026-11-26 10:00", tables: dict[str, str] | None = None, **profile: object) -> None:
+    def __init__(
+        self,
+        now: str = "2026-11-26 10:00",
+        tables: dict[str, str] | None = None,
+        profile: dict[str, object] | None = None,
+        **parts: object,
+    ) -> None:
+        """`tables`: file name -> text. `profile` is a whole profile, `parts` parts of one by name."""
         self.wall_ms = wall_of(now)
         self.now_ms = 1_000_000
         self.tables = NO_TABLES if tables is None else tables
-        self.dialect = ZrcDialect(ZrcProfile.model_validate(profile), self._read_text, lambda: self.wall_ms)
+        self.dialect = ZrcDialect(
+            ZrcProfile.model_validate({**(profile or {}), **parts}), self._read_text, lambda: self.wall_ms
+        )
         self.disk: dict[str, bytes] = {}
         self.center = Codec(RC, self.dialect.profile.line.sequence_bytes, self.dialect.profile.line.frame_bytes_max)
         self.holds_stores = False

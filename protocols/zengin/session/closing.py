@@ -62,7 +62,8 @@ class Closing:
         if line.state is not State.OPEN:
             return
         line.move(Moment.PRE_CLOSED, actions)
-        line.keep_day(msgspec.structs.replace(line.day, phase="pre-close"), actions)
+        if line.day.phase != "closing":  # after a reconnection in the middle of 閉局 the day does not go back
+            line.keep_day(msgspec.structs.replace(line.day, phase="pre-close"), actions)
         actions.append(Note("pre-closed", line.day.day))
         if say:
             self._sending.say(line.rules.control("pre-close", NOTICE, line.day.day, Figures()), now_ms, actions)

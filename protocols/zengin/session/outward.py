@@ -231,7 +231,8 @@ class Sending:
                 self._settle(intent, "acknowledged", "named as received at 開局", actions)
 
     def answered(self, head: Head, now_ms: int, actions: list[Action]) -> None:
-        """回答: the result code says what became of one of ours. Only the center's own word counts, not that of another bank."""
+        """回答: the result code says what became of one of ours. Only the center's own word counts, not that of another
+        bank."""
         telegram = self._line.rules.profile.telegram
         if head.from_bank != telegram.center_bank:
             return

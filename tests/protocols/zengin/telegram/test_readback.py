@@ -1,7 +1,8 @@
 """The outage of October 2023 as tests: a generator that reports success, and a file that is wrong all the same.
 
-The generator below copies the fault as reported: four tables are built in one work area that is too small for all of them together,
-each fits alone, what overruns is overwritten, and the program ends normally, with a count and a hash of what it wrote.
+The generator below copies the fault as reported: four tables are built in one work area that is too small for all of them
+together, each fits alone, what overruns is overwritten, and the program ends normally, with a count and a hash of what it
+wrote.
 """
 
 from __future__ import annotations

@@ -140,7 +140,9 @@ class Evidence(msgspec.Struct, frozen=True):
 
 class Delivery(msgspec.Struct, frozen=True):
     """What became of an outbound message: "deferred" (not now, offer it again), "sent" (its first byte may have left),
-    "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, and why)."""
+    "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, or refused by the
+    far end: it has no effect there, and why). After "unknown", later evidence may still say "acknowledged" or "failed", on any
+    link. What a dialogue has when its link closes, and has not ended, is taken for unknown."""
 
     id: str
     state: str
@@ -173,19 +175,7 @@ class HangUp(msgspec.Struct, frozen=True):
 
 
 Action: TypeAlias = (
-    Send
-    | Ask
-    | Refuse
-    | Store
-    | Timer
-    | Command
-    | CommandAnswered
-    | Evidence
-    | Delivery
-    | Identify
-    | Note
-    | Tell
-    | HangUp
+    Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Delivery | Identify | Note | Tell | HangUp
 )
 
 

@@ -29,6 +29,7 @@ from relay.core.dns import DnsDoor
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
+from relay.dispatcher import Dispatcher
 from relay.exchange.desk import Desk, DeskLimits
 from relay.exchange.doubt import DoubtLimits
 from relay.exchange.lanes import LaneLimits
@@ -38,6 +39,10 @@ from relay.exchange.saf import SafLimits
 from relay.gauges import Gauges
 from relay.journal.sqlite import SqliteJournal
 from relay.operator import Operator
+from relay.outbound.api import OutboundApi
+from relay.outbound.desk import Outbound
+from relay.outbound.limits import outbound_limits, server_limits
+from relay.outbound.server import OutboundServer
 from relay.overlays import overlay_reader
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
@@ -50,14 +55,17 @@ from relay.wheel import TimingWheel
 from relay.wire.dialer import Dialer
 from relay.wire.link import Link
 from relay.wire.listener import Listener
-from relay.wire.ports import WireParts
+from relay.wire.ports import LinkIds, WireParts
 from relay.wire.roster import Roster
+from relay.wire.sockets import listening_sockets, parse_endpoint
+from relay.wire.tls import server_context
 
 log = get_log("daemon")
 
 FIRST_PERMIT_MS = 3_000  # how long the listeners wait for the core at start; after it they open and refuse honestly
 PRUNE_INTERVAL_MS = 3_600_000
 EXIT_FENCED = 3
+OUTBOUND_BACKLOG_COUNT = 64
 
 
 class Daemon:
@@ -137,10 +145,31 @@ class Daemon:
             desk_limits(settings),
         )
         self.roster: Roster[Link] = Roster()
+        self.outbound = Outbound(
+            self.journal,
+            self.client,
+            self.region.permit,
+            lambda listener, line: self.roster.find_line(settings.relay.realm, listener, line),
+            self._knows_line,
+            self.clock,
+            self.timers,
+            self.metrics,
+            chance,
+            settings.relay.center,
+            outbound_limits(settings),
+        )
+        self.outbound_tls = (
+            None if settings.outbound.tls is None else server_context(settings.outbound.tls, self.credentials.path)
+        )
+        self.outbound_server = OutboundServer(
+            OutboundApi(self.outbound, settings.outbound.clients).handle, server_limits(settings), self.timers, self.metrics
+        )
         self.parts = WireParts(
             desk=self.desk,
+            outbound=self.outbound,
             variables=self.journal,
             roster=self.roster,
+            link_ids=LinkIds(self.journal.incarnation),
             clock=self.clock,
             timers=self.timers,
             metrics=self.metrics,
@@ -150,6 +179,7 @@ class Daemon:
         self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor) for ls in settings.listener}
         self.dialers = {ds.name: Dialer(ds, self.facts(ds), self.parts, reactor, chance) for ds in settings.dialer}
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
+        self.dispatcher = Dispatcher(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -171,6 +201,14 @@ class Daemon:
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
         )
 
+    def _knows_line(self, listener: str, line: str) -> bool:
+        """Whether a message for this line may be taken: there is such a listener or dialer, and it allows the terminal."""
+        for link in (*self.settings.listener, *self.settings.dialer):
+            if link.name == listener:
+                allowed = link.terminals if isinstance(link, ListenerSettings) else ()
+                return not line or not allowed or line in allowed
+        return False
+
     # ---- life ----------------------------------------------------------------------------------------------------------
     async def run(self) -> int:
         """Start, serve until somebody asks to stop or the journal fails, drain."""
@@ -190,6 +228,7 @@ class Daemon:
     async def _start(self) -> None:
         settings = self.settings
         recovered = recover(self.desk, desk_limits(settings).completion_deadline_ms)
+        self.outbound.recover()
         self.discovery.start()
         self.region.start()
         port = await self.exposition.start(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
@@ -202,6 +241,7 @@ class Daemon:
             await listener.start()
         for dialer in self.dialers.values():
             dialer.start()
+        await self._start_outbound()
         self.gauges.start()
         self._prune_later()
         self._start_watchdog()
@@ -211,10 +251,19 @@ class Daemon:
         self.notifier.ready(f"serving as {settings.relay.center}, incarnation {self.journal.incarnation}")
         log.info("serving", center=settings.relay.center, incarnation=self.journal.incarnation, metrics_port=port, **recovered)
 
+    async def _start_outbound(self) -> None:
+        endpoint = self.settings.outbound.endpoint
+        if endpoint is not None:
+            sockets = listening_sockets(parse_endpoint(endpoint), OUTBOUND_BACKLOG_COUNT, os.environ)
+            await self.outbound_server.start(sockets, self.outbound_tls)
+            log.info("outbound messages are taken", endpoint=endpoint, port=self.outbound_server.port)
+
     async def _drain(self) -> None:
         """Stop accepting, finish what is in flight up to the deadline, sign off."""
         self.state = "draining"
         self.notifier.stopping("draining")
+        self.outbound.drain()
+        await self.outbound_server.stop()
         for listener in self.listeners.values():
             await listener.stop_accepting()
         self.desk.drain()
@@ -232,6 +281,8 @@ class Daemon:
 
     async def _end(self) -> None:
         self.desk.saf.stop()
+        self.outbound.stop()
+        await self.outbound_server.stop()
         self.region.stop()
         self.discovery.stop()
         self.gauges.stop()
@@ -260,6 +311,7 @@ class Daemon:
         self.state = "fenced"
         self.why = why
         self.desk.fence()
+        self.outbound.fence()
         for listener in self.listeners.values():
             listener.close_links("fenced", abort=True)
         self._stop.set()

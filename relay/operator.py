@@ -47,6 +47,7 @@ class Operator:
             "resolve": self._resolve,
             "log-level": self._log_level,
             "command": self._command,
+            **self._daemon.dispatcher.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -80,6 +81,7 @@ class Operator:
             owed=desk.saf.owed_count,
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
             listed=sum(1 for _ in journal.listed()),
+            outbound=d.dispatcher.report(),
             counters=self._counters(),
         )
 

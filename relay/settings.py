@@ -139,6 +139,37 @@ class DialerSettings(LinkSettings):
     backoff_max_ms: Milliseconds = Field(30_000, description="Longest pause before dialling again, milliseconds.")
 
 
+class OutboundSettings(Model):
+    """Messages that the core starts: POST /v1/outbound, how they are sent, and how their delivery is reported."""
+
+    endpoint: str | None = Field(
+        None, description="Twisted endpoint string (tcp, tcp6, systemd) that the core posts to; absent means not served."
+    )
+    tls: TlsSettings | None = Field(
+        None, description="Mutual TLS on the endpoint; without it, it may only be on this machine's loopback."
+    )
+    clients: tuple[str, ...] = Field(
+        (), description="Names in certificates that may post; empty means every one that the authorities vouch for."
+    )
+    connection_count_max: int = Field(64, ge=1, le=10_000, description="Open connections of the endpoint.")
+    body_bytes_max: int = Field(65_536, ge=256, le=1_048_576, description="Largest body of a post, bytes.")
+    request_ms: Milliseconds = Field(10_000, description="Longest time from a request's first byte to its last, milliseconds.")
+    idle_ms: Milliseconds = Field(60_000, description="How long a connection may say nothing, milliseconds.")
+    open_count_max: int = Field(
+        20_000, ge=1, description="Messages waiting, under way, or not yet reported; beyond it: refused with 503."
+    )
+    open_bytes_max: int = Field(67_108_864, ge=65_536, description="Bodies of those messages, bytes.")
+    line_queue_count_max: int = Field(1_000, ge=1, le=100_000, description="Messages waiting on one line.")
+    deferred_first_ms: Milliseconds = Field(
+        1_000, description="First pause before a message that its line gave back is offered again, milliseconds; doubles."
+    )
+    deferred_max_ms: Milliseconds = Field(30_000, description="Longest such pause, milliseconds.")
+    delivery_deadline_ms: Milliseconds = Field(
+        600_000, description="Longest wait for a line's word about an offered message, milliseconds; then it is unknown."
+    )
+    report_inflight_count_max: int = Field(16, ge=1, le=1_000, description="Delivery reports under way to the core at once.")
+
+
 class TelemetrySettings(Model):
     """What the relay shows of itself."""
 
@@ -160,6 +191,7 @@ class Settings(Model):
     relay: RelaySettings = Field(default_factory=RelaySettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     core: CoreSettings = Field(default_factory=CoreSettings)
+    outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     control: ControlSettings = Field(default_factory=ControlSettings)
     listener: tuple[ListenerSettings, ...] = Field((), description="Listening endpoints.")

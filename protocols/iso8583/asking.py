@@ -22,6 +22,7 @@ class Waiting(msgspec.Struct, frozen=True):
     code: str
     sent_ms: int
     is_idle_echo: bool
+    outbound: str = ""  # the id of the core's message that it carries
 
 
 class Asking:
@@ -37,13 +38,28 @@ class Asking:
     def is_waiting(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= self._rules.session.commands_waiting_max
+
+    def outbound(self) -> list[str]:
+        """Messages of the core that wait for their answer, in the order sent."""
+        return [waiting.outbound for waiting in self._waiting.values() if waiting.outbound]
+
     def request(
-        self, name: str, data: bytes, now_ms: int, peer_header: bytes, *, is_idle_echo: bool = False
+        self,
+        name: str,
+        data: bytes,
+        now_ms: int,
+        peer_header: bytes,
+        *,
+        is_idle_echo: bool = False,
+        outbound: str = "",
     ) -> tuple[str, bytes] | None:
         """Write a request and wait for its answer: its trace and its bytes. None where it cannot be written, or as many as
         allowed wait already. `peer_header` is that of the last frame received, b"" for none."""
         rules = self._rules
-        if len(self._waiting) >= rules.session.commands_waiting_max:
+        if self.is_full:
             return None
         self._trace = self._trace % TRACE_MAX + 1
         try:
@@ -54,7 +70,7 @@ class Asking:
         except ProtocolError:
             return None
         trace = str(message.fields[11])
-        self._waiting[trace] = Waiting(name, trace, str(message.fields[rules.network_element]), now_ms, is_idle_echo)
+        self._waiting[trace] = Waiting(name, trace, str(message.fields[rules.network_element]), now_ms, is_idle_echo, outbound)
         return trace, written
 
     def match(self, answer: IsoMessage) -> Waiting | str:

@@ -19,12 +19,14 @@ from protocols.dialect import (
     Ask,
     BytesArrived,
     CommandRequested,
+    Delivery,
     DrainStarted,
     Event,
     HangUp,
     LinkClosed,
     LinkOpened,
     Note,
+    OutboundOffered,
     Refuse,
     ReplyDecided,
     Send,
@@ -39,6 +41,7 @@ from protocols.iso8583.asking import Asking
 from protocols.iso8583.management import SIGN_ON, Session
 from protocols.iso8583.message import IsoMessage
 from protocols.iso8583.mti import Route, class_of
+from protocols.iso8583.outbound import read_offer
 from protocols.iso8583.rules import LinkRules
 from protocols.iso8583.session import Moment, State
 from protocols.iso8583.speaker import MacError
@@ -172,11 +175,38 @@ class Iso8583Dialogue:
         if made is None:
             actions.append(Note("command-impossible", event.name))
             return
+        self._say(event.name, made, actions)
+
+    def _say(self, name: str, made: tuple[str, bytes], actions: list[Action]) -> None:
         trace, data = made
-        if event.name == "sign-on":
+        if name == "sign-on":
             self._session.move(Moment.SIGN_ON_SENT)
         actions.append(Send(data))
         actions.append(Timer(COMMAND + trace, self._rules.session.command_reply_ms))
+
+    def _offered(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
+        """A message of the core: said now, given back, or refused. Its answer is its acknowledgement."""
+        wanted = read_offer(event.kind, event.body)
+        if isinstance(wanted, str):
+            actions.append(Delivery(event.id, "failed", wanted))
+            return
+        why = self._why_not_now(wanted.name)
+        if why:
+            actions.append(Delivery(event.id, "deferred", why))
+            return
+        made = self._ask().request(wanted.name, wanted.data, now_ms, self._header, outbound=event.id)
+        if made is None:
+            actions.append(Delivery(event.id, "failed", "the profile of this line cannot say it"))
+            return
+        actions.append(Delivery(event.id, "sent"))
+        self._say(wanted.name, made, actions)
+
+    def _why_not_now(self, name: str) -> str:
+        if self._hung_up or self._session.state is State.DRAINING:
+            return "the link is ending"
+        if self._session.barred is not None and name != "sign-on":
+            return "not signed on"
+        return "too many requests wait for their answers" if self._ask().is_full else ""
 
     def _answer(self, message: IsoMessage, actions: list[Action]) -> None:
         """An answer: to a request of ours, or to nothing we know; then why it stayed unmatched is said."""
@@ -191,6 +221,9 @@ class Iso8583Dialogue:
             code = message.fields.get(39)
             ok = code in self._rules.accepted
             actions.append(Timer(COMMAND + found.trace, None))
+            if found.outbound:
+                why = "" if ok else f"refused with code {code!r:.8}"
+                actions.append(Delivery(found.outbound, "acknowledged" if ok else "failed", why))
             self._command_ended(found.name, ok, f"code {code!r:.8}", actions)
 
     def _command_ended(self, name: str, ok: bool, why: str, actions: list[Action]) -> None:
@@ -224,6 +257,9 @@ class Iso8583Dialogue:
         elif name.startswith(COMMAND):
             waiting = None if self._asking is None else self._asking.give_up(name[len(COMMAND) :])
             if waiting is not None:
+                if waiting.outbound:
+                    limit_ms = self._rules.session.command_reply_ms
+                    actions.append(Delivery(waiting.outbound, "unknown", f"no answer within {limit_ms} ms"))
                 actions.append(Note("command-unanswered", waiting.name))
                 self._command_ended(waiting.name, False, "no answer", actions)
 
@@ -311,6 +347,8 @@ class Iso8583Dialogue:
             self._command(CommandRequested("sign-off"), now_ms, actions)
 
     def _closed(self, event: LinkClosed, now_ms: int, actions: list[Action]) -> None:
+        for outbound in () if self._asking is None else self._asking.outbound():
+            actions.append(Delivery(outbound, "unknown", "the link closed before an answer"))
         self._session.closed(event.reason, actions)
 
     def _stored(self, event: Stored, now_ms: int, actions: list[Action]) -> None:
@@ -329,6 +367,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     LinkOpened: Iso8583Dialogue._opened,
     LinkClosed: Iso8583Dialogue._closed,
     CommandRequested: Iso8583Dialogue._command,
+    OutboundOffered: Iso8583Dialogue._offered,
     DrainStarted: Iso8583Dialogue._drain,
     Stored: Iso8583Dialogue._stored,
 }

@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "the running relay on one screen",
     "top": "live sessions, refreshed each second",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
+    "outbound": "messages that the core started: list, show, cancel, settle, post",
     "journal": "search, show, export and verify what was made durable",
     "decode": "hex, file or pcap as fields, masked, with offsets",
     "send": "one message to a listener, and its answer",

@@ -30,7 +30,7 @@ EFFECTS: dict[str, Effect] = {
     "telemetry.log_format":                   Effect.LIVE,
 }
 # fmt: on
-RESTART_TABLES = ("journal", "core", "control")  # opened once, at start
+RESTART_TABLES = ("journal", "core", "outbound", "control")  # opened once, at start
 LISTENER_RESTART = frozenset({"name", "endpoint", "backlog_count"})  # what the bound socket is known by
 
 

@@ -38,6 +38,7 @@ def machine_check(wall_ms: int, environ: Mapping[str, str] | None = None) -> Cal
         yield from _journal(FilePath(settings.journal.path))
         yield from _control(settings.control.path)
         tables: list[tuple[Path, TlsSettings | None, bool]] = [(("core", "tls"), settings.core.tls, False)]
+        tables.append((("outbound", "tls"), settings.outbound.tls, True))
         tables += [((*path, "tls"), link.tls, isinstance(link, ListenerSettings)) for path, link in links(settings)]
         for path, tls, is_server in tables:
             if tls is not None:

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 import msgspec
 
 from relay.configuration.lines import Path, dotted
-from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, Settings
+from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
 
 _LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _LOOPBACK_NAMES = re.compile(r"^(localhost|.*\.localhost|127\.[0-9.]+|::1)$")
+_OUTBOUND_ENDPOINT = re.compile(r"^(tcp6?|systemd):")
+_ON_LOOPBACK = re.compile(r"interface=(127\.[0-9.]+|\\:\\:1)(:|$)")
 _BOUND_TWICE = re.compile(r"^(?:tcp6?|ssl):(?:port=)?(\d+)((?::.*)?)$")
 
 
@@ -43,6 +45,7 @@ def links(settings: Settings) -> Iterator[tuple[Path, LinkSettings]]:
 def check_relations(settings: Settings) -> Iterator[Finding]:
     """All findings that follow from the file alone."""
     yield from _core(settings.core)
+    yield from _outbound(settings.outbound)
     yield from _credentials(settings)
     yield from _endpoints(settings)
     yield from _deadlines(settings)
@@ -74,6 +77,37 @@ def _core(core: CoreSettings) -> Iterator[Finding]:
         problem = _host_port_problem(server)
         if problem:
             yield Finding(("core", "name_servers", n), f'"{server}": {problem}', 'write "10.0.0.53:53" or "[2001:db8::53]:53"')
+
+
+def _outbound(outbound: OutboundSettings) -> Iterator[Finding]:
+    """Whoever can post can speak to terminals in the bank's name: by certificate, or from this machine only."""
+    yield from _ordered(("outbound",), outbound, "deferred_first_ms", "deferred_max_ms")
+    endpoint, where = outbound.endpoint, ("outbound", "endpoint")
+    if outbound.body_bytes_max > outbound.open_bytes_max:
+        yield Finding(("outbound", "body_bytes_max"), "one body may be larger than all of them", f"{outbound.open_bytes_max}")
+    if endpoint is None:
+        if outbound.tls is not None or outbound.clients:
+            yield Finding(where, "nothing is served without an endpoint", "tcp:9443:interface=10.20.0.11", is_warning=True)
+        return
+    if not _OUTBOUND_ENDPOINT.match(endpoint):
+        yield Finding(where, f'"{endpoint}" is not an endpoint for this', "tcp:PORT:interface=ADDRESS, tcp6: or systemd:")
+    tls = outbound.tls
+    if tls is None and not _ON_LOOPBACK.search(endpoint):
+        yield Finding(
+            where,
+            "anybody who reaches this endpoint could send messages to terminals",
+            "add [outbound.tls] with require_peer_certificate = true, or interface=127.0.0.1",
+            also=(("outbound", "tls"),),
+        )
+    elif tls is not None and not tls.require_peer_certificate:
+        yield Finding(
+            ("outbound", "tls", "require_peer_certificate"),
+            "callers are not asked for a certificate",
+            "true, with the authorities that issue the core's certificates",
+            also=(("outbound", "tls"),),
+        )
+    if outbound.clients and tls is None:
+        yield Finding(("outbound", "clients"), "names come from certificates, and there is no TLS", "add [outbound.tls]")
 
 
 def _deadlines(settings: Settings) -> Iterator[Finding]:
@@ -120,7 +154,7 @@ def _link(path: Path, link: LinkSettings) -> Iterator[Finding]:
             )
 
 
-def _ordered(path: Path, table: CoreSettings | LinkSettings, low: str, high: str) -> Iterator[Finding]:
+def _ordered(path: Path, table: CoreSettings | LinkSettings | OutboundSettings, low: str, high: str) -> Iterator[Finding]:
     least, most = getattr(table, low), getattr(table, high)
     if least > most:
         yield Finding((*path, low), f"{least} is more than {high} ({most})", f"{most} at most", also=((*path, high),))
@@ -143,7 +177,11 @@ def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
     yield ("journal", "key_credential"), settings.journal.key_credential
     if settings.core.bearer_credential is not None:
         yield ("core", "bearer_credential"), settings.core.bearer_credential
-    tables = [(("core", "tls"), settings.core.tls), *(((*path, "tls"), link.tls) for path, link in links(settings))]
+    tables = [
+        (("core", "tls"), settings.core.tls),
+        (("outbound", "tls"), settings.outbound.tls),
+        *(((*path, "tls"), link.tls) for path, link in links(settings)),
+    ]
     for path, tls in tables:
         if tls is not None and tls.key is not None and tls.key.startswith("credential:"):
             yield (*path, "key"), tls.key.removeprefix("credential:")
@@ -153,11 +191,14 @@ def _endpoints(settings: Settings) -> Iterator[Finding]:
     """Two listeners on one port. Interfaces are compared as written: all (none named) clashes with each."""
     taken: dict[tuple[int, str], Path] = {}
     wanted: list[tuple[Path, int, str]] = []
-    for n, listener in enumerate(settings.listener):
-        match = _BOUND_TWICE.match(listener.endpoint)
+    endpoints: list[tuple[Path, str]] = [(("listener", n, "endpoint"), ls.endpoint) for n, ls in enumerate(settings.listener)]
+    if settings.outbound.endpoint is not None:
+        endpoints.append((("outbound", "endpoint"), settings.outbound.endpoint))
+    for where, endpoint in endpoints:
+        match = _BOUND_TWICE.match(endpoint)
         if match and match[1] != "0":
             named = re.search(r":interface=((?:\\.|[^:])*)", match[2])
-            wanted.append((("listener", n, "endpoint"), int(match[1]), named[1].replace("\\", "") if named else ""))
+            wanted.append((where, int(match[1]), named[1].replace("\\", "") if named else ""))
     if settings.telemetry.metrics_port:
         wanted.append((("telemetry", "metrics_port"), settings.telemetry.metrics_port, settings.telemetry.metrics_host))
     for path, port, interface in wanted:

@@ -21,11 +21,24 @@ from relay.control.commands import (
     LinksArgs,
     ListedArgs,
     LogLevelArgs,
+    OutboundKeyArgs,
+    OutboundListArgs,
+    OutboundPostArgs,
+    OutboundSettleArgs,
+    OutboundSignedArgs,
     ReloadArgs,
     ResolveArgs,
     StatusArgs,
 )
-from relay.control.report import Done, LinksReport, ListedReport, ReloadReport, StatusReport
+from relay.control.report import (
+    Done,
+    LinksReport,
+    ListedReport,
+    OutboundListReport,
+    OutboundRow,
+    ReloadReport,
+    StatusReport,
+)
 from relay.errors import RelayError
 
 CALL_MS = 10_000
@@ -73,6 +86,21 @@ class ControlClient:
 
     def command(self, args: CommandArgs) -> Done:
         return self._call("command", args, Done)
+
+    def outbound_list(self, args: OutboundListArgs) -> OutboundListReport:
+        return self._call("outbound-list", args, OutboundListReport)
+
+    def outbound_show(self, args: OutboundKeyArgs) -> OutboundRow:
+        return self._call("outbound-show", args, OutboundRow)
+
+    def outbound_cancel(self, args: OutboundSignedArgs) -> OutboundRow:
+        return self._call("outbound-cancel", args, OutboundRow)
+
+    def outbound_settle(self, args: OutboundSettleArgs) -> OutboundRow:
+        return self._call("outbound-settle", args, OutboundRow)
+
+    def outbound_post(self, args: OutboundPostArgs) -> OutboundRow:
+        return self._call("outbound-post", args, OutboundRow)
 
     def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
         """Raises NotReachable, or Refused with the relay's own words."""

@@ -10,7 +10,15 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
-from relay.control.report import Done, LinksReport, ListedReport, ReloadReport, StatusReport
+from relay.control.report import (
+    Done,
+    LinksReport,
+    ListedReport,
+    OutboundListReport,
+    OutboundRow,
+    ReloadReport,
+    StatusReport,
+)
 
 LINE_BYTES_MAX = 65_536  # one request
 ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth of a megabyte
@@ -65,6 +73,44 @@ class CommandArgs(msgspec.Struct, frozen=True, kw_only=True):
     terminal: str = ""
 
 
+class OutboundListArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """An empty state matches every message."""
+
+    state: Literal["", "queued", "sent", "acknowledged", "unknown", "failed", "cancelled"] = ""
+    count_max: Rows = 1_000
+
+
+class OutboundKeyArgs(msgspec.Struct, frozen=True, kw_only=True):
+    key: Said
+
+
+class OutboundSignedArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Cancel a message, and sign for it."""
+
+    key: Said
+    who: Said
+    why: Said
+
+
+class OutboundSettleArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A person has found out what became of an unknown delivery, and signs for it."""
+
+    key: Said
+    state: Literal["acknowledged", "failed"]
+    who: Said
+    why: Said
+
+
+class OutboundPostArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A message for a line, as the core posts it. `body` is a JSON object, the dialect's own."""
+
+    key: Annotated[str, msgspec.Meta(pattern="^[!-~]{1,255}$")]
+    listener: Said
+    kind: Said
+    line: str = ""
+    body: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class CommandSpec(msgspec.Struct, frozen=True):
     args: type[msgspec.Struct]
     answer: type[msgspec.Struct]
@@ -80,6 +126,11 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),
     "log-level": CommandSpec(LogLevelArgs, Done, changes=True),
     "command": CommandSpec(CommandArgs, Done, changes=True),
+    "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),
+    "outbound-show": CommandSpec(OutboundKeyArgs, OutboundRow, changes=False),
+    "outbound-cancel": CommandSpec(OutboundSignedArgs, OutboundRow, changes=True),
+    "outbound-settle": CommandSpec(OutboundSettleArgs, OutboundRow, changes=True),
+    "outbound-post": CommandSpec(OutboundPostArgs, OutboundRow, changes=True),
 }
 
 

@@ -61,6 +61,18 @@ class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
     waiting_max: int = 0
 
 
+class OutboundReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that the core started; `unknown` are deliveries that nobody has settled."""
+
+    endpoint: str = ""  # empty: not served
+    queued: int = 0
+    oldest_queued_ms: int = 0
+    under_way: int = 0
+    unknown: int = 0
+    reports_owed: int = 0
+    reports_oldest_ms: int = 0
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     center: str = ""
@@ -80,6 +92,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     owed: int = 0  # advices and reversals that the core has not confirmed
     owed_oldest_ms: int = 0  # age of the oldest of them
     listed: int = 0  # waiting for a person
+    outbound: OutboundReport = OutboundReport()
     counters: dict[str, int] = {}  # since the start: requests, approved, declined, refused, duplicates, ...
 
 
@@ -109,6 +122,26 @@ class ListedRow(msgspec.Struct, frozen=True, kw_only=True):
 class ListedReport(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     rows: tuple[ListedRow, ...] = ()
+
+
+class OutboundRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that the core started. `is_reported`: the core has confirmed to have heard of this state."""
+
+    key: str
+    listener: str = ""
+    line: str = ""
+    kind: str = ""
+    state: str = ""
+    detail: str = ""
+    body_bytes: int = 0
+    recorded_ms: int = 0
+    updated_ms: int = 0
+    sent_ms: int | None = None
+    is_reported: bool = False
+
+
+class OutboundListReport(msgspec.Struct, frozen=True, kw_only=True):
+    rows: tuple[OutboundRow, ...] = ()
 
 
 class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,4 +199,16 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem(
             f"{report.owed} owed to the core, the oldest for {report.owed_oldest_ms // 60_000} minutes",
             "runbook: RelayOwedMessagesOld",
+        )
+    outbound = report.outbound
+    if outbound.unknown:
+        yield Problem(
+            f"{outbound.unknown} outbound deliver{'y' if outbound.unknown == 1 else 'ies'} unknown: a person finds out",
+            "runbook: RelayOutboundUnknown",
+        )
+    if outbound.reports_oldest_ms > OWED_AGE_MS_MAX:
+        yield Problem(
+            f"{outbound.reports_owed} delivery reports owed to the core, the oldest for "
+            f"{outbound.reports_oldest_ms // 60_000} minutes",
+            "runbook: RelayOutboundReportsOld",
         )

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from protocols.vocabulary import NotProcessed, Outcome, Request, Secret, Unknown
+from protocols.vocabulary import Approved, NotProcessed, Outcome, Request, Secret, Unknown
 from relay.clock import Cancellable, Clock, Timers
 from relay.core import contract as c
 from relay.core import encoding, mapping
@@ -81,6 +81,7 @@ class CoreClient:
         self._tell = self._verb("tell", 4, mapping.read_told)
         self._region = self._verb("region", 5, mapping.read_region)
         self._ledger = self._verb("ledger", 6, mapping.read_ledger)
+        self._report = self._verb("report", 7, mapping.read_reported)
         metrics.core_inflight.set_function(lambda: self.inflight)
         for health in Health:
             metrics.core_addresses.labels(health.value).set_function(partial(self.balance.count, health))
@@ -142,6 +143,30 @@ class CoreClient:
         body = encoding.event_body(event, terminal, listener, self.clock.wall_ms(), detail)
         call = HttpCall(b"POST", c.NETWORK_EVENTS_PATH.encode(), self._plain_head(self._post_head, permit, 4), body)
         Asking(self, self._tell, Asked(), call, permit.epoch, self._settings.tell_timeout_ms, self._told)
+
+    def report(
+        self,
+        key: str,
+        event: str,
+        terminal: str,
+        listener: str,
+        at_ms: int,
+        detail: Mapping[str, str],
+        permit: Permit,
+        timeout_ms: int,
+        done: Callable[[bool], None],
+    ) -> Cancellable:
+        """POST /v1/network-events under a key of its own, for an event that must not be lost: `done(True)` where the core
+        itself has confirmed it. The caller repeats it, with the same key and `at_ms`, until then."""
+        key_value = encoding.key_header_value(key)
+        head = b"%bIdempotency-Key: %b\r\n" % (self._plain_head(self._post_head, permit, 7), key_value)
+        body = encoding.event_body(event, terminal, listener, at_ms, detail)
+        call = HttpCall(b"POST", c.NETWORK_EVENTS_PATH.encode(), head, body)
+
+        def heard(value: object) -> None:
+            done(isinstance(value, Approved))
+
+        return Asking(self, self._report, Asked(key, key_value), call, permit.epoch, timeout_ms, heard)
 
     def region(self, known_epoch: int, timeout_ms: int, done: Callable[[c.RegionAnswer | None], None]) -> Cancellable:
         """GET /v1/region; None is silence. `known_epoch` is the ratchet, told to the core as Region-Epoch."""

@@ -7,6 +7,7 @@ header; `Pan` and `Secret` are revealed into the body and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from urllib.parse import quote
 
@@ -56,9 +57,9 @@ def reversal_body(standing_minor: int, currency: str, attempt: Attempt, automati
     )
 
 
-def event_body(event: str, terminal: str, listener: str, at_ms: int, detail: dict[str, str]) -> bytes:
+def event_body(event: str, terminal: str, listener: str, at_ms: int, detail: Mapping[str, str]) -> bytes:
     """POST /v1/network-events."""
-    return _encode(c.NetworkEvent(event=event, terminal=terminal, listener=listener, at_ms=at_ms, detail=detail))
+    return _encode(c.NetworkEvent(event=event, terminal=terminal, listener=listener, at_ms=at_ms, detail=dict(detail)))
 
 
 def key_header_value(key: str) -> bytes:

@@ -228,6 +228,22 @@ def read_told(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
         return _UNKNOWN[no.remark]
 
 
+def read_reported(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
+    """POST /v1/network-events with a key: Approved only where the core itself echoes it, in an epoch not below ours."""
+    try:
+        if answer.status not in (200, 204):
+            return _problem(asked, answer)
+        said = answer.headers.get(_F_EPOCH)
+        epoch = -1 if said is None else _number(said)
+        if epoch < epoch_min:
+            raise _NotTheWord(Remark.NO_EPOCH if epoch < 0 else Remark.OLD_EPOCH)
+        if not _check_key(answer.headers.get(_F_KEY), asked):
+            raise _NotTheWord(Remark.NO_KEY)
+        return Reading(Approved())
+    except _NotTheWord as no:
+        return _UNKNOWN[no.remark]
+
+
 def read_ledger(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
     """GET /v1/ledger/{business_date}, `value` a LedgerPage, NotProcessed or Unknown."""
     try:

@@ -217,15 +217,37 @@ def _ledger() -> Node:
 def _tell() -> Node:
     return {
         "operationId": "tellNetworkEvent",
-        "summary": "A session came up or went down, a status message: information only",
-        "parameters": _refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        "summary": "A session came up or went down, a status message; with a key, a report that must not be lost",
+        "description": _TELL_DESCRIPTION,
+        "parameters": [
+            _parameter(c.H_KEY, "header", _REPORT_KEY_TEXT, _KEY_SCHEMA, c.key_field(_REPORT_KEY), required=False),
+            *_refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        ],
         "requestBody": _body(
             "NetworkEvent",
             up=c.NetworkEvent(event="session-up", terminal="ATM00042", listener="atm", at_ms=1_795_485_059_000),
+            delivery=c.NetworkEvent(
+                event="outbound-delivery",
+                listener="switch",
+                at_ms=1_795_485_061_000,
+                detail={
+                    "key": "cutover-2026-11-25-1",
+                    "kind": "cutover",
+                    "state": "acknowledged",
+                    "recorded_ms": "1795485059000",
+                    "sent_ms": "1795485060000",
+                },
+            ),
         ),
         "responses": {
-            "204": {"description": "Noted.", "headers": _headers(False)},
-            **_problems(400, 401, 403, 412, 413, 415, 421, 429, 503),
+            "204": {
+                "description": "Noted. The key is echoed where there was one.",
+                "headers": {
+                    **_headers(False),
+                    c.H_KEY: _header("The key of the call, echoed.", _KEY_SCHEMA, c.key_field(_REPORT_KEY), required=False),
+                },
+            },
+            **_problems(400, 401, 403, 412, 413, 415, 421, 422, 429, 503),
         },
     }
 
@@ -247,6 +269,17 @@ def _region() -> Node:
 # ---- parts ---------------------------------------------------------------------------------------------------------------
 
 _KEY_SCHEMA: Node = {"type": "string", "minLength": 1, "maxLength": 512, "description": "A structured-field string"}
+_REPORT_KEY_TEXT = "The key of a report, as in the IETF draft: in double quotes."
+_REPORT_KEY = "tokyo/outbound/7000000000042/acknowledged"
+_TELL_DESCRIPTION = """\
+Without Idempotency-Key it is information only, sent once and not repeated. With one it is a report that the relay repeats,
+in every life of it, until this call is answered with 204, the key echoed and a Region-Epoch that is not old. The core
+takes a key once, and answers a repeat with 204 again.
+
+The event "outbound-delivery" says what became of a message that the core posted to the relay's /v1/outbound: detail has
+its "key", "kind" and "state" (acknowledged, unknown, failed or cancelled), "recorded_ms", "sent_ms" where it may have
+been sent, and for people "detail". An unknown one may be reported again, as acknowledged or failed, under another key.
+"""
 _EPOCH_SCHEMA: Node = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 _SHORT_SCHEMA: Node = {"type": "string", "maxLength": 255}
 _TOKEN_SCHEMA: Node = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}

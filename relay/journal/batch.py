@@ -14,7 +14,17 @@ from collections.abc import Sequence
 import msgspec
 
 from relay.journal.crypt import JournalKeys
-from relay.journal.items import EpochItem, Item, StepItem, TakeItem, VariableItem
+from relay.journal.items import (
+    EpochItem,
+    Item,
+    OutboundStepItem,
+    OutboundTakeItem,
+    OutboundWrite,
+    StepItem,
+    TakeItem,
+    VariableItem,
+)
+from relay.journal.outbound_rows import write_outbound
 from relay.journal.port import Existing, JournalFailed
 from relay.journal.records import StoredExchange, StoredState, Taken
 from relay.journal.rows import (
@@ -40,6 +50,7 @@ class Group(msgspec.Struct, eq=False):
     steps: list[StepItem]
     variables: list[VariableItem]
     epochs: list[EpochItem]
+    outbound: list[OutboundWrite] = []
 
     @classmethod
     def of(cls, items: Sequence[Item]) -> Group:
@@ -54,6 +65,8 @@ class Group(msgspec.Struct, eq=False):
                 group.variables.append(item)
             elif isinstance(item, EpochItem):
                 group.epochs.append(item)
+            elif isinstance(item, OutboundTakeItem | OutboundStepItem):
+                group.outbound.append(item)
         return group
 
 
@@ -92,6 +105,8 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys,
         _insert(connection, INSERT_HISTORY, lines)
     if group.variables:
         _insert(connection, UPSERT_VARIABLE, [(item.link_name, item.name, item.value) for item in group.variables])
+    if group.outbound:
+        write_outbound(connection, group.outbound, keys)
     if group.epochs:
         store_meta(connection, "region_epoch", max(item.epoch for item in group.epochs))
     return fresh_ids, floor

@@ -44,7 +44,7 @@ def parse_key(text: str) -> bytes:
 class JournalKeys:
     """Derived keys. `check` tells a wrong key before anything is written with it; `key_id` names the key in the journal."""
 
-    __slots__ = ("_aead", "_entropy", "_fingerprint", "_search_key", "check", "key_id")
+    __slots__ = ("_aead", "_body_aead", "_entropy", "_fingerprint", "_search_key", "check", "key_id")
 
     def __init__(self, key: bytes, entropy: Entropy = os.urandom) -> None:
         if len(key) != KEY_BYTES:
@@ -53,6 +53,7 @@ class JournalKeys:
             )
         self._entropy = entropy
         self._aead = AESGCM(_derive(key, b"pan"))
+        self._body_aead = AESGCM(_derive(key, b"outbound"))
         self._search_key = _derive(key, b"pan-search")
         self._fingerprint = _keyed_hash(_derive(key, b"fingerprint"))
         self.check = _derive(key, b"check")
@@ -81,6 +82,17 @@ class JournalKeys:
             return Pan(self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key.encode()).decode())
         except (InvalidTag, ValueError):
             raise ValueError("a stored PAN does not decrypt: its row was changed outside the relay") from None
+
+    def seal_body(self, body: bytes, key: str, nonce: bytes) -> bytes:
+        """The body of an outbound message, as `seal` does a PAN, with a key of its own; never empty."""
+        return nonce + self._body_aead.encrypt(nonce, body, key.encode())
+
+    def open_body(self, sealed: bytes, key: str) -> bytes:
+        """Raises ValueError when the bytes were not sealed with this key for this message."""
+        try:
+            return self._body_aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key.encode())
+        except (InvalidTag, ValueError):
+            raise ValueError("a stored outbound body does not decrypt: its row was changed outside the relay") from None
 
 
 def _keyed_hash(key: bytes) -> Callable[[bytes], bytes]:

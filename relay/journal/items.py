@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from relay.journal.port import Fresh, JournalFailed, StepResult, TakeResult
+from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
+from relay.journal.port import Fresh, JournalFailed, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import Step, StoredExchange, Taken
 
 DAY_MS: Final = 86_400_000
@@ -42,6 +43,21 @@ class EpochItem(msgspec.Struct, eq=False, gc=False):
     done: Callable[[StepResult], None]
 
 
+class OutboundTakeItem(msgspec.Struct, eq=False, gc=False):
+    record: OutboundTaken
+    done: Callable[[OutboundTakeResult], None]
+
+
+class OutboundStepItem(msgspec.Struct, eq=False, gc=False):
+    record: OutboundStep
+    done: Callable[[StepResult], None]
+
+
+class OutboundFindItem(msgspec.Struct, eq=False, gc=False):
+    key: str
+    done: Callable[[StoredOutbound | JournalFailed | None], None]
+
+
 class FindItem(msgspec.Struct, eq=False, gc=False):
     key: str
     done: Callable[[StoredExchange | JournalFailed | None], None]
@@ -57,5 +73,6 @@ class PruneItem(msgspec.Struct, eq=False, gc=False):
     pruned_count: int = 0
 
 
-WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem
-Item: TypeAlias = WriteItem | FindItem | PruneItem
+OutboundWrite: TypeAlias = OutboundTakeItem | OutboundStepItem
+WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite
+Item: TypeAlias = WriteItem | FindItem | PruneItem | OutboundFindItem

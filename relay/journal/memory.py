@@ -7,7 +7,7 @@ records given in it wait for the next group, and a crash in it takes the group w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -25,12 +25,25 @@ from relay.journal.items import (
     EpochItem,
     FindItem,
     Item,
+    OutboundFindItem,
+    OutboundStepItem,
+    OutboundTakeItem,
     PruneItem,
     StepItem,
     TakeItem,
     VariableItem,
 )
-from relay.journal.port import Existing, JournalFailed, JournalState, StepResult, TakeResult
+from relay.journal.outbound import (
+    OutboundExisting,
+    OutboundState,
+    OutboundStep,
+    OutboundTaken,
+    StoredOutbound,
+    outbound_blanked,
+    outbound_stepped,
+    outbound_taken,
+)
+from relay.journal.port import Existing, JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import OPEN_STATES, HistoryLine, Step, StoredExchange, StoredState, Taken
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
@@ -43,6 +56,8 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
     ids: dict[str, int] = {}  # by key
     lines: list[HistoryLine] = []
     link_variables: dict[str, dict[str, bytes]] = {}
+    outbound: dict[int, StoredOutbound] = {}
+    outbound_ids: dict[str, int] = {}  # by key
     region_epoch: int = 0
     incarnation: int = 0
     in_use: bool = False
@@ -153,6 +168,24 @@ class MemoryJournal:
         now_ms = self._clock.wall_ms()
         self._give(PruneItem(now_ms - self._duplicate_window_ms, now_ms - self._body_window_ms, done))
 
+    # ---- messages that the core started ----------------------------------------------------------------------------
+
+    def take_outbound(self, record: OutboundTaken, done: Callable[[OutboundTakeResult], None]) -> None:
+        self._give(OutboundTakeItem(record, done))
+
+    def step_outbound(self, record: OutboundStep, done: Callable[[StepResult], None]) -> None:
+        self._give(OutboundStepItem(record, done))
+
+    def find_outbound(self, key: str, done: Callable[[StoredOutbound | JournalFailed | None], None]) -> None:
+        self._give(OutboundFindItem(key, done))
+
+    def open_outbound(self) -> Iterable[StoredOutbound]:
+        return [stored for _, stored in sorted(self.disk.outbound.items()) if stored.is_open]
+
+    def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
+        newest = sorted(self.disk.outbound.items(), reverse=True)
+        return [stored for _, stored in newest if not states or stored.state in states][:count_max]
+
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
@@ -227,7 +260,7 @@ class MemoryJournal:
 
     def _commit(self, group: list[Item]) -> Outcomes:
         was_writable = self._state is JournalState.WRITABLE
-        if was_writable and any(not isinstance(item, FindItem) for item in group):
+        if was_writable and any(not isinstance(item, FindItem | OutboundFindItem) for item in group):
             if self.disk.is_full:
                 self._turn(JournalState.FULL, "the disk is full")
             elif self.disk.sync_fails:
@@ -239,7 +272,8 @@ class MemoryJournal:
             return [(item.done, JournalFailed(self._why, certain=not was_writable)) for item in group]
         if self._state is JournalState.FULL:
             failed = JournalFailed(self._why)
-            return [(item.done, self._apply(item) if isinstance(item, FindItem) else failed) for item in group]
+            reads = FindItem | OutboundFindItem
+            return [(item.done, self._apply(item) if isinstance(item, reads) else failed) for item in group]
         return [(item.done, self._apply(item)) for item in group]
 
     def _apply(self, item: Item) -> object:
@@ -267,8 +301,28 @@ class MemoryJournal:
         elif isinstance(item, FindItem):
             holder = disk.ids.get(item.key)
             return None if holder is None else disk.exchanges[holder]
+        elif isinstance(item, OutboundTakeItem | OutboundStepItem | OutboundFindItem):
+            return self._apply_outbound(item)
         else:
             return self._prune_now(item)
+        return None
+
+    def _apply_outbound(self, item: OutboundTakeItem | OutboundStepItem | OutboundFindItem) -> object:
+        disk = self.disk
+        if isinstance(item, OutboundTakeItem):
+            holder = disk.outbound_ids.get(item.record.key)
+            if holder is not None:
+                return OutboundExisting(disk.outbound[holder])
+            disk.outbound_ids[item.record.key] = item.record.outbound_id
+            disk.outbound[item.record.outbound_id] = outbound_taken(item.record)
+            return FRESH
+        if isinstance(item, OutboundFindItem):
+            holder = disk.outbound_ids.get(item.key)
+            return None if holder is None else disk.outbound[holder]
+        stored = disk.outbound.get(item.record.outbound_id)
+        if stored is None:
+            return JournalFailed("the record cannot be stored: no such outbound message")
+        disk.outbound[item.record.outbound_id] = outbound_stepped(stored, item.record)
         return None
 
     def _prune_now(self, item: PruneItem) -> int:
@@ -283,6 +337,15 @@ class MemoryJournal:
                 count += 1
             elif stored.taken.recorded_ms < item.bodies_before_ms and stored.taken.request:
                 disk.exchanges[exchange_id] = blanked(stored)
+                count += 1
+        for outbound_id, message in list(disk.outbound.items()):
+            if message.is_open or message.updated_ms >= max(item.keys_before_ms, item.bodies_before_ms):
+                continue
+            if message.updated_ms < item.keys_before_ms:
+                del disk.outbound[outbound_id], disk.outbound_ids[message.taken.key]
+                count += 1
+            elif message.taken.body:
+                disk.outbound[outbound_id] = outbound_blanked(message)
                 count += 1
         return count
 

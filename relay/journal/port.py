@@ -8,12 +8,13 @@ everything with JournalFailed, and the relay fences itself (law 6).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
 import msgspec
 
+from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
 
 
@@ -42,6 +43,7 @@ class JournalFailed(msgspec.Struct, frozen=True):
 
 TakeResult: TypeAlias = Fresh | Existing | JournalFailed
 StepResult: TypeAlias = JournalFailed | None
+OutboundTakeResult: TypeAlias = Fresh | OutboundExisting | JournalFailed
 
 
 class Journal(Protocol):
@@ -107,4 +109,35 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Make everything given durable, then close."""
+        ...
+
+
+class OutboundJournal(Protocol):
+    """What relay/outbound asks of an engine: the same promises, for messages that the core started. An engine fulfils both."""
+
+    @property
+    def state(self) -> JournalState: ...
+
+    def next_exchange_id(self) -> int:
+        """Outbound messages draw their numbers from the same count as exchanges."""
+        ...
+
+    def waiting_count(self) -> int: ...
+
+    def fingerprint(self, text: str) -> bytes: ...
+
+    def take_outbound(self, record: OutboundTaken, done: Callable[[OutboundTakeResult], None]) -> None: ...
+
+    def step_outbound(self, record: OutboundStep, done: Callable[[StepResult], None]) -> None: ...
+
+    def find_outbound(self, key: str, done: Callable[[StoredOutbound | JournalFailed | None], None]) -> None:
+        """What is durable under `key`: everything given before this call, and perhaps what was given soon after it."""
+        ...
+
+    def open_outbound(self) -> Iterable[StoredOutbound]:
+        """Whatever `StoredOutbound.is_open`, in the order of its taking: read once, at recovery."""
+        ...
+
+    def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
+        """For people: the newest `count_max` in `states` (none given: in any), newest first."""
         ...

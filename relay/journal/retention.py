@@ -13,6 +13,7 @@ from typing import Final
 
 from relay.journal.batch import load_meta, store_meta
 from relay.journal.items import PruneItem
+from relay.journal.outbound_rows import prune_outbound
 from relay.journal.rows import CLOSED
 
 SLICE_COUNT_MAX: Final = 500  # exchanges looked at in one transaction
@@ -22,7 +23,8 @@ def prune_slice(connection: sqlite3.Connection, item: PruneItem) -> tuple[int, b
     """One slice of each walk. Returns how many deletions and blankings there were, and whether there may be more."""
     deleted, more_keys = _delete_slice(connection, item)
     blanked, more_bodies = _blank_slice(connection, item.bodies_before_ms)
-    return deleted + blanked, more_keys or more_bodies
+    outbound, more_outbound = prune_outbound(connection, item.keys_before_ms, item.bodies_before_ms)
+    return deleted + blanked + outbound, more_keys or more_bodies or more_outbound
 
 
 def _slice(connection: sqlite3.Connection, above_id: int) -> list[tuple[int, int, int]]:

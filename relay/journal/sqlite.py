@@ -12,7 +12,7 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from relay.clock import Clock
@@ -26,12 +26,17 @@ from relay.journal.items import (
     EpochItem,
     FindItem,
     Item,
+    OutboundFindItem,
+    OutboundStepItem,
+    OutboundTakeItem,
     PruneItem,
     StepItem,
     TakeItem,
     VariableItem,
 )
-from relay.journal.port import JournalFailed, JournalState, StepResult, TakeResult
+from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
+from relay.journal.outbound_rows import newest_outbound, open_outbound
+from relay.journal.port import JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
 from relay.journal.rows import SELECT_HISTORY, SELECT_LISTED, SELECT_OPEN, read_exchange, read_history
 from relay.journal.schema import FileLock, open_reader, open_writer
@@ -240,6 +245,26 @@ class SqliteJournal:
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         return read_history(self._reader.execute(SELECT_HISTORY, (exchange_id,)))
+
+    # ---- messages that the core started ----------------------------------------------------------------------------
+
+    def take_outbound(self, record: OutboundTaken, done: Callable[[OutboundTakeResult], None]) -> None:
+        self._waiting += 1
+        self._put(OutboundTakeItem(record, done))
+
+    def step_outbound(self, record: OutboundStep, done: Callable[[StepResult], None]) -> None:
+        self._waiting += 1
+        self._put(OutboundStepItem(record, done))
+
+    def find_outbound(self, key: str, done: Callable[[StoredOutbound | JournalFailed | None], None]) -> None:
+        self._waiting += 1
+        self._put(OutboundFindItem(key, done))
+
+    def open_outbound(self) -> Iterable[StoredOutbound]:
+        return open_outbound(self._reader, self._keys)
+
+    def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
+        return newest_outbound(self._reader, states, count_max, self._keys)
 
     # ---- the end ---------------------------------------------------------------------------------------------------
 

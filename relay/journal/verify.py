@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from relay.journal.crypt import JournalKeys
+from relay.journal.outbound import OutboundState
 from relay.journal.records import OPEN_STATES, StoredState, unpack_request
 from relay.journal.rows import CLOSED, LISTED, OPEN
 from relay.journal.schema import open_reader, prove_key
@@ -104,6 +105,7 @@ def verify(path: str, key: bytes | None = None) -> Verification:
         counts = dict(connection.execute("SELECT state, count(*) FROM exchange GROUP BY state ORDER BY state"))
         exchange_count = sum(counts.values())
         pan_count = _read_bodies(connection, keys, problems)
+        problems += _outbound_problems(connection, keys)
     except sqlite3.DatabaseError as error:
         problems.append(f"file: {error}")
     finally:
@@ -128,6 +130,28 @@ def _read_bodies(connection: sqlite3.Connection, keys: JournalKeys | None, probl
         if len(problems) > PROBLEM_COUNT_MAX:
             break
     return pan_count
+
+
+def _outbound_problems(connection: sqlite3.Connection, keys: JournalKeys | None) -> Iterator[str]:
+    """What is wrong with messages that the core started."""
+    known = {state.value for state in OutboundState}
+    last = -1
+    while True:
+        rows = connection.execute(
+            "SELECT outbound_id, key, body, state, reported FROM outbound WHERE outbound_id > ? ORDER BY outbound_id LIMIT ?",
+            (last, _PAGE_COUNT),
+        ).fetchall()
+        for outbound_id, key, sealed, state, reported in rows:
+            if state not in known or reported not in known | {""}:
+                yield f"outbound message {outbound_id}: in a state that does not exist"
+            if sealed and keys is not None:
+                try:
+                    keys.open_body(sealed, key)
+                except ValueError as error:
+                    yield f"outbound message {outbound_id}: {error}"
+        if len(rows) < _PAGE_COUNT:
+            return
+        last = rows[-1][0]
 
 
 def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[int, str, bytes, bytes | None]]:

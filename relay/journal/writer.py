@@ -21,7 +21,19 @@ from relay.clock import Clock
 from relay.journal.answers import Outcomes
 from relay.journal.batch import Group, find_exchange, find_result, store_meta, write_group
 from relay.journal.crypt import JournalKeys
-from relay.journal.items import FRESH, PROBE_INTERVAL_MS, FindItem, Item, PruneItem, StepItem, TakeItem, WriteItem
+from relay.journal.items import (
+    FRESH,
+    PROBE_INTERVAL_MS,
+    FindItem,
+    Item,
+    OutboundFindItem,
+    OutboundTakeItem,
+    PruneItem,
+    StepItem,
+    TakeItem,
+    WriteItem,
+)
+from relay.journal.outbound_rows import find_outbound, outbound_result
 from relay.journal.port import JournalFailed, JournalState
 from relay.journal.records import StoredState
 from relay.journal.retention import prune_slice
@@ -42,6 +54,7 @@ RECORD_ERRORS = (
     UnicodeEncodeError,
 )
 Result = TypeVar("Result")
+Asked = TypeVar("Asked")
 
 
 class Uncommitted(Exception):
@@ -141,7 +154,7 @@ class Writer:
             self._probe()
         if self.state is JournalState.FAILED:
             return [(item.done, JournalFailed(self.why)) for item in items]
-        writes = [item for item in items if not isinstance(item, FindItem | PruneItem)]
+        writes = [item for item in items if not isinstance(item, FindItem | PruneItem | OutboundFindItem)]
         refused: dict[int, JournalFailed] = {}  # by id() of the item
         fresh_ids: set[int] = set()
         if writes:
@@ -163,6 +176,10 @@ class Writer:
                 outcomes.append((item.done, self._read(find_exchange, item.key)))
             elif isinstance(item, PruneItem):
                 outcomes += self._prune(item)
+            elif isinstance(item, OutboundTakeItem):
+                outcomes.append((item.done, self._read(outbound_result, item.record)))
+            elif isinstance(item, OutboundFindItem):
+                outcomes.append((item.done, self._read(find_outbound, item.key)))
             else:
                 outcomes.append((item.done, None))
         if self._since_checkpoint >= CHECKPOINT_RECORDS:
@@ -247,7 +264,7 @@ class Writer:
         if fresh_ids:
             self._highest_id = max(self._highest_id, max(fresh_ids))
 
-    def _read(self, read: Callable[[sqlite3.Connection, str, JournalKeys], Result], key: str) -> Result | JournalFailed:
+    def _read(self, read: Callable[[sqlite3.Connection, Asked, JournalKeys], Result], key: Asked) -> Result | JournalFailed:
         try:
             return read(self._connection, key, self._keys)
         except (sqlite3.Error, ValueError) as error:

@@ -76,6 +76,7 @@ class FakeCore:
         self.ledger = Ledger() if ledger is None else ledger
         self.asynchronous_ms = asynchronous_ms
         self.calls: dict[str, int] = {}  # per verb, for people and tests
+        self.reports: dict[str, c.NetworkEvent] = {}  # by key, oldest first
         self._waiting: dict[str, _Waiting] = {}
         self._encode = msgspec.json.Encoder().encode
         self._read_transaction = msgspec.json.Decoder(c.TransactionRequest).decode
@@ -208,6 +209,15 @@ class FakeCore:
         event = self._read(self._read_event, call)
         if refused is not None:
             return self._refuse(refused, echoed, "")
+        if echoed:
+            known = self.reports.get(echoed)
+            if known is not None and known != event:
+                return self._refuse(Refused(422, c.PROBLEM_KEY_CONFLICT, "this report had another body"), echoed, echoed)
+            if known is not None:
+                return CoreAnswer(204, self._echo(echoed), b"")
+            self.reports[echoed] = event
+            if len(self.reports) > NETWORK_EVENTS_KEPT:
+                del self.reports[next(iter(self.reports))]
         events = self.ledger.network_events
         events.append(event)
         if len(events) > NETWORK_EVENTS_KEPT:

@@ -68,6 +68,27 @@ class Metrics:
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)
         self.listed = Gauge("relay_listed_exchanges", "Exchanges on the person's list", registry=r)
+        # ---- messages that the core started ------------------------------------------------------------------------
+        self.outbound_messages = Counter(
+            "relay_outbound_messages_total", "What became of messages of the core", ["listener", "event"], registry=r
+        )
+        self.outbound_queued = Gauge("relay_outbound_queued_messages", "Messages that wait for their line", registry=r)
+        self.outbound_open = Gauge("relay_outbound_open_messages", "Messages waiting, under way or not reported", registry=r)
+        self.outbound_oldest_seconds = Gauge("relay_outbound_oldest_queued_seconds", "Age of the oldest waiting", registry=r)
+        self.outbound_unknown = Gauge("relay_outbound_unknown_messages", "Deliveries unknown and not settled", registry=r)
+        self.outbound_seconds = Histogram(
+            "relay_outbound_acknowledge_seconds", "Send intent to acknowledgement", buckets=_LATENCY_S, registry=r
+        )
+        self.outbound_reports_owed = Gauge("relay_outbound_reports_owed_messages", "Ends that the core must hear", registry=r)
+        self.outbound_report_oldest_seconds = Gauge("relay_outbound_report_oldest_seconds", "Age of the oldest", registry=r)
+        self.outbound_unexpected = Counter(
+            "relay_outbound_unexpected_events_total", "Events the outbound table has no row for", registry=r
+        )
+        self.outbound_requests = Counter("relay_outbound_requests_total", "Requests answered", ["status"], registry=r)
+        self.outbound_connections = Gauge("relay_outbound_connections", "Open connections of the outbound API", registry=r)
+        self.outbound_connections_refused = Counter(
+            "relay_outbound_connections_refused_total", "Connections over the limit", registry=r
+        )
         # ---- the process -------------------------------------------------------------------------------------------
         self.incarnation = Gauge("relay_journal_incarnation", "Lives of the journal so far: rises at each start", registry=r)
         self.loop_lag_seconds = Gauge("relay_loop_lag_seconds", "Lateness of the loop at the last watchdog check", registry=r)

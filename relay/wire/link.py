@@ -40,7 +40,8 @@ class Link(Performer, Protocol):
         services.counters.opened()
         name = certificate_name(self.transport)
         stored = services.variables.variables(services.listener.name)
-        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored))
+        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, services.link_ids()))
+        services.outbound.link_ready(services.listener.name, "")
 
     def dataReceived(self, data: bytes) -> None:
         if self.is_open:
@@ -57,6 +58,7 @@ class Link(Performer, Protocol):
         self._count_sign_on(False)
         services.counters.closed(why)
         services.desk.link_closed(self)
+        services.outbound.link_closed(self)
 
     def pauseProducing(self) -> None:
         """The transport holds more unsent bytes than it may: the far end reads too slowly, or not at all."""
@@ -103,6 +105,16 @@ class Link(Performer, Protocol):
         """Say something on this link: "echo", "sign-on", "cutover", ..., as far as the dialect knows it."""
         if self.is_open:
             self.step(d.CommandRequested(name, data))
+
+    def offer(self, offered: d.OutboundOffered) -> bool:
+        """A message of the core, whose intent to send is durable. False, and the dialogue was not told, on a closed link."""
+        if not self.is_open or self._is_draining:
+            return False
+        self.step(offered)
+        return True
+
+    def is_of(self, listener: str) -> bool:
+        return self.listener.name == listener
 
     def drain(self) -> None:
         """Sign off where the dialect does, take no new messages, close when nothing is owed any more."""

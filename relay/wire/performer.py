@@ -238,6 +238,10 @@ class Performer:
         if older is not None:
             _log.info("link replaced", listener=facts.name, terminal=self.terminal, peer=self.peer, older=older.peer)
             older.close("replaced", abort=True)
+        services.outbound.link_ready(facts.name, self.terminal)
+
+    def _delivery(self, action: d.Delivery) -> None:
+        self._services.outbound.delivered(cast("Link", self), action)
 
     def _note(self, action: d.Note) -> None:
         services = self._services
@@ -258,6 +262,8 @@ class Performer:
         if is_signed_on is not self._is_signed_on:
             self._is_signed_on = is_signed_on
             self._services.counters.signed(is_signed_on)
+            if is_signed_on:
+                self._services.outbound.link_ready(self._services.listener.name, self.terminal)
 
     def _close_if_drained(self) -> None:
         asks = self._asks
@@ -274,6 +280,7 @@ _DEEDS: dict[type, Callable[[Performer, Any], None]] = {
     d.Command: Performer._command,
     d.CommandAnswered: Performer._command_answered,
     d.Evidence: Performer._evidence,
+    d.Delivery: Performer._delivery,
     d.Identify: Performer._identify,
     d.Note: Performer._note,
     d.Tell: Performer._tell,

@@ -1,15 +1,17 @@
 """What a link needs of the rest of the relay, and the one object that carries it.
 
-Owns the ports `DeskPort` and `VariableStore`, and `LinkServices`, shared by all links of one listener or dialer, so that an
-idle link holds one reference instead of ten. It must never know who fulfils a port.
+Owns the ports `DeskPort`, `OutboundPort` and `VariableStore`, and `LinkServices`, shared by all links of one listener or
+dialer, so that an idle link holds one reference instead of ten. It must never know who fulfils a port.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
+from protocols.dialect import Delivery
 from relay.clock import Clock, Timers
 from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.journal.port import StepResult
@@ -40,6 +42,29 @@ class VariableStore(Protocol):
     def variables(self, link_name: str) -> Mapping[str, bytes]: ...
 
 
+class OutboundPort(Protocol):
+    """Where messages of the core come from, and what dialogues say of them goes to; relay.outbound.desk fulfils it."""
+
+    def delivered(self, link: Link, delivery: Delivery) -> None: ...
+
+    def link_ready(self, listener: str, line: str) -> None:
+        """A link was opened (with `line` empty), named itself, or signed on: perhaps something waits for it."""
+        ...
+
+    def link_closed(self, link: Link) -> None: ...
+
+
+class LinkIds:
+    """Names for links, each given once in this relay center: the journal's incarnation and a count, in hexadecimal."""
+
+    def __init__(self, incarnation: int) -> None:
+        self._incarnation = incarnation
+        self._count = count(1)
+
+    def __call__(self) -> str:
+        return f"{self._incarnation:x}-{next(self._count):x}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WireParts:
     """What all listeners and dialers of a relay share.
@@ -48,8 +73,10 @@ class WireParts:
     """
 
     desk: DeskPort
+    outbound: OutboundPort
     variables: VariableStore
     roster: Roster[Link]
+    link_ids: LinkIds
     clock: Clock
     timers: Timers
     metrics: Metrics
@@ -63,8 +90,10 @@ class LinkServices:
 
     listener: ListenerFacts
     desk: DeskPort
+    outbound: OutboundPort
     variables: VariableStore
     roster: Roster[Link]
+    link_ids: LinkIds
     clock: Clock
     timers: Timers
     counters: LinkCounters
@@ -80,8 +109,10 @@ def link_services(
     return LinkServices(
         listener=facts,
         desk=parts.desk,
+        outbound=parts.outbound,
         variables=parts.variables,
         roster=parts.roster,
+        link_ids=parts.link_ids,
         clock=parts.clock,
         timers=parts.timers,
         counters=counters,

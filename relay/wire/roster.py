@@ -30,6 +30,10 @@ class RosterLink(Protocol):
 
     def entry(self) -> RosterEntry: ...
 
+    def is_of(self, listener: str) -> bool:
+        """Whether it came by this listener or dialer."""
+        ...
+
 
 LinkT = TypeVar("LinkT", bound=RosterLink)
 
@@ -81,6 +85,16 @@ class Roster(Generic[LinkT]):
 
     def find(self, realm: str, terminal: str) -> LinkT | None:
         return self._by_terminal.get((realm, terminal))
+
+    def find_line(self, realm: str, listener: str, line: str) -> LinkT | None:
+        """The link for messages to a line of a listener (or dialer): the one bound to terminal `line`, or with "" its oldest.
+
+        The oldest is looked for among all links: only a listener with few links, or a dialer, has messages without a line.
+        """
+        if line:
+            link = self._by_terminal.get((realm, line))
+            return link if link is not None and link.is_of(listener) else None
+        return next((link for link in self._links if link.is_of(listener)), None)
 
     def links(self) -> tuple[LinkT, ...]:
         """All open links, oldest first: a snapshot, so that the caller may close them."""

@@ -18,12 +18,15 @@ from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
 from relay.journal.memory import MemoryJournal
+from relay.outbound.desk import Outbound, OutboundLimits
+from relay.outbound.reports import ReportLimits
+from relay.outbound.turns import TurnLimits
 from relay.overlays import read_overlay
 from relay.region.active import ActiveRegion
 from relay.telemetry.metrics import Metrics
 from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
-from relay.wire.ports import WireParts, link_services
+from relay.wire.ports import LinkIds, WireParts, link_services
 from relay.wire.roster import Roster
 from tests.simulation.coreside import SimulatedDoor
 from tests.simulation.wires import Pipe
@@ -34,6 +37,10 @@ LIMITS = DeskLimits(
     call_timeout_ms=1_500,
     doubt=DoubtLimits(inquiry_first_ms=200, inquiry_max_ms=1_000),
     saf=SafLimits(call_timeout_ms=1_500, retry_first_ms=200, retry_max_ms=5_000, head_tries_max=12),
+)
+OUTBOUND_LIMITS = OutboundLimits(
+    turns=TurnLimits(deferred_first_ms=200, deferred_max_ms=2_000, delivery_deadline_ms=60_000),
+    reports=ReportLimits(call_timeout_ms=1_500, retry_first_ms=200, retry_max_ms=5_000),
 )
 
 
@@ -77,10 +84,25 @@ class SimulatedRelay:
         )
         self.desk = Desk(journal, self.client, self.region.permit, time, self.timers, self.metrics, chance, "tokyo", LIMITS)
         self.roster: Roster[Link] = Roster()
+        self.outbound = Outbound(
+            journal,
+            self.client,
+            self.region.permit,
+            lambda listener, line: self.roster.find_line("bank", listener, line),
+            lambda listener, line: listener == "atm",
+            time,
+            self.timers,
+            self.metrics,
+            chance,
+            "tokyo",
+            OUTBOUND_LIMITS,
+        )
         parts = WireParts(
             desk=self.desk,
+            outbound=self.outbound,
             variables=journal,
             roster=self.roster,
+            link_ids=LinkIds(journal.incarnation),
             clock=time,
             timers=self.timers,
             metrics=self.metrics,
@@ -96,6 +118,7 @@ class SimulatedRelay:
         )
         self.services = link_services(parts, facts, LinkCounters(self.metrics, "atm", self.timers), 64, is_dialled=False)
         recover(self.desk, LIMITS.completion_deadline_ms)
+        self.outbound.recover()
         self.client.use_addresses(["10.1.0.1", "10.1.0.2", "10.1.0.3"])
         self.region.start()
 

@@ -1,8 +1,9 @@
 """A dialect of lines, so that a test of the wire reads as a transcript.
 
-Owns a `Dialect` whose dialogue can be told to use every action of the port. A line is at most 64 bytes:
-`HELLO t` identify and sign on · `ASK x` to the desk · `PING` · `BIG n` · `STORE n v` · `TIMER n ms` · `COMMAND n` sends a
-command · `ANSWER n` to it · `EVIDENCE key verdict` · `TELL event` · `BYE` · `CRASH` raises, as a bug of ours would.
+Owns a `Dialect` whose dialogue can be told to use every action of the port. A line is at most 64 bytes: `HELLO t` identify
+and sign on · `ASK x` to the desk · `PING` · `BIG n` · `STORE n v` · `TIMER n ms` · `COMMAND n` sends a command · `ANSWER n`
+to it · `EVIDENCE key verdict` · `TELL event` · `ACK id` of an outbound message · `WHO` asks for the link's id · `BYE` ·
+`CRASH` raises, as a bug of ours would. An outbound message of kind "later" is deferred, "never" fails.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ class LineMessage(msgspec.Struct, frozen=True):
 
 
 class LineDialogue:
-    __slots__ = ("_buffer", "_is_draining", "is_signed_on", "terminal")
+    __slots__ = ("_buffer", "_is_draining", "_link_id", "is_signed_on", "terminal")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._link_id = ""
         self._is_draining = False
         self.is_signed_on = False
         self.terminal = ""
@@ -42,7 +44,8 @@ class LineDialogue:
                 return self._cut(data)
             case d.ReplyDecided(LineMessage(_, text), reply):
                 return [d.Send(f"ANS {text} {reply.code}\n".encode())]
-            case d.LinkOpened(certificate_name=name, stored=stored, dialled=dialled):
+            case d.LinkOpened(certificate_name=name, stored=stored, dialled=dialled, link_id=link_id):
+                self._link_id = link_id
                 words = ["OPEN", *([name] if name else []), *(f"{k}={v.decode()}" for k, v in stored.items())]
                 return [d.Send(" ".join(words).encode() + b"\n")] if len(words) > 1 or dialled else []
             case d.TimerFired("partial"):
@@ -53,6 +56,12 @@ class LineDialogue:
                 return [d.Send(f"STORED {name} {ok}\n".encode())]
             case d.CommandRequested(name):
                 return [d.Command(name, f"COMMAND {name}\n".encode())]
+            case d.OutboundOffered(id, "later"):
+                return [d.Delivery(id, "deferred", "not now")]
+            case d.OutboundOffered(id, "never"):
+                return [d.Delivery(id, "failed", "no such kind")]
+            case d.OutboundOffered(id, kind, body):
+                return [d.Delivery(id, "sent"), d.Send(f"OUT {id} {kind} {body.decode()}\n".encode())]
             case d.DrainStarted():
                 self._is_draining = True
                 return [d.Send(b"DRAINING\n")]
@@ -98,6 +107,10 @@ class LineDialogue:
                 return [d.Evidence(key, verdict)]
             case ["TELL", event]:
                 return [d.Tell(event)]
+            case ["ACK", id]:
+                return [d.Delivery(id, "acknowledged")]
+            case ["WHO"]:
+                return [d.Send(f"LINK {self._link_id}\n".encode())]
             case ["BYE"]:
                 self.is_signed_on = False
                 return [d.Send(b"BYE\n"), d.HangUp("bye")]

@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from protocols.dialect import Dialect
+from protocols.dialect import Delivery, Dialect
 from protocols.vocabulary import Reply, Verdict
 from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.journal.port import JournalFailed, StepResult
@@ -22,7 +22,7 @@ from relay.telemetry.metrics import Metrics
 from relay.wire.dialer import Dialer
 from relay.wire.link import Link
 from relay.wire.listener import Listener
-from relay.wire.ports import WireParts
+from relay.wire.ports import LinkIds, WireParts
 from relay.wire.roster import Roster
 from tests.support.linedialect import LineDialect
 from tests.support.virtualtime import VirtualTime
@@ -58,6 +58,24 @@ class ListDesk:
         """Approve what was asked `index`-th among those still waiting."""
         message, link = self.asked.pop(index)
         return link.reply(message, APPROVED)
+
+
+class ListOutbound:
+    """Keeps what it is told of lines and deliveries."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[tuple[str, str]] = []
+        self.ready: list[tuple[str, str]] = []
+        self.closed: list[Link] = []
+
+    def delivered(self, link: Link, delivery: Delivery) -> None:
+        self.deliveries.append((delivery.id, delivery.state))
+
+    def link_ready(self, listener: str, line: str) -> None:
+        self.ready.append((listener, line))
+
+    def link_closed(self, link: Link) -> None:
+        self.closed.append(link)
 
 
 class Variables:
@@ -129,6 +147,7 @@ class WireWorld:
         self.reactor = reactor
         self.time = VirtualTime()
         self.desk = ListDesk()
+        self.outbound = ListOutbound()
         self.variables = Variables()
         self.told: list[tuple[str, str, str, dict[str, str]]] = []
         self.roster: Roster[Link] = Roster()
@@ -136,8 +155,10 @@ class WireWorld:
         self.metrics = Metrics(self.registry)
         self.parts = WireParts(
             desk=self.desk,
+            outbound=self.outbound,
             variables=self.variables,
             roster=self.roster,
+            link_ids=LinkIds(10),
             clock=self.time,
             timers=self.time,
             metrics=self.metrics,

@@ -69,4 +69,5 @@ def test_every_answer_carries_the_region_epoch_and_the_key_where_there_is_one() 
         for operation in operations.values():
             good = operation["responses"].get("200") or operation["responses"]["204"]
             assert c.H_REGION_EPOCH in good["headers"], path
-            assert (c.H_KEY in good["headers"]) == path.startswith(c.TRANSACTIONS_PATH), path
+            takes_key = path.startswith((c.TRANSACTIONS_PATH, c.NETWORK_EVENTS_PATH))
+            assert (c.H_KEY in good["headers"]) == takes_key, path

@@ -12,14 +12,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from protocols.vocabulary import Verdict
+from relay.journal.outbound import OutboundState
 from relay.journal.port import JournalFailed
 from relay.journal.records import Intent, Step, StoredState
 from tests.relay.journal.test_memory import MemoryRig
 from tests.support.journal_suite import DAY_MS, taken
+from tests.support.outbound_suite import moved, outbound
 from tests.support.sqliterig import SqliteRig
 
 keys = st.sampled_from([f"key{number}" for number in range(4)])
 states = st.sampled_from(list(StoredState))
+ends = st.none() | st.sampled_from(list(OutboundState))
 intents = st.none() | st.builds(Intent, st.sampled_from(Verdict), st.sampled_from(["00", "91"]), st.binary(max_size=4))
 
 
@@ -32,6 +35,7 @@ class Engines(RuleBasedStateMachine):
         self.sqlite_answers: list[Any] = []
         self.memory_answers: list[Any] = []
         self.ids: list[int] = []
+        self.outbound_ids: list[int] = []
         self.taken_keys: set[str] = set()
 
     def both(self, method: str, *arguments: Any) -> None:
@@ -73,6 +77,22 @@ class Engines(RuleBasedStateMachine):
         self.both("find", key)
         self.settle()
 
+    @rule(key=keys)
+    def take_outbound(self, key: str) -> None:
+        """Alone in its group, as a repeat reads what its group made durable."""
+        record = outbound(self.sqlite.journal, key, recorded_ms=self.sqlite.clock.wall_ms())
+        assert self.memory.journal.next_exchange_id() == record.outbound_id
+        self.outbound_ids.append(record.outbound_id)
+        self.settle()
+        self.both("take_outbound", record)
+        self.settle()
+
+    @rule(which=st.integers(0, 99), state=ends, reported=ends, detail=st.sampled_from(["", "why"]))
+    def step_outbound(self, which: int, state: OutboundState | None, reported: OutboundState | None, detail: str) -> None:
+        outbound_id = self.outbound_ids[which % len(self.outbound_ids)] if self.outbound_ids else which
+        at_ms = self.sqlite.clock.wall_ms()
+        self.both("step_outbound", moved(outbound_id, state, at_ms=at_ms, detail=detail, reported=reported))
+
     @rule(name=st.sampled_from(["stan", "serial"]), value=st.binary(max_size=3))
     def store_variable(self, name: str, value: bytes) -> None:
         self.both("store_variable", "link", name, value)
@@ -111,6 +131,8 @@ class Engines(RuleBasedStateMachine):
         left, right = self.sqlite.journal, self.memory.journal
         assert list(left.open_exchanges()) == list(right.open_exchanges())
         assert list(left.listed()) == list(right.listed())
+        assert list(left.open_outbound()) == list(right.open_outbound())
+        assert list(left.newest_outbound((), 99)) == list(right.newest_outbound((), 99))
         assert left.variables("link") == right.variables("link")
         assert (left.epoch, left.incarnation) == (right.epoch, right.incarnation)
         for exchange_id in self.ids:

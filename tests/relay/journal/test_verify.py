@@ -79,9 +79,12 @@ def test_each_damage_is_named(path: Path, damage: str, said: str) -> None:
 
 
 def test_damaged_pages_are_found(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    roots = [row[0] for row in connection.execute("SELECT rootpage FROM sqlite_schema WHERE tbl_name IN ('taken', 'standing')")]
+    connection.close()
     content = bytearray(path.read_bytes())
-    for page in range(3, len(content) // 4096):
-        content[page * 4096 : page * 4096 + 16] = b"\xff" * 16
+    for root in roots:  # numbered from 1
+        content[(root - 1) * 4096 : (root - 1) * 4096 + 16] = b"\xff" * 16
     path.write_bytes(content)
     result = verify(str(path))
     assert any(problem.startswith("file: ") for problem in result.problems)

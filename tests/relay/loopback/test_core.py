@@ -219,3 +219,19 @@ def test_an_asynchronous_core_accepts_then_decides_and_a_reversal_in_between_win
     assert msgspec.json.decode(undone.body, type=c.ReversalAnswer).state == "tombstone"
     core.settle(9_000)
     assert [e.state.value for e in core.ledger.entries()] == ["posted", "tombstone"]
+
+
+def test_a_report_with_a_key_is_taken_once() -> None:
+    core = FakeCore(Ledger(epoch=1))
+    body = msgspec.json.encode(c.NetworkEvent(event="outbound-delivery", detail={"key": "k1", "state": "unknown"}))
+    other = msgspec.json.encode(c.NetworkEvent(event="outbound-delivery", detail={"key": "k1", "state": "failed"}))
+    answers = [core.handle("POST", c.NETWORK_EVENTS_PATH, HEADERS, text, 0) for text in (body, body, other)]
+    assert [answer.status for answer in answers] == [204, 204, 422]
+    assert [header(answer, c.H_KEY) for answer in answers] == ['"k1"'] * 3
+    assert problem(answers[2]).type == c.PROBLEM_KEY_CONFLICT
+    assert len(core.ledger.network_events) == 1
+    assert core.reports["k1"].detail["state"] == "unknown"
+    without = {name: value for name, value in HEADERS.items() if name != "idempotency-key"}
+    for _ in range(2):
+        assert core.handle("POST", c.NETWORK_EVENTS_PATH, without, body, 0).status == 204
+    assert len(core.ledger.network_events) == 3

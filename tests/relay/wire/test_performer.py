@@ -148,3 +148,38 @@ async def test_an_identity_that_is_not_allowed_replaces_nobody(world: WireWorld)
     assert await stranger.ask("PING") == "PONG"
     assert world.roster.find("bank", "ATM9") is None
     assert world.count("relay_link_notes_total", listener="atm", note="unknown-terminal") == 1
+
+
+async def test_a_message_of_the_core_is_offered_and_its_delivery_told(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    link = world.roster.find_line("bank", "atm", "ATM1")
+    assert link is not None
+    assert link.offer(d.OutboundOffered("k1", "notice", b"{}"))
+    assert await peer.hear() == "OUT k1 notice {}"
+    assert await peer.ask("ACK k1\nPING") == "PONG"
+    assert link.offer(d.OutboundOffered("k2", "later", b"{}"))
+    assert world.outbound.deliveries == [("k1", "sent"), ("k1", "acknowledged"), ("k2", "deferred")]
+    link.drain()
+    assert not link.offer(d.OutboundOffered("k3", "notice", b"{}")), "a link that drains takes nothing new"
+    assert await peer.hear() == "DRAINING"
+
+
+async def test_a_line_is_ready_when_it_opens_names_itself_and_signs_on(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.dial(listener)
+    assert await peer.ask("PING") == "PONG"
+    assert world.outbound.ready == [("atm", "")]
+    assert await peer.ask("HELLO ATM1") == "OK ATM1"
+    assert world.outbound.ready[1:] == [("atm", "ATM1")] * 2
+    (link,) = world.roster.links()
+    await peer.close()
+    await world.until(lambda: world.roster.link_count == 0)
+    assert world.outbound.closed == [link]
+    assert not link.offer(d.OutboundOffered("k1", "notice", b"{}"))
+
+
+async def test_every_link_has_an_id_of_its_own(world: WireWorld) -> None:
+    listener = await world.listen()
+    first, second = await world.dial(listener), await world.dial(listener)
+    assert [await first.ask("WHO"), await second.ask("WHO")] == ["LINK a-1", "LINK a-2"]

@@ -5,20 +5,24 @@ from __future__ import annotations
 from relay.exchange.desk import Desk
 from relay.exchange.ports import LinkPort
 from relay.journal.port import Journal
+from relay.outbound.desk import Outbound
+from relay.outbound.ports import OutboundLink
 from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
-from relay.wire.ports import DeskPort, VariableStore, link_services
+from relay.wire.ports import DeskPort, LinkIds, OutboundPort, VariableStore, link_services
 from tests.support.wireworld import WireWorld
 
 
 def test_the_desk_the_journal_and_the_link_fit_their_ports() -> None:
     """Read by mypy; at run time it says only that the names are there."""
 
-    def fits(desk: Desk, journal: Journal, link: Link) -> tuple[DeskPort, VariableStore, LinkPort]:
-        return desk, journal, link
+    def fits(
+        desk: Desk, journal: Journal, link: Link, outbound: Outbound
+    ) -> tuple[DeskPort, VariableStore, LinkPort, OutboundLink, OutboundPort]:
+        return desk, journal, link, link, outbound
 
     assert callable(fits)
-    for port, fulfils in ((DeskPort, Desk), (VariableStore, Journal), (LinkPort, Link)):
+    for port, fulfils in ((DeskPort, Desk), (VariableStore, Journal), (LinkPort, Link), (OutboundLink, Link)):
         assert all(hasattr(fulfils, name) for name in vars(port) if not name.startswith("_"))
 
 
@@ -30,3 +34,11 @@ def test_services_are_what_the_relay_shares_and_what_the_listener_adds(world: Wi
     assert services.roster is world.roster
     assert services.listener is facts
     assert (services.pipelined_count_max, services.is_dialled) == (7, True)
+
+
+def test_a_link_id_is_given_once_over_all_lives() -> None:
+    lives = [LinkIds(incarnation) for incarnation in (1, 2, 0x11)]
+    given = [ids() for ids in lives for _ in range(300)]
+    assert len(set(given)) == 900
+    assert given[0] == "1-1"
+    assert max(map(len, given)) < 8, "a few bytes"

@@ -16,6 +16,9 @@ class FakeLink:
     def entry(self) -> RosterEntry:
         return RosterEntry(terminal="", listener=self.name, peer="", since_ms=0, signed_on=False, messages_in=0, messages_out=0)
 
+    def is_of(self, listener: str) -> bool:
+        return self.name == listener
+
 
 def test_a_reconnect_replaces_and_the_old_link_unbinds_nothing() -> None:
     roster: Roster[FakeLink] = Roster()
@@ -81,6 +84,21 @@ def test_the_listing_is_in_order_of_opening() -> None:
         roster.opened(link)
     assert [entry.listener for entry in roster.entries()] == ["c", "a", "b"]
     assert roster.links() == tuple(links)
+
+
+def test_the_link_of_a_line() -> None:
+    roster: Roster[FakeLink] = Roster()
+    first, second, elsewhere = FakeLink("switch"), FakeLink("switch"), FakeLink("atm")
+    for link in (elsewhere, first, second):
+        roster.opened(link)
+    roster.bind(elsewhere, "bank", "ATM1")
+    assert roster.find_line("bank", "switch", "") is first
+    assert roster.find_line("bank", "atm", "ATM1") is elsewhere
+    assert roster.find_line("bank", "switch", "ATM1") is None, "the terminal of another listener"
+    assert roster.find_line("bank", "atm", "ATM2") is None
+    assert roster.find_line("bank", "nobody", "") is None
+    roster.closed(first)
+    assert roster.find_line("bank", "switch", "") is second
 
 
 @given(st.lists(st.tuples(st.sampled_from(["open", "close", "bind"]), st.integers(0, 5), st.integers(0, 3)), max_size=80))

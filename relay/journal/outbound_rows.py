@@ -1,0 +1,135 @@
+"""The SQL of outbound messages: written, read, listed and forgotten.
+
+Owns every statement about the table `outbound`. It must never begin or commit (writer.py does) and never touch the loop. The
+traps: a repeat writes nothing, so what was there before is read back and compared by the caller; and a step of a message that
+was never taken is refused aloud, not lost.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from relay.journal.crypt import JournalKeys
+from relay.journal.items import FRESH, OutboundStepItem, OutboundTakeItem, OutboundWrite
+from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep, OutboundTaken, StoredOutbound
+from relay.journal.port import Fresh, JournalFailed
+
+SLICE_COUNT_MAX: Final = 500  # messages forgotten in one transaction
+
+_INSERT = (
+    "INSERT INTO outbound (outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms,"
+    " sent_ms, reported) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', '', ?, NULL, '') ON CONFLICT (key) DO NOTHING"
+)
+_STEP = (
+    "UPDATE outbound SET state = coalesce(?1, state), detail = CASE ?2 WHEN '' THEN detail ELSE ?2 END,"
+    " updated_ms = CASE WHEN ?1 IS NULL THEN updated_ms ELSE ?3 END,"
+    " sent_ms = CASE ?1 WHEN 'sent' THEN ?3 WHEN 'queued' THEN NULL ELSE sent_ms END,"
+    " reported = coalesce(?4, reported) WHERE outbound_id = ?5"
+)
+_SELECT = (
+    "SELECT outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms, sent_ms,"
+    " reported FROM outbound"
+)
+
+
+def write_outbound(connection: sqlite3.Connection, items: Iterable[OutboundWrite], keys: JournalKeys) -> None:
+    """In the order given. Raises sqlite3.Error, OverflowError and UnicodeEncodeError."""
+    for item in items:
+        if isinstance(item, OutboundTakeItem):
+            connection.execute(_INSERT, _taken_row(item.record, keys))
+        else:
+            _step(connection, item)
+
+
+def outbound_result(
+    connection: sqlite3.Connection, record: OutboundTaken, keys: JournalKeys
+) -> Fresh | OutboundExisting | JournalFailed:
+    """The answer to a take, once its group is durable."""
+    stored = find_outbound(connection, record.key, keys)
+    if stored is None:
+        return JournalFailed(f"outbound {record.key} is neither new nor there")
+    return FRESH if stored.taken.outbound_id == record.outbound_id else OutboundExisting(stored)
+
+
+def find_outbound(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> StoredOutbound | None:
+    row = connection.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone()
+    return None if row is None else _stored(row, keys)
+
+
+def open_outbound(connection: sqlite3.Connection, keys: JournalKeys) -> Iterator[StoredOutbound]:
+    """Whatever `StoredOutbound.is_open`, in the order of its taking."""
+    for row in connection.execute(f"{_SELECT} WHERE is_open ORDER BY outbound_id"):
+        yield _stored(row, keys)
+
+
+def newest_outbound(
+    connection: sqlite3.Connection, states: Sequence[OutboundState], count_max: int, keys: JournalKeys
+) -> Iterator[StoredOutbound]:
+    """The newest `count_max` in `states` (none given: in any), newest first."""
+    marks = ", ".join("?" * len(states))
+    where = f" WHERE state IN ({marks})" if states else ""
+    parameters = (*(state.value for state in states), count_max)
+    for row in connection.execute(f"{_SELECT}{where} ORDER BY outbound_id DESC LIMIT ?", parameters):
+        yield _stored(row, keys)
+
+
+def prune_outbound(connection: sqlite3.Connection, keys_before_ms: int, bodies_before_ms: int) -> tuple[int, bool]:
+    """One slice, as retention.py's. Returns how many were deleted or blanked, and whether there may be more."""
+    deleted = connection.execute(
+        "DELETE FROM outbound WHERE outbound_id IN"
+        " (SELECT outbound_id FROM outbound WHERE updated_ms < ? AND NOT is_open LIMIT ?)",
+        (keys_before_ms, SLICE_COUNT_MAX),
+    ).rowcount
+    blanked = connection.execute(
+        "UPDATE outbound SET body = x'' WHERE outbound_id IN"
+        " (SELECT outbound_id FROM outbound WHERE updated_ms < ? AND body <> x'' AND NOT is_open LIMIT ?)",
+        (bodies_before_ms, SLICE_COUNT_MAX),
+    ).rowcount
+    return deleted + blanked, SLICE_COUNT_MAX in (deleted, blanked)
+
+
+def _taken_row(record: OutboundTaken, keys: JournalKeys) -> tuple[int | str | bytes, ...]:
+    return (
+        record.outbound_id,
+        record.key,
+        record.listener,
+        record.line,
+        record.kind,
+        keys.seal_body(record.body, record.key, keys.nonces(1)[0]),
+        record.fingerprint,
+        record.recorded_ms,
+        record.recorded_ms,
+    )
+
+
+def _step(connection: sqlite3.Connection, item: OutboundStepItem) -> None:
+    step: OutboundStep = item.record
+    state = None if step.state is None else step.state.value
+    reported = None if step.reported is None else step.reported.value
+    written = connection.execute(_STEP, (state, step.detail, step.at_ms, reported, step.outbound_id)).rowcount
+    if written != 1:
+        raise sqlite3.IntegrityError("no such outbound message")
+
+
+def _stored(row: tuple[Any, ...], keys: JournalKeys) -> StoredOutbound:
+    """Raises ValueError when the body does not decrypt."""
+    key = row[1]
+    return StoredOutbound(
+        taken=OutboundTaken(
+            outbound_id=row[0],
+            key=key,
+            listener=row[2],
+            line=row[3],
+            kind=row[4],
+            body=keys.open_body(row[5], key) if row[5] else b"",
+            fingerprint=row[6],
+            recorded_ms=row[7],
+        ),
+        state=OutboundState(row[8]),
+        detail=row[9],
+        updated_ms=row[10],
+        sent_ms=row[11],
+        reported=OutboundState(row[12]) if row[12] else None,
+    )

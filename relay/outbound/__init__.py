@@ -1,0 +1,1 @@
+"""Messages that the core starts: posted to the relay, durable, in order per line, their delivery reported."""

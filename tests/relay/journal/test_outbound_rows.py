@@ -1,0 +1,79 @@
+"""SQLite keeps the suite of outbound messages; beyond it: a body is sealed, and a changed row is noticed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.journal import outbound_rows
+from relay.journal.outbound import OutboundState
+from relay.journal.port import JournalFailed
+from relay.journal.verify import verify
+from tests.support.journal_suite import DAY_MS, Rig
+from tests.support.outbound_suite import OutboundSuite, moved, outbound
+from tests.support.sqliterig import KEY, SqliteRig
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[SqliteRig]:
+    rig = SqliteRig(tmp_path)
+    yield rig
+    rig.end()
+
+
+class TestSqlite(OutboundSuite):
+    @pytest.fixture
+    def rig(self, tmp_path: Path) -> Iterator[Rig]:
+        rig = SqliteRig(tmp_path)
+        yield rig
+        rig.end()
+
+
+def test_a_body_is_not_readable_on_the_disk(rig: SqliteRig) -> None:
+    rig.journal.take_outbound(outbound(rig.journal, "k1", body=b'{"data":"CANARY-0123456789"}'), lambda _: None)
+    rig.settle()
+    rig.journal.close()
+    raw = b"".join(path.read_bytes() for path in rig.folder.glob("journal.sqlite*"))
+    assert b"CANARY" not in raw
+    assert b"cutover" in raw, "what is not secret is there: the search looks in the right place"
+
+
+def test_a_row_changed_outside_the_relay_is_noticed(rig: SqliteRig) -> None:
+    for key in ("k1", "k2"):
+        rig.journal.take_outbound(outbound(rig.journal, key), lambda _: None)
+    rig.settle()
+    rig.journal.close()
+    assert verify(str(rig.path), KEY).is_sound
+    connection = sqlite3.connect(rig.path, isolation_level=None)
+    connection.execute(
+        "UPDATE outbound SET state = 'lost', body = (SELECT body FROM outbound WHERE key = 'k2') WHERE key = 'k1'"
+    )
+    connection.close()
+    problems = verify(str(rig.path), KEY).problems
+    assert any("does not decrypt" in problem for problem in problems)
+    assert any("does not exist" in problem for problem in problems)
+    rig.journal = rig.open()
+    found: list[Any] = []
+    rig.journal.find_outbound("k1", found.append)
+    rig.settle()
+    assert isinstance(found[0], JournalFailed)
+
+
+def test_pruning_goes_on_until_all_that_is_old_is_gone(rig: SqliteRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound_rows, "SLICE_COUNT_MAX", 3)
+    for number in range(10):
+        record = outbound(rig.journal, f"k{number}")
+        rig.journal.take_outbound(record, lambda _: None)
+        state = OutboundState.FAILED
+        rig.journal.step_outbound(moved(record.outbound_id, state, reported=state), lambda _: None)
+    rig.settle()
+    rig.later(36 * DAY_MS)
+    counts: list[Any] = []
+    rig.journal.prune(counts.append)
+    rig.settle()
+    assert counts[0] >= 10
+    assert list(rig.journal.newest_outbound((), 100)) == []

@@ -9,5 +9,6 @@ from collections.abc import Mapping
 
 from protocols.dialect import DialectKit
 from protocols.iso8583.dialect import ISO8583
+from protocols.zengin.session.dialect import ZRC
 
-DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583}
+DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583, "zrc": ZRC}

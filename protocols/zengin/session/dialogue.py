@@ -108,6 +108,7 @@ class ZrcDialogue:
         self._opening.look(now_ms, actions)
 
     def _closed(self, event: LinkClosed, now_ms: int, actions: list[Action]) -> None:
+        self._sending.lost(actions)
         if self._line.carries:
             detail = {"line": self._rules.name, "business_date": self._line.day.day, "reason": event.reason}
             actions.append(Tell("session-down", detail))

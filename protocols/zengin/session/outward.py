@@ -256,6 +256,12 @@ class Sending:
 
         self._line.keep_outward(self._line.outward.settled(intent, state, detail, counts=counts), actions, tell)
 
+    def lost(self, actions: list[Action]) -> None:
+        """The connection is gone. What was only in hand has not left, and goes back."""
+        offered, self._offered = self._offered, None
+        if offered is not None:
+            actions.append(Delivery(offered.id, "deferred", "the connection was lost before it was sent"))
+
     def unknown(self) -> list[Intent]:
         """Of today or before: to be asked about once the line is open."""
         return [i for i in self._line.outward.open if i.state == "unknown" and i.telegram != ENQUIRY]

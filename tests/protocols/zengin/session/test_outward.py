@@ -191,6 +191,18 @@ def test_serials_of_the_line_end() -> None:
     assert deliveries(rig.offer("3")) == [("3", "failed")]
 
 
+def test_what_was_only_in_hand_goes_back_when_the_link_is_lost() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.offer("A")
+    rig.offer("B")
+    assert deliveries(rig.disconnect()) == [("B", "deferred")]
+    rig.link()
+    done = rig.opens(last_received=0)
+    assert deliveries(done + rig.offer("B")) == []  # an enquiry about A goes first
+    assert [i.id for i in stored(rig).open] == ["A", ""]
+
+
 def test_too_many_of_unknown_delivery_hold_the_line() -> None:
     rig = LineRig(session={"unknown_count_max": 1})
     rig.opens()

@@ -103,6 +103,7 @@ class ZrcDialogue:
         self._receiving.restore(event.stored)
         actions.append(Identify(f"zrc-{self._rules.name}"))
         self._watch.opened(now_ms, actions)
+        self._sending.tell_again(actions)
         left = tuple(intent for intent in line.outward.open if intent.state == "sent")
         self._sending.doubt(left, "the connection was lost before its logical ACK", now_ms, actions)
         self._opening.look(now_ms, actions)

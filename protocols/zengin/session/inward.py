@@ -50,7 +50,7 @@ class _Held(msgspec.Struct, frozen=True):
 
 
 class Receiving:
-    __slots__ = ("_at_work", "_gaps", "_inbox", "_line", "_on_answer", "_on_control", "_parked", "_say")
+    __slots__ = ("_at_work", "_base", "_gaps", "_inbox", "_line", "_on_answer", "_on_control", "_parked", "_say")
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Receiving:
         self._on_answer = on_answer
         self._inbox: dict[int, deque[_Held]] = {}
         self._at_work: dict[int, _Held] = {}  # LCN -> what is being journaled
+        self._base: dict[int, int] = {}  # LCN -> last number that the center had sent at 開局
         self._gaps: dict[int, int] = {}  # LCN -> gaps in a row
         self._parked: dict[str, p.Parked] = {}
 
@@ -81,6 +82,16 @@ class Receiving:
                 self._parked[name] = p.unpack(stored[prefix + name])
             except (KeyError, msgspec.MsgspecError, UnicodeDecodeError):
                 continue
+
+    def agreed(self, lcn: int, last_sent: int) -> None:
+        """At 開局: the next message follows this number. What lies before it and was not taken stays not taken."""
+        self._base[lcn] = last_sent
+
+    def expected(self, lcn: int) -> int:
+        """The number that the next message of an LCN has."""
+        codec, last = self._line.rules.codec, self._line.inward.lcn(lcn).last
+        base = self._base.get(lcn, last)
+        return codec.after(base if codec.ahead(base, last) > 0 else last)
 
     # ---- arrival -------------------------------------------------------------------------------------------------------
     def arrived(self, message: Information, now_ms: int, actions: list[Action]) -> None:
@@ -108,7 +119,7 @@ class Receiving:
             actions.append(Note("duplicate", f"LCN {lcn:02} {held.sequence}"))
             self._ack(lcn, held.sequence, actions)
             return
-        gap = line.rules.codec.ahead(held.sequence, line.rules.codec.after(known.last))
+        gap = line.rules.codec.ahead(held.sequence, self.expected(lcn))
         if held.sequence == 0 or gap < 0:
             line.alarm("sequence-reused", f"LCN {lcn:02} {held.sequence}", actions)
             self.nak(lcn, held.sequence, actions)
@@ -132,15 +143,14 @@ class Receiving:
     def _gap(self, lcn: int, sequence: int, now_ms: int, actions: list[Action]) -> None:
         """NAK, alarm, 照会. The number stays expected; the center sends what is missing, or agrees anew at 開局."""
         line = self._line
-        last = line.inward.lcn(lcn).last
+        expected = self.expected(lcn)
         count = self._gaps[lcn] = self._gaps.get(lcn, 0) + 1
-        line.alarm("sequence-gap", f"LCN {lcn:02}: {sequence} after {last}", actions)
+        line.alarm("sequence-gap", f"LCN {lcn:02}: {sequence} instead of {expected}", actions)
         self.nak(lcn, sequence, actions)
         if count > line.rules.profile.line.gap_naks_max:
             line.release("sequence-gap", actions)
         elif count == 1:
-            first, before = line.rules.codec.after(last), sequence - 1
-            self._say(line.rules.enquiry_by_sequence(line.inward.day, lcn, first, before), now_ms, actions)
+            self._say(line.rules.enquiry_by_sequence(line.inward.day, lcn, expected, sequence - 1), now_ms, actions)
 
     # ---- the ends of one message -----------------------------------------------------------------------------------------
     def decided(self, message: InwardTelegram, reply: Reply, now_ms: int, actions: list[Action]) -> None:

@@ -3,7 +3,8 @@
 Owns the exchange, whoever begins it, and why it is refused. It must never move money. The traps: 開局 travels with sequence
 number 0, outside the count, because the numbers are what is being agreed on [P]; the first 開局 of a business date starts
 the numbers anew, any other continues them; a center that names a number we never gave, or has forgotten one that we hold,
-is not argued with: FAULT; and before anything is said, the reference tables must have passed the gate.
+is not argued with: FAULT; a number is stated as received only if its message was really taken, never because it was skipped;
+and before anything is said, the reference tables must have passed the gate.
 
 Source: states and exchange of last numbers [P]; the center may be in either state after a timeout [S28].
 """
@@ -186,10 +187,10 @@ class Opening:
             line.alarm("opening-fault", f"the numbers contradict each other, {detail}", actions)
             line.release("opening-fault", actions, fault=True)
             return
-        self._sending.agreed(lcn, figures.last_received, now_ms, actions)
+        self._sending.agreed(lcn, figures.last_received, actions)
         if codec.ahead(figures.last_sent, taken) > 0:
             line.alarm("opening-gap", f"LCN {lcn:02}: taken {taken}, the center sent up to {figures.last_sent}", actions)
-            line.keep_inward(line.inward.adopted(lcn, figures.last_sent), actions)
+        self._receiving.agreed(lcn, figures.last_sent)
         self._agreed.add(lcn)
         if self._agreed.issuperset(line.rules.profile.line.lcns):
             self._opened(now_ms, actions)

@@ -185,9 +185,8 @@ class Sending:
             self._acked[lcn] = sequence
             self._settle(intent, "acknowledged", "", actions)
         else:
-            self._settle(intent, "failed", "the center answered with a logical NAK", actions)
             line.alarm("nak-received", f"LCN {lcn:02} {sequence}", actions)
-            line.release("nak-received", actions)  # which number comes next is agreed on at the next 開局
+            self._settle(intent, "failed", "the center answered with a logical NAK", actions, release="nak-received")
         self.pump(now_ms, actions)
 
     def ack_missed(self, lcn: int, now_ms: int, actions: list[Action]) -> None:
@@ -218,17 +217,17 @@ class Sending:
 
         line.keep_outward(line.outward.doubted(doubted), actions, tell)
 
-    def agreed(self, lcn: int, received: int, now_ms: int, actions: list[Action]) -> None:
-        """At 開局 the center named the last number it received: what is not after it has arrived, whatever became of its
-        ACK."""
-        outward = self._line.outward
-        for intent in outward.open:
-            if (
-                intent.lcn == lcn
-                and intent.date == outward.day
-                and self._line.rules.codec.ahead(intent.sequence, received) <= 0
-            ):
+    def agreed(self, lcn: int, received: int, actions: list[Action]) -> None:
+        """At 開局 the center named the last number that it really received: up to there everything has arrived, whatever
+        became of its ACK. What it did not name now is never again proven by a number, because later ones go past it."""
+        line, ahead = self._line, self._line.rules.codec.ahead
+        open_here = [i for i in line.outward.open if (i.lcn, i.date, i.denied) == (lcn, line.outward.day, False)]
+        for intent in open_here:
+            if ahead(intent.sequence, received) <= 0:
                 self._settle(intent, "acknowledged", "named as received at 開局", actions)
+        unnamed = tuple(i for i in open_here if ahead(i.sequence, received) > 0)
+        if unnamed:
+            line.keep_outward(line.outward.denied(unnamed), actions)
 
     def answered(self, head: Head, now_ms: int, actions: list[Action]) -> None:
         """回答: the result code says what became of one of ours. Only the center's own word counts, not that of another
@@ -247,14 +246,21 @@ class Sending:
         else:
             self._line.alarm("enquiry-undecided", f"発信通番 {found.serial}: 結果コード {head.result}", actions)
 
-    def _settle(self, intent: Intent, state: str, detail: str, actions: list[Action]) -> None:
+    def _settle(self, intent: Intent, state: str, detail: str, actions: list[Action], release: str = "") -> None:
+        """Close it. `release` gives the line back afterwards: which number comes next is agreed on at the next 開局."""
         counts = state == "acknowledged" and intent.telegram != CONTROL
 
         def tell(now_ms: int, actions: list[Action]) -> None:
             if intent.id:
                 actions.append(Delivery(intent.id, state, detail))
+            if release:
+                self._line.release(release, actions)
 
         self._line.keep_outward(self._line.outward.settled(intent, state, detail, counts=counts), actions, tell)
+
+    def tell_again(self, actions: list[Action]) -> None:
+        """How deliveries ended lately, once more: whoever was to hear it may have died between the disk and the word."""
+        actions += [Delivery(ended.id, ended.state, ended.detail) for ended in self._line.outward.ended]
 
     def lost(self, actions: list[Action]) -> None:
         """The connection is gone. What was only in hand has not left, and goes back."""

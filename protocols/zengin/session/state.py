@@ -51,6 +51,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     serial: int
     amount: int = 0
     state: Literal["sent", "unknown"] = "sent"
+    denied: bool = False  # at an 開局 the center named a lower number: what it names later says nothing about this one
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -87,6 +88,11 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
     def doubted(self, intents: tuple[Intent, ...]) -> Outward:
         """With these open telegrams marked as of unknown delivery."""
         marked = tuple(msgspec.structs.replace(i, state="unknown") if i in intents else i for i in self.open)
+        return msgspec.structs.replace(self, open=marked)
+
+    def denied(self, intents: tuple[Intent, ...]) -> Outward:
+        """With these open telegrams marked as not named by the center."""
+        marked = tuple(msgspec.structs.replace(i, denied=True) if i in intents else i for i in self.open)
         return msgspec.structs.replace(self, open=marked)
 
     def settled(self, intent: Intent, state: str, detail: str, *, counts: bool) -> Outward:
@@ -135,11 +141,6 @@ class Inward(msgspec.Struct, frozen=True, kw_only=True):
         if number and runs is self.runs:
             return self
         return msgspec.structs.replace(self, runs=runs, totals=counted(self.totals, subject, amount, number))
-
-    def adopted(self, lcn: int, last: int) -> Inward:
-        """With the far end's word for its last number, where it is ahead: what lies between was never taken."""
-        kept = self.lcn(lcn)
-        return msgspec.structs.replace(self, lcns={**self.lcns, lcn: LcnInward(last, kept.recent)})
 
     def new_day(self, day: str) -> Inward:
         return Inward(day=day, parked=self.parked)

@@ -157,6 +157,19 @@ def test_the_center_names_the_telegram_as_received_at_the_next_opening() -> None
     assert [sequence for sequence, _ in rig.telegrams(rig.offer("B"))] == [2]
 
 
+def test_a_number_that_was_skipped_is_not_proven_by_a_later_one() -> None:
+    """The center named 0, so number 1 is not there. That it names 3 later says nothing about 1."""
+    rig = LineRig()
+    rig.opens()
+    rig.offer("A")
+    for received in (0, 2):
+        rig.crash()
+        done = rig.opens(last_received=received)
+        assert deliveries(done) == [], "an enquiry decides"
+    (unknown,) = (i for i in stored(rig).open if i.id)
+    assert (unknown.id, unknown.sequence, unknown.denied) == ("A", 1, True)
+
+
 def test_one_bad_message_fails_alone() -> None:
     rig = LineRig()
     rig.opens()

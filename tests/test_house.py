@@ -33,10 +33,12 @@ NO_MIRROR = {
     "relay/core/door.py": "declarations only; run by tests/relay/core/test_client.py",
     "relay/core/port.py": "declarations only; run by tests/relay/core/test_client.py",
     "relay/errors.py": "declarations only; their texts and exit codes are seen by tests/relay/cli",
+    "relay/dispatcher.py": "gathers and hands on; tests/live/test_outbound.py asks each command of a running daemon",
     "relay/exchange/hub.py": "declarations only; run by tests/relay/exchange/test_doubt.py and test_repeats.py",
     "relay/exchange/ports.py": "declarations only; run by tests/relay/exchange/test_desk.py",
     "relay/journal/items.py": "declarations only; run by tests/relay/journal/test_batch.py and both engines",
     "relay/journal/port.py": "declarations only; run by tests/relay/journal/test_sqlite.py",
+    "relay/outbound/ports.py": "declarations only; run by tests/relay/outbound/test_desk.py",
 }
 
 # Public signatures that carry a bare mapping of anything, and why.

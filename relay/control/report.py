@@ -127,7 +127,7 @@ class ListedReport(msgspec.Struct, frozen=True, kw_only=True):
 class OutboundRow(msgspec.Struct, frozen=True, kw_only=True):
     """One message that the core started. `is_reported`: the core has confirmed to have heard of this state."""
 
-    key: str
+    key: str = ""
     listener: str = ""
     line: str = ""
     kind: str = ""

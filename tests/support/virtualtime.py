@@ -69,5 +69,8 @@ class VirtualTime:
         """Run everything due within the next `for_ms` milliseconds, and let that much time pass."""
         end_ms = self._now_ms + for_ms
         while self._heap and self._heap[0][0] <= end_ms:
-            self.step()
+            if self._heap[0][2].callback is None:
+                heapq.heappop(self._heap)  # cancelled: the next one may be due only after `end_ms`
+            else:
+                self.step()
         self._now_ms = end_ms

@@ -124,5 +124,10 @@ def test_the_way_in_a_model() -> None:
     assert settings_at(Outer, ("many", 3)) == ["depth_m", "key"]
     assert settings_at(Outer, ("kinds", "sale")) == ["depth_m", "key"]
     assert sorted(tables_with(Settings, "reply_deadline_ms")) == ["[[dialer]]", "[[listener]]"]
-    assert set(tables_with(Settings, "minimum_version")) == {"[core.tls]", "[listener.tls]", "[dialer.tls]"}
+    assert set(tables_with(Settings, "minimum_version")) == {
+        "[core.tls]",
+        "[outbound.tls]",
+        "[listener.tls]",
+        "[dialer.tls]",
+    }
     assert bounds_text(None) == ""

@@ -5,7 +5,19 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from relay.control.commands import COMMANDS, ROWS_MAX, CommandArgs, ControlAnswer, LinksArgs, LogLevelArgs, ResolveArgs
+from relay.control.commands import (
+    COMMANDS,
+    ROWS_MAX,
+    CommandArgs,
+    ControlAnswer,
+    LinksArgs,
+    LogLevelArgs,
+    OutboundListArgs,
+    OutboundPostArgs,
+    OutboundSettleArgs,
+    OutboundSignedArgs,
+    ResolveArgs,
+)
 from relay.control.report import StatusReport
 
 
@@ -17,7 +29,8 @@ def test_every_answer_has_defaults_and_a_json_form(name: str) -> None:
 
 
 def test_only_what_changes_nothing_is_left_out_of_the_log() -> None:
-    assert {name for name, spec in COMMANDS.items() if not spec.changes} == {"status", "links", "listed"}
+    silent = {name for name, spec in COMMANDS.items() if not spec.changes}
+    assert silent == {"status", "links", "listed", "outbound-list", "outbound-show"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +43,10 @@ def test_only_what_changes_nothing_is_left_out_of_the_log() -> None:
         (ResolveArgs, b'{"key": "K", "who": "Sato", "why": "' + b"x" * 1_001 + b'"}'),
         (LogLevelArgs, b'{"level": "trace"}'),
         (CommandArgs, b'{"name": "format-disk"}'),
+        (OutboundListArgs, b'{"state": "lost"}'),
+        (OutboundSignedArgs, b'{"key": "K", "who": "", "why": "x"}'),
+        (OutboundSettleArgs, b'{"key": "K", "state": "queued", "who": "S", "why": "x"}'),
+        (OutboundPostArgs, b'{"key": "a b", "listener": "atm", "kind": "echo"}'),
     ],
 )
 def test_what_no_tool_may_send(args: type[msgspec.Struct], line: bytes) -> None:

@@ -16,6 +16,7 @@ from relay.control.report import (
     CoreReport,
     JournalReport,
     ListenerReport,
+    OutboundReport,
     RegionReport,
     StatusReport,
     problems,
@@ -51,6 +52,9 @@ def test_a_relay_that_serves_has_no_problem() -> None:
         ({"core": CoreReport()}, "no address of the core is known"),
         ({"listeners": (ListenerReport(name="atm", is_open=False),)}, "atm does not listen"),
         ({"listeners": (ListenerReport(name="sw", is_dialer=True, is_open=False),)}, "sw is not connected"),
+        ({"outbound": OutboundReport(unknown=1)}, "1 outbound delivery unknown"),
+        ({"outbound": OutboundReport(unknown=3)}, "3 outbound deliveries unknown"),
+        ({"outbound": OutboundReport(reports_owed=2, reports_oldest_ms=OWED_AGE_MS_MAX + 60_000)}, "2 delivery reports owed"),
         ({"owed": 2, "owed_oldest_ms": OWED_AGE_MS_MAX + 60_000}, "2 owed to the core, the oldest for 11 minutes"),
     ],
 )

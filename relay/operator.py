@@ -200,7 +200,7 @@ class Operator:
         if not links:
             raise RelayError("no open link matches.", "Try: relay top")
         for link in links:
-            link.command(args.name)
+            link.command(args.name, args.data.encode())
         return r.Done(f"{args.name} said on {len(links)} link{'s' if len(links) != 1 else ''}")
 
     # ---- reload ----------------------------------------------------------------------------------------------------------

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import typing
 
 import msgspec
 
 from relay.cli import reach
 from relay.cli.screen import count, safe, table
 from relay.control.client import ControlClient
-from relay.control.commands import ROWS_MAX, CommandArgs, DrainArgs, LinksArgs, LogLevelArgs, ResolveArgs
+from relay.control.commands import ROWS_MAX, CommandArgs, DrainArgs, LinksArgs, LogLevelArgs, ResolveArgs, Spoken
 from relay.control.report import Done, ReloadReport
 
 NAME = "control"
@@ -46,7 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     level.add_argument("level", choices=("debug", "info", "warning", "error"))
 
     say = what.add_parser("say", help="say something to a terminal or a switch", description="Send a network message.")
-    say.add_argument("name", choices=("echo", "sign-on", "sign-off", "cutover", "key-exchange"))
+    say.add_argument("name", choices=typing.get_args(Spoken), metavar="WORD", help=", ".join(typing.get_args(Spoken)))
+    say.add_argument("data", nargs="?", default="", metavar="DATA", help="what the word needs, for instance DAY WHO for sign")
     say.add_argument("--listener", default="", metavar="NAME", help="on all links of this listener or dialer")
     say.add_argument("--terminal", default="", metavar="ID", help="on this terminal's link")
 
@@ -64,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.what == "log-level":
         done = client.log_level(LogLevelArgs(level=args.level))
     else:
-        done = client.command(CommandArgs(name=args.name, listener=args.listener, terminal=args.terminal))
+        done = client.command(CommandArgs(name=args.name, listener=args.listener, terminal=args.terminal, data=args.data))
     return _tell(done, args.what)
 
 

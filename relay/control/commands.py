@@ -25,6 +25,24 @@ ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth 
 ROWS_MAX = 10_000
 
 Rows: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ROWS_MAX)]
+# What a link may be told: network management of terminals and switches; the session of a Zengin line and its parked telegrams.
+Spoken: TypeAlias = Literal[
+    "echo",
+    "sign-on",
+    "sign-off",
+    "cutover",
+    "key-exchange",
+    "open",
+    "pre-close",
+    "close",
+    "force-close",
+    "sign",
+    "tables-previous",
+    "tables-current",
+    "resubmit",
+    "answer-parked",
+    "drop-parked",
+]
 Said: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 
 
@@ -66,11 +84,12 @@ class LogLevelArgs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandArgs(msgspec.Struct, frozen=True, kw_only=True):
-    """Say something on the links of a listener, or on the one of a terminal."""
+    """Say something on the links of a listener, or on the one of a terminal. `data`: what the word needs, for its dialect."""
 
-    name: Literal["echo", "sign-on", "sign-off", "cutover", "key-exchange"]
+    name: Spoken
     listener: str = ""
     terminal: str = ""
+    data: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class OutboundListArgs(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,14 +18,15 @@ MOVES: dict[str, int] = {
     **dict.fromkeys(("withdrawal", "purchase", "purchase-with-cashback", "quasi-cash", "debit-adjustment", "payment"), -1),
     **dict.fromkeys(("deposit", "cheque-deposit", "refund", "credit-adjustment", "card-load", "account-funding"), +1),
     "transfer": -1,  # and the other way on the account it goes to
-    "interbank-transfer": +1,
+    **dict.fromkeys(("interbank-transfer", "interbank-salary", "interbank-remittance"), +1),
+    **dict.fromkeys(("interbank-enquiry", "interbank-answer", "interbank-request"), 0),
     **dict.fromkeys(("balance-inquiry", "mini-statement", "pin-change", "pin-unblock"), 0),
     **dict.fromkeys(("cheque-guarantee", "cheque-verification", "cheque-deposit-guarantee"), 0),
     # A hold on the account is not a posting; the completion that follows is.
     **dict.fromkeys(("authorisation", "cash-authorisation", "credit-authorisation"), 0),
     **dict.fromkeys(("transfer-authorisation", "payment-authorisation", "reconciliation"), 0),
 }
-WITHOUT_ACCOUNT = frozenset({"reconciliation"})
+WITHOUT_ACCOUNT = frozenset({"reconciliation", "interbank-enquiry", "interbank-answer", "interbank-request"})
 
 
 class EntryState(Enum):
@@ -80,7 +81,7 @@ class Entry:
 
 def account_of(request: c.TransactionRequest) -> str:
     """The account a request moves: as named, else the card's number, else the number on its track 2."""
-    if request.kind == "interbank-transfer":
+    if request.kind.startswith("interbank-"):
         return request.to_account or ""
     if request.card is not None:
         if request.card.pan:

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from relay.loopback.center import CenterDeed, CenterFault, CenterMind, Cut, Later, Write
+from relay.loopback.center import CenterMind
+from relay.loopback.centerdeeds import CenterDeed, CenterFault, Cut, Later, Write
 
 HOST = "127.0.0.1"
 

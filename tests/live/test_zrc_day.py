@@ -17,8 +17,9 @@ import pytest_asyncio
 from protocols.zengin.telegram.reference import compose
 from relay.control.client import Refused
 from relay.control.commands import CommandArgs, OutboundListArgs, OutboundPostArgs
-from relay.loopback.center import CenterFault, CenterMind, CenterSettings, CenterState
+from relay.loopback.center import CenterMind, CenterState
 from relay.loopback.centerbooks import CenterBooks, Known
+from relay.loopback.centerdeeds import CenterFault, CenterSettings
 from relay.loopback.centerserver import CenterServer
 from tests.support.daemonworld import DaemonWorld
 

@@ -35,8 +35,9 @@ from protocols.dialect import (
 from protocols.vocabulary import TAKEN, Received, Refusal, Request
 from protocols.zengin.session.dialogue import ZrcDialogue
 from protocols.zengin.session.session import State
-from relay.loopback.center import CenterDeed, CenterMind, CenterSettings, Cut, Later, Write
+from relay.loopback.center import CenterMind
 from relay.loopback.centerbooks import CenterBooks
+from relay.loopback.centerdeeds import CenterDeed, CenterSettings, Cut, Later, Write
 from tests.support.zrcline import BODY, LineRig
 
 REDIAL_MS = 200

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from protocols.zengin.session.session import State
 from protocols.zengin.session.state import Day, unpack
-from relay.loopback.center import CenterFault, CenterState
+from relay.loopback.center import CenterState
 from relay.loopback.centerbooks import Known
+from relay.loopback.centerdeeds import CenterFault
 from tests.support.zrcworld import ZrcWorld
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from protocols.machine import Unexpected, next_state
-from protocols.zengin.session.session import CARRIES, INITIAL, TRANSITIONS, Moment, State
+from protocols.machine import Unexpected, check_table, next_state, to_mermaid
+from protocols.zengin.session.session import CARRIES, INITIAL, TERMINAL, TRANSITIONS, Moment, State
 
+DRAWING = Path(__file__).resolve().parents[4] / "docs" / "machines" / "zrc-session.md"
 M, S = Moment, State
+
+
+def test_the_drawing_is_of_this_table() -> None:
+    assert to_mermaid(TRANSITIONS, INITIAL, TERMINAL) in DRAWING.read_text()
+
+
+def test_the_table_is_sound() -> None:
+    check_table(TRANSITIONS, INITIAL, TERMINAL, Moment)
 
 
 def walk(*moments: Moment) -> State:

@@ -20,6 +20,7 @@ from protocols.errors import LocalMisuse
 from protocols.framing import FRAMINGS, REFUSED
 from protocols.iso8583.codec import Codec, compile_codec
 from protocols.iso8583.overlay import load_overlay
+from relay.cli import zengin_lines
 from relay.cli.layout import MessageShown, lines, show
 from relay.cli.pcap import is_capture, read_stretches
 from relay.cli.plausible import NO_FRAMING, Bytes, Fit, fits
@@ -55,15 +56,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object per message and line: mti, fields by number, offsets")
     parser.epilog = (
         f"Framings: {', '.join((NO_FRAMING, *FRAMINGS))}. "
-        f"Dialects: {', '.join(overlay_names())}. "
+        f"Dialects: {', '.join((*overlay_names(), zengin_lines.DIALECT))}. "
         "Card numbers, tracks, PIN blocks and the like are always masked. Exit code: 0 decoded, 1 nothing decodes."
     )
 
 
 def run(args: argparse.Namespace) -> int:
+    readings = read_input(args.input, sys.stdin.buffer)
+    if args.dialect in (AUTO, zengin_lines.DIALECT) and args.framing == AUTO:
+        found_on_line = next(filter(None, map(zengin_lines.read, readings)), [])
+        if found_on_line or args.dialect != AUTO:
+            return _print_line(found_on_line, args.json)
     framings = _framings(args.framing)
     codecs = _codecs(args.dialect)
-    readings = read_input(args.input, sys.stdin.buffer)
     # Of equals the first: hex text that decodes as hex is hex.
     found = max((fits(streams, codecs, framings) for streams in readings), key=_goodness)
     if not found:
@@ -83,6 +88,16 @@ def run(args: argparse.Namespace) -> int:
             print()
             print("\n".join(text))
     return EXIT_DECODED if best.read_count else EXIT_NOTHING
+
+
+def _print_line(found: list[MessageShown], as_json: bool) -> int:
+    """Messages of a dialect that says its own name at the start."""
+    if not found:
+        raise RelayError("The input does not begin with SUBJ or SUBZ.", "Is it the stream of one direction, from its start?")
+    paint = Paint.for_stream(sys.stdout)
+    for shown in found:
+        print(msgspec.json.encode(shown).decode() if as_json else "\n".join(["", *zengin_lines.lines(shown, paint)]))
+    return EXIT_DECODED if any(shown.error is None for shown in found) else EXIT_NOTHING
 
 
 def _goodness(found: list[Fit]) -> tuple[bool, bool, float]:

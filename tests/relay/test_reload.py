@@ -42,6 +42,7 @@ def test_what_is_live_is_told_with_both_values() -> None:
         ({"core": {"name": "core2.bank.internal"}}, "core.name"),
         ({"core": {"tls": {"authorities": "/ca.pem"}}}, "core.tls"),
         ({"control": {"path": "/run/other.sock"}}, "control.path"),
+        ({"outbound": {"endpoint": "tcp:9443:interface=127.0.0.1"}}, "outbound.endpoint"),
         ({"telemetry": {"metrics_port": 1}}, "telemetry.metrics_port"),
     ],
 )

@@ -138,5 +138,9 @@ class SimulatedRelay:
             pipe.relay_died()
 
     @property
+    def outbound_unexpected(self) -> float:
+        return self.metrics.registry.get_sample_value("relay_outbound_unexpected_events_total") or 0.0
+
+    @property
     def unexpected(self) -> float:
         return self.metrics.registry.get_sample_value("relay_unexpected_events_total") or 0.0

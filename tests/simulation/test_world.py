@@ -11,9 +11,16 @@ from relay.exchange import desk as desk_module
 from relay.exchange.desk import Desk
 from relay.exchange.register import Open
 from relay.journal.memory import MemoryJournal
+from relay.journal.outbound import OutboundState
 from relay.journal.port import StepResult
 from relay.journal.records import Step
 from relay.loopback import ledger as ledger_module
+from relay.outbound.desk import Outbound
+from relay.outbound.lines import Message
+from relay.outbound.register import Register
+from relay.outbound.reports import Reports
+from relay.outbound.states import State
+from tests.simulation.outboundside import BrokenPromise
 from tests.simulation.world import Violation, World
 
 SEEDS = range(1, 51)
@@ -30,10 +37,13 @@ def quiet() -> Iterator[None]:
 
 @pytest.mark.parametrize("first", SEEDS[::10])
 def test_every_history_keeps_the_laws(first: int) -> None:
+    ends: set[str] = set()
     for seed in range(first, first + 10):
         figures = World(seed).run()
+        ends |= set(figures.outbound)
         assert figures.exchanges > 200, "a history in which nothing happened proves nothing"
         assert figures.faults * 20 >= figures.exchanges, "at least one fault per twenty exchanges"
+    assert ends == {"acknowledged", "unknown", "cancelled"}, "the core's messages met what they must survive"
 
 
 def test_the_same_seed_is_the_same_history() -> None:
@@ -45,7 +55,7 @@ def caught(seeds: range = range(1, 21)) -> str:
     for seed in seeds:
         try:
             World(seed).run()
-        except Violation as violation:
+        except (Violation, BrokenPromise) as violation:
             return str(violation)
     return ""
 
@@ -93,6 +103,36 @@ def test_a_forgotten_undo_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
             whole(self, entry)
 
     monkeypatch.setattr(Saf, "owe", forgetful)
+    assert caught()
+
+
+def test_an_outbound_message_that_is_sent_again_after_a_crash_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trusting(self: Outbound, message: Message) -> None:
+        if message.stored.state in (OutboundState.QUEUED, OutboundState.SENT):
+            message.state = State.QUEUED
+            self.register.keep(message)
+            self.turns.add(message)
+
+    monkeypatch.setattr(Outbound, "_take_up", trusting)
+    assert caught(range(1, 51))
+
+
+def test_an_outbound_message_that_is_offered_before_its_intent_is_durable_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Register.write
+
+    def hasty(self: Register, message: Message, done: Callable[[StepResult], None]) -> None:
+        if message.state is State.INTENDING:
+            whole(self, message, lambda result: None)
+            done(None)
+        else:
+            whole(self, message, done)
+
+    monkeypatch.setattr(Register, "write", hasty)
+    assert caught()
+
+
+def test_a_report_that_is_not_repeated_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reports, "_later", lambda self, message: None)
     assert caught()
 
 

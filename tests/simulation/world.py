@@ -22,7 +22,9 @@ from relay.loopback.faults import STORM, FaultInjector
 from relay.loopback.ledger import Ledger
 from relay.loopback.report import Conservation, Listed, compare, lines_of
 from relay.loopback.tally import Tally
+from relay.outbound.desk import Outbound
 from tests.simulation.coreside import SimulatedDoor
+from tests.simulation.outboundside import Poster
 from tests.simulation.relayside import SimulatedRelay
 from tests.simulation.terminals import SimulatedTerminal
 from tests.simulation.wires import Pipe
@@ -50,6 +52,7 @@ class Figures(msgspec.Struct, kw_only=True):
     listed: int
     trace: str
     answered_by_core: int
+    outbound: dict[str, int] = {}  # messages that the core started, by how they ended
 
 
 class World:
@@ -84,6 +87,11 @@ class World:
             )
             for number in range(1, TERMINALS + 1)
         ]
+        names = [terminal.name for terminal in self.terminals]
+        self.poster = Poster(seed, self.time, names, self._outbound, self.disk)
+
+    def _outbound(self) -> Outbound | None:
+        return None if self.relay is None else self.relay.outbound
 
     # ---- the relay's lives -----------------------------------------------------------------------------------------------
     def _start_relay(self) -> None:
@@ -112,6 +120,7 @@ class World:
         """A failed sync: the relay fences itself; the next incarnation starts on what the disk has."""
         if self.relay is not None:
             self.relay.desk.fence()
+            self.relay.outbound.fence()
             self.disk.sync_fails = False
             self.time.soon(self.kill)
 
@@ -158,6 +167,7 @@ class World:
     def _watch(self, terminal: str, message: IsoMessage) -> None:
         """What an ATM hears. Law 1: an approval was on disk, as the intent "approve", before its first byte left."""
         self._note(f"{terminal} {message.mti} {message.fields.get(11)} {message.fields.get(39)}")
+        self.poster.watch(terminal, message)
         if message.mti != "0210" or message.fields.get(39) not in ("00", "10"):
             return
         trace = str(message.fields[11])
@@ -183,6 +193,8 @@ class World:
     def _check_relay(self, relay: SimulatedRelay) -> None:
         if relay.unexpected:
             raise Violation("the exchange table met an event that it has no row for")
+        if relay.outbound_unexpected:
+            raise Violation("the table of outbound messages met an event that it has no row for")
 
     def _check_end(self) -> Conservation:
         relay = self.relay
@@ -192,6 +204,7 @@ class World:
         if relay.desk.register.by_key or relay.desk.saf.owed_count:
             states = sorted(entry.state.name for entry in relay.desk.register.by_key.values())
             raise Violation(f"law 3: still open after {SETTLE_MS} ms of quiet: {states}")
+        self.poster.check_end(self.core.reports)
         listed = [Listed(s.taken.key, s.taken.terminal, _trace_of(s.taken.key)) for s in relay.journal.listed()]
         held = compare(self.books, lines_of(self.ledger.entries()), listed, self.ledger.posted_twice())
         if not held.holds:
@@ -226,9 +239,11 @@ class World:
             listed=sum(1 for _ in self.relay.journal.listed()) if self.relay is not None else 0,
             trace=self._hash.hexdigest()[:16],
             answered_by_core=answered,
+            outbound=self.poster.counts(),
         )
 
     def _quiet(self) -> None:
+        self.poster.is_posting = False
         for terminal in self.terminals:
             terminal.is_serving = False
         end_ms = self.time.monotonic_ms() + SETTLE_MS
@@ -242,6 +257,7 @@ class World:
             relay is not None
             and all(terminal.is_settled for terminal in self.terminals)
             and not relay.desk.register.by_key
+            and self.poster.is_settled
             and not relay.journal.waiting_count()
         )
 

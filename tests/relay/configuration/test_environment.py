@@ -220,3 +220,11 @@ def test_a_socket_path_at_its_limit(host: Host) -> None:
 def test_a_socket_in_no_directory(host: Host) -> None:
     assert not only(host.look(control={"path": "/no/such/directory/control.sock"})).is_warning
     assert only(host.look(control={"path": "/run/relay-of-nobody/control.sock"})).is_warning  # systemd makes it
+
+
+def test_the_files_of_the_outbound_endpoint_are_looked_at(host: Host) -> None:
+    assert host.look(outbound={"tls": host.tls()}) == []
+    finding = only(host.look(outbound={"tls": host.tls(certificate="/no/such/file.pem")}))
+    assert finding.path == ("outbound", "tls", "certificate")
+    authorities = {"authorities": host.tls()["authorities"]}
+    assert only(host.look(outbound={"tls": authorities})).path == ("outbound", "tls")

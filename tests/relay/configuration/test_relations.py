@@ -136,3 +136,55 @@ def test_warnings_stop_nothing() -> None:
     per_host = {**ATM, "connection_count_max": 5, "connection_count_per_host_max": 6}
     assert only(listener=(per_host,)).is_warning
     assert found(listener=({**ATM, "connection_count_max": 5},)) == []  # the default per host is no choice of anybody
+
+
+# ---- messages that the core starts ---------------------------------------------------------------------------------------
+MUTUAL = {"certificate": "/c.pem", "key": "/c.key", "authorities": "/a.pem", "require_peer_certificate": True}
+ONE_WAY = {"certificate": "/c.pem", "key": "/c.key"}
+
+
+@pytest.mark.parametrize("interface", ["127.0.0.1", "127.0.0.9", r"\:\:1"])
+def test_without_tls_only_this_machine_may_post(interface: str) -> None:
+    assert found(outbound={"endpoint": f"tcp:9443:interface={interface}"}) == []
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["tcp:9443", "tcp:9443:interface=10.0.0.1", "tcp6:9443", "systemd:name=outbound", "tcp:9443:interface=127x"]
+)
+def test_anywhere_else_a_certificate_is_asked_for(endpoint: str) -> None:
+    assert found(outbound={"endpoint": endpoint, "tls": MUTUAL}) == []
+    bare = only(outbound={"endpoint": endpoint})
+    assert (bare.path, bare.is_warning, bare.also) == (("outbound", "endpoint"), False, (("outbound", "tls"),))
+    one_way = only(outbound={"endpoint": endpoint, "tls": ONE_WAY})
+    assert (one_way.path, one_way.is_warning) == (("outbound", "tls", "require_peer_certificate"), False)
+
+
+def test_what_is_no_endpoint_for_it() -> None:
+    assert only(outbound={"endpoint": "unix:/run/x:interface=127.0.0.1"}).path == ("outbound", "endpoint")
+
+
+def test_names_of_clients_come_from_certificates() -> None:
+    local = "tcp:9443:interface=127.0.0.1"
+    assert only(outbound={"endpoint": local, "clients": ("core.test",)}).path == ("outbound", "clients")
+    assert found(outbound={"endpoint": local, "clients": ("core.test",), "tls": MUTUAL}) == []
+
+
+def test_settings_that_nothing_is_served_with_are_a_warning() -> None:
+    for table in ({"tls": MUTUAL}, {"clients": ("core.test",)}):
+        finding = only(outbound=table)
+        assert (finding.path, finding.is_warning) == (("outbound", "endpoint"), True)
+
+
+def test_the_pauses_and_the_bodies_fit_each_other() -> None:
+    assert found(outbound={"deferred_first_ms": 5, "deferred_max_ms": 5}) == []
+    assert only(outbound={"deferred_first_ms": 6, "deferred_max_ms": 5}).path == ("outbound", "deferred_first_ms")
+    assert found(outbound={"body_bytes_max": 70_000, "open_bytes_max": 70_000}) == []
+    assert only(outbound={"body_bytes_max": 70_001, "open_bytes_max": 70_000}).path == ("outbound", "body_bytes_max")
+
+
+def test_its_port_is_taken_once_and_its_key_is_a_credential() -> None:
+    endpoint = "tcp:8583:interface=127.0.0.1"
+    finding = only(outbound={"endpoint": endpoint})
+    assert (finding.path, "listener[0].endpoint" in finding.problem) == (("outbound", "endpoint"), True)
+    settings = Settings.model_validate({"outbound": {"tls": {**MUTUAL, "key": "credential:outbound-key"}}})
+    assert (("outbound", "tls", "key"), "outbound-key") in list(credential_names(settings))

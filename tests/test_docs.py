@@ -12,14 +12,17 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
 
+from protocols.dialects import DIALECTS
 from protocols.iso8583.codes import all_codes
 from protocols.iso8583.profile import Iso8583Profile, as_framing
+from protocols.zengin.session.profile import ZrcProfile
 from relay.cli.registry import COMMANDS
+from relay.configfile import parse
 from relay.core.mapping import Remark
 from relay.settings import Settings
 from relay.wire.admission import Refused
@@ -100,6 +103,7 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> set[str]:
 @pytest.mark.parametrize("page", OURS, ids=name_of)
 def test_settings_that_are_named_exist(page: Path) -> None:
     known = settings_of(Settings) | settings_of(Iso8583Profile) | settings_of(Iso8583Profile, "profile.")
+    known |= settings_of(ZrcProfile)
     sections = {name.split(".")[0] for name in known if "." in name}
     named = {match[1] for word in quoted(page) if (match := re.fullmatch(r"([a-z_]+(?:\.[a-z_0-9]+)+)(?: = .*)?", word))}
     wrong = sorted(name for name in named if name.split(".")[0] in sections and name not in known)
@@ -122,7 +126,9 @@ def test_examples_in_toml_are_valid(page: Path) -> None:
     for block in blocks(page, "toml"):
         read = tomllib.loads(block)
         if "listener" not in read:
-            Settings.model_validate_json(json.dumps(read))
+            settings = Settings.model_validate_json(json.dumps(read))
+            for link in settings.dialer:
+                parse(cast("type[BaseModel]", DIALECTS[link.dialect].profile_model), link.profile)
             continue
         profile: dict[str, Any] = read["listener"]["profile"]
         profile.pop("overlays", None)  # the bank's own files

@@ -16,11 +16,13 @@ from protocols.dialect import Action, Note, Tell, Timer
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line, Moment, State
 from protocols.zengin.session.matching import differences, lines_of
+from protocols.zengin.session.opening import CALENDAR
 from protocols.zengin.session.outward import Sending
 from protocols.zengin.telegram.message import NOTICE, REQUEST, RESPONSE, RESULT_OK, Control, Figures
 
 CLOSE_WAIT, MATCH, PRE_CLOSE = "close-wait", "match", "pre-close"
 LINES_MAX = 999
+LOOK_AGAIN_MS = 1_000  # after a close, at the calendar
 UNSEEN = "the center's figures were not seen"
 
 
@@ -207,6 +209,7 @@ class Closing:
         self._differences = (UNSEEN,)
         for name in (CLOSE_WAIT, MATCH, PRE_CLOSE):
             actions.append(Timer(name, None))
+        actions.append(Timer(CALENDAR, LOOK_AGAIN_MS))  # the next window may open on this very connection
         line.keep_day(line.day.closed(found), actions)
         if found:
             line.alarm("closed-unmatched", f"{line.day.day}: {'; '.join(found[:3])}", actions)

@@ -225,7 +225,9 @@ class Sending:
         for intent in open_here:
             if ahead(intent.sequence, received) <= 0:
                 self._settle(intent, "acknowledged", "named as received at 開局", actions)
-        unnamed = tuple(i for i in open_here if ahead(i.sequence, received) > 0)
+            elif not intent.id:  # an enquiry of ours that never arrived; it will be made again
+                self._settle(intent, "failed", "not named at 開局", actions)
+        unnamed = tuple(i for i in open_here if i.id and ahead(i.sequence, received) > 0)
         if unnamed:
             line.keep_outward(line.outward.denied(unnamed), actions)
 

@@ -203,7 +203,17 @@ def test_malformed_figures_and_unknown_control_telegrams_are_noted() -> None:
     assert "out-of-turn" in notes(rig.info(4, rig.control("close", RESPONSE)))
 
 
-def test_the_next_window_opens_on_the_same_connection() -> None:
+def test_the_next_day_opens_by_itself_on_the_same_connection() -> None:
+    rig = LineRig(timers={"watch_silence_ms": 0, "watch_send_ms": 0})
+    rig.opens()
+    rig.command("force-close", "Sato")
+    until_morning = wall_of("2026-11-27 08:30") - rig.wall_ms
+    assert rig.telegrams(rig.pass_ms(until_morning - 1)) == []
+    ((sequence, asked),) = rig.telegrams(rig.pass_ms(2))
+    assert (sequence, asked.head.subject, asked.head.date) == (0, "9001", "20261127")
+
+
+def test_the_next_window_opens_on_the_same_connection_by_hand() -> None:
     rig = traded()
     rig.command("force-close", "Sato")
     rig.wall_ms = wall_of("2026-11-27 09:00")

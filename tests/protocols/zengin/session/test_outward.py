@@ -170,6 +170,17 @@ def test_a_number_that_was_skipped_is_not_proven_by_a_later_one() -> None:
     assert (unknown.id, unknown.sequence, unknown.denied) == ("A", 1, True)
 
 
+def test_enquiries_that_never_arrived_do_not_pile_up() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.offer("A")
+    for _ in range(5):
+        rig.crash()
+        done = rig.opens(last_received=0)
+        assert [type(telegram) for _, telegram in rig.telegrams(done)] == [Enquiry]
+    assert [i.id for i in stored(rig).open] == ["A", ""]
+
+
 def test_one_bad_message_fails_alone() -> None:
     rig = LineRig()
     rig.opens()

@@ -21,6 +21,7 @@ from relay.control.server import Handler
 from relay.errors import RelayError
 from relay.exchange.people import resolve
 from relay.exchange.ports import ListenerFacts
+from relay.parkedlist import parked_report
 from relay.reload import plan_reload
 from relay.settings import DialerSettings, ListenerSettings, Settings
 from relay.telemetry.log import configure_logging, get_log
@@ -42,6 +43,7 @@ class Operator:
             "status": lambda _: self.status(),
             "links": self._links,
             "listed": self._listed,
+            "parked": self._parked,
             "drain": self._drain,
             "reload": lambda _: self.reload(),
             "resolve": self._resolve,
@@ -172,6 +174,10 @@ class Operator:
                     )
                 )
         return r.ListedReport(total=total, rows=tuple(rows))
+
+    def _parked(self, args: c.ParkedArgs) -> r.ParkedReport:
+        d = self._daemon
+        return parked_report([*d.listeners, *d.dialers], d.journal.variables, args)
 
     # ---- what is done ----------------------------------------------------------------------------------------------------
     def _drain(self, args: c.DrainArgs) -> r.Done:

@@ -16,6 +16,7 @@ from relay.control.report import (
     ListedReport,
     OutboundListReport,
     OutboundRow,
+    ParkedReport,
     ReloadReport,
     StatusReport,
 )
@@ -68,6 +69,14 @@ class ReloadArgs(msgspec.Struct, frozen=True):
 
 
 class ListedArgs(msgspec.Struct, frozen=True, kw_only=True):
+    count_max: Rows = 1_000
+
+
+class ParkedArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that could not be processed; with `all` those too that a person has decided about."""
+
+    listener: str = ""
+    all: bool = False
     count_max: Rows = 1_000
 
 
@@ -140,6 +149,7 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "status": CommandSpec(StatusArgs, StatusReport, changes=False),
     "links": CommandSpec(LinksArgs, LinksReport, changes=False),
     "listed": CommandSpec(ListedArgs, ListedReport, changes=False),
+    "parked": CommandSpec(ParkedArgs, ParkedReport, changes=False),
     "drain": CommandSpec(DrainArgs, Done, changes=True),
     "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),

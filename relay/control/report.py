@@ -212,3 +212,22 @@ def problems(report: StatusReport) -> Iterator[Problem]:
             f"{outbound.reports_oldest_ms // 60_000} minutes",
             "runbook: RelayOutboundReportsOld",
         )
+
+
+class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that could not be processed and waits for a person. `name` is what the words about it take."""
+
+    listener: str
+    line: str
+    name: str
+    place: str
+    parked_ms: int
+    reason: str
+    body_bytes: int
+    decision: str = ""  # resubmitted, answered or dropped; empty while it waits
+    who: str = ""
+
+
+class ParkedReport(msgspec.Struct, frozen=True, kw_only=True):
+    total: int = 0
+    rows: tuple[ParkedRow, ...] = ()

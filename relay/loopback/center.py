@@ -62,6 +62,7 @@ class CenterMind:
         self.faults: deque[CenterFault] = deque()
         self.struck: list[CenterFault] = []
         self.counts: dict[str, int] = {}  # what was seen, for people and tests
+        self.next_subject = ""  # 種目コード of the next telegram only
         self.relay_figures: list[Figures] = []
         self._codec = Codec(RC)
         self._telegrams = TelegramCodec(build_layouts({}), Letters())
@@ -341,7 +342,8 @@ class CenterMind:
         given.known = Known.SENT
         given.times_sent += 1
         branch, account_type, account = given.account.split("-")
-        head = self._head(TRANSFER_SUBJECT, NOTICE, given.bank, given.serial)
+        subject, self.next_subject = self.next_subject or TRANSFER_SUBJECT, ""
+        head = self._head(subject, NOTICE, given.bank, given.serial)
         head = msgspec.structs.replace(
             head, to_branch=branch, receipt_serial=given.receipt, resent="1" if given.times_sent > 1 else "0"
         )

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from protocols.zengin.telegram.reference import compose
 from relay.control.client import Refused
-from relay.control.commands import CommandArgs, OutboundListArgs, OutboundPostArgs
+from relay.control.commands import CommandArgs, OutboundListArgs, OutboundPostArgs, ParkedArgs
 from relay.loopback.center import CenterMind, CenterState
 from relay.loopback.centerbooks import CenterBooks, Known
 from relay.loopback.centerdeeds import CenterFault, CenterSettings
@@ -180,6 +180,28 @@ async def test_a_silent_center_is_left_and_dialled_again(day: Day) -> None:
     await day.until_ledger_has(3)
     day.check_ledger()
     assert "line-silent" in day.world.log()
+
+
+@pytest.mark.timeout(120)
+async def test_one_bad_telegram_is_parked_and_a_person_decides(day: Day) -> None:
+    """The other bank uses a 種目コード that this relay does not know: listed, dropped by name, and the line never noticed."""
+    await day.start()
+    await day.until(lambda: day.mind.state is CenterState.OPEN, "no 開局")
+    day.mind.next_subject = "7777"
+    for number in (1, 2):
+        day.center.order(number, "001-1-1234567", 1_000 + number)
+    await day.until(lambda: day.mind.is_settled, "the session did not live on")
+    await day.until_ledger_has(1)
+    (row,) = (await asyncio.to_thread(day.world.control.parked, ParkedArgs())).rows
+    assert (row.listener, row.reason, row.decision) == ("zengin", "unsupported", "")
+    await day.kill_and_restart()
+    await day.until(lambda: day.mind.links == 2 and day.mind.state is CenterState.OPEN, "no 開局 after the restart")
+    await day.say("drop-parked", f"{row.name} Sato")
+    async with asyncio.timeout(20):
+        while (await asyncio.to_thread(day.world.control.parked, ParkedArgs())).total:
+            pass
+    (row,) = (await asyncio.to_thread(day.world.control.parked, ParkedArgs(all=True))).rows
+    assert (row.decision, row.who) == ("dropped", "Sato")
 
 
 @pytest.mark.timeout(120)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from protocols import parked as p
 from protocols.dialect import Action, CommandRequested, Note
-from protocols.zengin.session import parked as p
 from protocols.zengin.session.closing import Closing
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line

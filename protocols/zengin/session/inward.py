@@ -16,10 +16,10 @@ from hashlib import sha256
 
 import msgspec
 
+from protocols import parked as p
 from protocols.dialect import Action, Ask, Note, Send
 from protocols.errors import FieldError
 from protocols.vocabulary import Refusal, Reply
-from protocols.zengin.session import parked as p
 from protocols.zengin.session.line import Line
 from protocols.zengin.session.message import DeliveryMessage, Information
 from protocols.zengin.session.state import Inward
@@ -191,12 +191,10 @@ class Receiving:
             self.nak(lcn, held.sequence, actions)
             line.release("parked-limit", actions)
             return
-        name = p.name_of(line.inward.day, lcn, held.sequence)
+        name = f"{p.PARKED}{line.inward.day}-{lcn:02}-{held.sequence}"
         kept = p.Parked(
             line=line.rules.name,
-            lcn=lcn,
-            sequence=held.sequence,
-            day=line.inward.day,
+            place=f"LCN {lcn:02}, sequence {held.sequence} of {line.inward.day}",
             wall_ms=line.rules.wall_ms(),
             reason=reason,
             body=held.body,
@@ -252,7 +250,7 @@ class Receiving:
         if isinstance(telegram, Control):
             actions.append(Note("resubmit-refused", f"{name}: a control telegram is of its own moment"))
         else:
-            actions.append(Ask(InwardTelegram(telegram, kept.lcn, kept.sequence, name)))
+            actions.append(Ask(InwardTelegram(telegram, 0, 0, name)))
 
     def _resubmitted(self, message: InwardTelegram, reply: Reply, actions: list[Action]) -> None:
         if reply.code == TAKEN_CODE:

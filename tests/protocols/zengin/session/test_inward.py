@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from protocols import parked as p
 from protocols.dialect import ReplyDecided
 from protocols.vocabulary import TAKEN, Refusal
-from protocols.zengin.session import parked as p
 from protocols.zengin.session.inward import NOT_NOW, InwardTelegram
 from protocols.zengin.session.state import Inward, unpack
 from protocols.zengin.telegram.message import Enquiry, EnquiryAnswer

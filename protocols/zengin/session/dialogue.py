@@ -109,7 +109,7 @@ class ZrcDialogue:
         self._opening.look(now_ms, actions)
 
     def _closed(self, event: LinkClosed, now_ms: int, actions: list[Action]) -> None:
-        self._sending.lost(actions)
+        self._sending.give_back("the connection was lost before it was sent", actions)
         if self._line.carries:
             detail = {"line": self._rules.name, "business_date": self._line.day.day, "reason": event.reason}
             actions.append(Tell("session-down", detail))
@@ -250,6 +250,8 @@ class ZrcDialogue:
             self._closing.waited_enough(now_ms, actions)
         elif name == MATCH:
             self._closing.unanswered(now_ms, actions)
+        elif name == outward.HOLD:
+            self._sending.give_back("its turn did not come", actions)
         elif name.startswith(outward.ACK):
             self._sending.ack_missed(int(name[len(outward.ACK) :]), now_ms, actions)
         self._closing.go_on(now_ms, actions)

@@ -23,6 +23,8 @@ from protocols.zengin.telegram.message import CONTROL, ENQUIRY, Business, Contro
 from protocols.zengin.telegram.outbound import make
 
 ACK = "ack-"  # and the LCN
+HOLD = "hold"
+HOLD_MS_MAX = 60_000  # an offer in hand goes back after so long, well before whoever offered it gives it up
 OWN_COUNT_MAX = 1_000  # telegrams of the line's own that wait
 
 
@@ -69,6 +71,8 @@ class Sending:
         else:
             self._offered = event
             self.pump(now_ms, actions)
+            if self._offered is not None:
+                actions.append(Timer(HOLD, min(HOLD_MS_MAX, self._line.rules.profile.timers.ack_wait_ms * 2)))
 
     def say(self, telegram: Telegram, now_ms: int, actions: list[Action]) -> None:
         """A telegram of the line's own, sent as soon as its LCN is free."""
@@ -264,11 +268,11 @@ class Sending:
         """How deliveries ended lately, once more: whoever was to hear it may have died between the disk and the word."""
         actions += [Delivery(ended.id, ended.state, ended.detail) for ended in self._line.outward.ended]
 
-    def lost(self, actions: list[Action]) -> None:
-        """The connection is gone. What was only in hand has not left, and goes back."""
+    def give_back(self, why: str, actions: list[Action]) -> None:
+        """What is only in hand has not left, and goes back: the connection is gone, or its turn does not come."""
         offered, self._offered = self._offered, None
         if offered is not None:
-            actions.append(Delivery(offered.id, "deferred", "the connection was lost before it was sent"))
+            actions.append(Delivery(offered.id, "deferred", why))
 
     def unknown(self) -> list[Intent]:
         """Of today or before: to be asked about once the line is open."""

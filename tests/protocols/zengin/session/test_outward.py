@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from protocols.dialect import Send, Store, Stored
+from protocols.dialect import Send, Store, Stored, Timer
+from protocols.zengin.session.message import Watch
 from protocols.zengin.session.outward import OWN_COUNT_MAX
 from protocols.zengin.session.state import Outward, unpack
 from protocols.zengin.telegram.message import Enquiry, TransferNotice
@@ -35,11 +36,28 @@ def test_one_outstanding_telegram_and_the_next_in_hand() -> None:
     rig = LineRig()
     rig.opens()
     rig.offer("A")
-    assert rig.offer("B") == [], "in hand until the ACK"
+    assert rig.offer("B") == [Timer("hold", 60_000)], "in hand until the ACK"
     assert deliveries(rig.offer("C")) == [("C", "deferred")]
     done = rig.acks(1)
     assert deliveries(done) == [("A", "acknowledged"), ("B", "sent")]
     assert [sequence for sequence, _ in rig.telegrams(done)] == [2]
+
+
+def test_an_offer_whose_turn_does_not_come_goes_back_and_is_not_sent_later() -> None:
+    rig = LineRig(timers={"ack_wait_ms": 40_000})
+    rig.opens()
+    rig.says(Watch())
+    rig.offer("A")
+    rig.offer("B")
+    rig.pass_ms(39_000)
+    rig.says(Watch())
+    done = rig.pass_ms(1_000)  # A is unknown; an enquiry about it goes before B
+    assert deliveries(done) == [("A", "unknown")]
+    done = rig.pass_ms(20_000)
+    assert deliveries(done) == [("B", "deferred")]
+    rig.acks(2)
+    assert deliveries(rig.pass_ms(1)) == []
+    assert deliveries(rig.offer("B")) == [("B", "sent")]
 
 
 def test_no_ack_in_time_is_unknown_is_asked_about_and_never_sent_again() -> None:

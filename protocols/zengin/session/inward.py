@@ -75,13 +75,17 @@ class Receiving:
         return not self._at_work and not any(self._inbox.values())
 
     def restore(self, stored: Mapping[str, bytes]) -> None:
-        """Load the parked telegrams that still wait; one that cannot be read stays on disk for a person."""
+        """Load every parked telegram of this line that waits. One that cannot be read stays on disk for a person."""
         prefix = self._line.stores.prefix
-        for name in self._line.inward.parked:
-            try:
-                self._parked[name] = p.unpack(stored[prefix + name])
-            except (KeyError, msgspec.MsgspecError, UnicodeDecodeError):
+        for variable, value in stored.items():
+            if not variable.startswith(prefix + p.PARKED):
                 continue
+            try:
+                kept = p.unpack(value)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+            if not kept.decision:
+                self._parked[variable[len(prefix) :]] = kept
 
     def agreed(self, lcn: int, last_sent: int) -> None:
         """At 開局: the next message follows this number. What lies before it and was not taken stays not taken."""
@@ -185,9 +189,9 @@ class Receiving:
 
     def _park(self, lcn: int, held: _Held, reason: str, now_ms: int, actions: list[Action]) -> None:
         line = self._line
-        if len(line.inward.parked) >= line.rules.profile.session.parked_count_max:
+        if len(self._parked) >= line.rules.profile.session.parked_count_max:
             del self._at_work[lcn]
-            line.alarm("parked-limit", f"{len(line.inward.parked)} telegrams wait for a person", actions)
+            line.alarm("parked-limit", f"{len(self._parked)} telegrams wait for a person", actions)
             self.nak(lcn, held.sequence, actions)
             line.release("parked-limit", actions)
             return
@@ -203,7 +207,6 @@ class Receiving:
         line.stores.put(name, p.pack(kept), actions)
         inward = line.inward.taken(lcn, held.sequence, _digest(held.body))
         inward = self._counted_by_head(inward, held.body)
-        inward = msgspec.structs.replace(inward, parked=(*(n for n in inward.parked if n != name), name))
         line.alarm("telegram-parked", f"{name}: {reason}", actions)
         self._keep(lcn, inward, held.sequence, actions)
 
@@ -266,8 +269,6 @@ class Receiving:
             return None
         line = self._line
         line.stores.put(name, p.pack(msgspec.structs.replace(kept, decision=decision, who=who)), actions)
-        left = tuple(n for n in line.inward.parked if n != name)
-        line.keep_inward(msgspec.structs.replace(line.inward, parked=left), actions)
         actions.append(Note(f"parked-{decision}", name))
         return kept
 

@@ -119,13 +119,12 @@ class LcnInward(msgspec.Struct, frozen=True):
 
 
 class Inward(msgspec.Struct, frozen=True, kw_only=True):
-    """The inward half. `runs`: received 受信通番 as (first, last), ascending. `parked`: names of parked telegrams."""
+    """The inward half. `runs`: received 受信通番 as (first, last), ascending."""
 
     day: str = ""
     lcns: dict[int, LcnInward] = {}
     runs: tuple[tuple[int, int], ...] = ()
     totals: dict[str, Total] = {}
-    parked: tuple[str, ...] = ()
 
     def lcn(self, lcn: int) -> LcnInward:
         return self.lcns.get(lcn, LcnInward())
@@ -143,7 +142,7 @@ class Inward(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, runs=runs, totals=counted(self.totals, subject, amount, number))
 
     def new_day(self, day: str) -> Inward:
-        return Inward(day=day, parked=self.parked)
+        return Inward(day=day)
 
     def missing(self, last: int) -> list[int]:
         """受信通番 from 1 to `last` that never came, as many as are asked about at once."""

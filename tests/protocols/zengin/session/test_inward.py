@@ -17,6 +17,13 @@ def stored(rig: LineRig) -> Inward:
     return unpack(Inward, rig.disk["zrc-01-01/in"])
 
 
+def parked(rig: LineRig) -> tuple[str, ...]:
+    """Names of the telegrams that wait for a person, as they are on disk."""
+    prefix = "zrc-01-01/"
+    names = (name for name in sorted(rig.disk) if name.startswith(prefix + p.PARKED))
+    return tuple(name[len(prefix) :] for name in names if not p.unpack(rig.disk[name]).decision)
+
+
 def test_the_ack_leaves_after_the_journal_and_the_number() -> None:
     rig = LineRig()
     rig.opens()
@@ -147,7 +154,7 @@ def test_a_telegram_nobody_can_read_is_parked_and_the_session_lives() -> None:
     kept = p.unpack(rig.disk[f"zrc-01-01/{name}"])
     assert kept.body == bytes(body), "nothing of it is changed"
     assert kept.reason.startswith("field amount at offset 78")
-    assert stored(rig).parked == (name,)
+    assert parked(rig) == (name,)
     assert stored(rig).runs == ((1, 1),), "its head could be read, so it is counted"
     assert acked(rig, rig.info(2, transfer(2))) == [2]
 
@@ -186,16 +193,16 @@ def test_a_parked_telegram_is_resubmitted_after_a_restart() -> None:
     rig.opens()
     rig.answer = Refusal.UNSUPPORTED
     rig.info(1, transfer(1))
-    name = stored(rig).parked[0]
+    name = parked(rig)[0]
     rig.crash()
     rig.opens(last_sent=1)
     assert "resubmit-refused" in notes(rig.command("resubmit", name)), "still not supported"
-    assert stored(rig).parked == (name,)
+    assert parked(rig) == (name,)
     rig.answer = TAKEN
     done = rig.command("resubmit", name)
     assert "parked-resubmitted" in notes(done)
     assert acked(rig, done) == [], "the center had its ACK when the telegram was parked"
-    assert stored(rig).parked == ()
+    assert parked(rig) == ()
     assert p.unpack(rig.disk[f"zrc-01-01/{name}"]).decision == p.SUBMITTED
     assert stored(rig).totals["1000"].count == 1
 
@@ -206,26 +213,45 @@ def test_a_parked_telegram_is_answered_or_dropped_by_a_person() -> None:
     rig.answer = Refusal.UNSUPPORTED
     rig.info(1, transfer(1))
     rig.info(2, transfer(2))
-    first, second = stored(rig).parked
+    first, second = parked(rig)
     ((_, answer),) = rig.telegrams(rig.command("answer-parked", f"{first} 0202 Sato"))
     assert isinstance(answer, EnquiryAnswer)
     assert (answer.head.to_bank, answer.head.original_serial, answer.head.result) == ("0005", 1, "0202")
     rig.command("drop-parked", f"{second} Sato")
-    assert stored(rig).parked == ()
+    assert parked(rig) == ()
     dropped = p.unpack(rig.disk[f"zrc-01-01/{second}"])
     assert (dropped.decision, dropped.who) == (p.DROPPED, "Sato")
+
+
+def test_a_telegram_parked_as_the_connection_went_can_be_decided_about() -> None:
+    """The telegram is on disk, its number is not: it will come again, and a person sees it twice rather than never."""
+    rig = LineRig()
+    rig.opens()
+    rig.holds_stores = True
+    rig.info(1, b"no telegram at all")
+    (kept, number) = rig.held
+    rig.disk[kept.name] = kept.value
+    rig.disconnect()
+    rig.link()
+    rig.holds_stores = False
+    rig.opens(last_sent=1)
+    assert stored(rig).lcn(0).last == 0
+    name = kept.name.removeprefix("zrc-01-01/")
+    assert "parked-dropped" in notes(rig.command("drop-parked", f"{name} Sato"))
+    assert p.unpack(rig.disk[kept.name]).decision == p.DROPPED
+    assert number.name == "zrc-01-01/in"
 
 
 def test_what_cannot_be_decided_is_said() -> None:
     rig = LineRig()
     rig.opens()
     rig.info(1, b"unreadable")
-    name = stored(rig).parked[0]
+    name = parked(rig)[0]
     assert notes(rig.command("resubmit", name)) == ["resubmit-refused"]
     assert notes(rig.command("resubmit", "parked/no")) == ["parked-unknown"]
     assert notes(rig.command("answer-parked", f"{name} 0202 Sato")) == ["command-impossible"], "nobody knows whom to answer"
     assert notes(rig.command("drop-parked", "parked/no Sato")) == ["parked-unknown"]
-    assert stored(rig).parked == (name,)
+    assert parked(rig) == (name,)
 
 
 def test_the_desks_word_for_an_earlier_connection_is_not_acknowledged_here() -> None:

@@ -30,9 +30,10 @@ from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
 from relay.dispatcher import Dispatcher
-from relay.exchange.desk import Desk, DeskLimits
+from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
 from relay.exchange.lanes import LaneLimits
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
@@ -116,7 +117,7 @@ class Daemon:
         self.discovery = Discovery(
             core.name,
             DnsDoor(core.name_servers).resolve,
-            self.client.use_addresses,
+            self._addresses_changed,
             clock=self.clock,
             timers=self.timers,
             random=chance,
@@ -316,6 +317,11 @@ class Daemon:
             listener.close_links("fenced", abort=True)
         self._stop.set()
 
+    def _addresses_changed(self, ips: tuple[str, ...]) -> None:
+        self.client.use_addresses(ips)
+        if self.region.permit() is None:
+            self.region.look_now()  # at start the first probe found no address yet
+
     def _permit_changed(self, permit: Permit | None) -> None:
         if permit is None:
             log.warning("the core may not be asked", region=self.region.region, epoch=self.region.epoch)
@@ -367,6 +373,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
         call_timeout_ms=core.call_timeout_ms,
         inflight_count_min=core.inflight_count_min,
         inflight_count_max=core.inflight_count_max,
+        completion_deadline_ms=settings.relay.completion_deadline_ms,
         lanes=LaneLimits(queue_count_max=core.queue_count_max),
         doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
         saf=SafLimits(

@@ -28,6 +28,10 @@ class RelaySettings(Model):
     drain_deadline_ms: Milliseconds = Field(
         30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds."
     )
+    completion_deadline_ms: Milliseconds = Field(
+        120_000,
+        description="Longest wait for a completion after a reply that needs one, milliseconds; then a person is asked.",
+    )
     credentials_directory: str | None = Field(
         None, description="Directory of credential files where systemd's $CREDENTIALS_DIRECTORY has none."
     )

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         if args.what == "search":
             return _rows(reader.search(_query(args, args.limit)), args.json)
         if args.what == "listed":
-            return _rows(reader.search(Query(state=StoredState.LISTED, limit=SEARCH_COUNT_MAX)), args.json)
+            return _rows(reader.search(Query(is_listed=True, limit=SEARCH_COUNT_MAX)), args.json)
         if args.what == "show":
             return _show(reader, args.key, args.json)
         if args.what == "export":

@@ -132,6 +132,12 @@ def _durable(report: StatusReport, paint: Paint) -> list[str]:
         f"{paint(DIM, 'open    ')}{states}",
         f"{paint(DIM, 'owed    ')}{owed}",
     ]
+    outbound = report.outbound
+    if outbound.endpoint or outbound.queued or outbound.under_way or outbound.unknown or outbound.reports_owed:
+        oldest = f", the oldest for {duration(outbound.oldest_queued_ms)}" if outbound.queued else ""
+        waits = f"{count(outbound.queued)} queued{oldest}, {count(outbound.under_way)} under way"
+        ended = f"{count(outbound.unknown)} unknown, {count(outbound.reports_owed)} reports owed"
+        lines.append(f"{paint(DIM, 'outbound ')}{waits}, {ended}  {outbound.endpoint or 'not served'}")
     if report.counters:
         since = ", ".join(f"{count(number)} {name}" for name, number in report.counters.items())
         lines.append(f"{paint(DIM, 'so far  ')}{since}")

@@ -5,17 +5,18 @@ Owns the binding only. The trap: `labels()` on the hot path costs more than the 
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from protocols.vocabulary import Refusal
 from relay.telemetry.metrics import Metrics
+from relay.telemetry.numbers import Count, Spread
 
 
 class Counters:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._endings: dict[tuple[str, str], Counter] = {}
-        self._seconds: dict[str, Histogram] = {}
+        self._endings: dict[tuple[str, str], Count] = {}
+        self._seconds: dict[str, Spread] = {}
         self._refusals: dict[tuple[str, str], Counter] = {}
 
     def ended(self, listener: str, ending: str, elapsed_ms: int) -> None:

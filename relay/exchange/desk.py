@@ -12,8 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-import msgspec
-
 from protocols.vocabulary import (
     TAKEN,
     Answer,
@@ -32,19 +30,20 @@ from protocols.vocabulary import (
     Verdict,
 )
 from relay.clock import Clock, Timers
-from relay.core.port import Core, Permit
+from relay.core.port import Core, Permit, Reversed, Undone
 from relay.exchange.concurrency import ConcurrencyTarget
 from relay.exchange.counters import Counters
-from relay.exchange.doubt import Doubt, DoubtLimits
+from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
-from relay.exchange.lanes import LaneLimits, Lanes
+from relay.exchange.lanes import Lanes
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import LinkPort
 from relay.exchange.register import Open, Register
 from relay.exchange.repeats import Repeats
 from relay.exchange.saf import Answer as SafAnswer
-from relay.exchange.saf import Saf, SafLimits
+from relay.exchange.saf import Saf
 from relay.journal.port import Existing, Journal, JournalFailed, JournalState, StepResult, TakeResult
-from relay.journal.records import Intent, StoredState, Taken, pack_request
+from relay.journal.records import Intent, StoredState, Taken, pack_request, without_secrets
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -57,19 +56,6 @@ REFUSAL_OF = {
     "superseded-relay": Refusal.SUSPENDED,
     "invalid": Refusal.INTERNAL,
 }
-
-
-class DeskLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """All limits of the exchange floor; milliseconds where they end in _ms."""
-
-    journal_waiting_count_max: int = 20_000
-    call_timeout_ms: int = 4_000
-    inflight_count_min: int = 4
-    inflight_count_max: int = 512
-    completion_deadline_ms: int = 120_000
-    lanes: LaneLimits = LaneLimits()
-    doubt: DoubtLimits = DoubtLimits()
-    saf: SafLimits = SafLimits()
 
 
 class Desk:
@@ -136,6 +122,7 @@ class Desk:
             answer = self._gate(request, facts.reply_deadline_ms)
             state = StoredState.RECORDED if answer is None else StoredState.REFUSED
         else:
+            entry.request = request = without_secrets(request)  # the same from the first delivery to the last
             answer = TAKEN
             state = StoredState.DELIVERING
         reply = None if answer is None else facts.dialect.to_reply(message, answer, wall_ms)
@@ -170,8 +157,6 @@ class Desk:
         """Why a new financial message is refused before it is asked, or None."""
         if self._draining:
             return Refusal.DRAINING
-        if self.saf.has_reversal_of(request.key):
-            return Refusal.REVERSED
         if self._permit() is None:
             return Refusal.CORE_UNREACHABLE
         expected_ms = self.target.expected_wait_ms(self.lanes.waiting_count)
@@ -191,10 +176,15 @@ class Desk:
             self._not_taken(entry)
         elif reply is None:
             self.register.move(entry, Event.REQUEST_DURABLE)
-            remaining_ms = entry.deadline_ms - self._clock.monotonic_ms()
-            entry.deadline = self._timers.after(max(1, remaining_ms), partial(self.doubt.deadline_passed, entry))
+            if result.reversed_by:  # its own reversal overtook it
+                self.register.move(entry, Event.REFUSED_UNASKED)
+                self.answer(entry, Refusal.REVERSED)
+                return
+            now_ms = self._clock.monotonic_ms()
+            remaining_ms = max(1, entry.deadline_ms - now_ms)
+            entry.deadline = self._timers.after(remaining_ms, partial(self.doubt.deadline_passed, entry))
             self.lanes.offer(entry)
-            self.pump()
+            self.pump(now_ms)
         elif answer is TAKEN:
             self.register.move(entry, Event.OWED_DURABLE)
             entry.intent = Intent(reply.verdict, reply.code, reply.data)
@@ -210,9 +200,11 @@ class Desk:
         original = self.register.by_key.get(entry.request.original_key or "")
         if original is not None and original is not entry:
             if entry.request.message_class is MessageClass.REVERSAL and entry.standing_minor == 0:
-                self.doubt.withdraw(original, by=entry)
+                self.doubt.withdraw(original, by=entry.exchange_id)
             elif original.state is State.AWAITING_COMPLETION:
                 self.evidence(original.key, "confirmed", None)
+        elif original is None and entry.request.message_class is MessageClass.ADVICE and entry.request.original_key:
+            self.doubt.late_evidence(entry.request.original_key, Event.EVIDENCE_CONFIRMED, None)
         self.saf.owe(entry)
 
     def _not_taken(self, entry: Open) -> None:
@@ -223,7 +215,7 @@ class Desk:
             self._repeats.look_up_without_journal(entry.request, entry.fingerprint, message, link)
 
     # ---- the call ----------------------------------------------------------------------------------------------------
-    def pump(self) -> None:
+    def pump(self, now_ms: int) -> None:
         """Start calls while the core's target allows. Not re-entered: a call may end before it returns."""
         if self._pumping:
             return
@@ -234,23 +226,21 @@ class Desk:
                 if entry is None:
                     break
                 entry.in_lane = True
-                self._ask(entry)
+                self._ask(entry, now_ms)
         finally:
             self._pumping = False
 
-    def _ask(self, entry: Open) -> None:
+    def _ask(self, entry: Open, now_ms: int) -> None:
         permit = self._permit()
-        remaining_ms = entry.deadline_ms - self._clock.monotonic_ms()
-        if permit is None or remaining_ms < self._limits.lanes.margin_ms:
+        if permit is None or entry.deadline_ms - now_ms < self._limits.lanes.margin_ms:
             self.register.move(entry, Event.REFUSED_UNASKED)
             self.answer(entry, Refusal.CORE_UNREACHABLE if permit is None else Refusal.OVERLOADED)
         else:
             self.register.move(entry, Event.CALL_STARTED)
-            self.start_call(entry, permit)
+            self.start_call(entry, permit, now_ms)
 
-    def start_call(self, entry: Open, permit: Permit) -> None:
+    def start_call(self, entry: Open, permit: Permit, now_ms: int) -> None:
         """POST it. The entry is ASKED already; doubt.py uses this too, for the same key in the same epoch."""
-        now_ms = self._clock.monotonic_ms()
         self.inflight += 1
         entry.serial += 1
         serial = entry.serial
@@ -272,7 +262,8 @@ class Desk:
             entry.serial += 1
             entry.call = None
             self._judge(entry, outcome)
-        self.pump()
+        if self.lanes.waiting_count:
+            self.pump(now_ms)
 
     def _judge(self, entry: Open, outcome: Outcome) -> None:
         if isinstance(outcome, (Approved, Declined)):
@@ -309,22 +300,24 @@ class Desk:
         if entry.facts is None:
             raise RuntimeError("an exchange without a link has nobody to answer")
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._clock.wall_ms())
+        intent = Intent(reply.verdict, reply.code, reply.data)
         awaits = reply.verdict is Verdict.APPROVE and entry.request.needs_completion
         self.register.write(
             entry,
             Event.INTENT_DURABLE,
-            partial(self._intent_durable, entry, reply, awaits),
+            partial(self._intent_durable, entry, reply, intent, awaits),
             stored=StoredState.AWAITING_COMPLETION if awaits else StoredState.ANSWERED,
-            intent=Intent(reply.verdict, reply.code, reply.data),
+            intent=intent,
             history=entry.attempts_unknown > 0,
         )
 
-    def _intent_durable(self, entry: Open, reply: Reply, awaits: bool, result: StepResult) -> None:
+    def _intent_durable(self, entry: Open, reply: Reply, intent: Intent, awaits: bool, result: StepResult) -> None:
         if result is not None:
             self.register.move(entry, Event.INTENT_FAILED)
+            self.doubt.intent_failed(entry)
             return
         self.register.move(entry, Event.INTENT_DURABLE_COMPLETION_AWAITED if awaits else Event.INTENT_DURABLE)
-        entry.intent = Intent(reply.verdict, reply.code, reply.data)
+        entry.intent = intent
         if entry.withdrawn:
             entry.take_waiters()
         self.send(entry, reply, reply.verdict.value)
@@ -354,7 +347,8 @@ class Desk:
         if entry.in_lane:
             entry.in_lane = False
             self.lanes.finish(entry.lane)
-            self.pump()
+            if self.lanes.waiting_count:
+                self.pump(self._clock.monotonic_ms())
 
     # ---- refused without a record ------------------------------------------------------------------------------------
     def refuse_unrecorded(self, message: object, link: LinkPort, refusal: Refusal) -> None:
@@ -367,15 +361,19 @@ class Desk:
     def _owed_settled(self, entry: Open, answer: SafAnswer) -> None:
         if isinstance(answer, (Approved, Declined)):
             self.doubt.tell_waiters(entry, answer)
+        else:
+            self.doubt.tell_waiters(entry, Refusal.REVERSED if isinstance(answer, (Reversed, Undone)) else Refusal.IN_DOUBT)
 
     def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
         """What a terminal says about an exchange that awaits it. Anything else is only counted."""
         entry = self.register.by_key.get(key)
-        if entry is None or entry.state is not State.AWAITING_COMPLETION:
-            self.counters.duplicate("", "evidence-unmatched")
-            return
         event = EVIDENCE_EVENT[verdict]
-        self.doubt.complete(entry, event, standing_minor)
+        if entry is None:
+            self.doubt.late_evidence(key, event, standing_minor)
+        elif entry.state is State.AWAITING_COMPLETION:
+            self.doubt.complete(entry, event, standing_minor)
+        else:
+            self.counters.duplicate("", "evidence-unmatched")
 
     def link_closed(self, link: LinkPort) -> None:
         """Nothing to do: an answer finds the link closed when it is decided."""

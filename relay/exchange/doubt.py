@@ -19,9 +19,9 @@ from relay.core.port import Core, Finding, NotFound, Permit, Reversed
 from relay.exchange.exchange import DEADLINE_EVENT, Event, State
 from relay.exchange.hub import Hub
 from relay.exchange.ports import LinkPort
-from relay.exchange.register import Open
-from relay.journal.port import StepResult
-from relay.journal.records import Intent, Step, StoredExchange
+from relay.exchange.register import Open, rebuild
+from relay.journal.port import JournalFailed, StepResult
+from relay.journal.records import Intent, Step, StoredExchange, StoredState
 from relay.telemetry.log import get_log
 
 log = get_log("doubt")
@@ -110,7 +110,7 @@ class Doubt:
             return
         entry.resubmits += 1
         self._desk.register.move(entry, Event.CALL_REPEATED)
-        self._desk.start_call(entry, permit)
+        self._desk.start_call(entry, permit, self._desk.register.clock.monotonic_ms())
 
     # ---- at the deadline ---------------------------------------------------------------------------------------------
     def deadline_passed(self, entry: Open) -> None:
@@ -149,6 +149,13 @@ class Doubt:
             detail=why,
         )
 
+    def intent_failed(self, entry: Open) -> None:
+        """The reply could not be recorded, so none left. Before the deadline the core is asked again; after it, we give up."""
+        if entry.deadline is None:
+            self.give_up(entry, "the reply could not be recorded before the deadline")
+        else:
+            self._inquire_later(entry)
+
     def _given_up(self, entry: Open, reply: Reply, result: StepResult) -> None:
         # Where the journal failed nothing is replied; the duty is the same, for the disk still says "no reply left".
         if result is None:
@@ -165,8 +172,11 @@ class Doubt:
         return reply if reply.verdict is Verdict.DOUBT else msgspec.structs.replace(reply, verdict=Verdict.DOUBT)
 
     # ---- the terminal's own reversal ---------------------------------------------------------------------------------
-    def withdraw(self, entry: Open, by: Open) -> None:
-        """The terminal reversed `entry` itself, and that is durable: it owes nothing and is answered no more."""
+    def withdraw(self, entry: Open, by: int) -> None:
+        """The terminal reversed `entry` itself, and that is durable as exchange `by`: it owes nothing and its waiters get no
+        reply any more; who asks again is told that it is reversed."""
+        if entry.state is State.OFFERED:
+            return  # given to the journal after its reversal, which the journal will say when it is taken
         entry.withdrawn = True
         if entry.state not in WITHDRAWABLE:
             return
@@ -177,7 +187,7 @@ class Doubt:
             self._desk.saf.withdraw(entry)
         entry.take_waiters()
         self._desk.register.move(entry, Event.WITHDRAWN)
-        self._desk.register.note(entry, Event.WITHDRAWN, detail=f"by the terminal's reversal, exchange {by.exchange_id}")
+        self._desk.register.note(entry, Event.WITHDRAWN, detail=f"by the terminal's reversal, exchange {by}")
         self._desk.end_wait(entry)
         self._desk.register.forget_if_closed(entry)
 
@@ -187,13 +197,32 @@ class Doubt:
 
     def complete(self, entry: Open, event: Event, standing_minor: int | None) -> None:
         """Evidence about an exchange that awaits its completion, or the end of the wait for it."""
-        if entry.state is not State.AWAITING_COMPLETION or not self._desk.register.move(entry, event):
+        if entry.state not in (State.AWAITING_COMPLETION, State.UNPROVEN) or not self._desk.register.move(entry, event):
             return
         entry.cancel_timers()
         entry.standing_minor = standing_minor or 0
         self._desk.register.write(
             entry, event, partial(self._completed, entry), standing_minor=entry.standing_minor if standing_minor else None
         )
+
+    def late_evidence(self, key: str, event: Event, standing_minor: int | None) -> None:
+        """Evidence about an exchange that is not open: one that went to the person's list without it is closed by it."""
+        register = self._desk.register
+
+        def found(stored: StoredExchange | JournalFailed | None) -> None:
+            if (
+                isinstance(stored, StoredExchange)
+                and stored.state is StoredState.UNPROVEN
+                and stored.taken.request
+                and event is not Event.EVIDENCE_MISSING
+                and key not in register.by_key
+            ):
+                entry = register.by_key[key] = rebuild(stored, register.clock.monotonic_ms())
+                self.complete(entry, event, standing_minor)
+            else:
+                self._desk.counters.duplicate("", "evidence-unmatched")
+
+        register.journal.find(key, found)
 
     def _completed(self, entry: Open, result: StepResult) -> None:
         if result is None and entry.state in (State.PART_UNDONE, State.UNDONE):
@@ -219,14 +248,32 @@ class Doubt:
             entry.has_body = True
             self._desk.saf.hurry(entry)
 
+    def tell_reversed(self, entry: Open, message: object, link: LinkPort) -> None:
+        """The terminal reversed it, and asks again: declined, whatever was decided before."""
+        if entry.state is State.ANSWERED:  # an intent is on its way to disk; a second one must not overtake it
+            self._desk.refuse_unrecorded(message, link, Refusal.IN_PROGRESS)
+            return
+        register = self._desk.register
+        reply = link.listener.dialect.to_reply(message, Refusal.REVERSED, register.clock.wall_ms())
+        if entry.intent is not None:
+            link.reply(message, reply)
+            return
+        entry.intent = Intent(reply.verdict, reply.code, reply.data)
+
+        def durable(result: StepResult) -> None:
+            if result is None:
+                link.reply(message, reply)
+
+        register.write(entry, Event.INTENT_DURABLE, durable, intent=entry.intent)
+
     def _reply_doubt(self, entry: Open) -> None:
         if entry.facts is None:
             return
         reply = self._doubt_reply(entry.message, entry.facts.dialect.to_reply)
         self._intend(entry, reply, "doubt")
 
-    def tell_waiters(self, entry: Open, answer: Approved | Declined) -> None:
-        """A recovered exchange got the core's word while its terminal waits, inside its deadline, and was told nothing."""
+    def tell_waiters(self, entry: Open, answer: Answer) -> None:
+        """A recovered exchange is settled while its terminal waits, inside its deadline, and was told nothing."""
         if entry.link is None or entry.facts is None or entry.intent is not None or entry.withdrawn:
             return
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._desk.register.clock.wall_ms())

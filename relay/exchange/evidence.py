@@ -22,6 +22,7 @@ from protocols.vocabulary import (
     Outcome,
     Refusal,
     Unknown,
+    Verdict,
 )
 from relay.core.port import Finding, NotFound, Reversed, Superseded, Undone, UndoOutcome
 from relay.journal.records import StoredExchange, StoredState
@@ -75,7 +76,12 @@ def unpack(data: bytes) -> Evidence:
 
 
 def answer_again(stored: StoredExchange) -> Answer | None:
-    """What a stored exchange without an intent answers to its message. None means: the intent on disk is the answer."""
+    """What a stored exchange answers to its message. None means: the intent on disk is the answer.
+
+    The terminal's own reversal ends every approval: what was approved before it is "reversed" to a repeat that comes after.
+    """
+    if stored.reversed_by and (stored.intent is None or stored.intent.verdict is Verdict.APPROVE):
+        return Refusal.REVERSED
     if stored.intent is not None:
         return None
     if stored.taken.message_class is not MessageClass.FINANCIAL:

@@ -16,7 +16,7 @@ durable first, and always applies, so the original is SETTLED and owes nothing.
 
 AWAITING_COMPLETION is a reply that needs evidence from the terminal: CONFIRMED ends it. PART_UNDONE and UNDONE still owe the
 core a reversal with the amount that stands; UNPROVEN and LISTED wait for a person, whose decision is RESOLVED. Nothing else
-ends a listed line.
+ends a listed line, except that evidence which comes late still closes what is UNPROVEN.
 
 It must never know time, wires or the journal. The trap: a pair that is missing here is not to be ignored. It is a bug of ours,
 counted and logged by the desk, and nothing moves.
@@ -134,6 +134,9 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.PART_UNDONE, E.GIVEN_TO_PERSON): S.LISTED,
     (S.UNDONE, E.UNDO_ACKNOWLEDGED): S.SETTLED,
     (S.UNDONE, E.GIVEN_TO_PERSON): S.LISTED,
+    (S.UNPROVEN, E.EVIDENCE_CONFIRMED): S.CONFIRMED,
+    (S.UNPROVEN, E.EVIDENCE_PART): S.PART_UNDONE,
+    (S.UNPROVEN, E.EVIDENCE_UNDONE): S.UNDONE,
     (S.UNPROVEN, E.RESOLVED): S.SETTLED,
     (S.LISTED, E.RESOLVED): S.SETTLED,
 }

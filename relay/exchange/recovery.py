@@ -10,10 +10,10 @@ from __future__ import annotations
 from functools import partial
 
 from relay.exchange.desk import Desk
-from relay.exchange.exchange import REBUILT, RECOVERED_EVENT, Event, State
-from relay.exchange.register import Open
+from relay.exchange.exchange import RECOVERED_EVENT, Event, State
+from relay.exchange.register import Open, rebuild
 from relay.journal.port import JournalFailed, StepResult
-from relay.journal.records import StoredExchange, unpack_request
+from relay.journal.records import StoredExchange
 from relay.telemetry.log import get_log
 
 log = get_log("recovery")
@@ -30,25 +30,8 @@ def recover(desk: Desk, completion_deadline_ms: int) -> dict[str, int]:
     return counts
 
 
-def rebuild(desk: Desk, stored: StoredExchange) -> Open:
-    """The stored exchange as an open one, without link, body or deadline."""
-    taken = stored.taken
-    request = unpack_request(taken.key, taken.request, taken.pan)
-    now_ms = desk.register.clock.monotonic_ms()
-    entry = Open(taken.exchange_id, request, taken.fingerprint, taken.incarnation, None, None, None, now_ms, taken.recorded_ms)
-    entry.state = REBUILT[stored.state]
-    entry.intent = stored.intent
-    entry.tries = stored.tries
-    entry.epoch = stored.epoch
-    if stored.standing_minor is not None:
-        entry.standing_minor = stored.standing_minor
-    # An advice is stored to be delivered, without its secrets; a question is not posted again once those are gone.
-    entry.has_body = entry.state is State.DELIVERING
-    return entry
-
-
 def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) -> None:
-    entry = rebuild(desk, stored)
+    entry = rebuild(stored, desk.register.clock.monotonic_ms())
     desk.register.by_key[entry.key] = entry
     if entry.state is State.RECORDED:
         event = RECOVERED_EVENT[entry.request.doubt_policy]
@@ -61,6 +44,8 @@ def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) ->
             tries=0,
             detail="no reply intent on disk after a restart",
         )
+    elif entry.state is State.AWAITING_COMPLETION and entry.withdrawn:
+        desk.doubt.withdraw(entry, by=stored.reversed_by)
     elif entry.state is State.AWAITING_COMPLETION:
         desk.doubt.await_completion(entry, completion_deadline_ms)
     else:

@@ -32,6 +32,9 @@ class Repeats:
         name = link.listener.name
         if entry.fingerprint != fingerprint:
             self._refuse_conflict(entry.exchange_id, message, link)
+        elif entry.withdrawn:
+            self._desk.counters.duplicate(name, "reversed")
+            self._desk.doubt.tell_reversed(entry, message, link)
         elif entry.intent is not None:
             self._desk.doubt.adopt(entry, request)
             self._desk.counters.duplicate(name, "answered")
@@ -64,6 +67,9 @@ class Repeats:
             link.reply(message, Reply(stored.intent.verdict, stored.intent.code, stored.intent.data))
         elif answer is not None:
             reply = facts.dialect.to_reply(message, answer, self._desk.register.clock.wall_ms())
+            if stored.intent is not None:  # reversed since: the reversal's own record is what this rests on
+                link.reply(message, reply)
+                return
             self._desk.doubt.intend_late(stored, reply, lambda: link.reply(message, reply))
 
     def look_up_without_journal(self, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:

@@ -60,6 +60,10 @@ STUBBORN: frozenset[tuple[State, str]] = frozenset(
         (State.DELIVERING, "superseded"),
         (State.PART_UNDONE, "superseded"),
         (State.UNDONE, "superseded"),
+        (State.UNDOING, "key-conflict"),
+        (State.PART_UNDONE, "key-conflict"),
+        (State.UNDONE, "key-conflict"),
+        (State.DELIVERING, "key-conflict"),
     }
 )
 
@@ -102,13 +106,6 @@ class Saf:
     def oldest_recorded_ms(self) -> int | None:
         """Wall time at which the oldest owed message was recorded."""
         return min((entry.recorded_ms for chain in self._chains.values() for entry in chain), default=None)
-
-    def has_reversal_of(self, key: str) -> bool:
-        """Is a terminal's own full reversal of this key still owed? Then the key's original came too late."""
-        return any(
-            e.request.message_class is MessageClass.REVERSAL and e.request.original_key == key and e.standing_minor == 0
-            for e in self._chains.get(key, ())
-        )
 
     def owe(self, entry: Open) -> None:
         """From now on `entry` is driven until the core confirms or a person takes it."""
@@ -196,25 +193,32 @@ class Saf:
             self._register.note(entry, Event.OUTCOME_UNKNOWN, detail=detail, tries=entry.tries, history=entry.tries == 1)
             self._retry_later(entry)
             return
+        if (entry.state, kind) == (State.HELD, Approved) and _is_told_nothing(entry):
+            event = Event.DELIVERED  # after a restart, its terminal waits here and hears that it was booked
         if not self._register.move(entry, event):
             return
         if event is Event.GIVEN_TO_PERSON:
             log.warning("exchange given to a person", exchange_id=entry.exchange_id, kind=entry.request.kind, why=why)
+        self._record(entry, answer, event, why)
+
+    def _record(self, entry: Open, answer: Answer, event: Event, why: str) -> None:
         self._register.write(
             entry,
             event,
-            partial(self._settled, entry, answer),
+            partial(self._settled, entry, answer, event, why),
             outcome=evidence.pack(answer),
             tries=entry.tries,
             detail=why if event is Event.GIVEN_TO_PERSON else "",
         )
 
-    def _settled(self, entry: Open, answer: Answer, result: StepResult) -> None:
-        # A failed write leaves the open state on disk: the next incarnation asks again and gets the same word.
+    def _settled(self, entry: Open, answer: Answer, event: Event, why: str, result: StepResult) -> None:
         self._leave(entry)
         if result is None:
             self._on_settled(entry, answer)
-        self._register.forget_if_closed(entry)
+            self._register.forget_if_closed(entry)
+        elif not self._stopped:
+            # A full disk: on it the duty is still open, and memory must not forget what nobody has written down.
+            self._timers.after(self._limits.retry_max_ms, partial(self._record, entry, answer, event, why))
 
     def _leave(self, entry: Open) -> None:
         if entry.retry is not None:
@@ -235,6 +239,10 @@ class Saf:
         ceiling_ms = min(limits.retry_max_ms, limits.retry_first_ms << min(entry.tries, 16))
         delay_ms = max(1, int(ceiling_ms * (0.5 + 0.5 * self._chance.random())))
         entry.retry = self._timers.after(delay_ms, partial(self._make_due, entry))
+
+
+def _is_told_nothing(entry: Open) -> bool:
+    return entry.intent is None and not entry.withdrawn and entry.link is not None and entry.link.is_open
 
 
 def _reason(answer: Answer) -> str:

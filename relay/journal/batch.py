@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from protocols.vocabulary import MessageClass
 from relay.journal.crypt import JournalKeys
 from relay.journal.items import (
     EpochItem,
@@ -26,11 +27,12 @@ from relay.journal.items import (
 )
 from relay.journal.outbound_rows import write_outbound
 from relay.journal.port import Existing, JournalFailed
-from relay.journal.records import StoredExchange, StoredState, Taken
+from relay.journal.records import StoredExchange, StoredState, Taken, reverses_whole
 from relay.journal.rows import (
     INSERT_HISTORY,
     INSERT_TAKEN,
     SELECT_EXCHANGE,
+    SELECT_REVERSALS,
     UPSERT_VARIABLE,
     ManyRows,
     Row,
@@ -41,6 +43,8 @@ from relay.journal.rows import (
     standing_statements,
     taken_rows,
 )
+
+REVERSALS_ASKED_MAX = 128  # keys in one statement
 
 
 class Group(msgspec.Struct, eq=False):
@@ -70,22 +74,24 @@ class Group(msgspec.Struct, eq=False):
         return group
 
 
-def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys, floor: int) -> tuple[set[int], int]:
+def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys, floor: int) -> tuple[dict[int, int], int]:
     """Write all of `group`; the caller began the transaction and commits it.
 
     `floor` is the stored floor: no exchange below it is recorded and nothing else. Returns the ids of the takes that were
-    new, and the floor, lowered (durably) where a take came in below it. Raises sqlite3.Error, OverflowError and
-    UnicodeEncodeError; then nothing of the group may be committed.
+    new, each with the reversal that overtook it or 0; and the floor, lowered (durably) where a take came in below it.
+    Raises sqlite3.Error, OverflowError and UnicodeEncodeError; then nothing of the group may be committed.
     """
     takes = group.takes
     standing: list[Row] = []
-    fresh_ids: set[int] = set()
+    fresh_ids: dict[int, int] = {}
     if takes:
         written = _insert(connection, INSERT_TAKEN, taken_rows([item.record for item in takes], keys))
         fresh = takes if written == len(takes) else [item for item in takes if _is_holder(connection, item.record)]
+        asked = [item.record.key for item in fresh if item.record.message_class is MessageClass.FINANCIAL]
+        reversals = find_reversals(connection, asked) if asked else {}
         for item in fresh:
             record = item.record
-            fresh_ids.add(record.exchange_id)
+            fresh_ids[record.exchange_id] = reversals.get(record.key, 0)
             if record.state is not StoredState.RECORDED or record.intent is not None:
                 row = first_standing_row(record)
                 if row is not None:
@@ -114,7 +120,28 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys,
 
 def find_exchange(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> StoredExchange | None:
     row = connection.execute(SELECT_EXCHANGE + " WHERE key = ?", (key,)).fetchone()
-    return None if row is None else read_exchange(row, keys)
+    return None if row is None else with_reversal(connection, read_exchange(row, keys))
+
+
+def with_reversal(connection: sqlite3.Connection, stored: StoredExchange) -> StoredExchange:
+    """The exchange, with the full reversal of its key where there is one."""
+    key = stored.taken.key
+    found = find_reversals(connection, [key]) if stored.taken.message_class is MessageClass.FINANCIAL else {}
+    return msgspec.structs.replace(stored, reversed_by=found[key]) if found else stored
+
+
+def find_reversals(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Key -> exchange id of its full reversal, for those of `keys` that have one. One statement for up to 128 keys, of a few
+    lengths only, so that the prepared ones stay few."""
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), REVERSALS_ASKED_MAX):
+        part = list(keys[start : start + REVERSALS_ASKED_MAX])
+        part += part[-1:] * ((1 << (len(part) - 1).bit_length()) - len(part))
+        sql = SELECT_REVERSALS.format(", ".join("?" * len(part)))
+        for key, exchange_id, request in connection.execute(sql, part):
+            if reverses_whole(MessageClass.REVERSAL, request):
+                found[key] = exchange_id
+    return found
 
 
 def find_result(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> Existing | JournalFailed:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from protocols.vocabulary import MessageClass
 from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes, run_callbacks
@@ -33,18 +34,18 @@ from relay.journal.items import (
     TakeItem,
     VariableItem,
 )
-from relay.journal.outbound import (
-    OutboundExisting,
-    OutboundState,
-    OutboundStep,
-    OutboundTaken,
-    StoredOutbound,
-    outbound_blanked,
-    outbound_stepped,
-    outbound_taken,
+from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
+from relay.journal.outbound_memory import MemoryOutbound
+from relay.journal.port import Existing, Fresh, JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
+from relay.journal.records import (
+    LISTED_STATES,
+    OPEN_STATES,
+    HistoryLine,
+    Step,
+    StoredExchange,
+    Taken,
+    reverses_whole,
 )
-from relay.journal.port import Existing, JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
-from relay.journal.records import OPEN_STATES, HistoryLine, Step, StoredExchange, StoredState, Taken
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
 
@@ -54,10 +55,10 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
 
     exchanges: dict[int, StoredExchange] = {}
     ids: dict[str, int] = {}  # by key
+    reversal_ids: dict[str, list[int]] = {}  # by the key of the original
     lines: list[HistoryLine] = []
     link_variables: dict[str, dict[str, bytes]] = {}
-    outbound: dict[int, StoredOutbound] = {}
-    outbound_ids: dict[str, int] = {}  # by key
+    outbound: MemoryOutbound = msgspec.field(default_factory=MemoryOutbound)
     region_epoch: int = 0
     incarnation: int = 0
     in_use: bool = False
@@ -180,19 +181,19 @@ class MemoryJournal:
         self._give(OutboundFindItem(key, done))
 
     def open_outbound(self) -> Iterable[StoredOutbound]:
-        return [stored for _, stored in sorted(self.disk.outbound.items()) if stored.is_open]
+        return self.disk.outbound.all_open()
 
     def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
-        newest = sorted(self.disk.outbound.items(), reverse=True)
-        return [stored for _, stored in newest if not states or stored.state in states][:count_max]
+        return self.disk.outbound.newest(states, count_max)
 
     # ---- reading ---------------------------------------------------------------------------------------------------
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
+        open_ones = [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
+        return [self._with_reversal(stored) for stored in open_ones]
 
     def listed(self) -> Iterable[StoredExchange]:
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state is StoredState.LISTED]
+        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in LISTED_STATES]
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         return [line for line in self.disk.lines if line.exchange_id == exchange_id]
@@ -282,10 +283,13 @@ class MemoryJournal:
             record = item.record
             holder = disk.ids.get(record.key)
             if holder is not None:
-                return Existing(disk.exchanges[holder])
+                return Existing(self._with_reversal(disk.exchanges[holder]))
             disk.ids[record.key] = record.exchange_id
-            disk.exchanges[record.exchange_id] = taken(record)
-            return FRESH
+            fresh = disk.exchanges[record.exchange_id] = taken(record)
+            if record.original_key:
+                disk.reversal_ids.setdefault(record.original_key, []).append(record.exchange_id)
+            reversed_by = self._with_reversal(fresh).reversed_by
+            return Fresh(reversed_by) if reversed_by else FRESH
         if isinstance(item, StepItem):
             step = item.record
             stored = disk.exchanges.get(step.exchange_id)
@@ -300,36 +304,27 @@ class MemoryJournal:
             disk.region_epoch = max(disk.region_epoch, item.epoch)
         elif isinstance(item, FindItem):
             holder = disk.ids.get(item.key)
-            return None if holder is None else disk.exchanges[holder]
+            return None if holder is None else self._with_reversal(disk.exchanges[holder])
         elif isinstance(item, OutboundTakeItem | OutboundStepItem | OutboundFindItem):
-            return self._apply_outbound(item)
+            return disk.outbound.apply(item)
         else:
             return self._prune_now(item)
         return None
 
-    def _apply_outbound(self, item: OutboundTakeItem | OutboundStepItem | OutboundFindItem) -> object:
-        disk = self.disk
-        if isinstance(item, OutboundTakeItem):
-            holder = disk.outbound_ids.get(item.record.key)
-            if holder is not None:
-                return OutboundExisting(disk.outbound[holder])
-            disk.outbound_ids[item.record.key] = item.record.outbound_id
-            disk.outbound[item.record.outbound_id] = outbound_taken(item.record)
-            return FRESH
-        if isinstance(item, OutboundFindItem):
-            holder = disk.outbound_ids.get(item.key)
-            return None if holder is None else disk.outbound[holder]
-        stored = disk.outbound.get(item.record.outbound_id)
-        if stored is None:
-            return JournalFailed("the record cannot be stored: no such outbound message")
-        disk.outbound[item.record.outbound_id] = outbound_stepped(stored, item.record)
-        return None
+    def _with_reversal(self, stored: StoredExchange) -> StoredExchange:
+        if stored.taken.message_class is not MessageClass.FINANCIAL:
+            return stored
+        for exchange_id in self.disk.reversal_ids.get(stored.taken.key, ()):
+            reversal = self.disk.exchanges.get(exchange_id)
+            if reversal is not None and reverses_whole(reversal.taken.message_class, reversal.taken.request):
+                return msgspec.structs.replace(stored, reversed_by=exchange_id)
+        return stored
 
     def _prune_now(self, item: PruneItem) -> int:
         disk = self.disk
         count = 0
         for exchange_id, stored in list(disk.exchanges.items()):
-            if stored.state in OPEN_STATES or stored.state is StoredState.LISTED:
+            if stored.state in OPEN_STATES or stored.state in LISTED_STATES:
                 continue
             if stored.taken.recorded_ms < item.keys_before_ms:
                 del disk.exchanges[exchange_id], disk.ids[stored.taken.key]
@@ -338,16 +333,7 @@ class MemoryJournal:
             elif stored.taken.recorded_ms < item.bodies_before_ms and stored.taken.request:
                 disk.exchanges[exchange_id] = blanked(stored)
                 count += 1
-        for outbound_id, message in list(disk.outbound.items()):
-            if message.is_open or message.updated_ms >= max(item.keys_before_ms, item.bodies_before_ms):
-                continue
-            if message.updated_ms < item.keys_before_ms:
-                del disk.outbound[outbound_id], disk.outbound_ids[message.taken.key]
-                count += 1
-            elif message.taken.body:
-                disk.outbound[outbound_id] = outbound_blanked(message)
-                count += 1
-        return count
+        return count + disk.outbound.prune(item)
 
     # ---- answers and trouble ---------------------------------------------------------------------------------------
 

@@ -25,7 +25,10 @@ class JournalState(Enum):
 
 
 class Fresh(msgspec.Struct, frozen=True):
-    """The key was new: the exchange is durable and ours."""
+    """The key was new: the exchange is durable and ours. `reversed_by` is a full reversal of this key that was durable
+    before it, 0 for none: a message that its own reversal overtook."""
+
+    reversed_by: int = 0
 
 
 class Existing(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from relay.errors import JournalUnusable
 from relay.journal.batch import load_meta
 from relay.journal.crypt import JournalKeys
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
-from relay.journal.rows import SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
+from relay.journal.rows import LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
 from relay.journal.schema import open_reader, prove_key
 from relay.telemetry.mask import mask_text
 
@@ -34,6 +34,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     terminal: str | None = None
     state: StoredState | None = None
+    is_listed: bool | None = None  # waits for a person
     business_date: str | None = None  # YYYY-MM-DD
     kind: str | None = None
     pan: Pan | None = None  # needs the journal's key
@@ -224,6 +225,7 @@ def _conditions(query: Query, keys: JournalKeys | None) -> tuple[str, tuple[Cell
         ("key = ?", query.key),
         ("terminal = ?", query.terminal),
         ("state = ?", None if query.state is None else query.state.value),
+        (f"(attention = {LISTED}) = ?", query.is_listed),
         ("business_date = ?", query.business_date),
         ("kind = ?", query.kind),
         ("recorded_ms >= ?", query.since_ms),

@@ -46,6 +46,7 @@ OPEN_STATES = frozenset(
         StoredState.UNDONE,
     }
 )
+LISTED_STATES = frozenset({StoredState.LISTED, StoredState.UNPROVEN})  # a person's business; nothing is driven by itself
 
 
 class Intent(msgspec.Struct, frozen=True):
@@ -114,6 +115,7 @@ class StoredExchange(msgspec.Struct, frozen=True, kw_only=True):
     tries: int
     epoch: int
     updated_ms: int
+    reversed_by: int = 0  # the terminal's own full reversal of this key, 0 for none: never approved again
 
 
 class HistoryLine(msgspec.Struct, frozen=True):
@@ -181,6 +183,22 @@ def pack_request(request: Request) -> bytes:
             request.extra,
         )
     )
+
+
+def without_secrets(request: Request) -> Request:
+    """The request as it may be kept and delivered later: less track data, PIN block and EMV data (law 9)."""
+    card = request.card
+    if card is None:
+        return request
+    kept = CardData(pan=card.pan, expiry=card.expiry, sequence=card.sequence, entry_mode=card.entry_mode)
+    return msgspec.structs.replace(request, card=kept)
+
+
+def reverses_whole(message_class: MessageClass, packed: bytes) -> bool:
+    """Whether a stored message is a reversal after which nothing stands. One whose body was forgotten counts as such."""
+    if message_class is not MessageClass.REVERSAL:
+        return False
+    return not packed or not _decoder.decode(packed).standing_minor
 
 
 def unpack_request(key: str, packed: bytes, pan: Pan | None) -> Request:

@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Verdict
 from relay.journal.crypt import JournalKeys
-from relay.journal.records import OPEN_STATES, HistoryLine, Intent, Step, StoredExchange, StoredState, Taken
+from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Intent, Step, StoredExchange, StoredState, Taken
 
 Cell = int | str | bytes | bytearray | None
 Row = tuple[Cell, ...]
 
 CLOSED, OPEN, LISTED = 0, 1, 2
 _STATE: Final[dict[StoredState, tuple[str, int]]] = {
-    state: (state.value, LISTED if state is StoredState.LISTED else OPEN if state in OPEN_STATES else CLOSED)
+    state: (state.value, LISTED if state in LISTED_STATES else OPEN if state in OPEN_STATES else CLOSED)
     for state in StoredState
 }
 _VERDICT: Final = {verdict: verdict.value for verdict in Verdict}
@@ -56,6 +56,10 @@ SELECT_OPEN = f"""{SELECT_EXCHANGE} WHERE exchange_id IN (
 ) ORDER BY exchange_id"""
 SELECT_LISTED = (
     f"{SELECT_EXCHANGE} WHERE exchange_id IN (SELECT exchange_id FROM standing WHERE attention = {LISTED}) ORDER BY exchange_id"
+)
+SELECT_REVERSALS = (
+    "SELECT original_key, exchange_id, request FROM taken"
+    f" WHERE original_key <> '' AND message_class = '{MessageClass.REVERSAL.value}' AND original_key IN ({{}})"
 )
 SELECT_HISTORY = "SELECT exchange_id, at_ms, event, state, detail FROM history WHERE exchange_id = ? ORDER BY line_id"
 

@@ -18,7 +18,7 @@ from functools import partial
 from relay.clock import Clock
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes, run_callbacks
-from relay.journal.batch import load_meta, store_meta
+from relay.journal.batch import load_meta, store_meta, with_reversal
 from relay.journal.crypt import Entropy, JournalKeys
 from relay.journal.items import (
     DAY_MS,
@@ -237,7 +237,7 @@ class SqliteJournal:
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
         for row in self._reader.execute(SELECT_OPEN, (self._floor,)):
-            yield read_exchange(row, self._keys)
+            yield with_reversal(self._reader, read_exchange(row, self._keys))
 
     def listed(self) -> Iterable[StoredExchange]:
         for row in self._reader.execute(SELECT_LISTED):

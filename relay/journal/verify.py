@@ -15,7 +15,7 @@ import msgspec
 
 from relay.journal.crypt import JournalKeys
 from relay.journal.outbound import OutboundState
-from relay.journal.records import OPEN_STATES, StoredState, unpack_request
+from relay.journal.records import LISTED_STATES, OPEN_STATES, StoredState, unpack_request
 from relay.journal.rows import CLOSED, LISTED, OPEN
 from relay.journal.schema import open_reader, prove_key
 
@@ -46,7 +46,7 @@ _INVARIANTS: Final = (
     ("in a state that does not exist", f"SELECT exchange_id FROM standing WHERE state NOT IN {_in(set(StoredState))}"),
     (
         "open, closed or listed by its state and something else by its mark",
-        f"SELECT exchange_id FROM standing WHERE attention <> CASE WHEN state = 'listed' THEN {LISTED}"
+        f"SELECT exchange_id FROM standing WHERE attention <> CASE WHEN state IN {_in(LISTED_STATES)} THEN {LISTED}"
         f" WHEN state IN {_in(OPEN_STATES)} THEN {OPEN} ELSE {CLOSED} END",
     ),
     (

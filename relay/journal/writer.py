@@ -34,7 +34,7 @@ from relay.journal.items import (
     WriteItem,
 )
 from relay.journal.outbound_rows import find_outbound, outbound_result
-from relay.journal.port import JournalFailed, JournalState
+from relay.journal.port import Fresh, JournalFailed, JournalState
 from relay.journal.records import StoredState
 from relay.journal.retention import prune_slice
 from relay.telemetry.log import get_log
@@ -53,6 +53,7 @@ RECORD_ERRORS = (
     OverflowError,
     UnicodeEncodeError,
 )
+READS = (FindItem, PruneItem, OutboundFindItem)  # a tuple: a union would be made anew for each record
 Result = TypeVar("Result")
 Asked = TypeVar("Asked")
 
@@ -154,9 +155,9 @@ class Writer:
             self._probe()
         if self.state is JournalState.FAILED:
             return [(item.done, JournalFailed(self.why)) for item in items]
-        writes = [item for item in items if not isinstance(item, FindItem | PruneItem | OutboundFindItem)]
+        writes = [item for item in items if not isinstance(item, READS)]
         refused: dict[int, JournalFailed] = {}  # by id() of the item
-        fresh_ids: set[int] = set()
+        fresh_ids: dict[int, int] = {}
         if writes:
             if self.state is JournalState.FULL:
                 refused = dict.fromkeys(map(id, writes), JournalFailed(self.why))
@@ -170,8 +171,13 @@ class Writer:
             elif isinstance(item, StepItem):
                 outcomes.append((item.done, None))
             elif isinstance(item, TakeItem):
-                new = item.record.exchange_id in fresh_ids
-                outcomes.append((item.done, FRESH if new else self._read(find_result, item.record.key)))
+                overtaken = fresh_ids.get(item.record.exchange_id)
+                if overtaken == 0:
+                    outcomes.append((item.done, FRESH))
+                elif overtaken is not None:
+                    outcomes.append((item.done, Fresh(overtaken)))
+                else:
+                    outcomes.append((item.done, self._read(find_result, item.record.key)))
             elif isinstance(item, FindItem):
                 outcomes.append((item.done, self._read(find_exchange, item.key)))
             elif isinstance(item, PruneItem):
@@ -188,7 +194,7 @@ class Writer:
 
     # ---- writing ---------------------------------------------------------------------------------------------------
 
-    def _commit(self, items: list[WriteItem]) -> tuple[set[int], dict[int, JournalFailed]]:
+    def _commit(self, items: list[WriteItem]) -> tuple[dict[int, int], dict[int, JournalFailed]]:
         """One transaction. Returns the ids that were new, and what was not made durable, by id() of the item."""
         refused: dict[int, JournalFailed] = {}
         started_ms = self._clock.monotonic_ms()
@@ -199,9 +205,9 @@ class Writer:
             try:
                 fresh_ids = self._transact(lambda: self._write_singly(items, refused))
             except Uncommitted as error:
-                return set(), dict.fromkeys(map(id, items), JournalFailed(self.why, error.certain))
+                return {}, dict.fromkeys(map(id, items), JournalFailed(self.why, error.certain))
         except Uncommitted as error:
-            return set(), dict.fromkeys(map(id, items), JournalFailed(self.why, error.certain))
+            return {}, dict.fromkeys(map(id, items), JournalFailed(self.why, error.certain))
         self._note_standing(group, fresh_ids)
         self._since_checkpoint += len(items)
         self._metrics.journal_commit_seconds.observe((self._clock.monotonic_ms() - started_ms) / 1000)
@@ -225,13 +231,13 @@ class Writer:
             raise Uncommitted(certain=full or not committing) from error
         return result
 
-    def _write(self, group: Group) -> set[int]:
+    def _write(self, group: Group) -> dict[int, int]:
         fresh_ids, self._floor = write_group(self._connection, group, self._keys, self._floor)
         return fresh_ids
 
-    def _write_singly(self, items: list[WriteItem], refused: dict[int, JournalFailed]) -> set[int]:
+    def _write_singly(self, items: list[WriteItem], refused: dict[int, JournalFailed]) -> dict[int, int]:
         """After a record could not be written: each by itself, so that only the guilty are refused."""
-        fresh_ids: set[int] = set()
+        fresh_ids: dict[int, int] = {}
         for item in items:
             self._connection.execute("SAVEPOINT one")
             try:
@@ -252,9 +258,9 @@ class Writer:
             return False
         return True
 
-    def _note_standing(self, group: Group, fresh_ids: set[int]) -> None:
+    def _note_standing(self, group: Group, fresh_ids: dict[int, int]) -> None:
         recorded = self._recorded_ids
-        recorded |= fresh_ids
+        recorded.update(fresh_ids)
         for item in group.takes:
             record = item.record
             if record.state is not StoredState.RECORDED or record.intent is not None:

@@ -30,7 +30,12 @@ PROBLEM_DRAINING = "urn:relay:problem:draining"  # 503 with Retry-After: not tak
 _OBJECT = {"type": "object"}
 ListenerText = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,62}$", description="name of a listener or dialer")]
 LineText = Annotated[
-    str, Meta(max_length=64, pattern="^[ -~]*$", description="terminal or line; empty where the link has only one")
+    str,
+    Meta(
+        max_length=64,
+        pattern="^[ -~]*$",
+        description="terminal or line; empty for a dialer, and where links speak for no single terminal",
+    ),
 ]
 KindText = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,63}$", description="what the line's dialect knows")]
 BodyObject = Annotated[msgspec.Raw, Meta(extra_json_schema=_OBJECT, description="the dialect's own members")]

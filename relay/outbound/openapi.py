@@ -27,6 +27,9 @@ schema can say:
 * A message is taken once. The same key with the same message is answered with its current state, in every life of the
   relay, for as long as keys are kept (journal.duplicate_window_days after its end); the same key with another message is
   refused with 422. So a post that was not answered is repeated with the same key, and with no other.
+* A key belongs to the relay center that it was posted to. Repeat it there, and post it to no other center: each has a
+  journal of its own, and two centers would send it twice. A message of a center that is gone is settled by people, or
+  when its journal has been taken over.
 * 202 means that it is durable. 503 means that it was not taken, or (no-journal) that nobody knows: repeat the key.
 * Messages of one line (listener and line) are sent in the order in which they were taken, one at a time. A line without
   a link, or not ready, keeps its messages queued.

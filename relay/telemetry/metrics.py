@@ -1,12 +1,15 @@
 """All metrics on one page, each with its unit in its name. Children are bound once, never per message.
 
-Owns the names. The trap: `labels()` costs three times an increment, and a scrape over thousands of children blocks the
-loop, so no label ever holds a terminal, a key or anything else without a small fixed set of values.
+Owns the names. What every message raises is plain numbers (numbers.py), the rest prometheus_client's own. The trap: `labels()`
+costs three times an increment, and a scrape over thousands of children blocks the loop, so no label ever holds a terminal, a
+key or anything else without a small fixed set of values.
 """
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from relay.telemetry.numbers import Counts, Spreads
 
 # A second series per counter, of when it began, which nobody here reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one function without annotations
@@ -26,11 +29,9 @@ class Metrics:
         self.received_bytes = Counter("relay_received_bytes_total", "Bytes received", ["listener"], registry=r)
         self.sent_bytes = Counter("relay_sent_bytes_total", "Bytes sent", ["listener"], registry=r)
         # ---- exchanges ---------------------------------------------------------------------------------------------
-        self.exchanges = Counter("relay_exchanges_total", "Exchanges by how they ended", ["listener", "ending"], registry=r)
+        self.exchanges = Counts("relay_exchanges_total", "Exchanges by how they ended", ["listener", "ending"], r)
         self.refusals = Counter("relay_refusals_total", "Messages refused by the relay", ["listener", "reason"], registry=r)
-        self.exchange_seconds = Histogram(
-            "relay_exchange_seconds", "Receipt to reply", ["listener"], buckets=_LATENCY_S, registry=r
-        )
+        self.exchange_seconds = Spreads("relay_exchange_seconds", "Receipt to reply", ["listener"], r, _LATENCY_S)
         self.exchanges_open = Gauge("relay_exchanges_open", "Exchanges by open state", ["state"], registry=r)
         self.duplicates = Counter("relay_duplicates_total", "Repeated messages", ["listener", "how"], registry=r)
         self.unexpected = Counter("relay_unexpected_events_total", "Events the exchange table has no row for", registry=r)
@@ -44,8 +45,8 @@ class Metrics:
         self.journal_failures = Counter("relay_journal_failures_total", "Failed commits", ["kind"], registry=r)
         self.journal_size_bytes = Gauge("relay_journal_size_bytes", "Size of the journal file", registry=r)
         # ---- core --------------------------------------------------------------------------------------------------
-        self.core_calls = Counter("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], registry=r)
-        self.core_call_seconds = Histogram("relay_core_call_seconds", "One call", ["verb"], buckets=_LATENCY_S, registry=r)
+        self.core_calls = Counts("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], r)
+        self.core_call_seconds = Spreads("relay_core_call_seconds", "One call", ["verb"], r, _LATENCY_S)
         self.core_answers_refused = Counter(
             "relay_core_answers_refused_total", "Answers not taken for the core's word", ["remark"], registry=r
         )

@@ -116,6 +116,10 @@ class Link(Performer, Protocol):
     def is_of(self, listener: str) -> bool:
         return self.listener.name == listener
 
+    @property
+    def is_whole_line(self) -> bool:
+        return self._services.is_dialled or not self.terminal
+
     def drain(self) -> None:
         """Sign off where the dialect does, take no new messages, close when nothing is owed any more."""
         if self.is_open:

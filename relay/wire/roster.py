@@ -34,6 +34,11 @@ class RosterLink(Protocol):
         """Whether it came by this listener or dialer."""
         ...
 
+    @property
+    def is_whole_line(self) -> bool:
+        """Whether a message that names no terminal may go to it: it was dialled, or speaks for no single terminal."""
+        ...
+
 
 LinkT = TypeVar("LinkT", bound=RosterLink)
 
@@ -87,14 +92,15 @@ class Roster(Generic[LinkT]):
         return self._by_terminal.get((realm, terminal))
 
     def find_line(self, realm: str, listener: str, line: str) -> LinkT | None:
-        """The link for messages to a line of a listener (or dialer): the one bound to terminal `line`, or with "" its oldest.
+        """The link for messages to a line of a listener (or dialer): the one bound to terminal `line`; with "" the oldest that
+        is a whole line, so that a message without a terminal never reaches one of a thousand ATMs.
 
         The oldest is looked for among all links: only a listener with few links, or a dialer, has messages without a line.
         """
         if line:
             link = self._by_terminal.get((realm, line))
             return link if link is not None and link.is_of(listener) else None
-        return next((link for link in self._links if link.is_of(listener)), None)
+        return next((link for link in self._links if link.is_of(listener) and link.is_whole_line), None)
 
     def links(self) -> tuple[LinkT, ...]:
         """All open links, oldest first: a snapshot, so that the caller may close them."""

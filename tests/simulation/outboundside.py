@@ -80,7 +80,7 @@ class Poster:
         if isinstance(result, Conflict):
             raise BrokenPromise(f"{key} was posted once and is called a conflict")
         if isinstance(result, (Taken, Known)):
-            if key not in self._disk.outbound_ids:
+            if key not in self._disk.outbound.ids:
                 raise BrokenPromise(f"{key} was acknowledged and is not on disk")
             self.accepted.add(key)
 
@@ -98,7 +98,7 @@ class Poster:
         book = self.heard[terminal]
         if key in book:
             raise BrokenPromise(f"laws 1 and 3: {terminal} heard {key} twice")
-        state = self._disk.outbound[self._disk.outbound_ids[key]].state
+        state = self._disk.outbound.of(key).state
         if state in (OutboundState.QUEUED, OutboundState.CANCELLED):
             raise BrokenPromise(f"law 1: {terminal} heard {key}, which is {state.value} on disk")
         if book and self._number(book[-1]) > self._number(key):
@@ -106,7 +106,7 @@ class Poster:
         book.append(key)
 
     def _number(self, key: str) -> int:
-        return self._disk.outbound_ids[key]
+        return self._disk.outbound.ids[key]
 
     # ---- what must hold ----------------------------------------------------------------------------------------------
     @property
@@ -126,7 +126,7 @@ class Poster:
             told.setdefault(report.detail["key"], set()).add(report.detail["state"])
         everything_heard = {key for book in self.heard.values() for key in book}
         for key in self.accepted:
-            state = self._disk.outbound[self._disk.outbound_ids[key]].state.value
+            state = self._disk.outbound.of(key).state.value
             if told.get(key) != {state}:
                 raise BrokenPromise(f"{key} is {state}, and the core was told {told.get(key)}")
             if state == "acknowledged" and key not in everything_heard:
@@ -137,6 +137,6 @@ class Poster:
     def counts(self) -> dict[str, int]:
         """Messages by state."""
         found: dict[str, int] = {}
-        for stored in self._disk.outbound.values():
+        for stored in self._disk.outbound.messages.values():
             found[stored.state.value] = found.get(stored.state.value, 0) + 1
         return found

@@ -12,8 +12,9 @@ from random import Random
 from protocols.iso8583.dialect import build_dialect, default_profile
 from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
-from relay.exchange.desk import Desk, DeskLimits
+from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits

@@ -1,6 +1,7 @@
 """The fake ATMs on virtual time: each a mind with a pipe, timers, and customers who think.
 
-Owns the doing of deeds. It must never decide what a mind can decide, and never read the relay's memory or disk.
+Owns the doing of deeds, and the ghost: now and then an original comes again after its reversal was acknowledged, as a network
+or a confused terminal would do it. It must never decide what a mind can decide, and never read the relay's memory or disk.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ POLICY = AtmPolicy(
 FRAMING = Framing.named("ascii4")
 CODEC = compile_codec(load_spec("1987", "ascii"))
 
+GHOST_SHARE = 0.5  # of the acknowledged reversals
+
 Accept = Callable[[Callable[[bytes], None], Callable[[], None]], Pipe | None]
 
 
@@ -44,7 +47,7 @@ class SimulatedTerminal:
         tally: Tally,
         customers: Customers,
         accept: Accept,
-        watch: Callable[[str, IsoMessage], None],
+        watch: Callable[[str, IsoMessage, bool], None],
         think_ms: float,
     ) -> None:
         self.name = name
@@ -54,6 +57,10 @@ class SimulatedTerminal:
         self._customers = customers
         self._think_ms = think_ms
         self._timers: dict[str, VirtualTimer] = {}
+        self._chance = chance
+        self._asked: dict[str, IsoMessage] = {}  # by trace
+        self._reversing: dict[str, str] = {}  # trace of a reversal -> trace of its original
+        self._reversed: set[str] = set()  # originals whose reversal the relay has acknowledged
         self._cutter = FrameCutter(FRAMING)
         self.pipe: Pipe | None = None
         self.is_serving = True
@@ -74,8 +81,25 @@ class SimulatedTerminal:
         for frame in self._cutter.feed(data):
             if not frame.is_zero:
                 message = CODEC.decode(frame.body)
-                self._watch(self.name, message)
+                trace = str(message.fields.get(11))
+                is_ghost = message.mti == "0210" and trace in self._reversed
+                self._watch(self.name, message, is_ghost)
+                if is_ghost:
+                    continue
+                if message.mti == "0430" and message.fields.get(39) == "00" and trace in self._reversing:
+                    self._haunt(self._reversing[trace])
                 self._do(self.mind.received(message, self._time.monotonic_ms()))
+
+    def _haunt(self, trace: str) -> None:
+        self._reversed.add(trace)
+        original = self._asked.get(trace)
+        if original is not None and self._chance.random() < GHOST_SHARE:
+            again = IsoMessage("0201", original.fields)
+            self._time.after(self._chance.randint(1, 3_000), lambda: self._say(again))
+
+    def _say(self, message: IsoMessage) -> None:
+        if self.pipe is not None:
+            self.pipe.send(wrap(FRAMING, CODEC.encode(message)))
 
     def _fired(self, name: str) -> None:
         self._timers.pop(name, None)
@@ -93,8 +117,8 @@ class SimulatedTerminal:
     def _do(self, deeds: Sequence[Deed]) -> None:
         for deed in deeds:
             if isinstance(deed, Say):
-                if self.pipe is not None:
-                    self.pipe.send(wrap(FRAMING, CODEC.encode(deed.message)))
+                self._remember(deed.message)
+                self._say(deed.message)
             elif isinstance(deed, Wake):
                 timer = self._timers.pop(deed.name, None)
                 if timer is not None:
@@ -107,6 +131,13 @@ class SimulatedTerminal:
                 self._time.after(int(deed.after_ms), self._connect)
             elif isinstance(deed, HangUp) and self.pipe is not None:
                 self.pipe.close()
+
+    def _remember(self, message: IsoMessage) -> None:
+        trace = str(message.fields.get(11))
+        if message.mti == "0200":
+            self._asked[trace] = message
+        elif message.mti in ("0420", "0421"):
+            self._reversing[trace] = str(message.fields[90])[4:10]
 
     @property
     def is_settled(self) -> bool:

@@ -79,10 +79,10 @@ def test_a_request_asked_under_another_key_after_doubt_is_caught(monkeypatch: py
 
     whole = Desk.start_call
 
-    def rekeyed(self: Desk, entry: Open, permit: object) -> None:
+    def rekeyed(self: Desk, entry: Open, *rest: object) -> None:
         if entry.resubmits:
             entry.request = msgspec.structs.replace(entry.request, key=f"{entry.key}x{entry.resubmits}")
-        whole(self, entry, permit)  # type: ignore[arg-type]
+        whole(self, entry, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Desk, "start_call", rekeyed)
     assert caught()
@@ -152,3 +152,8 @@ def test_a_journal_that_answers_before_it_is_durable_is_caught() -> None:
             said = str(violation)
             break
     assert said
+
+
+def test_a_first_approval_given_again_after_its_reversal_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryJournal, "_with_reversal", lambda self, stored: stored)
+    assert "after its reversal" in caught()

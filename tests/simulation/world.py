@@ -164,13 +164,15 @@ class World:
             self.relay.door.is_cut = False
 
     # ---- invariants ------------------------------------------------------------------------------------------------------
-    def _watch(self, terminal: str, message: IsoMessage) -> None:
+    def _watch(self, terminal: str, message: IsoMessage, is_reversed: bool) -> None:
         """What an ATM hears. Law 1: an approval was on disk, as the intent "approve", before its first byte left."""
         self._note(f"{terminal} {message.mti} {message.fields.get(11)} {message.fields.get(39)}")
         self.poster.watch(terminal, message)
         if message.mti != "0210" or message.fields.get(39) not in ("00", "10"):
             return
         trace = str(message.fields[11])
+        if is_reversed:
+            raise Violation(f"section 5: {terminal} heard an approval of {trace} after its reversal was acknowledged")
         intents = [
             stored.intent
             for key, exchange_id in self.disk.ids.items()

@@ -29,7 +29,8 @@ from protocols.vocabulary import (
     Verdict,
 )
 from relay.core.port import Permit
-from relay.exchange.desk import Desk, DeskLimits
+from relay.exchange.desk import Desk
+from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.journal.memory import MemoryDisk, MemoryJournal

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import pytest
 from msgspec.structs import replace
 
-from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Verdict
+from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Request, Secret, Verdict
 from relay.journal.port import Existing, Fresh, Journal, JournalFailed, JournalState
-from relay.journal.records import OPEN_STATES, Intent, Step, StoredExchange, StoredState, Taken
+from relay.journal.records import LISTED_STATES, OPEN_STATES, Intent, Step, StoredExchange, StoredState, Taken, pack_request
 
 T0_MS = 1_795_478_400_000
 DAY_MS = 86_400_000
@@ -71,6 +71,22 @@ def taken(journal: Journal, key: str, state: StoredState = StoredState.RECORDED,
     return replace(base, **changes)
 
 
+def reversing(original: str, standing_minor: int) -> Request:
+    return Request(
+        key="r",
+        message_class=MessageClass.REVERSAL,
+        kind="reversal",
+        doubt_policy=DoubtPolicy.REPEAT,
+        channel="atm",
+        realm="bank",
+        terminal="ATM00001",
+        acquirer="1",
+        fingerprint_text=Secret(""),
+        original_key=original,
+        standing_minor=standing_minor,
+    )
+
+
 def step_to(exchange_id: int, state: StoredState, event: str = "moved", **changes: Any) -> Step:
     return replace(Step(exchange_id=exchange_id, event=event, state=state, at_ms=T0_MS + 5), **changes)
 
@@ -109,6 +125,42 @@ class JournalSuite:
             epoch=3,
             updated_ms=T0_MS,
         )
+
+    def test_a_key_that_was_reversed_is_known_as_such_whatever_came_first(self, rig: Rig) -> None:
+        """In the same group, in a later one, after a restart; and a part reversal is none."""
+
+        def reversal(number: int, original: str, standing_minor: int = 0) -> Taken:
+            return taken(
+                rig.journal,
+                f"r{number}",
+                StoredState.DELIVERING,
+                original_key=original,
+                message_class=MessageClass.REVERSAL,
+                request=pack_request(reversing(original, standing_minor)),
+            )
+
+        results: list[Any] = []
+        first, part = reversal(1, "k1"), reversal(2, "k2", 4_000)
+        for record in (first, taken(rig.journal, "k1"), part, taken(rig.journal, "k2")):
+            rig.journal.take(record, results.append)
+        rig.settle()
+        original = taken(rig.journal, "k3")
+        rig.journal.take(original, results.append)
+        rig.settle()
+        later = reversal(3, "k3")
+        rig.journal.take(later, results.append)
+        for key in ("k1", "k2", "k3"):
+            rig.journal.find(key, results.append)
+        rig.journal.take(taken(rig.journal, "k3"), results.append)
+        rig.settle()
+        assert results[:6] == [Fresh(), Fresh(first.exchange_id), Fresh(), Fresh(), Fresh(), Fresh()]
+        assert [found.reversed_by for found in results[6:9]] == [first.exchange_id, 0, later.exchange_id]
+        assert results[9].exchange.reversed_by == later.exchange_id
+        rig.crash()
+        rig.journal.step(step_to(first.exchange_id, StoredState.SETTLED), lambda _: None)
+        rig.settle()
+        opened = {stored.taken.key: stored.reversed_by for stored in rig.journal.open_exchanges()}
+        assert opened == {"k1": first.exchange_id, "k2": 0, "k3": later.exchange_id, "r2": 0, "r3": 0}
 
     def test_nothing_is_answered_before_the_loop_turns(self, rig: Rig) -> None:
         results: list[object] = []
@@ -254,7 +306,7 @@ class JournalSuite:
         rig.crash()
         both = [direct.exchange_id, stepped.exchange_id]
         assert [each.taken.exchange_id for each in rig.journal.open_exchanges()] == (both if state in OPEN_STATES else [])
-        assert [each.taken.exchange_id for each in rig.journal.listed()] == (both if state is StoredState.LISTED else [])
+        assert [each.taken.exchange_id for each in rig.journal.listed()] == (both if state in LISTED_STATES else [])
 
     def test_what_was_recorded_is_found_through_any_number_of_restarts(self, rig: Rig) -> None:
         old = taken(rig.journal, "old")

@@ -180,7 +180,7 @@ class OutboundWorld:
 
     def stored(self, key: str) -> StoredOutbound:
         """As it is on the disk."""
-        return self.journal.disk.outbound[self.journal.disk.outbound_ids[key]]
+        return self.journal.disk.outbound.of(key)
 
     def state(self, key: str) -> str:
         return self.stored(key).state.value

@@ -12,6 +12,7 @@ import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
 from relay.telemetry.metrics import Metrics
+from relay.telemetry.numbers import Counts, Spreads
 
 _SELECTOR = re.compile(r"\b(?P<name>relay_[a-z0-9_]+)\b(?:\{(?P<matchers>[^}]*)\})?")
 _MATCHER = re.compile(r"([a-z_]+)\s*(?:=~|!~|!=|=)")
@@ -32,11 +33,11 @@ def series() -> dict[str, set[str]]:
     """Every series name that the relay shows, with its labels, `le` included where there is one."""
     shown: dict[str, set[str]] = {}
     for metric in vars(Metrics()).values():
-        if not isinstance(metric, (Counter, Gauge, Histogram)):
+        if not isinstance(metric, (Counter, Gauge, Histogram, Counts, Spreads)):
             continue
-        labels = set(metric._labelnames)
-        name = metric.describe()[0].name
-        if isinstance(metric, Counter):
+        labels = set(metric.labelnames if isinstance(metric, (Counts, Spreads)) else metric._labelnames)
+        name = next(iter(metric.describe())).name
+        if isinstance(metric, (Counter, Counts)):
             shown[f"{name}_total"] = labels
         elif isinstance(metric, Gauge):
             shown[name] = labels

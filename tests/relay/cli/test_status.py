@@ -10,7 +10,15 @@ import pytest
 
 from relay.cli.screen import Paint
 from relay.cli.status import EXIT_DEGRADED, EXIT_SERVING, exit_code, show
-from relay.control.report import AddressReport, CoreReport, JournalReport, ListenerReport, RegionReport, StatusReport
+from relay.control.report import (
+    AddressReport,
+    CoreReport,
+    JournalReport,
+    ListenerReport,
+    OutboundReport,
+    RegionReport,
+    StatusReport,
+)
 from relay.main import main
 from tests.support.controlroom import Answering, answering
 
@@ -141,3 +149,15 @@ class Looks:
         if self.count == 2:
             raise KeyboardInterrupt
         self.daemon.stop()
+
+
+def test_messages_of_the_core_take_a_line_only_where_there_may_be_some() -> None:
+    assert "outbound" not in page(SERVING)
+    served = msgspec.structs.replace(
+        SERVING, outbound=OutboundReport(endpoint="tcp:9443", queued=1_200, oldest_queued_ms=5_000)
+    )
+    assert "outbound 1,200 queued, the oldest for 5 s, 0 under way, 0 unknown, 0 reports owed  tcp:9443" in page(served)
+    assert exit_code(served) == EXIT_SERVING
+    left = msgspec.structs.replace(SERVING, outbound=OutboundReport(unknown=1))
+    assert "1 unknown, 0 reports owed  not served" in page(left)
+    assert exit_code(left) == EXIT_DEGRADED

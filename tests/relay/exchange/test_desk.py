@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from protocols.vocabulary import Approved, Declined, DoubtPolicy, KeyConflict, NotProcessed, Verdict
-from relay.exchange.desk import DeskLimits
 from relay.exchange.lanes import LaneLimits
+from relay.exchange.limits import DeskLimits
 from relay.journal.records import StoredState
 from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, stored
 

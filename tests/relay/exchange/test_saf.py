@@ -6,7 +6,7 @@ import pytest
 
 from protocols.vocabulary import Approved, DoubtPolicy, MessageClass, NotProcessed, Unknown
 from relay.core.port import Undone
-from relay.exchange.desk import DeskLimits
+from relay.exchange.limits import DeskLimits
 from relay.exchange.saf import SafLimits
 from relay.journal.records import StoredState
 from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored
@@ -93,3 +93,13 @@ def test_a_stubborn_refusal_of_an_advice_goes_to_a_person_after_head_tries_max()
         world.time.run(60_000)
     assert stored(world, "ATM1-advice-5").state is StoredState.LISTED
     assert len(world.core.calls) == 3
+
+
+def test_a_reversal_that_the_core_calls_a_conflict_goes_to_a_person_and_is_not_repeated_for_ever(world: DeskWorld) -> None:
+    world.say(world.link(), Message(trace="1"))
+    world.time.run(DEADLINE_MS + 1)
+    for _ in range(world.limits.saf.head_tries_max):
+        world.core.last("undo").reply(Unknown(why="key-conflict"))
+        world.time.run(31_000)
+    assert stored(world, W1).state is StoredState.LISTED
+    assert world.desk.saf.owed_count == 0

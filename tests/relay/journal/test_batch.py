@@ -66,7 +66,7 @@ def test_only_the_new_ones_are_new(connection: sqlite3.Connection) -> None:
     write(connection, take(1, "a"))
     advice = take(2, "a", StoredState.DELIVERING)
     fresh, _ = write(connection, advice, take(3, "b"), take(4, "b"), take(5, "c", StoredState.HELD))
-    assert fresh == {3, 5}
+    assert fresh == {3: 0, 5: 0}
     assert connection.execute("SELECT exchange_id, state FROM standing").fetchall() == [(5, "held")]
     found = find_result(connection, "b", KEYS)
     assert isinstance(found, Existing)

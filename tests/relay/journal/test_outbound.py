@@ -1,19 +1,10 @@
-"""What a step does to a message that the core started; the memory engine, which is built on it, keeps the suite."""
+"""What a step does to a message that the core started, and what still waits of it."""
 
 from __future__ import annotations
 
-import pytest
-
 from relay.journal.outbound import OutboundState, outbound_blanked, outbound_stepped, outbound_taken
 from tests.relay.journal.test_memory import MemoryRig
-from tests.support.journal_suite import Rig
-from tests.support.outbound_suite import OutboundSuite, moved, outbound
-
-
-class TestMemory(OutboundSuite):
-    @pytest.fixture
-    def rig(self) -> Rig:
-        return MemoryRig()
+from tests.support.outbound_suite import moved, outbound
 
 
 def test_a_report_of_an_older_state_leaves_one_owed() -> None:

@@ -100,8 +100,8 @@ def change_unclean(path: Path) -> None:
 def test_a_damaged_page_is_found_after_an_unclean_end(path: Path) -> None:
     change_unclean(path)
     content = bytearray(path.read_bytes())
-    for page in range(len(content) // 4096 - 3, len(content) // 4096):
-        content[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+    for page in range(len(content) // schema.PAGE_BYTES - 3, len(content) // schema.PAGE_BYTES):
+        content[page * schema.PAGE_BYTES : page * schema.PAGE_BYTES + 64] = b"\xff" * 64
     path.write_bytes(content)
     assert "damaged" in refuse(path.parent).problem
 
@@ -220,3 +220,19 @@ def test_another_version_is_not_read(path: Path) -> None:
         schema.open_reader(str(path))
     assert "migrates" in caught.value.next_step
     assert os.path.exists(path)
+
+
+def test_a_new_journal_has_small_pages_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old").mkdir()
+    new, old = tmp_path / "new" / "journal.sqlite", tmp_path / "old" / "journal.sqlite"
+    connection = sqlite3.connect(old, isolation_level=None)
+    connection.execute("PRAGMA page_size = 4096")
+    connection.execute("VACUUM")
+    connection.close()
+    for path, page_bytes in ((new, schema.PAGE_BYTES), (old, 4_096)):
+        schema.open_writer(str(path), JournalKeys(KEY)).close()
+        connection = sqlite3.connect(path)
+        assert connection.execute("PRAGMA page_size").fetchone() == (page_bytes,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()

@@ -10,6 +10,7 @@ import pytest
 from protocols.vocabulary import DoubtPolicy, MessageClass, Request, Secret
 from relay.errors import JournalUnusable
 from relay.journal.records import StoredState, pack_request
+from relay.journal.schema import PAGE_BYTES
 from relay.journal.verify import verify
 from tests.support.journal_suite import answered, step_to, taken
 from tests.support.sqliterig import KEY, SqliteRig
@@ -84,7 +85,7 @@ def test_damaged_pages_are_found(path: Path) -> None:
     connection.close()
     content = bytearray(path.read_bytes())
     for root in roots:  # numbered from 1
-        content[(root - 1) * 4096 : (root - 1) * 4096 + 16] = b"\xff" * 16
+        content[(root - 1) * PAGE_BYTES : (root - 1) * PAGE_BYTES + 16] = b"\xff" * 16
     path.write_bytes(content)
     result = verify(str(path))
     assert any(problem.startswith("file: ") for problem in result.problems)

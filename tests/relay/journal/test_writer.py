@@ -12,6 +12,7 @@ import pytest
 
 from relay.journal import writer
 from relay.journal.port import Fresh, JournalFailed, JournalState
+from relay.journal.schema import PAGE_BYTES
 from tests.support.journal_suite import answered, taken
 from tests.support.sqliterig import SqliteRig
 
@@ -48,7 +49,7 @@ def test_the_log_is_folded_away_and_used_again(rig: SqliteRig) -> None:
     after_some = log.stat().st_size
     serve(rig, 1_600, "more")
     assert log.stat().st_size < 3 * after_some, "not in proportion to what was written"
-    assert rig.path.stat().st_size > 4 * 4096
+    assert rig.path.stat().st_size > 4 * PAGE_BYTES
     assert (rig.metrics.registry.get_sample_value("relay_journal_size_bytes") or 0) > 0
 
 

@@ -70,7 +70,10 @@ async def test_it_dials_speaks_and_dials_again(world: WireWorld, switch: Switch)
     dialer.start()
     first = await switch.next_link()
     assert await first.hear() == "OPEN"  # the dialogue knows that it was dialled
+    assert world.outbound.ready == [("switch", "")]
     assert await first.ask("HELLO SWITCH") == "OK SWITCH"
+    # The one link of a dialer takes what names no terminal, whoever it speaks for.
+    assert world.roster.find_line("bank", "switch", "") is dialer.link is world.roster.find_line("bank", "switch", "SWITCH")
     first.say("ASK cash")
     await world.until(lambda: len(world.desk.asked) == 1)
     assert world.desk.answer()

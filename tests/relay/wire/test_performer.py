@@ -155,6 +155,7 @@ async def test_a_message_of_the_core_is_offered_and_its_delivery_told(world: Wir
     peer = await world.terminal(listener, "ATM1")
     link = world.roster.find_line("bank", "atm", "ATM1")
     assert link is not None
+    assert world.roster.find_line("bank", "atm", "") is None, "a terminal hears only what names it"
     assert link.offer(d.OutboundOffered("k1", "notice", b"{}"))
     assert await peer.hear() == "OUT k1 notice {}"
     assert await peer.ask("ACK k1\nPING") == "PONG"

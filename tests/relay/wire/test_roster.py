@@ -10,14 +10,19 @@ from relay.wire.roster import Roster, RosterEntry
 
 
 class FakeLink:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, terminal: str = "") -> None:
         self.name = name
+        self.terminal = terminal
 
     def entry(self) -> RosterEntry:
         return RosterEntry(terminal="", listener=self.name, peer="", since_ms=0, signed_on=False, messages_in=0, messages_out=0)
 
     def is_of(self, listener: str) -> bool:
         return self.name == listener
+
+    @property
+    def is_whole_line(self) -> bool:
+        return not self.terminal
 
 
 def test_a_reconnect_replaces_and_the_old_link_unbinds_nothing() -> None:
@@ -99,6 +104,8 @@ def test_the_link_of_a_line() -> None:
     assert roster.find_line("bank", "nobody", "") is None
     roster.closed(first)
     assert roster.find_line("bank", "switch", "") is second
+    second.terminal = "ATM3"
+    assert roster.find_line("bank", "switch", "") is None, "a message for nobody reaches no single terminal"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["open", "close", "bind"]), st.integers(0, 5), st.integers(0, 3)), max_size=80))

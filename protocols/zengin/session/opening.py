@@ -84,6 +84,7 @@ class Opening:
         if not self._line.move(Moment.OPENING_SENT, actions):
             return
         self._agreed.clear()
+        self._sending.begin()
         self._began = True
         self._adopt_day(window, actions)
         actions.append(Timer(OPENING, self._line.rules.profile.timers.open_wait_ms))
@@ -124,6 +125,10 @@ class Opening:
             self._asked(lcn, telegram, now_ms, actions)
         elif self._line.state is not State.OPENING or not self._began:
             actions.append(Note("out-of-turn", "an answer to no 開局"))
+        elif telegram.head.date != self._line.day.day:  # its numbers would be those of another day
+            self._line.move(Moment.OPENING_REFUSED, actions)
+            actions.append(Timer(OPENING, None))
+            self._refuse(f"the center answers for {telegram.head.date}", actions)
         elif telegram.head.result == RESULT_OK:
             self._agree(lcn, telegram.figures, now_ms, actions)
         elif telegram.head.result == CLOSED_ALREADY and self._line.day.phase == "closing":
@@ -165,6 +170,7 @@ class Opening:
             return
         if line.state is not State.OPENING:
             self._agreed.clear()
+            self._sending.begin()
             self._began = False
         if not line.move(Moment.OPENING_SENT, actions):
             return

@@ -49,13 +49,18 @@ class Sending:
         outward = self._line.outward
         return not self._own and self.is_idle and not any(i.date == outward.day and i.id for i in outward.open)
 
+    def begin(self) -> None:
+        """A new 開局 on this connection: what the line itself wanted to say before it is of another time."""
+        self._own.clear()
+        self._enquired.clear()
+
     # ---- what is to be sent --------------------------------------------------------------------------------------------
     def offer(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
         """The head of the core's queue for this line."""
         outward = self._line.outward
         known = next((i for i in outward.open if i.id == event.id), None)
         ended = next((e for e in outward.ended if e.id == event.id), None)
-        unknown_count = sum(1 for i in outward.open if i.id and i.state == "unknown")
+        unknown_count = sum(1 for i in outward.open if i.id and i.state == "unknown" and i.date == outward.day)
         if known is not None:
             detail = "offered again; it may have left"
             actions.append(Delivery(event.id, known.state, detail))

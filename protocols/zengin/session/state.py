@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 ENDED_KEPT = 64  # outward ids whose end is remembered, for an offer that comes again after a crash
+OLD_KEPT = 64  # open telegrams of earlier days that an enquiry may still settle; older ones are a person's (they are unknown)
 HASHES_KEPT = 8  # inward messages of one LCN that are recognised when they come again
 RUNS_MAX = 2_000  # runs of received 受信通番; more holes than that are no longer told apart
 UNSIGNED_MAX = 62  # unmatched days that wait for a signature; the oldest goes
@@ -108,7 +109,8 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
 
     def new_day(self, day: str) -> Outward:
         """Numbers and totals from the start; what the core still waits for, and how ids ended, goes along."""
-        return Outward(day=day, open=tuple(i for i in self.open if i.id), ended=self.ended)
+        left = tuple(i for i in self.open if i.id)[-OLD_KEPT:]
+        return Outward(day=day, open=left, ended=self.ended)
 
 
 class LcnInward(msgspec.Struct, frozen=True):

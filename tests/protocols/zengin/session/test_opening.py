@@ -162,6 +162,14 @@ def test_an_unsigned_day_may_block_the_next_opening() -> None:
     assert len(rig.telegrams(rig.command("open"))) == 1
 
 
+def test_an_answer_for_another_day_is_no_agreement() -> None:
+    rig = LineRig()
+    rig.connect()
+    done = rig.info(0, rig.control("open", RESPONSE, date="20261125"))
+    assert "opening-refused" in notes(done)
+    assert rig.dialogue.state is State.LINK_UP
+
+
 def test_the_center_may_begin() -> None:
     rig = LineRig(session={"opens": "peer"})
     assert rig.sent(rig.connect()) == []

@@ -8,9 +8,10 @@ import pytest
 from protocols.dialect import Send, Store, Stored, Timer
 from protocols.zengin.session.message import Watch
 from protocols.zengin.session.outward import OWN_COUNT_MAX
+from protocols.zengin.session.session import State
 from protocols.zengin.session.state import Outward, unpack
-from protocols.zengin.telegram.message import Enquiry, TransferNotice
-from tests.support.zrcline import BODY, DAY, LineRig, deliveries, hang_ups, notes
+from protocols.zengin.telegram.message import RESPONSE, Details, Enquiry, EnquiryAnswer, Head, TransferNotice
+from tests.support.zrcline import BODY, DAY, LineRig, deliveries, hang_ups, notes, wall_of
 
 
 def stored(rig: LineRig) -> Outward:
@@ -94,9 +95,6 @@ def test_another_result_and_another_bank_settle_nothing() -> None:
     done = rig.answer_enquiry(1, 1, "0777")
     assert deliveries(done) == []
     assert "enquiry-undecided" in notes(done)
-    rig.dialect.rules.profile.telegram  # noqa: B018  the center's code is 9999
-    from protocols.zengin.telegram.message import Details, EnquiryAnswer, Head
-
     head = Head(subject="9200", process="1", from_bank="0005", from_branch="002", to_bank="0001", to_branch="001", date=DAY)
     forged = EnquiryAnswer(
         msgspec.structs.replace(head, serial=4, original_date=DAY, original_serial=1, result="0101"), Details()
@@ -166,8 +164,6 @@ def test_the_center_names_the_telegram_as_received_at_the_next_opening() -> None
     rig.connect()
     assert unpack(Outward, rig.disk["zrc-01-01/out"]).open[0].state == "unknown"
     rig.acks(0)
-    from protocols.zengin.telegram.message import RESPONSE
-
     done = rig.info(0, rig.control("open", RESPONSE, last_received=1))
     assert ("A", "acknowledged") in deliveries(done)
     assert rig.telegrams(done) == [], "nothing to enquire about"
@@ -216,8 +212,6 @@ def test_not_before_the_opening_nor_after_the_pre_close() -> None:
     rig.connect()
     assert deliveries(rig.offer("A")) == [("A", "deferred")]
     rig.acks(0)
-    from protocols.zengin.telegram.message import RESPONSE
-
     rig.info(0, rig.control("open", RESPONSE))
     rig.command("pre-close")
     assert deliveries(rig.offer("A")) == [("A", "deferred")]
@@ -251,12 +245,16 @@ def test_too_many_of_unknown_delivery_hold_the_line() -> None:
     rig.offer("A")
     rig.pass_ms(30_000)
     assert deliveries(rig.offer("B")) == [("B", "deferred")]
+    rig.crash()
+    rig.wall_ms = wall_of("2026-11-27 09:00")
+    rig.connect()
+    rig.info(0, rig.control("open", RESPONSE, date="20261127"))
+    rig.acks(1)
+    assert deliveries(rig.offer("B")) == [("B", "sent")], "yesterday's is a matter for a person, and holds nobody up today"
 
 
 def test_telegrams_go_on_the_lcn_of_their_kind_each_with_its_own_numbers() -> None:
     rig = LineRig(line={"lcns": [0, 3], "lcn_of": {"1000": 3}})
-    from protocols.zengin.telegram.message import RESPONSE
-
     rig.connect()
     for lcn in (0, 3):
         rig.acks(0, lcn)
@@ -264,6 +262,21 @@ def test_telegrams_go_on_the_lcn_of_their_kind_each_with_its_own_numbers() -> No
     (message,) = rig.sent(rig.offer("A"))
     assert (message.path.lcn, message.sequence) == (3, 1)  # type: ignore[union-attr]  # an information message
     assert stored(rig).sequences == {3: 1}
+
+
+def test_what_waited_when_the_day_was_closed_by_force_is_not_said_the_next_day() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.offer("A")
+    rig.command("close")  # its notice waits behind A
+    rig.command("force-close", "Sato")
+    rig.acks(1)
+    rig.wall_ms = wall_of("2026-11-27 09:00")
+    rig.command("open")
+    rig.acks(0)
+    done = rig.info(0, rig.control("open", RESPONSE, date="20261127"))
+    assert rig.dialogue.state is State.OPEN
+    assert rig.telegrams(done) == []
 
 
 def test_own_telegrams_are_bounded() -> None:

@@ -11,6 +11,7 @@ from protocols.zengin.session.state import (
     ENDED_KEPT,
     HASHES_KEPT,
     HOLES_MAX,
+    OLD_KEPT,
     UNSIGNED_MAX,
     Day,
     Intent,
@@ -54,6 +55,13 @@ def test_yesterdays_telegram_is_settled_without_counting_today() -> None:
 def test_the_lines_own_telegrams_do_not_outlive_the_day() -> None:
     outward = Outward(day="20261125").begun(intent(1, id="", date="20261125"))
     assert outward.new_day(DAY).open == ()
+
+
+def test_only_so_many_old_ones_are_carried_along() -> None:
+    outward = Outward(day="20261125")
+    for number in range(1, OLD_KEPT + 3):
+        outward = outward.begun(intent(number, str(number), date="20261125"))
+    assert [i.serial for i in outward.new_day(DAY).open] == list(range(3, OLD_KEPT + 3))
 
 
 def test_doubt_marks_only_what_is_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from protocols.dialect import LinkOpened
 from protocols.zengin.session.session import State
 from protocols.zengin.session.state import Day, Inward, Outward, pack, unpack
 from protocols.zengin.telegram.message import REQUEST, RESPONSE, Control
@@ -30,6 +31,13 @@ def test_both_sides_state_their_numbers_and_the_line_is_open() -> None:
     assert rig.dialogue.state is State.OPEN
     assert rig.dialogue.is_signed_on
     assert day_of(rig).phase == "open"
+
+
+def test_the_far_end_may_dial() -> None:
+    rig = LineRig()
+    done = rig.step(LinkOpened("192.0.2.7", 40_000))
+    assert [telegram.head.subject for _, telegram in rig.telegrams(done)] == ["9001"], "who dials is not who opens"
+    assert rig.dialogue.state is State.OPENING
 
 
 def test_nothing_is_said_before_the_new_days_numbers_are_durable() -> None:

@@ -7,7 +7,7 @@ never the relay.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from protocols.dialect import Dialogue
 from protocols.errors import LocalMisuse
@@ -50,7 +50,7 @@ class ZrcDialect:
 
 
 class ZrcKit:
-    """Fulfils protocols.dialect.DialectKit."""
+    """Fulfils protocols.dialect.DialectKit, and SharingKit: lines of one bank must not share numbers."""
 
     name = "zrc"
 
@@ -62,6 +62,25 @@ class ZrcKit:
         if not isinstance(profile, ZrcProfile):
             raise LocalMisuse("a ZrcProfile", "profile")
         return ZrcDialect(profile, read_text, wall_ms)
+
+    def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
+        """Two lines with one number, or with 発信通番 in common: then the center would see two telegrams as one."""
+        found: list[tuple[int, str, str]] = []
+        earlier: list[ZrcProfile] = []
+        for n, profile in enumerate(profiles):
+            if not isinstance(profile, ZrcProfile):
+                continue
+            line, telegram = profile.line, profile.telegram
+            for other in earlier:
+                if (line.physical, line.logical) == (other.line.physical, other.line.logical):
+                    found.append((n, "line.logical", f"another link is line {line.physical:02}-{line.logical:02} already"))
+                their = other.telegram
+                overlaps = telegram.serial_first <= their.serial_last and their.serial_first <= telegram.serial_last
+                if telegram.own_bank == their.own_bank and overlaps:
+                    problem = f"発信通番 {their.serial_first} to {their.serial_last} belong to another line already"
+                    found.append((n, "telegram.serial_first", problem))
+            earlier.append(profile)
+        return found
 
 
 ZRC = ZrcKit()

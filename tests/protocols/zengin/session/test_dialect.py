@@ -33,3 +33,19 @@ def test_telegrams_become_requests_and_answers_become_words() -> None:
     refused = dialect.to_reply(message, Refusal.NO_JOURNAL, 0)
     assert (refused.verdict, refused.code) == (Verdict.DECLINE, "no-journal")
     assert dialect.to_reply(message, Approved(), 0).verdict is Verdict.DECLINE, "an advice is never answered with a booking"
+
+
+def line(logical: int, first: int, last: int, bank: str = "0001") -> ZrcProfile:
+    telegram = {"serial_first": first, "serial_last": last, "own_bank": bank}
+    return ZrcProfile.model_validate({"line": {"logical": logical}, "telegram": telegram})
+
+
+def test_lines_must_not_share_numbers() -> None:
+    good = [line(1, 1, 100), line(2, 101, 200), line(3, 1, 100, "0009")]
+    assert ZRC.clashes(good) == []
+    clashing = ZRC.clashes([*good, line(2, 100, 101)])
+    assert [(n, where) for n, where, _ in clashing] == [
+        (3, "telegram.serial_first"),
+        (3, "line.logical"),
+        (3, "telegram.serial_first"),
+    ]

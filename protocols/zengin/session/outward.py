@@ -34,7 +34,7 @@ class Sending:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._offered: OutboundOffered | None = None
-        self._own: deque[Telegram] = deque()
+        self._own: deque[tuple[Telegram, int]] = deque()  # with the LCN
         self._giving: set[int] = set()  # LCNs whose next message is being stored
         self._acked: dict[int, int] = {}  # LCN -> number of the last ACK that was matched
         self._enquired: set[tuple[str, int]] = set()  # (取組日, 発信通番) asked about on this link
@@ -79,30 +79,32 @@ class Sending:
             if self._offered is not None:
                 actions.append(Timer(HOLD, min(HOLD_MS_MAX, self._line.rules.profile.timers.ack_wait_ms * 2)))
 
-    def say(self, telegram: Telegram, now_ms: int, actions: list[Action]) -> None:
-        """A telegram of the line's own, sent as soon as its LCN is free."""
+    def say(self, telegram: Telegram, now_ms: int, actions: list[Action], lcn: int | None = None) -> None:
+        """A telegram of the line's own, sent as soon as its LCN is free; `lcn` where it is not that of its kind."""
         if len(self._own) >= OWN_COUNT_MAX:
             actions.append(Note("own-telegrams-limit", code_of(telegram)))
             return
-        self._own.append(telegram)
+        self._own.append((telegram, self._lcn(telegram) if lcn is None else lcn))
         self.pump(now_ms, actions)
 
     def enquire(self, intents: list[Intent], now_ms: int, actions: list[Action]) -> None:
-        """照会 for telegrams of unknown delivery, once per link each."""
+        """照会 for telegrams of unknown delivery, once per link each, and behind the telegram on its own LCN: on another
+        one the center might answer "not here" before it has read the telegram itself."""
         for intent in intents:
             about = (intent.date, intent.serial)
             if intent.id and intent.serial and about not in self._enquired:
                 self._enquired.add(about)
-                self.say(self._line.rules.enquiry(self._line.outward.day, intent.serial, intent.date), now_ms, actions)
+                enquiry = self._line.rules.enquiry(self._line.outward.day, intent.serial, intent.date)
+                self.say(enquiry, now_ms, actions, intent.lcn)
 
     def pump(self, now_ms: int, actions: list[Action]) -> None:
         """Start whatever may start now: the line's own first."""
         line = self._line
         if not line.carries or line.released:
             return
-        while self._own and self._is_free(self._lcn(self._own[0])):
-            telegram = self._own.popleft()
-            self._start("", telegram, self._lcn(telegram), now_ms, actions)
+        while self._own and self._is_free(self._own[0][1]):
+            telegram, lcn = self._own.popleft()
+            self._start("", telegram, lcn, now_ms, actions)
         offered = self._offered
         if offered is None or self._own:
             return

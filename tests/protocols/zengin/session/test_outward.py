@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from protocols.dialect import Send, Store, Stored, Timer
-from protocols.zengin.session.message import Watch
+from protocols.zengin.session.message import Information, Watch
 from protocols.zengin.session.outward import OWN_COUNT_MAX
 from protocols.zengin.session.session import State
 from protocols.zengin.session.state import Outward, unpack
@@ -277,6 +277,18 @@ def test_what_waited_when_the_day_was_closed_by_force_is_not_said_the_next_day()
     done = rig.info(0, rig.control("open", RESPONSE, date="20261127"))
     assert rig.dialogue.state is State.OPEN
     assert rig.telegrams(done) == []
+
+
+def test_an_enquiry_never_overtakes_the_telegram_it_is_about() -> None:
+    """Not even where enquiries have an LCN of their own: a center that answers "not here" too early makes a double."""
+    rig = LineRig(line={"lcns": [0, 3], "lcn_of": {"KS": 3}})
+    rig.connect()
+    for lcn in (0, 3):
+        rig.acks(0, lcn)
+        rig.info(0, rig.control("open", RESPONSE), lcn)
+    rig.offer("A")
+    (enquiry,) = (message for message in rig.sent(rig.pass_ms(30_000)) if isinstance(message, Information))
+    assert (enquiry.path.lcn, enquiry.sequence) == (0, 2)
 
 
 def test_own_telegrams_are_bounded() -> None:

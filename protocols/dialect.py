@@ -24,7 +24,8 @@ class LinkOpened(msgspec.Struct, frozen=True):
     peer_port: int
     dialled: bool = False  # True where the relay dialled
     certificate_name: str = ""
-    stored: Mapping[str, bytes] = {}  # the link's durable variables, as last stored
+    stored: Mapping[str, bytes] = {}  # the listener's durable variables: a live view, as last stored
+    realm: str = ""  # of the listener: what a dialect needs to name an exchange in `Evidence`
     link_id: str = ""  # never given before by this relay center: what a wire without identities mints its keys from
 
 
@@ -131,11 +132,16 @@ class CommandAnswered(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven"."""
+    """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven".
+
+    `detail` is what it said, for the history and for a person; never card data. Late evidence, about an exchange that is on the
+    list already, confirms it or adds its detail, and never undoes.
+    """
 
     key: str
     verdict: str
     standing_minor: int | None = None
+    detail: str = ""
 
 
 class Delivery(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from protocols.dialect import DialectKit
 from protocols.iso8583.dialect import ISO8583
+from protocols.ndc.dialect import NDC
 from protocols.zengin.session.dialect import ZRC
 
-DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583, "zrc": ZRC}
+DIALECTS: Mapping[str, DialectKit] = {"iso8583": ISO8583, "ndc": NDC, "zrc": ZRC}

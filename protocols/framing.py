@@ -4,9 +4,17 @@ Owns `FrameCutter` (bytes in, frames out), `wrap`, `zero_frame` and `reply_heade
 `protocols/framing_spec.py`. It must never know what a body means, nor a clock: `has_partial` tells the dialogue that half a
 frame waits, and the dialogue owns the timer. The traps: the length is checked against the maximum before a byte of the frame
 is kept; after a FrameError the stream has no boundaries left, so that the cutter stays dead.
+
+Nearly every read of a link is one whole short frame. For those there is a straight way, in both directions: `leads_of` has made
+a table of what must stand before so many bytes, and one comparison takes the place of reading the number. Whatever does not
+match goes the precise way, which alone decides and alone speaks of errors.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeAlias
 
 import msgspec
 
@@ -24,15 +32,21 @@ __all__ = [
     "Frame",
     "FrameCutter",
     "Framing",
+    "compile_wrap",
+    "leads_of",
     "reply_header",
     "wrap",
     "zero_frame",
 ]
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")
+STRAIGHT_BYTES_MAX = 1_024  # header and body of a frame that has a straight way; longer ones are rare
+
+Leads: TypeAlias = tuple[bytes | None, ...]  # count of header and body -> prefix, length field, reserved bytes
+Wrap: TypeAlias = Callable[[bytes, bytes], bytes]
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One cut frame. `is_zero`: a keep-alive without a body, to be echoed as `raw`."""
 
     header: bytes
@@ -44,10 +58,13 @@ class Frame(msgspec.Struct, frozen=True):
 class FrameCutter:
     """Bytes of one link in, frames out. Keeps at most one unfinished frame, never more than `max_bytes` of it."""
 
-    __slots__ = ("_buffer", "_dead", "_framing", "_measured", "_need", "frames_before_error")
+    __slots__ = ("_buffer", "_dead", "_framing", "_lead", "_leads", "_measured", "_need", "_split", "frames_before_error")
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
+        self._leads = leads_of(framing)
+        self._lead = framing.lead_bytes
+        self._split = self._lead + framing.least_header_bytes
         self._buffer = bytearray()
         self._need = max(framing.lead_bytes, 1)  # bytes of the unfinished frame wanted before the next decision
         self._measured = False  # True: _need is the whole frame
@@ -70,6 +87,12 @@ class FrameCutter:
         Raises FrameError where the stream is no longer framed (offset: bytes from the start of the frame at fault), and
         again on every later call. What was cut before is in `frames_before_error`.
         """
+        if not self._buffer and self._dead is None:
+            lead = self._lead
+            count = len(data) - lead
+            if 0 < count < len(self._leads) and data[:lead] == self._leads[count]:
+                split = self._split
+                return [Frame(data[lead:split], data[split:])]
         if self._dead is not None:
             self.frames_before_error = []
             raise self._dead
@@ -136,6 +159,27 @@ class FrameCutter:
             buffer.clear()
             position += taken
             _cut(framing, whole, 0, len(whole), frames)
+
+
+@lru_cache(maxsize=64)
+def leads_of(framing: Framing) -> Leads:
+    """What stands before each count of header and body, where that alone makes a frame: the table of the straight way.
+
+    None where the precise way must look: a count that is none, too long, or shorter than the header. Empty for framings with
+    more to look at (a trailer, BASE I, keep-alives by a bit).
+    """
+    if framing.length == "none" or framing.trailer or framing.control_mask or framing.header == "base1":
+        return ()
+    return tuple(_lead_of(framing, count) for count in range(min(STRAIGHT_BYTES_MAX, framing.max_bytes) + 1))
+
+
+def _lead_of(framing: Framing, count: int) -> bytes | None:
+    """The lead before `count` bytes, if the precise way would read it so."""
+    try:
+        lead = framing.prefix + _write_number(framing, framing.number_for(count)) + framing.after_length
+        return lead if count and _measure(framing, lead, 0) == count else None
+    except (FrameError, LocalMisuse):
+        return None
 
 
 def _measure(framing: Framing, data: bytes, start: int) -> int:
@@ -271,6 +315,22 @@ def wrap(framing: Framing, body: bytes, header: bytes = b"") -> bytes:
         raise LocalMisuse("the body holds the trailer that would end it", "body")
     number = _write_number(framing, framing.number_for(counted))
     return b"".join((framing.prefix, number, framing.after_length, header, body, framing.trailer))
+
+
+def compile_wrap(framing: Framing) -> Wrap:
+    """(body, header) -> the same as `wrap`, by the straight way where there is one."""
+    leads = leads_of(framing)
+    header_count = framing.least_header_bytes
+
+    def wrap_straight(body: bytes, header: bytes) -> bytes:
+        count = header_count + len(body)
+        if body and count < len(leads) and len(header) == header_count:
+            lead = leads[count]
+            if lead is not None:
+                return lead + header + body
+        return wrap(framing, body, header)
+
+    return wrap_straight
 
 
 def zero_frame(framing: Framing) -> bytes:

@@ -1,5 +1,6 @@
 """The daemon: all wiring on one screen, then start, serve, drain.
 
+It is longer than 400 lines because everything that is made is made here, and nowhere else.
 Owns the order in which things come up and go down. It must never decide about a message. Coming up: journal, then recovery,
 then the core, then the listeners, so that nothing is accepted before what was open has taken up its duty. Going down: the
 other way round. The trap: a failed journal ends the process without another word to anybody (law 6); systemd starts the
@@ -12,13 +13,13 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Mapping
 from random import SystemRandom
 from typing import Any
 
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
-from relay.configfile import build_dialect
 from relay.control.report import DaemonState
 from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
 from relay.control.server import ControlServer
@@ -29,6 +30,7 @@ from relay.core.dns import DnsDoor
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
+from relay.dialectshelf import DialectShelf
 from relay.dispatcher import Dispatcher
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
@@ -70,19 +72,22 @@ OUTBOUND_BACKLOG_COUNT = 64
 
 
 class Daemon:
-    """One relay. Made inside the running loop; `run` returns the exit code."""
+    """One relay. Made inside the running loop; `run` returns the exit code. `environment` is what the process was given at its
+    start, systemd's announcements included."""
 
-    def __init__(self, settings: Settings, config_path: str, reactor: Any) -> None:
+    def __init__(self, settings: Settings, config_path: str, reactor: Any, environment: Mapping[str, str]) -> None:
         loop = asyncio.get_running_loop()
         chance = SystemRandom()
         core = settings.core
         self.settings = settings
         self.config_path = config_path
         self.reactor = reactor
+        self.environment = environment
         self.clock = SystemClock()
         self.started_ms = self.clock.wall_ms()
         self.timers = TimingWheel(self.clock, loop.call_later)
         self.metrics = Metrics()
+        self.dialects = DialectShelf(overlay_reader(config_path), self.clock.wall_ms)
         self.credentials = Credentials(settings.relay.credentials_directory)
         self.journal = SqliteJournal.open(
             settings.journal,
@@ -113,6 +118,7 @@ class Daemon:
             metrics=self.metrics,
             epoch_floor=lambda: self.journal.epoch,
             bearer=None if core.bearer_credential is None else self.credentials.secret(core.bearer_credential),
+            on_wrong_region=lambda: self.region.look_now(),
         )
         self.discovery = Discovery(
             core.name,
@@ -128,11 +134,13 @@ class Daemon:
             self.journal.epoch,
             lambda epoch, done: self.client.region(epoch, core.connect_timeout_ms + core.region_probe_ms, done),
             self.journal.raise_epoch,
+            clock=self.clock,
             timers=self.timers,
             random=chance,
             metrics=self.metrics,
             interval_ms=core.region_probe_ms,
             on_change=self._permit_changed,
+            addresses=self.client.addresses_in_words,
         )
         self.desk = Desk(
             self.journal,
@@ -170,14 +178,14 @@ class Daemon:
             outbound=self.outbound,
             variables=self.journal,
             roster=self.roster,
-            link_ids=LinkIds(self.journal.incarnation),
+            link_ids=LinkIds(settings.relay.center, self.journal.incarnation),
             clock=self.clock,
             timers=self.timers,
             metrics=self.metrics,
             tell=self._tell,
             credential_path=self.credentials.path,
         )
-        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor) for ls in settings.listener}
+        self.listeners = {ls.name: Listener(ls, self.facts(ls), self.parts, reactor, environment) for ls in settings.listener}
         self.dialers = {ds.name: Dialer(ds, self.facts(ds), self.parts, reactor, chance) for ds in settings.dialer}
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
         self.dispatcher = Dispatcher(self)
@@ -198,7 +206,7 @@ class Daemon:
             realm=self.settings.relay.realm,
             channel=link.channel,
             reply_deadline_ms=link.reply_deadline_ms,
-            dialect=build_dialect(link, overlay_reader(self.config_path), self.clock.wall_ms),
+            dialect=self.dialects.take(link),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
         )
 
@@ -385,13 +393,13 @@ def desk_limits(settings: Settings) -> DeskLimits:
     )
 
 
-async def _serve(settings: Settings, config_path: str) -> int:
+async def _serve(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:
     reactor = install_reactor(asyncio.get_running_loop())
-    return await Daemon(settings, config_path, reactor).run()
+    return await Daemon(settings, config_path, reactor, environment).run()
 
 
-def run(settings: Settings, config_path: str) -> int:
+def run(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:
     """Run the relay until it is stopped. Returns the exit code; raises RelayError for what an operator can mend."""
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_serve(settings, config_path))
+        return runner.run(_serve(settings, config_path, environment))

@@ -1,14 +1,15 @@
 """The `relay` command: one subcommand, its errors as sentences, its exit code.
 
 Owns the ways out. It must never know what a subcommand does, `run` excepted: the daemon stands right below this floor. The
-trap: an operator's mistake is no traceback; only a mistake of ours is.
+traps: an operator's mistake is no traceback; only a mistake of ours is. And importing Twisted's endpoints, which reading a
+configuration does, takes systemd's LISTEN_PID and LISTEN_FDS out of the environment, so it is copied before.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from relay.cli.registry import RUN, build_parser
 from relay.errors import RelayError
@@ -18,11 +19,12 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand. Returns the exit code; wrong usage leaves as SystemExit(2), as argparse does."""
+    environment = dict(os.environ)
     words = list(sys.argv[1:] if argv is None else argv)
     chosen = next((word for word in words if not word.startswith("-")), "")
     try:
         args = build_parser([chosen]).parse_args(words)
-        code = _run_daemon(args.config) if args.command == RUN else int(args.run(args))
+        code = _run_daemon(args.config, environment) if args.command == RUN else int(args.run(args))
         sys.stdout.flush()  # here, where a reader that went away is known for what it is
         return code
     except RelayError as error:
@@ -37,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run_daemon(config: str) -> int:
+def _run_daemon(config: str, environment: Mapping[str, str]) -> int:
     from relay.configfile import load
 
     settings = load(config)
     from relay.daemon import run  # the reactor and all that follows: only once the settings are right
 
-    return run(settings, config)
+    return run(settings, config, environment)

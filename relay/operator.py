@@ -69,7 +69,13 @@ class Operator:
             uptime_ms=now_ms - d.started_ms,
             state=d.state,
             why=d.why,
-            region=r.RegionReport(region=d.region.region, epoch=journal.epoch, has_permit=permit is not None),
+            region=r.RegionReport(
+                region=d.region.region,
+                epoch=journal.epoch,
+                has_permit=permit is not None,
+                detail=d.region.trouble,
+                silent_ms=d.region.silent_ms,
+            ),
             listeners=self._listeners(),
             core=self._core(),
             journal=r.JournalReport(
@@ -115,7 +121,12 @@ class Operator:
         d = self._daemon
         balance = d.client.balance
         addresses = tuple(
-            r.AddressReport(address=f"{a.ip}:{a.port}", health=h.value, inflight=balance.inflight_of(a))
+            r.AddressReport(
+                address=f"{a.ip}:{a.port}",
+                health=h.value,
+                inflight=balance.inflight_of(a),
+                failures=balance.failures_of(a),
+            )
             for a in balance.addresses
             if (h := balance.health_of(a)) is not None
         )

@@ -20,11 +20,13 @@ from pydantic import BaseModel
 from protocols.dialects import DIALECTS
 from protocols.iso8583.codes import all_codes
 from protocols.iso8583.profile import Iso8583Profile, as_framing
+from protocols.ndc.load import parse_load
+from protocols.ndc.profile import NdcProfile
 from protocols.zengin.session.profile import ZrcProfile
 from relay.cli.registry import COMMANDS
 from relay.configfile import parse
 from relay.core.mapping import Remark
-from relay.settings import Settings
+from relay.settings import ListenerSettings, Settings
 from relay.wire.admission import Refused
 from tests.support.docs import anchors_of, links_of, prose_lines
 
@@ -102,8 +104,9 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> set[str]:
 
 @pytest.mark.parametrize("page", OURS, ids=name_of)
 def test_settings_that_are_named_exist(page: Path) -> None:
-    known = settings_of(Settings) | settings_of(Iso8583Profile) | settings_of(Iso8583Profile, "profile.")
-    known |= settings_of(ZrcProfile)
+    known = settings_of(Settings)
+    for profile in (Iso8583Profile, NdcProfile, ZrcProfile):
+        known |= settings_of(profile) | settings_of(profile, "profile.")
     sections = {name.split(".")[0] for name in known if "." in name}
     named = {match[1] for word in quoted(page) if (match := re.fullmatch(r"([a-z_]+(?:\.[a-z_0-9]+)+)(?: = .*)?", word))}
     wrong = sorted(name for name in named if name.split(".")[0] in sections and name not in known)
@@ -126,9 +129,16 @@ def test_examples_in_toml_are_valid(page: Path) -> None:
     for block in blocks(page, "toml"):
         read = tomllib.loads(block)
         if "listener" not in read:
-            settings = Settings.model_validate_json(json.dumps(read))
-            for link in settings.dialer:
+            if "states" in read:
+                parse_load(block, 1_000)  # what an NDC listener loads its ATMs with
+                continue
+            for link in Settings.model_validate_json(json.dumps(read)).dialer:
                 parse(cast("type[BaseModel]", DIALECTS[link.dialect].profile_model), link.profile)
+            continue
+        if isinstance(read["listener"], list):
+            for one in read["listener"]:
+                ListenerSettings.model_validate(one)
+                DIALECTS[one["dialect"]].profile_model.model_validate(one["profile"])  # type: ignore[attr-defined]
             continue
         profile: dict[str, Any] = read["listener"]["profile"]
         profile.pop("overlays", None)  # the bank's own files

@@ -9,7 +9,7 @@ follow the last element; no error holds a value.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple
 
 from protocols.errors import FieldError, LocalMisuse
 from protocols.iso8583.bitmap import bits_of, numbers_of, read_bitmaps, read_map, write_bitmaps, write_map
@@ -17,12 +17,9 @@ from protocols.iso8583.build_plan import BuildPlan, compile_build
 from protocols.iso8583.elements import read_field, write_field
 from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.parse_plan import ParsePlan, compile_parse
+from protocols.iso8583.plan_cache import PLAN_AFTER_COUNT, PlanCache
 from protocols.iso8583.spec import Spec
 from protocols.primitives import decode_text, encode_text
-
-PLAN_COUNT_MAX = 512  # plans kept in each direction; the oldest goes first
-PLAN_AFTER_COUNT = 32  # compiling takes milliseconds: only what was seen so often
-SEEN_COUNT_MAX = 4096  # bitmaps counted at a time
 
 
 class Place(NamedTuple):
@@ -42,31 +39,23 @@ class Scan(NamedTuple):
     error: FieldError | None
 
 
-_ParseKey: TypeAlias = bytes
-_BuildKey: TypeAlias = tuple[int, ...]
-_KeyT = TypeVar("_KeyT")
-_PlanT = TypeVar("_PlanT")
-
-
 def compile_codec(spec: Spec, *, plan_after_count: int = PLAN_AFTER_COUNT) -> Codec:
     """The codec of a dialect. `plan_after_count` is how often a bitmap is seen before a plan is compiled for it."""
     return Codec(spec, plan_after_count)
 
 
 class Codec:
-    """Decodes and encodes messages of one dialect. Holds no state but its cache of plans."""
+    """Decodes and encodes messages of one dialect. Holds no state but its plans, by bitmap and by set of elements."""
 
-    __slots__ = ("_build_plans", "_head", "_parse_plans", "_plan_after_count", "_primary", "_seen", "_wide_head", "spec")
+    __slots__ = ("_build_plans", "_head", "_parse_plans", "_primary", "_wide_head", "spec")
 
     def __init__(self, spec: Spec, plan_after_count: int = PLAN_AFTER_COUNT) -> None:
         self.spec = spec
-        self._plan_after_count = plan_after_count
         self._primary = spec.mti_bytes
         self._head = spec.mti_bytes + spec.map_bytes
         self._wide_head = self._head + spec.map_bytes
-        self._parse_plans: dict[_ParseKey, ParsePlan] = {}
-        self._build_plans: dict[_BuildKey, BuildPlan] = {}
-        self._seen: dict[_ParseKey | _BuildKey, int] = {}
+        self._parse_plans: PlanCache[bytes, ParsePlan] = PlanCache(plan_after_count)
+        self._build_plans: PlanCache[tuple[int, ...], BuildPlan] = PlanCache(plan_after_count)
 
     def decode(self, body: bytes, header: bytes = b"") -> IsoMessage:
         """The message in `body`, the whole of it.
@@ -181,36 +170,19 @@ class Codec:
         return start + maps + b"".join(written[number] for number in sorted(written))
 
     # ---- when to compile ------------------------------------------------------------------------------------------------
-    def _is_frequent(self, key: _ParseKey | _BuildKey) -> bool:
-        seen = self._seen
-        count = seen.get(key, 0) + 1
-        if count < self._plan_after_count:
-            if len(seen) >= SEEN_COUNT_MAX:
-                seen.clear()
-            seen[key] = count
-            return False
-        seen.pop(key, None)
-        return True
-
     def _note_parse(self, body: bytes, message: IsoMessage) -> None:
         numbers = tuple(message.fields)
         if numbers and numbers[-1] > 128:
             return  # third maps are rare and stay with the precise way
         end = read_bitmaps(self.spec, body, self._primary).end
         key = body[self._primary : end]
-        if self._is_frequent(key):
+        if self._parse_plans.is_due(key):
             plan = compile_parse(self.spec, numbers, end, message.wide)
             if plan is not None:
-                _keep(self._parse_plans, key, plan)
+                self._parse_plans.keep(key, plan)
 
-    def _note_build(self, key: _BuildKey) -> None:
-        if self._is_frequent(key) and (not key or max(key) <= 128):
+    def _note_build(self, key: tuple[int, ...]) -> None:
+        if self._build_plans.is_due(key) and (not key or max(key) <= 128):
             plan = compile_build(self.spec, key, write_bitmaps(self.spec, key, False))
             if plan is not None:
-                _keep(self._build_plans, key, plan)
-
-
-def _keep(plans: dict[_KeyT, _PlanT], key: _KeyT, plan: _PlanT) -> None:
-    if len(plans) >= PLAN_COUNT_MAX:
-        del plans[next(iter(plans))]
-    plans[key] = plan
+                self._build_plans.keep(key, plan)

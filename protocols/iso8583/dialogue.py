@@ -45,7 +45,7 @@ from protocols.iso8583.outbound import read_offer
 from protocols.iso8583.rules import LinkRules
 from protocols.iso8583.session import Moment, State
 from protocols.iso8583.speaker import MacError
-from protocols.vocabulary import Refusal, Reply
+from protocols.vocabulary import Refusal
 
 PARTIAL, IDLE, ECHO_REPLY = "partial", "idle", "echo-reply"
 COMMAND = "command-"  # and the trace
@@ -325,19 +325,15 @@ class Iso8583Dialogue:
         message = event.message
         if not isinstance(message, IsoMessage):
             return
-        data = self._reply_bytes(message, event.reply)
-        if data is None:
-            actions.append(Note("reply-unwritable", message.mti))
-        else:
-            actions.append(Send(data))
-
-    def _reply_bytes(self, message: IsoMessage, reply: Reply) -> bytes | None:
         rules = self._rules
+        reply = event.reply
+        data: bytes | None
         try:
-            return rules.speaker.write(rules.responder.response(message, reply))
+            data = rules.speaker.write(rules.responder.response(message, reply))
         except (ProtocolError, msgspec.DecodeError):
             # What the reply adds cannot be written: the code alone still tells the terminal the truth.
-            return rules.written(message, reply.code, {}, class_of(message.mti))
+            data = rules.written(message, reply.code, {}, class_of(message.mti))
+        actions.append(Note("reply-unwritable", message.mti) if data is None else Send(data))
 
     def _drain(self, event: DrainStarted, now_ms: int, actions: list[Action]) -> None:
         had_session = self._session.state is State.SIGNED_ON

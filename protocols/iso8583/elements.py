@@ -8,6 +8,8 @@ the agreed one is an error, or the same bytes would not come out again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocols.errors import FieldError, LocalMisuse
 from protocols.iso8583.message import Value
 from protocols.iso8583.spec import FieldSpec
@@ -18,6 +20,7 @@ _Z_PACKED = frozenset("0123456789=D")
 _NIBBLES = "ABCDEF"
 _HEX = frozenset("0123456789abcdefABCDEF")
 _SIGNS = ("C", "D")
+_FREE_TEXT = frozenset({"an", "ans", "anp", "ns"})  # kinds whose characters are not looked at
 
 
 def read_field(field: FieldSpec, body: bytes, at: int) -> tuple[Value, int]:
@@ -192,6 +195,32 @@ def write_field(field: FieldSpec, value: Value) -> bytes:
     if field.length_counts != "units":
         count = len(data) + (field.length_bytes if field.length_counts == "inclusive" else 0)
     return write_length(field, count) + data
+
+
+def compile_can_write(field: FieldSpec) -> Callable[[Value], bool]:
+    """value -> whether `write_field` takes it. Text that is plainly right is not written to know: ASCII is in every charset."""
+    least, most = (0 if field.length_digits else field.max), field.max
+    if field.kind not in _FREE_TEXT or field.written != "text" or field.length_counts != "units" or not _has_room(field):
+        most = -1  # nothing is plainly right
+
+    def can_write(value: Value) -> bool:
+        if least <= len(value) <= most and isinstance(value, str) and value.isascii():
+            return True
+        try:
+            write_field(field, value)
+        except LocalMisuse:
+            return False
+        return True
+
+    return can_write
+
+
+def _has_room(field: FieldSpec) -> bool:
+    """Whether the length field can say the longest value; so an overlay has it, but here nothing is written to find out."""
+    try:
+        return not field.length_digits or bool(write_length(field, field.max))
+    except LocalMisuse:
+        return False
 
 
 def write_length(field: FieldSpec, count: int) -> bytes:

@@ -22,6 +22,7 @@ from protocols.iso8583.profile import Iso8583Profile
 from protocols.iso8583.subfields import OriginalData, parse_original_data
 
 KEY_CHARACTERS_MAX = 255
+KEY_FORM = "%s:iso8583:%s:%s:%s:%s:%s"  # realm, acquirer, terminal, folded MTI, trace, date
 NONE = "-"
 
 Fields: TypeAlias = Mapping[int, str | bytes]
@@ -77,7 +78,7 @@ def compile_identity(profile: Iso8583Profile) -> IdentityMaker:
     """
     terminal_of = compile_terminal(profile)
     acquirer_of = compile_acquirer(profile)
-    date_of = _READERS[profile.key_date]
+    date_of = date_reader(profile)
     named = _compile_named(profile)
     date_inside = _compile_date_inside(profile)
 
@@ -108,6 +109,11 @@ def compile_key(profile: Iso8583Profile) -> KeyMaker:
     return key
 
 
+def date_reader(profile: Iso8583Profile) -> DateReader:
+    """(fields, day of receipt) -> the sender's own date or time by the profile's recipe, None where there is none."""
+    return _READERS[profile.key_date]
+
+
 def _compile_named(profile: Iso8583Profile) -> Callable[[Fields], OriginalData | None]:
     """fields -> which message they name (DE 90 or 56), None where they name none that can be read."""
     version = profile.version
@@ -127,7 +133,7 @@ def _compile_named(profile: Iso8583Profile) -> Callable[[Fields], OriginalData |
 
 def _compile_date_inside(profile: Iso8583Profile) -> Callable[[OriginalData, int], str | None]:
     """(original data, day) -> the original's date by the profile's recipe, as far as original data can tell it."""
-    date_of = _READERS[profile.key_date]
+    date_of = date_reader(profile)
     is_1987 = profile.version == "1987"
 
     def date_inside(original: OriginalData, day: int) -> str | None:
@@ -150,7 +156,7 @@ def compile_original_key(profile: Iso8583Profile) -> KeyMaker:
     recipe = profile.key
     terminal_of = compile_terminal(profile)
     acquirer_of = compile_acquirer(profile)
-    date_of = _READERS[profile.key_date]
+    date_of = date_reader(profile)
     named = _compile_named(profile)
     date_inside = _compile_date_inside(profile)
     element = original_element(profile)
@@ -192,7 +198,7 @@ def fingerprint_text(kind: str, amount: str, accounts: tuple[str, ...]) -> str:
 
 
 def _join(realm: str, acquirer: str, terminal: str, mti: str, trace: str, date: str) -> str | None:
-    key = f"{realm}:iso8583:{acquirer}:{printable(terminal)}:{fold(mti)}:{printable(trace)}:{date}"
+    key = KEY_FORM % (realm, acquirer, printable(terminal), fold(mti), printable(trace), date)
     return key if len(key) <= KEY_CHARACTERS_MAX else None
 
 

@@ -84,9 +84,15 @@ class Currencies:
         if found is None:
             raise BadValue("a currency of ISO 4217 with a minor unit")
         numeric, more = found
+        if not more:
+            return numeric, money.minor
         sign = -1 if money.minor < 0 else 1
         amount = abs(money.minor)
         return numeric, sign * (amount * POWERS[more] if more >= 0 else amount // POWERS[-more])
+
+    def alike(self) -> dict[str, str]:
+        """Numeric or alphabetic code -> letters, for currencies that the link writes with the decimals of ISO 4217."""
+        return {code: name for code, (name, more) in self._by_code.items() if not more}
 
     def decimals(self, name: str) -> int:
         """Decimals of a currency on this link."""

@@ -26,6 +26,7 @@ CLASSES: dict[str, MessageClass] = {
 }
 ORIGINS = frozenset("0145")  # acquirer and others; 2 and 3 are the issuer's own messages, which do not come to it
 REPEATS = frozenset("135")
+_ECHO_CLASSES = {"4": "reversal", "5": "reconciliation", "8": "network"}
 
 
 class Route(Enum):
@@ -59,7 +60,7 @@ def message_class(mti: str) -> MessageClass | None:
 
 def class_of(mti: str) -> str:
     """The class of a message as echo lists name it: financial, reversal, reconciliation or network."""
-    return {"4": "reversal", "5": "reconciliation", "8": "network"}.get(mti[1], "financial")
+    return _ECHO_CLASSES.get(mti[1], "financial")
 
 
 @lru_cache(maxsize=10_000)

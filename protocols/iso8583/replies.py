@@ -15,20 +15,21 @@ from typing import TypeAlias
 
 import msgspec
 
-from protocols.errors import ProtocolError
 from protocols.framing import Framing, reply_header
 from protocols.iso8583 import codes, defaults
-from protocols.iso8583.elements import write_field
+from protocols.iso8583.elements import compile_can_write
 from protocols.iso8583.mapping import BadValue, Currencies, compile_amount
 from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.mti import class_of
 from protocols.iso8583.profile import Iso8583Profile
 from protocols.iso8583.spec import Spec
-from protocols.iso8583.subfields import ADDITIONAL_AMOUNTS_MAX, AdditionalAmount, build_additional_amounts
+from protocols.iso8583.subfields import ADDITIONAL_AMOUNTS_MAX
 from protocols.vocabulary import TAKEN, Answer, Approved, Balance, Declined, Money, Refusal, Reply, Verdict
 
 Fields: TypeAlias = dict[int, Value]
 ToReply: TypeAlias = Callable[[IsoMessage, Answer, int], Reply]
+_ShapeKey: TypeAlias = tuple[str, str, tuple[int, ...]]  # echo list, type of the request, its elements
+_Shape: TypeAlias = tuple[str, tuple[int, ...]]  # type of the response, elements of the request that are not echoed
 
 SHAPE_COUNT_MAX = 512  # shapes of messages remembered; peers choose them
 _AMOUNT_MAX = 10**12 - 1
@@ -97,10 +98,11 @@ def _asked(message: IsoMessage, amount_of: Callable[[Mapping[int, Value]], Money
 class _Adder:
     """Puts one part of an answer after the other into the elements that the reply adds, each only if it can be written."""
 
-    __slots__ = ("_currencies", "_names", "_spec", "_version")
+    __slots__ = ("_can_write", "_currencies", "_names", "_spec", "_version")
 
     def __init__(self, spec: Spec, names: Mapping[str, int], currencies: Currencies, version: str) -> None:
         self._spec = spec
+        self._can_write = {number: compile_can_write(spec.fields[number]) for number in spec.fields}
         self._names = names
         self._currencies = currencies
         self._version = version
@@ -121,6 +123,7 @@ class _Adder:
             self._put(added, 38, identifier[: field.max].ljust(field.max if field.length_digits == 0 else 0))
 
     def balances(self, added: Fields, balances: tuple[Balance, ...]) -> None:
+        """DE 54 as `subfields.build_additional_amounts` writes it; what has no place there is left out."""
         parts = []
         for balance in balances[:ADDITIONAL_AMOUNTS_MAX]:
             try:
@@ -129,11 +132,13 @@ class _Adder:
                 continue
             if abs(wire) > _AMOUNT_MAX:
                 continue
-            exponent = self._currencies.decimals(balance.amount.currency) if self._version == "2003" else None
-            account, amount = balance.account_type[:2].rjust(2, "0"), balance.amount_type[:2].rjust(2, "0")
-            parts.append(AdditionalAmount(account, amount, numeric, "D" if wire < 0 else "C", abs(wire), exponent))
+            exponent = self._currencies.decimals(balance.amount.currency) if self._version == "2003" else ""
+            account, amount = balance.account_type, balance.amount_type
+            if len(account) != 2 or len(amount) != 2:
+                account, amount = account[:2].rjust(2, "0"), amount[:2].rjust(2, "0")
+            parts.append(f"{account}{amount}{numeric}{exponent}{'D' if wire < 0 else 'C'}{abs(wire):012}")
         if parts:
-            self._put(added, 54, build_additional_amounts(parts, self._version))
+            self._put(added, 54, "".join(parts))
 
     def data(self, added: Fields, reply_data: Mapping[str, str]) -> None:
         for name, text in reply_data.items():
@@ -154,27 +159,21 @@ class _Adder:
             self._put(added, number, value)
 
     def _put(self, added: Fields, number: int, value: Value) -> None:
-        field = self._spec.fields.get(number)
-        if field is None:
-            return
-        try:
-            write_field(field, value)
-        except ProtocolError:
-            return
-        added[number] = value
+        can_write = self._can_write.get(number)
+        if can_write is not None and can_write(value):
+            added[number] = value
 
 
 class Responder:
     """Response messages: the echo of the request, the response code, and what the reply adds."""
 
-    __slots__ = ("_answers", "_echoed", "_framing", "_present")
+    __slots__ = ("_echoed", "_framing", "_shapes")
 
     def __init__(self, profile: Iso8583Profile, framing: Framing) -> None:
         names = ("financial", "reversal", "reconciliation", "network", "refused")
         self._echoed = {name: profile.all_echoed(name) for name in names}
         self._framing = framing
-        self._present: dict[tuple[str, tuple[int, ...]], tuple[int, ...]] = {}  # what of an echo list a message has
-        self._answers: dict[str, str] = {}  # type of a request -> type of its response
+        self._shapes: dict[_ShapeKey, _Shape] = {}
 
     def response(self, message: IsoMessage, reply: Reply) -> IsoMessage:
         """The response to a request, advice or instruction. Raises LocalMisuse for what is never answered."""
@@ -183,22 +182,25 @@ class Responder:
     def made(self, message: IsoMessage, code: str, added: Mapping[int, Value], echo: str) -> IsoMessage:
         """The response with `code` in DE 39 and `added` on top of the echo list named `echo`."""
         source = message.fields
-        key = echo, tuple(source)
-        present = self._present.get(key)
-        if present is None:
-            present = tuple(number for number in self._echoed[echo] if number in source)
-            if len(self._present) >= SHAPE_COUNT_MAX:
-                self._present.clear()
-            self._present[key] = present
-        fields: Fields = {number: source[number] for number in present}
+        key = echo, message.mti, tuple(source)
+        mti, dropped = self._shapes.get(key) or self._shape(key, message)
+        fields: Fields = source.copy()  # most of it goes back
+        for number in dropped:
+            del fields[number]
         fields[39] = code
         if added:
             fields.update(added)
         header = message.header
-        mti = self._answers.get(message.mti)
-        if mti is None:
-            mti = self._answers[message.mti] = message.response_mti()  # ten thousand at most
         return IsoMessage(mti, fields, self.header_for(header) if header else b"")
+
+    def _shape(self, key: _ShapeKey, message: IsoMessage) -> _Shape:
+        """The response's type, and what a message with these elements has beside an echo list, remembered."""
+        echoed = self._echoed[key[0]]
+        mti = message.response_mti()
+        if len(self._shapes) >= SHAPE_COUNT_MAX:
+            self._shapes.clear()
+        shape = self._shapes[key] = mti, tuple(number for number in message.fields if number not in echoed)
+        return shape
 
     def header_for(self, header: bytes) -> bytes:
         """The header that goes back to a peer whose frame had `header`."""

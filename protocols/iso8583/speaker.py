@@ -10,7 +10,7 @@ Source: ISO 8583, data elements 64 and 128: whichever is the last of the message
 from __future__ import annotations
 
 from protocols.errors import LocalMisuse, PeerViolation
-from protocols.framing import Frame, Framing, wrap
+from protocols.framing import Frame, Framing, compile_wrap
 from protocols.iso8583.codec import Codec
 from protocols.iso8583.elements import write_field
 from protocols.iso8583.hooks import MAC_BYTES, Mac, MacVerdict
@@ -27,12 +27,13 @@ class MacError(PeerViolation):
 
 
 class Speaker:
-    __slots__ = ("_mac", "codec", "framing")
+    __slots__ = ("_mac", "_wrap", "codec", "framing")
 
     def __init__(self, codec: Codec, framing: Framing, mac: Mac | None = None) -> None:
         """Raises LocalMisuse where `mac` is given and the dialect has no DE 64 and 128 of 8 bytes."""
         self.codec = codec
         self.framing = framing
+        self._wrap = compile_wrap(framing)
         self._mac = mac
         if mac is not None:
             for number in (64, 128):
@@ -50,8 +51,8 @@ class Speaker:
     def write(self, message: IsoMessage) -> bytes:
         """The frame around a message of ours, with its MAC where one is due. Raises LocalMisuse."""
         if self._mac is not None and message.mti[1:2] != "8":
-            return wrap(self.framing, self._signed(self._mac, message), message.header)
-        return wrap(self.framing, self.codec.encode(message), message.header)
+            return self._wrap(self._signed(self._mac, message), message.header)
+        return self._wrap(self.codec.encode(message), message.header)
 
     def _check(self, mac: Mac, message: IsoMessage, body: bytes) -> None:
         number = 128 if max(message.fields, default=0) > 64 else 64

@@ -1,17 +1,16 @@
 """A message as a request: which kind it is, whose money, which card, under which key.
 
 Owns `compile_to_request`, which turns one profile into one closure; the words it is made of are in mapping.py, keys.py and
-codes.py, the way back in replies.py. It must never know a link, a codec or the core. The traps: class and function of the
-MTI decide what the desk does, the processing code only what it is called; an advice says that it happened, so whatever the
-policy of its kind, it is repeated until answered and never undone; and an issuer's 0422 is a chargeback, not a reversal.
+codes.py, its fast way in request_plan.py, the way back in replies.py. It must never know a link, a codec or the core. The
+traps: class and function of the MTI decide what the desk does, the processing code only what it is called; an advice says that
+it happened, so whatever the policy of its kind, it is repeated until answered and never undone; and an issuer's 0422 is a
+chargeback, not a reversal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
-
-import msgspec
 
 from protocols.iso8583.dates import day_of
 from protocols.iso8583.keys import compile_identity, compile_original_key, fingerprint_text, original_element
@@ -27,22 +26,16 @@ from protocols.iso8583.mapping import (
 from protocols.iso8583.message import IsoMessage
 from protocols.iso8583.mti import REPEATS
 from protocols.iso8583.mti import message_class as class_of_desk
+from protocols.iso8583.plan_cache import PLAN_AFTER_COUNT, PlanCache
 from protocols.iso8583.profile import Iso8583Profile
+from protocols.iso8583.request_plan import RequestPlan, Row, compile_request
 from protocols.vocabulary import DoubtPolicy, MessageClass, Money, Received, Refusal, Request, Secret
 
 IsoFields: TypeAlias = dict[int, str | bytes]
+Shape: TypeAlias = tuple[str, str | bytes | None, tuple[int, ...]]  # MTI, processing code, elements
 ToRequest: TypeAlias = Callable[[IsoMessage, Received], Request | Refusal]
 
 PARTIAL_FUNCTIONS = frozenset({"401"})  # DE 24 of 1993 and 2003
-
-
-class Row(msgspec.Struct, frozen=True):
-    """What is known of one processing code before any message comes."""
-
-    kind: str
-    policy: DoubtPolicy
-    amount: str  # required | optional | none
-    completion: bool
 
 
 def compile_rows(profile: Iso8583Profile) -> dict[str, Row]:
@@ -60,11 +53,38 @@ def compile_rows(profile: Iso8583Profile) -> dict[str, Row]:
     return rows
 
 
-def compile_to_request(profile: Iso8583Profile) -> ToRequest:
-    """The closure (message, received) -> Request, or the Refusal that says why there is none."""
+def compile_to_request(profile: Iso8583Profile, *, plan_after_count: int = PLAN_AFTER_COUNT) -> ToRequest:
+    """The closure (message, received) -> Request, or the Refusal that says why there is none.
+
+    Two ways lead through it, as through the codec: the precise one, and a plan for the shapes that come often, which gives up
+    whenever anything is unusual. `plan_after_count` is how often a shape is seen before a plan is compiled for it.
+    """
     rows = compile_rows(profile)
-    rules = profile.all_kinds()
     currencies = Currencies(profile.currency_exponents)
+    precisely = _compile_precise_way(profile, rows, currencies)
+    plans: PlanCache[Shape, RequestPlan] = PlanCache(plan_after_count)
+    plan_of = plans.get
+
+    def to_request(message: IsoMessage, received: Received) -> Request | Refusal:
+        fields = message.fields
+        shape = message.mti, fields.get(3), tuple(fields)
+        plan = plan_of(shape)
+        if plan is not None:
+            request = plan(fields, received)
+            if request is not None:
+                return request
+        answer = precisely(message, received)
+        if plan is None and isinstance(answer, Request) and plans.is_due(shape):
+            made = compile_request(profile, rows, currencies, message.mti, fields)
+            if made is not None:
+                plans.keep(shape, made)
+        return answer
+
+    return to_request
+
+
+def _compile_precise_way(profile: Iso8583Profile, rows: Mapping[str, Row], currencies: Currencies) -> ToRequest:
+    rules = profile.all_kinds()
     amount_of = compile_amount(profile, currencies)
     identity_of = compile_identity(profile)
     original_key_of = compile_original_key(profile)
@@ -77,7 +97,7 @@ def compile_to_request(profile: Iso8583Profile) -> ToRequest:
     reversal_row = Row("reversal", DoubtPolicy.REPEAT, rules["reversal"].amount, False)
     reconciliation_row = Row("reconciliation", DoubtPolicy.REPEAT, rules["reconciliation"].amount, False)
 
-    def to_request(message: IsoMessage, received: Received) -> Request | Refusal:
+    def precisely(message: IsoMessage, received: Received) -> Request | Refusal:
         mti = message.mti
         fields = message.fields
         message_class = class_of_desk(mti)
@@ -152,7 +172,7 @@ def compile_to_request(profile: Iso8583Profile) -> ToRequest:
             extra=extra,
         )
 
-    return to_request
+    return precisely
 
 
 def _fingerprint(

@@ -1,8 +1,8 @@
 """`relay decode`: hex, a file or a capture as messages, with offsets and names, and nothing that identifies a card.
 
-Owns where bytes come from, and the order of what is printed; `plausible.py` finds dialect and framing, `pcap.py` reads
-captures, `layout.py` prints a message. It must never print a secret: there is no switch for it. The trap: a file may hold
-bytes, hex text or a capture, and only its content tells, never its name.
+Owns where bytes come from, and the order of what is printed; `plausible.py` finds dialect and framing, `ndcview.py` NDC,
+`pcap.py` reads captures, `layout.py` prints a message. It must never print a secret: there is no switch for it. The trap: a
+file may hold bytes, hex text or a capture, and only its content tells, never its name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from protocols.errors import LocalMisuse
 from protocols.framing import FRAMINGS, REFUSED
 from protocols.iso8583.codec import Codec, compile_codec
 from protocols.iso8583.overlay import load_overlay
-from relay.cli import zengin_lines
+from relay.cli import ndcview, zengin_lines
 from relay.cli.layout import MessageShown, lines, show
 from relay.cli.pcap import is_capture, read_stretches
 from relay.cli.plausible import NO_FRAMING, Bytes, Fit, fits
@@ -52,11 +52,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "input", metavar="HEX|FILE", nargs="?", default="-", help="hex text, or a file of bytes, hex or packets (pcap, pcapng)"
     )
     parser.add_argument("--framing", metavar="NAME", default=AUTO, help="of the byte stream: a name, none, or auto (default)")
-    parser.add_argument("--dialect", metavar="NAME", default=AUTO, help="an overlay's name or .toml file, or auto (default)")
+    parser.add_argument(
+        "--dialect", metavar="NAME", default=AUTO, help="an overlay's name, a .toml file, ndc, or auto (default)"
+    )
     parser.add_argument("--json", action="store_true", help="one object per message and line: mti, fields by number, offsets")
     parser.epilog = (
         f"Framings: {', '.join((NO_FRAMING, *FRAMINGS))}. "
-        f"Dialects: {', '.join((*overlay_names(), zengin_lines.DIALECT))}. "
+        f"Dialects: {', '.join((*overlay_names(), ndcview.DIALECT, zengin_lines.DIALECT))}. "
         "Card numbers, tracks, PIN blocks and the like are always masked. Exit code: 0 decoded, 1 nothing decodes."
     )
 
@@ -68,6 +70,12 @@ def run(args: argparse.Namespace) -> int:
         if found_on_line or args.dialect != AUTO:
             return _print_line(found_on_line, args.json)
     framings = _framings(args.framing)
+    if args.dialect in (AUTO, ndcview.DIALECT):
+        ndc = ndcview.find(readings, framings)
+        if ndc is not None and (ndc.is_whole or args.dialect == ndcview.DIALECT):
+            return _print_ndc(ndc, args.json)
+        if args.dialect == ndcview.DIALECT:
+            raise RelayError("No NDC message could be cut.", "Is it complete? --framing none takes it as one message.")
     codecs = _codecs(args.dialect)
     # Of equals the first: hex text that decodes as hex is hex.
     found = max((fits(streams, codecs, framings) for streams in readings), key=_goodness)
@@ -98,6 +106,19 @@ def _print_line(found: list[MessageShown], as_json: bool) -> int:
     for shown in found:
         print(msgspec.json.encode(shown).decode() if as_json else "\n".join(["", *zengin_lines.lines(shown, paint)]))
     return EXIT_DECODED if any(shown.error is None for shown in found) else EXIT_NOTHING
+
+
+def _print_ndc(found: ndcview.Found, as_json: bool) -> int:
+    """Every message of an NDC stream, in the order of time where it is known."""
+    paint = Paint.for_stream(sys.stdout)
+    cuts = [(cut, stream.stream.label) for stream in found.streams for cut in stream.cuts]
+    if not as_json:
+        print(f"{paint(BOLD, f'ndc, framing {found.framing}')}: {found.read_count} of {found.frame_count} messages read")
+    for cut, label in sorted(cuts, key=lambda entry: entry[0].time_ns):
+        time = show_moment(cut.time_ns // 1_000_000) if cut.time_ns else ""
+        shown = ndcview.show(cut.body, framing=found.framing, stream=label, time=time)
+        print(msgspec.json.encode(shown).decode() if as_json else "\n" + "\n".join(ndcview.lines(shown, paint)))
+    return EXIT_DECODED
 
 
 def _goodness(found: list[Fit]) -> tuple[bool, bool, float]:

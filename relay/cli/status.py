@@ -16,7 +16,7 @@ import msgspec
 from relay.cli import reach
 from relay.cli.screen import BOLD, CLEAR_BELOW, DIM, GREEN, HOME, RED, YELLOW, Paint, count, duration, safe, size, table
 from relay.control.client import NotReachable
-from relay.control.report import Problem, StatusReport, problems
+from relay.control.report import SILENT_MS_MAX, AddressReport, Problem, StatusReport, problems
 
 NAME = "status"
 HELP = "the running relay on one screen"
@@ -112,13 +112,19 @@ def _core(report: StatusReport, paint: Paint) -> list[str]:
     if core.dns_answer_age_ms is not None:
         dns = f"DNS answer {duration(core.dns_answer_age_ms)} old"
     permit = "may be asked" if report.region.has_permit else paint(RED, "may not be asked")
+    if report.region.silent_ms >= SILENT_MS_MAX:
+        permit += paint(RED, f", no answer for {duration(report.region.silent_ms)}")
     calls = f"{count(core.inflight)} of {count(core.inflight_target)} in flight"
     queued = f"{count(core.queue)} of {count(core.queue_max)} queued"
     lines = [f"{paint(DIM, 'core    ')}{core.name or '?'}: {permit}; {calls}, {queued}; {dns}"]
-    rows = [["        " + each.address, each.health, f"{count(each.inflight)} in flight"] for each in core.addresses]
+    rows = [["        " + each.address, _health(each), f"{count(each.inflight)} in flight"] for each in core.addresses]
     lines += table(rows[:_ADDRESSES_SHOWN_MAX])
     hidden = len(rows) - _ADDRESSES_SHOWN_MAX
     return [*lines, *([f"        and {hidden} more"] if hidden > 0 else [])]
+
+
+def _health(address: AddressReport) -> str:
+    return address.health + (f" ({count(address.failures)} failures in a row)" if address.failures else "")
 
 
 def _durable(report: StatusReport, paint: Paint) -> list[str]:

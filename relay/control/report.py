@@ -15,6 +15,7 @@ from relay.wire.roster import RosterEntry
 
 DaemonState: TypeAlias = Literal["starting", "serving", "draining", "fenced"]
 
+SILENT_MS_MAX = 5_000  # a probe or two may be lost
 OWED_AGE_MS_MAX = 600_000  # an advice or reversal unconfirmed for longer is a problem and not only a wait
 
 
@@ -30,8 +31,9 @@ class ListenerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 class AddressReport(msgspec.Struct, frozen=True, kw_only=True):
     address: str
-    health: str  # healthy | ejected | probing, in the words of relay/core
+    health: str  # healthy | failing | ejected | trying, in the words of relay/core
     inflight: int = 0
+    failures: int = 0  # in a row
 
 
 class CoreReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,12 +47,14 @@ class CoreReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`has_permit` says whether the core may be asked now; `detail` says why not."""
+    """`has_permit` says whether the core may be asked now; `detail` says what is wrong with the region's last answer.
+    `silent_ms`: since when it has not answered at all; 0 while it does."""
 
     region: str = ""
     epoch: int = 0
     has_permit: bool = False
     detail: str = ""
+    silent_ms: int = 0
 
 
 class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,17 +184,7 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem(
             f"the disk under {report.journal.path} is full: money messages are refused", "runbook: RelayJournalDiskFull"
         )
-    if report.state == "serving" and not report.region.has_permit:
-        yield Problem(
-            f"the core may not be asked: {report.region.detail or 'no region is serving'}", "runbook: RelayRegionNotServing"
-        )
-    healthy = [address for address in report.core.addresses if address.health == "healthy"]
-    if report.core.addresses and not healthy:
-        yield Problem(f"no address of {report.core.name} is healthy", "runbook: RelayCoreUnreachable")
-    elif not report.core.addresses and report.state == "serving":
-        yield Problem(
-            f"no address of {report.core.name or 'the core'} is known", "is DNS answering? runbook: RelayDnsAnswerOld"
-        )
+    yield from _core_problems(report)
     for listener in report.listeners:
         if not listener.is_open:
             what = "is not connected" if listener.is_dialer else "does not listen"
@@ -211,6 +205,30 @@ def problems(report: StatusReport) -> Iterator[Problem]:
             f"{outbound.reports_owed} delivery reports owed to the core, the oldest for "
             f"{outbound.reports_oldest_ms // 60_000} minutes",
             "runbook: RelayOutboundReportsOld",
+        )
+
+
+def _core_problems(report: StatusReport) -> Iterator[Problem]:
+    """Of the core and its region: a cause is told once, by the word that says most."""
+    region, addresses = report.region, report.core.addresses
+    is_serving = report.state == "serving"
+    is_silent = is_serving and bool(addresses) and region.silent_ms >= SILENT_MS_MAX
+    if is_silent:
+        yield Problem(
+            f"the core has not answered for {region.silent_ms // 1_000} s: money messages are refused or end in doubt",
+            "runbook: RelayCoreUnreachable",
+        )
+    if is_serving and not region.has_permit and (region.detail or (addresses and not is_silent)):
+        yield Problem(
+            f"the core may not be asked: {region.detail or 'no region has answered yet'}", "runbook: RelayRegionNotServing"
+        )
+    elif is_serving and region.detail:
+        yield Problem(f"an answer of the core's region is not believed: {region.detail}", "runbook: RelayRegionNotServing")
+    if not is_silent and addresses and not any(address.health == "healthy" for address in addresses):
+        yield Problem(f"no address of {report.core.name} is healthy", "runbook: RelayCoreUnreachable")
+    if not addresses and is_serving:
+        yield Problem(
+            f"no address of {report.core.name or 'the core'} is known", "is DNS answering? runbook: RelayCoreUnreachable"
         )
 
 

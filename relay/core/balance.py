@@ -4,8 +4,8 @@ Owns the health of each address: consecutive failures, ejection, the single tria
 know DNS, sockets or the contract. The essay: an address is an *outlier* only by comparison. `eject_failures` failures in a
 row eject it when another address has answered since that row began; where nobody answers, the core itself is ill (its
 database changes its writer, say), and ejecting one address after the other would only pile the load on the last one. So the
-last is never ejected either. An ejection ends by itself; then one call, and only one, tries the address: an answer heals
-it, a failure ejects it for twice as long.
+last is never ejected either: it stays in use, and is called *failing*. An ejection ends by itself; then one call, and only one,
+tries the address: an answer heals it, a failure ejects it for twice as long.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from relay.core.door import Address
 
 class Health(Enum):
     HEALTHY = "healthy"
+    FAILING = "failing"  # as many failures in a row as would eject, but nobody else answers either: it stays in use
     EJECTED = "ejected"
     TRYING = "trying"  # the ejection is over, and one call tries it
 
@@ -146,14 +147,25 @@ class Balance:
 
     def health_of(self, address: Address) -> Health | None:
         endpoint = self._by_address.get(address)
-        return None if endpoint is None else endpoint.health
+        return None if endpoint is None else self._shown(endpoint)
+
+    def failures_of(self, address: Address) -> int:
+        """Failures in a row."""
+        endpoint = self._by_address.get(address)
+        return 0 if endpoint is None else endpoint.failures
 
     def inflight_of(self, address: Address) -> int:
         endpoint = self._by_address.get(address)
         return 0 if endpoint is None else endpoint.inflight
 
     def count(self, health: Health) -> int:
-        return sum(endpoint.health is health for endpoint in self._endpoints)
+        return sum(self._shown(endpoint) is health for endpoint in self._endpoints)
+
+    def _shown(self, endpoint: _Endpoint) -> Health:
+        """What is said of it. FAILING is seen here only: to those who choose it is HEALTHY, for there is no better one."""
+        if endpoint.health is Health.HEALTHY and endpoint.failures >= self._rules.eject_failures:
+            return Health.FAILING
+        return endpoint.health
 
     def _due_for_trial(self, now_ms: int, avoid: Collection[Address]) -> _Endpoint | None:
         for endpoint in self._endpoints:
@@ -171,4 +183,4 @@ class Balance:
         self._count_healthy()
 
     def _count_healthy(self) -> None:
-        self._healthy_count = self.count(Health.HEALTHY)
+        self._healthy_count = sum(endpoint.health is Health.HEALTHY for endpoint in self._endpoints)

@@ -45,7 +45,8 @@ class ClientSettings(msgspec.Struct, frozen=True):
 
 class CoreClient:
     """Args: `epoch_floor` reads the region-epoch ratchet: an answer from below it is no outcome. `bearer` is the token of
-    the Authorization header, if any. Raises ConfigurationError for a token or name that cannot stand in a header."""
+    the Authorization header, if any; `on_wrong_region` hears that the core said so, before the outcome is told. Raises
+    ConfigurationError for a token or name that cannot stand in a header."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class CoreClient:
         metrics: Metrics,
         epoch_floor: Callable[[], int],
         bearer: Secret | None = None,
+        on_wrong_region: Callable[[], None] | None = None,
     ) -> None:
         self.door = door
         self.balance = balance
@@ -65,12 +67,13 @@ class CoreClient:
         self.timers = timers
         self.epoch_floor = epoch_floor
         self.inflight = 0
+        self._on_wrong_region = on_wrong_region
         self._settings = settings
         self._epoch = 0
         self._tells = 0
         self._traces = encoding.TraceParents(settings.center, settings.incarnation)
         self._head = _constant_head(settings, bearer)
-        self._post_head = self._head + b"Content-Type: application/json\r\n"
+        self._post_head = self._head + "Content-Type: application/json\r\n"
         self._metrics = metrics
         self._remark_logged_ms: dict[Remark, int] = {}
         self._remarks = {remark: metrics.core_answers_refused.labels(remark.value) for remark in Remark}
@@ -91,6 +94,16 @@ class CoreClient:
         addresses = [Address(ip, self._settings.port) for ip in ips]
         self.balance.update(addresses)
         self.door.keep_only(addresses)
+
+    def addresses_in_words(self) -> str:
+        """How each address is, for an operator."""
+        balance = self.balance
+        told = (
+            f"{a.ip} {health.value}" + (f" ({failures} in a row)" if (failures := balance.failures_of(a)) else "")
+            for a in balance.addresses
+            if (health := balance.health_of(a)) is not None
+        )
+        return ", ".join(told) or "none known"
 
     # ---- the verbs -------------------------------------------------------------------------------------------------
 
@@ -159,7 +172,7 @@ class CoreClient:
         """POST /v1/network-events under a key of its own, for an event that must not be lost: `done(True)` where the core
         itself has confirmed it. The caller repeats it, with the same key and `at_ms`, until then."""
         key_value = encoding.key_header_value(key)
-        head = b"%bIdempotency-Key: %b\r\n" % (self._plain_head(self._post_head, permit, 7), key_value)
+        head = self._plain_head(f"{self._post_head}Idempotency-Key: {key_value}\r\n", permit, 7)
         body = encoding.event_body(event, terminal, listener, at_ms, detail)
         call = HttpCall(b"POST", c.NETWORK_EVENTS_PATH.encode(), head, body)
 
@@ -214,20 +227,19 @@ class CoreClient:
             return None
         return HttpCall(b"GET", target.encode("ascii"), first.head)
 
-    def _head_of(self, constant: bytes, key_value: bytes, attempt: Attempt, permit: Permit, verb_number: int) -> bytes:
-        if permit.epoch > self._epoch:
-            self._new_epoch(permit.epoch)
-        return b"%bIdempotency-Key: %b\r\nAttempt: %b\r\nRegion-Epoch: %d\r\ntraceparent: %b\r\n" % (
-            constant,
-            key_value,
-            attempt.text().encode("ascii"),
-            permit.epoch,
-            self._traces.of(attempt.exchange_id, verb_number),
-        )
+    def _head_of(self, constant: str, key_value: str, attempt: Attempt, permit: Permit, verb_number: int) -> bytes:
+        epoch = permit.epoch
+        if epoch > self._epoch:
+            self._new_epoch(epoch)
+        trace = self._traces.of(attempt.exchange_id, verb_number)
+        return (
+            f"{constant}Idempotency-Key: {key_value}\r\nAttempt: {attempt.text()}\r\n"
+            f"Region-Epoch: {epoch}\r\ntraceparent: {trace}\r\n"
+        ).encode("ascii")
 
-    def _plain_head(self, constant: bytes, permit: Permit, verb_number: int) -> bytes:
+    def _plain_head(self, constant: str, permit: Permit, verb_number: int) -> bytes:
         trace = self._traces.of(0, verb_number)
-        return b"%bRegion-Epoch: %d\r\ntraceparent: %b\r\n" % (constant, permit.epoch, trace)
+        return f"{constant}Region-Epoch: {permit.epoch}\r\ntraceparent: {trace}\r\n".encode("ascii")
 
     def _new_epoch(self, epoch: int) -> None:
         if self._epoch:
@@ -246,6 +258,8 @@ class CoreClient:
             if counter is None:
                 counter = counters[kind] = self._metrics.core_calls.labels(name, _label(kind)).inc
             counter()
+            if kind is NotProcessed and value.reason == "wrong-region" and self._on_wrong_region is not None:  # type: ignore[attr-defined]
+                self._on_wrong_region()
 
         return Verb(name, number, read, count, self._metrics.core_call_seconds.labels(name).observe)
 
@@ -255,7 +269,7 @@ def _label(kind: type) -> str:
     return "".join("-" + ch.lower() if ch.isupper() else ch for ch in kind.__name__).lstrip("-")
 
 
-def _constant_head(settings: ClientSettings, bearer: Secret | None) -> bytes:
+def _constant_head(settings: ClientSettings, bearer: Secret | None) -> str:
     default_port = 443 if settings.is_tls else 80
     lines: Mapping[str, str] = {
         "Host": settings.name if settings.port == default_port else f"{settings.name}:{settings.port}",
@@ -268,4 +282,4 @@ def _constant_head(settings: ClientSettings, bearer: Secret | None) -> bytes:
     for name, value in lines.items():
         if not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"the header {name} would hold characters that a header cannot hold.")
-    return "".join(f"{name}: {value}\r\n" for name, value in lines.items()).encode("ascii")
+    return "".join(f"{name}: {value}\r\n" for name, value in lines.items())

@@ -126,21 +126,26 @@ class Connection(asyncio.Protocol):
     # ---- what the owner does ---------------------------------------------------------------------------------------
 
     def send(self, caller: Caller) -> None:
-        """Write the caller's request. Only on an idle connection that `is_usable`."""
+        """Write the caller's request. Only on an idle connection that is fresh or `is_usable`."""
         self._caller = caller
         self._transport.write(caller.wire)
         if caller.streams_body:
             self._body_open = True
             caller.started(self)
 
+    @property
+    def is_open(self) -> bool:
+        """As far as the loop knows."""
+        return not self._dead and not self._transport.is_closing()
+
     def is_usable(self) -> bool:
         """Whether an idle connection is still open and silent, asked of the kernel: what the peer did last may not have
         reached the loop. Readable while idle is the end of the stream, the alert before it, or bytes nobody asked for."""
-        return not self._dead and not self._transport.is_closing() and not self._poll.poll(0)
+        return self.is_open and not self._poll.poll(0)
 
     def is_alive(self) -> bool:
         """The same for a new connection, which under TLS may be readable for a good reason: session tickets."""
-        if self._dead or self._transport.is_closing():
+        if not self.is_open:
             return False
         if not self._poll.poll(0):
             return True

@@ -60,7 +60,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     """What the answer must fit. `key` is empty where the call has none; `key_value` is its header value as sent."""
 
     key: str = ""
-    key_value: bytes = b""
+    key_value: str = ""
     amount: Money | None = None
     standing_minor: int = 0
 
@@ -305,7 +305,8 @@ def _check_key(value: bytes | None, asked: Asked) -> bool:
     """True when the header echoes our key, False when it is absent. Raises for another key."""
     if value is None:
         return False
-    if value != asked.key_value and c.read_key_field(value.decode("latin-1")) != asked.key:
+    text = value.decode("latin-1")
+    if text != asked.key_value and c.read_key_field(text) != asked.key:
         raise _NotTheWord(Remark.OTHER_KEY)
     return True
 

@@ -24,11 +24,13 @@ _BODY_METHODS = frozenset({b"POST", b"PUT", b"PATCH"})  # a length is said even 
 
 class PoolLimits(msgspec.Struct, frozen=True):
     """Per address. `waiting_count_max` counts those for whom no connection can be made; `idle_ms_max` stays below the 5 s
-    after which common servers close an idle connection."""
+    after which common servers close an idle connection. `fresh_ms` after its last answer the kernel is asked about a
+    connection before it is used again: no server closes one sooner without having said so, and asking is a system call."""
 
     connections_max: int = 64
     waiting_count_max: int = 1_024
     idle_ms_max: int = 4_000
+    fresh_ms: int = 20
 
 
 class Counts:
@@ -162,9 +164,11 @@ class Pool:
 
     def submit(self, call: PendingCall) -> None:
         idle = self._idle
+        fresh_since_ms = self._host.clock.monotonic_ms() - self._limits.fresh_ms if idle else 0
         while idle:
             connection = idle.pop()
-            if connection.is_usable():
+            is_fresh = connection.idle_since_ms > fresh_since_ms
+            if connection.is_open if is_fresh else connection.is_usable():
                 self._send(connection, call)
                 return
             self._host.counts.stale += 1

@@ -37,6 +37,7 @@ class TransportLimits(msgspec.Struct, frozen=True):
     connect_timeout_ms: int = 1_000
     user_timeout_ms: int = 3_000
     idle_ms_max: int = 4_000
+    fresh_ms: int = 20
     answer_bytes_max: int = 1_048_576
     head_bytes_max: int = 32_768
     header_count_max: int = 100
@@ -65,7 +66,9 @@ class Transport:
         self._tls = tls
         self._timers = timers
         self._limits = limits
-        self._pool_limits = PoolLimits(limits.connections_per_address_max, limits.waiting_per_address_max, limits.idle_ms_max)
+        self._pool_limits = PoolLimits(
+            limits.connections_per_address_max, limits.waiting_per_address_max, limits.idle_ms_max, limits.fresh_ms
+        )
         self._answer_limits = AnswerLimits(limits.answer_bytes_max, limits.head_bytes_max, limits.header_count_max)
         self._pools: dict[Address, Pool] = {}
         self._generation = 0

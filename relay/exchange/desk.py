@@ -364,14 +364,14 @@ class Desk:
         else:
             self.doubt.tell_waiters(entry, Refusal.REVERSED if isinstance(answer, (Reversed, Undone)) else Refusal.IN_DOUBT)
 
-    def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
-        """What a terminal says about an exchange that awaits it. Anything else is only counted."""
+    def evidence(self, key: str, verdict: str, standing_minor: int | None, detail: str = "") -> None:
+        """What a terminal says about an exchange that awaits it, or that was listed for want of it. Else it is only counted."""
         entry = self.register.by_key.get(key)
         event = EVIDENCE_EVENT[verdict]
         if entry is None:
-            self.doubt.late_evidence(key, event, standing_minor)
+            self.doubt.late_evidence(key, event, standing_minor, detail)
         elif entry.state is State.AWAITING_COMPLETION:
-            self.doubt.complete(entry, event, standing_minor)
+            self.doubt.complete(entry, event, standing_minor, detail)
         else:
             self.counters.duplicate("", "evidence-unmatched")
 

@@ -195,18 +195,23 @@ class Doubt:
     def await_completion(self, entry: Open, deadline_ms: int) -> None:
         entry.deadline = self._timers.after(deadline_ms, partial(self.complete, entry, Event.EVIDENCE_MISSING, None))
 
-    def complete(self, entry: Open, event: Event, standing_minor: int | None) -> None:
-        """Evidence about an exchange that awaits its completion, or the end of the wait for it."""
+    def complete(self, entry: Open, event: Event, standing_minor: int | None, detail: str = "") -> None:
+        """Evidence about an exchange that awaits its completion, or the end of the wait for it. `detail`: what was said."""
         if entry.state not in (State.AWAITING_COMPLETION, State.UNPROVEN) or not self._desk.register.move(entry, event):
             return
         entry.cancel_timers()
         entry.standing_minor = standing_minor or 0
         self._desk.register.write(
-            entry, event, partial(self._completed, entry), standing_minor=entry.standing_minor if standing_minor else None
+            entry,
+            event,
+            partial(self._completed, entry),
+            standing_minor=entry.standing_minor if standing_minor else None,
+            detail=detail,
         )
 
-    def late_evidence(self, key: str, event: Event, standing_minor: int | None) -> None:
-        """Evidence about an exchange that is not open: one that went to the person's list without it is closed by it."""
+    def late_evidence(self, key: str, event: Event, standing_minor: int | None, detail: str = "") -> None:
+        """Evidence about an exchange that is not open: one that went to the person's list without it is closed by it, and what
+        proves nothing is kept for the person."""
         register = self._desk.register
 
         def found(stored: StoredExchange | JournalFailed | None) -> None:
@@ -214,11 +219,10 @@ class Doubt:
                 isinstance(stored, StoredExchange)
                 and stored.state is StoredState.UNPROVEN
                 and stored.taken.request
-                and event is not Event.EVIDENCE_MISSING
                 and key not in register.by_key
             ):
                 entry = register.by_key[key] = rebuild(stored, register.clock.monotonic_ms())
-                self.complete(entry, event, standing_minor)
+                self.complete(entry, event, standing_minor, detail)
             else:
                 self._desk.counters.duplicate("", "evidence-unmatched")
 

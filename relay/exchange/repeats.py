@@ -31,7 +31,7 @@ class Repeats:
         """It is open here: wait with it, or get the intent that is on disk."""
         name = link.listener.name
         if entry.fingerprint != fingerprint:
-            self._refuse_conflict(entry.exchange_id, message, link)
+            self._refuse_conflict(entry.exchange_id, entry.key, request.terminal, message, link)
         elif entry.withdrawn:
             self._desk.counters.duplicate(name, "reversed")
             self._desk.doubt.tell_reversed(entry, message, link)
@@ -59,7 +59,7 @@ class Repeats:
     def _answer_stored(self, stored: StoredExchange, fingerprint: bytes, message: object, link: LinkPort) -> None:
         facts = link.listener
         if stored.taken.fingerprint != fingerprint:
-            self._refuse_conflict(stored.taken.exchange_id, message, link)
+            self._refuse_conflict(stored.taken.exchange_id, stored.taken.key, stored.taken.terminal, message, link)
             return
         self._desk.counters.duplicate(facts.name, "journal")
         answer = evidence.answer_again(stored)
@@ -90,6 +90,12 @@ class Repeats:
         elif found is None or (isinstance(found, JournalFailed) and not request.repeat):
             self._desk.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)
 
-    def _refuse_conflict(self, exchange_id: int, message: object, link: LinkPort) -> None:
-        log.error("same key with another amount, account or kind", exchange_id=exchange_id, listener=link.listener.name)
+    def _refuse_conflict(self, exchange_id: int, key: str, terminal: str, message: object, link: LinkPort) -> None:
+        log.error(
+            "same key with another amount, account or kind",
+            exchange_id=exchange_id,
+            listener=link.listener.name,
+            terminal=terminal,
+            key=key,
+        )
         self._desk.refuse_unrecorded(message, link, Refusal.KEY_CONFLICT)

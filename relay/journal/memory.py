@@ -7,7 +7,8 @@ records given in it wait for the next group, and a crash in it takes the group w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -136,8 +137,8 @@ class MemoryJournal:
     def fingerprint(self, text: str) -> bytes:
         return self._keys.fingerprint(text)
 
-    def variables(self, link_name: str) -> dict[str, bytes]:
-        return dict(self.disk.link_variables.get(link_name, {}))
+    def variables(self, link_name: str) -> Mapping[str, bytes]:
+        return MappingProxyType(self.disk.link_variables.setdefault(link_name, {}))
 
     # ---- giving records --------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ everything with JournalFailed, and the relay fences itself (law 6).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol, TypeAlias
 
@@ -83,7 +83,9 @@ class Journal(Protocol):
         """A durable link variable (sequence numbers, serials)."""
         ...
 
-    def variables(self, link_name: str) -> dict[str, bytes]: ...
+    def variables(self, link_name: str) -> Mapping[str, bytes]:
+        """A live view, as last stored: a link that is opened later may still see what an older one made durable."""
+        ...
 
     def raise_epoch(self, epoch: int, done: Callable[[StepResult], None]) -> None:
         """Ratchet: a lower epoch than the stored one is an error of the caller (ValueError)."""

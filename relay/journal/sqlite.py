@@ -12,8 +12,9 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from relay.clock import Clock
 from relay.errors import JournalUnusable
@@ -177,8 +178,8 @@ class SqliteJournal:
     def fingerprint(self, text: str) -> bytes:
         return self._keys.fingerprint(text)
 
-    def variables(self, link_name: str) -> dict[str, bytes]:
-        return dict(self._variables.get(link_name, {}))
+    def variables(self, link_name: str) -> Mapping[str, bytes]:
+        return MappingProxyType(self._variables.setdefault(link_name, {}))
 
     # ---- giving records --------------------------------------------------------------------------------------------
 

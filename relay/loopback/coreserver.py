@@ -26,6 +26,7 @@ from relay.loopback.faults import Drawn, Fault, FaultInjector
 ZONES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 HEADER_BYTES_MAX = 32_768
 PIPELINED_COUNT_MAX = 64
+STOP_S = 10.0  # how long the loop may take to tell that reset connections are gone
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 _REASONS = {
@@ -97,14 +98,14 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self._server.connections.setdefault(self.zone, set()).add(self)
+        self._server.connected(self)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closing = True
-        self._server.connections[self.zone].discard(self)
+        self._server.disconnected(self)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -199,6 +200,8 @@ class CoreServer:
         self._tls = tls
         self._wall_ms = SystemClock().wall_ms if wall_ms is None else wall_ms
         self._listening: dict[str, asyncio.Server] = {}
+        self._dead: set[str] = set()
+        self._all_gone: asyncio.Event | None = None
 
     # ---- zones ---------------------------------------------------------------------------------------------------------
     async def start(self) -> None:
@@ -219,6 +222,7 @@ class CoreServer:
         if zone in self._listening:
             return
         loop = asyncio.get_running_loop()
+        self._dead.discard(zone)
         server = await loop.create_server(
             lambda: _Connection(self, zone), zone, self.port, ssl=self._tls, backlog=1_024, reuse_address=True
         )
@@ -227,6 +231,7 @@ class CoreServer:
 
     def kill_zone(self, zone: str) -> None:
         """Stop listening on one address and reset its connections: what a lost availability zone looks like."""
+        self._dead.add(zone)
         server = self._listening.pop(zone, None)
         if server is not None:
             server.close()
@@ -237,12 +242,30 @@ class CoreServer:
         return [zone for zone in self.zones if zone in self._listening]
 
     async def stop(self) -> None:
-        for zone in list(self._listening):
+        """Kill every zone and wait until no connection is left. Raises TimeoutError when one does not end."""
+        for zone in self.zones:
             self.kill_zone(zone)
-        for _ in range(1_000):
-            if not any(self.connections.values()):
-                return
-            await asyncio.sleep(0)
+        if not any(self.connections.values()):
+            return
+        self._all_gone = asyncio.Event()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._all_gone.wait()
+        except TimeoutError as error:
+            left = sum(len(connections) for connections in self.connections.values())
+            what = "one connection" if left == 1 else f"{left} connections"
+            raise TimeoutError(f"the fake core stopped, and {what} did not end within {STOP_S} s") from error
+
+    def connected(self, connection: _Connection) -> None:
+        """Also after its zone died: it was in the backlog, or in its TLS handshake."""
+        self.connections.setdefault(connection.zone, set()).add(connection)
+        if connection.zone in self._dead:
+            connection.reset()
+
+    def disconnected(self, connection: _Connection) -> None:
+        self.connections[connection.zone].discard(connection)
+        if self._all_gone is not None and not any(self.connections.values()):
+            self._all_gone.set()
 
     # ---- one request -----------------------------------------------------------------------------------------------------
     def serve(

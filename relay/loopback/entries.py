@@ -25,8 +25,11 @@ MOVES: dict[str, int] = {
     # A hold on the account is not a posting; the completion that follows is.
     **dict.fromkeys(("authorisation", "cash-authorisation", "credit-authorisation"), 0),
     **dict.fromkeys(("transfer-authorisation", "payment-authorisation", "reconciliation"), 0),
+    **dict.fromkeys(("journal-upload", "cash-report"), 0),  # what a machine reports: no account, no money
 }
-WITHOUT_ACCOUNT = frozenset({"reconciliation", "interbank-enquiry", "interbank-answer", "interbank-request"})
+WITHOUT_ACCOUNT = frozenset({"reconciliation", "journal-upload", "cash-report"}) | frozenset(
+    {"interbank-enquiry", "interbank-answer", "interbank-request"}
+)
 
 
 class EntryState(Enum):

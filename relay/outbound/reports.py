@@ -60,6 +60,7 @@ class Reports:
         self._due: deque[Message] = deque()
         self._inflight = 0
         self._stopped = False
+        self._is_looking = False  # a timer waits for a permit
         metrics = register.metrics
         metrics.outbound_reports_owed.set_function(lambda: len(self._owed))
         metrics.outbound_report_oldest_seconds.set_function(lambda: self.oldest_ms() / 1000)
@@ -91,12 +92,21 @@ class Reports:
 
     def _pump(self) -> None:
         while self._due and self._inflight < self._limits.inflight_count_max and not self._stopped:
-            message = self._due.popleft()
             permit = self._permit()
             if permit is None:
-                self._later(message)
-            else:
-                self._try(message, permit)
+                self._look_again_later()
+                return
+            self._try(self._due.popleft(), permit)
+
+    def _look_again_later(self) -> None:
+        """No region may be asked: one timer for all that is due."""
+        if not self._is_looking:
+            self._is_looking = True
+            self._timers.after(self._limits.retry_first_ms, self._look_again)
+
+    def _look_again(self) -> None:
+        self._is_looking = False
+        self._pump()
 
     def _try(self, message: Message, permit: Permit) -> None:
         self._inflight += 1

@@ -149,7 +149,8 @@ class _Connection(asyncio.Protocol):
         method = self._parser.get_method().decode("latin-1")
         target = self._target.decode("latin-1")
         request = HttpRequest(method, target, self._headers, bytes(self._body), self._client)
-        self._waiting.append((request, self._parser.should_keep_alive()))
+        # An answer to HEAD would have no body, and ours have: the connection ends with it.
+        self._waiting.append((request, self._parser.should_keep_alive() and method != "HEAD"))
         if len(self._waiting) > PIPELINED_COUNT_MAX:
             self._finish(_TOO_LARGE)
         elif not self.is_busy:

@@ -180,7 +180,7 @@ class Turns:
 
     # ---- what the line says ------------------------------------------------------------------------------------------
     def delivered(self, link: OutboundLink, delivery: Delivery) -> None:
-        """A dialogue says what became of a message that it was offered, perhaps long ago."""
+        """A dialogue says what became of a message: one that it has, or (an end, on evidence) one that another link had."""
         register = self._register
         event = DELIVERED.get(delivery.state)
         message = register.open.get(delivery.id)
@@ -190,7 +190,7 @@ class Turns:
             register.journal.find_outbound(delivery.id, partial(self._late_evidence, event, delivery.detail))
         elif message.state is State.UNKNOWN:
             self.resolve(message.stored, event, delivery.detail)
-        elif message.link is not link:
+        elif message.link is not link and event in (Event.DEFERRED, Event.FIRST_BYTE):
             register.unexpected(delivery.id, f"{delivery.state} by a link that does not have it")
         elif event is Event.DEFERRED:
             register.count(message, "deferred")

@@ -65,13 +65,16 @@ class Metrics:
         self.region_probes = Counter("relay_region_probes_total", "Answers of GET /v1/region", ["result"], registry=r)
         self.region_epoch = Gauge("relay_region_epoch", "Region epoch ratchet", registry=r)
         self.region_serving = Gauge("relay_region_serving", "1 while the active region may be asked", registry=r)
+        self.region_silent_seconds = Gauge(
+            "relay_region_silent_seconds", "Since when nobody answers GET /v1/region; 0 while it is answered", registry=r
+        )
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)
         self.listed = Gauge("relay_listed_exchanges", "Exchanges on the person's list", registry=r)
         # ---- messages that the core started ------------------------------------------------------------------------
         self.outbound_messages = Counter(
-            "relay_outbound_messages_total", "What became of messages of the core", ["listener", "event"], registry=r
+            "relay_outbound_messages_total", "What became of messages of the core", ["listener", "state"], registry=r
         )
         self.outbound_queued = Gauge("relay_outbound_queued_messages", "Messages that wait for their line", registry=r)
         self.outbound_open = Gauge("relay_outbound_open_messages", "Messages waiting, under way or not reported", registry=r)
@@ -85,7 +88,7 @@ class Metrics:
         self.outbound_unexpected = Counter(
             "relay_outbound_unexpected_events_total", "Events the outbound table has no row for", registry=r
         )
-        self.outbound_requests = Counter("relay_outbound_requests_total", "Requests answered", ["status"], registry=r)
+        self.outbound_requests = Counter("relay_outbound_requests_total", "Requests answered", ["result"], registry=r)
         self.outbound_connections = Gauge("relay_outbound_connections", "Open connections of the outbound API", registry=r)
         self.outbound_connections_refused = Counter(
             "relay_outbound_connections_refused_total", "Connections over the limit", registry=r

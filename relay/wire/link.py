@@ -2,7 +2,8 @@
 
 Owns the beginning and the end of a link and the way of a reply; what a dialogue wants is done in performer.py. It must never
 know a dialect or what a message means. The trap: a reply may come when the link is gone; then it goes to the terminal's newer
-link, but only where the dialect allows that and the newer link speaks the very same dialect.
+link, but only where the dialect allows that and the newer link speaks the very same dialect, which a reload keeps where its
+settings are the same (relay/dialectshelf.py).
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Link(Performer, Protocol):
         services.counters.opened()
         name = certificate_name(self.transport)
         stored = services.variables.variables(services.listener.name)
-        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, services.link_ids()))
+        facts = services.listener
+        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, facts.realm, services.link_ids()))
         services.outbound.link_ready(services.listener.name, "")
 
     def dataReceived(self, data: bytes) -> None:

@@ -8,7 +8,6 @@ that is open keeps the dialect and the deadlines it began with.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -83,7 +82,8 @@ class Listener:
         facts: what its links have in common for the desk; the dialect is compiled already.
         parts: what all listeners and dialers share.
         reactor: Twisted's, for endpoints other than tcp:, tcp6: and systemd:.
-        environ: where systemd announces inherited sockets.
+        environ: the environment that the process was started with, where systemd announces the sockets that it hands over.
+            Never os.environ: Twisted takes the announcement out of it.
 
     Raises ConfigurationError for settings that cannot work.
     """
@@ -94,7 +94,7 @@ class Listener:
         facts: ListenerFacts,
         parts: WireParts,
         reactor: Any,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str],
     ) -> None:
         self._parts = parts
         self._reactor = reactor

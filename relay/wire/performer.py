@@ -222,7 +222,7 @@ class Performer:
             self._commands.answered(action.name)
 
     def _evidence(self, action: d.Evidence) -> None:
-        self._services.desk.evidence(action.key, action.verdict, action.standing_minor)
+        self._services.desk.evidence(action.key, action.verdict, action.standing_minor, action.detail)
 
     def _identify(self, action: d.Identify) -> None:
         services = self._services

@@ -28,7 +28,7 @@ class DeskPort(Protocol):
 
     def open(self, message: object, link: LinkPort) -> None: ...
 
-    def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None: ...
+    def evidence(self, key: str, verdict: str, standing_minor: int | None, detail: str = "") -> None: ...
 
     def link_closed(self, link: LinkPort) -> None: ...
 
@@ -55,14 +55,19 @@ class OutboundPort(Protocol):
 
 
 class LinkIds:
-    """Names for links, each given once in this relay center: the journal's incarnation and a count, in hexadecimal."""
+    """Names for links, each given once by any relay center: its name, the journal's incarnation and a count, in hexadecimal.
 
-    def __init__(self, incarnation: int) -> None:
+    The center is part of it because a dialect mints keys from it, and a terminal may dial either center: the same key for two
+    transactions would be one posting.
+    """
+
+    def __init__(self, center: str, incarnation: int) -> None:
+        self._center = center
         self._incarnation = incarnation
         self._count = count(1)
 
     def __call__(self) -> str:
-        return f"{self._incarnation:x}-{next(self._count):x}"
+        return f"{self._center}-{self._incarnation:x}-{next(self._count):x}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,7 +146,7 @@ class World:
             metrics,
             Random(1),
             "tokyo",
-            DeskLimits(),  # type: ignore[arg-type]
+            DeskLimits(inflight_count_min=WAVE),  # type: ignore[arg-type]
         )
         self.pairs: list[tuple[socket.socket, socket.socket]] = []
         self.cores: list[tuple[Connection, Kernel]] = []

@@ -10,20 +10,22 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import urllib.request
+import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import iso8583
 import pytest
 import pytest_asyncio
+import trustme
 
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.entries import EntryState
 from relay.loopback.ledger import Ledger
-from tests.support.daemonworld import ROOT, DaemonWorld, free_port
+from tests.support.daemonworld import ROOT, DaemonWorld
 from tests.support.foreignatm import ForeignAtm, spec_of
 
 GUILTY, INNOCENT, STRANGER = "ATM00666", "ATM00001", "ATM00999"
@@ -70,7 +72,7 @@ class World:
         self.daemon = DaemonWorld(directory)
         self.core = WrongCore(FakeCore(Ledger()), zones=("127.0.0.1",))
         self.daemon.core = self.core
-        self.hasty_port = free_port()
+        self.hasty_port = self.daemon.hold_port()
         self.innocent: ForeignAtm | None = None
         self.paid = 0
         self.traces = 0
@@ -86,11 +88,6 @@ class World:
         answer = self.innocent.ask(self.innocent.withdrawal(self.trace(), 100))
         assert answer["39"] == "00", f"the innocent was refused with {answer['39']}"
         self.paid += 1
-
-    def metrics(self) -> dict[str, float]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.daemon.metrics_port}/metrics", timeout=PATIENCE_S) as answer:
-            lines = answer.read().decode().splitlines()
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
 
 
 # ---- what the guilty does: it returns the reply code, CLOSED or SILENCE ---------------------------------------------------
@@ -255,14 +252,17 @@ ROWS = (
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     world = World(tmp_path_factory.mktemp("bad"))
-    await world.daemon.start_core()
-    world.daemon.configure(LISTENER.replace("{hasty}", str(world.hasty_port)))
-    await world.daemon.start()
-    world.innocent = await asyncio.to_thread(ForeignAtm, world.daemon.port, terminal=INNOCENT)
-    assert (await asyncio.to_thread(world.innocent.sign_on))["39"] == "00"
-    yield world
-    world.innocent.close()
-    await world.daemon.close()
+    try:
+        await world.daemon.start_core()
+        world.daemon.configure(LISTENER.replace("{hasty}", str(world.hasty_port)))
+        await world.daemon.start()
+        world.innocent = await asyncio.to_thread(ForeignAtm, world.daemon.port, terminal=INNOCENT)
+        assert (await asyncio.to_thread(world.innocent.sign_on))["39"] == "00"
+        yield world
+    finally:
+        if world.innocent is not None:
+            world.innocent.close()
+        await world.daemon.close()
 
 
 def misbehave(world: World, row: Row) -> str:
@@ -277,7 +277,7 @@ def misbehave(world: World, row: Row) -> str:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 async def test_bad_input_has_its_outcome_and_nobody_else_notices(world: World, row: Row) -> None:
-    before = await asyncio.to_thread(world.metrics)
+    before = await asyncio.to_thread(world.daemon.metrics)
     logged_before = len(world.daemon.log())
     world.core.wrong, world.core.commits = row.wrong, row.commits
     await asyncio.to_thread(world.pay_innocent)
@@ -286,7 +286,7 @@ async def test_bad_input_has_its_outcome_and_nobody_else_notices(world: World, r
         while not guilty.done():
             await asyncio.to_thread(world.pay_innocent)
         assert await guilty == row.expected
-        while (await asyncio.to_thread(world.metrics)).get(row.metric, 0.0) <= before.get(row.metric, 0.0):
+        while (await asyncio.to_thread(world.daemon.metrics)).get(row.metric, 0.0) <= before.get(row.metric, 0.0):
             await asyncio.to_thread(world.pay_innocent)
         while row.logged not in world.daemon.log()[logged_before:]:
             await asyncio.to_thread(world.pay_innocent)
@@ -310,6 +310,34 @@ async def test_afterwards_the_ledger_agrees_with_the_innocent_and_nothing_is_in_
     assert status.listeners[0].links == 1, "the guilty are gone, the innocent is not"
 
 
+# ---- a core that cannot prove its name --------------------------------------------------------------------------------------
+async def test_a_core_with_a_certificate_for_another_name_is_told_nothing(tmp_path: Path) -> None:
+    authority, server_side = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("core.of.somebody.else").configure_cert(server_side)
+    authority.cert_pem.write_to_path(str(tmp_path / "authorities.pem"))
+    daemon = DaemonWorld(tmp_path)
+    daemon.core = CoreServer(FakeCore(Ledger()), zones=("127.0.0.1",), tls=server_side)
+    try:
+        await daemon.start_core()
+        daemon.configure(extra=f'[core.tls]\nauthorities = "{tmp_path}/authorities.pem"')
+        await daemon.start()
+
+        def day() -> str:
+            with closing(ForeignAtm(daemon.port)) as atm:
+                assert atm.sign_on()["39"] == "00"
+                return atm.ask(atm.withdrawal("000002"))["39"]
+
+        assert await asyncio.to_thread(day) == "91"
+        assert (await asyncio.to_thread(daemon.metrics))['relay_core_connect_failures_total{why="certificate"}'] >= 1
+        lines = [json.loads(line.partition(">")[2]) for line in daemon.log().splitlines()]
+        failed = [line for line in lines if line["event"] == "connect failed"]
+        assert failed
+        assert {(line["level"], line["why"]) for line in failed} == {("warning", "certificate")}
+        assert daemon.core.served == 0, "not one byte of a call"
+    finally:
+        await daemon.close()
+
+
 # ---- the page -------------------------------------------------------------------------------------------------------------
 PAGE = ROOT / "docs" / "bad-input.md"
 SUBJECTS = (
@@ -330,6 +358,7 @@ SUBJECTS = (
     "an HTTP answer that breaks the schema",
     "a core that closes mid-answer",
     "a certificate for another name",
+    "nobody answers at all: refused, no route, or a connection and then silence",
     "a config with ten mistakes",
     "a corrupt journal file",
     "a journal from a newer version",

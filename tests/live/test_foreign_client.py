@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.support.daemonworld import DaemonWorld, free_port
+from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import DIALECTS, FRAMINGS, ForeignAtm
 
 PAIRS = [(dialect, framing) for dialect in DIALECTS for framing in FRAMINGS]
@@ -29,16 +30,22 @@ framing = "{framing}"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def ports(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[int]]:
     world = DaemonWorld(tmp_path_factory.mktemp("foreign"))
-    numbers = [free_port() for _ in PAIRS]
-    await world.start_core()
-    world.configure("".join(listener(index, port) for index, port in enumerate(numbers)))
-    await world.start()
-    yield numbers
-    await world.close()
+    numbers = [world.hold_port() for _ in PAIRS]
+    try:
+        await world.start_core()
+        world.configure("".join(listener(index, port) for index, port in enumerate(numbers)))
+        await world.start()
+        yield numbers
+    finally:
+        await world.close()
 
 
 def day(port: int, dialect: str, framing: str, terminal: str) -> None:
-    atm = ForeignAtm(port, dialect, framing, terminal)
+    with closing(ForeignAtm(port, dialect, framing, terminal)) as atm:
+        served(atm)
+
+
+def served(atm: ForeignAtm) -> None:
     assert atm.sign_on()["39"] == "00"
     asked = atm.withdrawal("000002")
     answer = atm.ask(asked)
@@ -48,7 +55,6 @@ def day(port: int, dialect: str, framing: str, terminal: str) -> None:
     assert atm.ask(asked | {"4": "000000020000"})["39"] == "94", "same key, another amount"
     reversed_ = atm.ask(atm.reversal(asked, "000003"))
     assert (reversed_["t"], reversed_["39"]) == ("0430", "00")
-    atm.close()
 
 
 @pytest.mark.parametrize("number", range(len(PAIRS)), ids=[f"{dialect}-{framing}" for dialect, framing in PAIRS])

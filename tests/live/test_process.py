@@ -19,10 +19,12 @@ from tests.support.foreignatm import PAN, ForeignAtm
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
-    await world.start_core()
-    world.configure()
-    yield world
-    await world.close()
+    try:
+        await world.start_core()
+        world.configure()
+        yield world
+    finally:
+        await world.close()
 
 
 def signed_on(world: DaemonWorld, terminal: str = "ATM00001") -> ForeignAtm:
@@ -120,6 +122,26 @@ async def test_sighup_changes_all_or_nothing(world: DaemonWorld) -> None:
     assert await world.stop() == 0
 
 
+async def test_a_late_answer_finds_the_terminals_new_link_although_a_reload_came_between(world: DaemonWorld) -> None:
+    world.configure(LISTENER + "[listener.profile]\nanswers_on_new_link = true\n")
+    await world.start()
+    old = await asyncio.to_thread(signed_on, world)
+    world.core.latency_ms = 1_000
+    old.say(old.withdrawal("000002"))
+    async with asyncio.timeout(30):
+        while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
+            pass
+    world.configure(LISTENER + "keepalive_count = 4\n[listener.profile]\nanswers_on_new_link = true\n")
+    report = await asyncio.to_thread(world.control.reload)
+    assert report.is_applied
+    assert "keepalive_count" in report.changes[0]
+    old.close()
+    new = await asyncio.to_thread(signed_on, world)
+    answer = await asyncio.to_thread(new.hear)
+    assert (answer["t"], answer["11"], answer["39"]) == ("0210", "000002", "00")
+    new.close()
+
+
 async def test_a_drain_asked_on_the_control_socket_ends_with_0(world: DaemonWorld) -> None:
     await world.start()
     await asyncio.to_thread(world.control.drain, DrainArgs(who="night shift", why="kernel update"))
@@ -132,12 +154,14 @@ async def test_a_second_relay_on_the_same_journal_is_refused(world: DaemonWorld,
     other = tmp_path / "other"
     other.mkdir()
     second = DaemonWorld(other)
-    await second.start_core()
-    second.configure(journal=str(tmp_path / "journal.sqlite"))
-    await second.spawn()
-    assert await second.exit_code() == 3
-    assert "in use" in second.log()
-    await second.close()
+    try:
+        await second.start_core()
+        second.configure(journal=str(tmp_path / "journal.sqlite"))
+        await second.spawn()
+        assert await second.exit_code() == 3
+        assert "in use" in second.log()
+    finally:
+        await second.close()
 
 
 @pytest.mark.parametrize("damage", ["garbage", "newer"])

@@ -32,11 +32,13 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def world(tmp_path: Path, shim: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
     world.environment = {"LD_PRELOAD": str(shim), "SICK_FOLDER": str(tmp_path)}
-    await world.start_core()
-    world.configure()
-    await world.start()
-    yield world
-    await world.close()
+    try:
+        await world.start_core()
+        world.configure()
+        await world.start()
+        yield world
+    finally:
+        await world.close()
 
 
 def signed_on(world: DaemonWorld, terminal: str = "ATM00001") -> ForeignAtm:

@@ -84,15 +84,16 @@ def test_run_shows_every_mistake_and_starts_nothing(tmp_path: Path, capsys: pyte
 def test_run_hands_right_settings_to_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "relay.toml"
     file.write_text('[relay]\nrealm = "osaka-bank"\n[core]\nname = "localhost"\n[[listener]]\nname = "atm"\n')
-    given: list[tuple[str, str]] = []
+    given: list[tuple[str, str, str]] = []
+    monkeypatch.setenv("LISTEN_FDNAMES", "atm")
 
-    def run(settings: object, config_path: str) -> int:
-        given.append((settings.relay.realm, config_path))  # type: ignore[attr-defined]  # Settings, as the daemon has it
+    def run(settings: object, config_path: str, environment: dict[str, str]) -> int:
+        given.append((settings.relay.realm, config_path, environment["LISTEN_FDNAMES"]))  # type: ignore[attr-defined]  # Settings, as the daemon has it
         return 0
 
     monkeypatch.setattr("relay.daemon.run", run)
     assert main(["run", str(file)]) == 0
-    assert given == [("osaka-bank", str(file))]
+    assert given == [("osaka-bank", str(file), "atm")]
 
 
 def test_the_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:

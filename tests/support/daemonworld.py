@@ -1,7 +1,8 @@
 """The daemon as a process, a fake core beside it, and a supervisor's socket that hears READY: what live tests share.
 
 Owns starting, killing and stopping one daemon with a configuration of the test's. It must never reach into the daemon but by
-its sockets, signals and files. The trap: nothing here waits for a time; it waits for a word (READY, an exit, a line).
+its sockets, signals and files. The traps: nothing here waits for a time; it waits for a word (READY, an exit, a line). And a
+port that was only seen to be free may be another's when the daemon comes, so ports are held from the choice to the end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import secrets
 import signal
 import socket
 import sys
+import urllib.request
 from pathlib import Path
 
 from relay.control.client import ControlClient
@@ -25,10 +27,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def held_port() -> socket.socket:
+    """A socket bound to a free port of 127.0.0.1 and not listening. While it is open, the kernel gives that port to nobody
+    who asks for any; whoever asks for it by number, with SO_REUSEADDR as every server here does, gets it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 class DaemonWorld:
@@ -39,11 +44,13 @@ class DaemonWorld:
         self.ledger = Ledger()
         self.faults = FaultInjector(1)
         self.core = CoreServer(FakeCore(self.ledger), self.faults, zones=("127.0.0.1",))
-        self.port = free_port()
-        self.metrics_port = free_port()
+        self._held: list[socket.socket] = []
+        self.port = self.hold_port()
+        self.metrics_port = self.hold_port()
         self.config_path = directory / "relay.toml"
         self.log_path = directory / "relay.log"
         self.process: asyncio.subprocess.Process | None = None
+        self.region_probe_ms = 1_000
         self.environment: dict[str, str] = {}
         credentials = directory / "credentials"
         credentials.mkdir()
@@ -66,6 +73,7 @@ call_timeout_ms = 1500
 inquiry_first_ms = 100
 retry_first_ms = 100
 retry_max_ms = 1000
+region_probe_ms = {self.region_probe_ms}
 [telemetry]
 metrics_port = {self.metrics_port}
 [control]
@@ -74,6 +82,11 @@ path = "{self.directory}/control.sock"
 """
             + (listeners or LISTENER).replace("{port}", str(self.port))
         )
+
+    def hold_port(self) -> int:
+        """A port for the daemon (or for nobody), this world's until `close`."""
+        self._held.append(held_port())
+        return int(self._held[-1].getsockname()[1])
 
     async def start_core(self) -> None:
         await self.core.start()
@@ -101,9 +114,19 @@ path = "{self.directory}/control.sock"
             finally:
                 ended.cancel()
 
-    async def spawn(self, **environment: str) -> None:
+    async def logged(self, text: str, times: int = 1) -> None:
+        """Wait until the log holds `text`. Raises AssertionError with the log where the process ends before."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.log().count(text) < times:
+                if self.process is None or self.process.returncode is not None:
+                    raise AssertionError(f"the daemon ended without {text!r}:\n{self.log()}")
+                await asyncio.sleep(0)
+
+    async def spawn(self, *holder: str, **environment: str) -> None:
+        """Start the daemon without waiting for it; `holder` is a program that is to start it, with its words."""
         with self.log_path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
+                *holder,
                 sys.executable,
                 "-m",
                 "relay",
@@ -142,7 +165,17 @@ path = "{self.directory}/control.sock"
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
-        await self.core.stop()
+        try:
+            await self.core.stop()
+        finally:
+            for held in self._held:
+                held.close()
+
+    def metrics(self) -> dict[str, float]:
+        """The metrics page: series with labels, to value."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=PATIENCE_S) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
 
     def log(self) -> str:
         return self.log_path.read_text() if self.log_path.exists() else ""

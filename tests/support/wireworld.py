@@ -36,7 +36,7 @@ class ListDesk:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, LinkPort]] = []
-        self.evidences: list[tuple[str, str, int | None]] = []
+        self.evidences: list[tuple[str, str, int | None, str]] = []
         self.closed: list[LinkPort] = []
         self.at_once = False
         self.failure: Exception | None = None
@@ -48,8 +48,8 @@ class ListDesk:
         if self.at_once:
             link.reply(message, APPROVED)
 
-    def evidence(self, key: str, verdict: str, standing_minor: int | None) -> None:
-        self.evidences.append((key, verdict, standing_minor))
+    def evidence(self, key: str, verdict: str, standing_minor: int | None, detail: str = "") -> None:
+        self.evidences.append((key, verdict, standing_minor, detail))
 
     def link_closed(self, link: LinkPort) -> None:
         self.closed.append(link)
@@ -158,7 +158,7 @@ class WireWorld:
             outbound=self.outbound,
             variables=self.variables,
             roster=self.roster,
-            link_ids=LinkIds(10),
+            link_ids=LinkIds("tokyo", 10),
             clock=self.time,
             timers=self.time,
             metrics=self.metrics,

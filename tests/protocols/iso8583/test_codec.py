@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import FieldError, LocalMisuse
-from protocols.iso8583 import codec as codec_module
+from protocols.iso8583 import plan_cache
 from protocols.iso8583.codec import Codec, compile_codec
 from protocols.iso8583.message import IsoMessage
 from protocols.iso8583.overlay import parse_overlay
@@ -87,7 +87,7 @@ def test_any_bytes_give_a_message_or_a_field_error(name: str, tail: bytes, with_
 
 
 def test_plans_are_compiled_for_what_is_seen_often_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_module, "PLAN_COUNT_MAX", 3)
+    monkeypatch.setattr(plan_cache, "PLAN_COUNT_MAX", 3)
     codec = compile_codec(ASCII.spec, plan_after_count=4)
     for number in (3, 4, 7, 11, 12):
         message = IsoMessage("0200", {number: "0" * codec.spec.fields[number].max})
@@ -101,11 +101,12 @@ def test_plans_are_compiled_for_what_is_seen_often_and_are_bounded(monkeypatch: 
 
 
 def test_counting_bitmaps_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_module, "SEEN_COUNT_MAX", 5)
+    monkeypatch.setattr(plan_cache, "SEEN_COUNT_MAX", 5)
     codec = compile_codec(ASCII.spec)
     for number in (3, 4, 7, 11, 12, 13, 15, 17, 18, 22):
         codec.decode(codec.encode(IsoMessage("0200", {number: "0" * codec.spec.fields[number].max})))
-        assert len(codec._seen) <= 5
+        assert codec._parse_plans.seen_count <= 5
+        assert codec._build_plans.seen_count <= 5
 
 
 def test_the_order_in_which_elements_were_put_does_not_matter() -> None:

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.errors import FieldError, LocalMisuse
-from protocols.iso8583.elements import read_field, write_field, write_length
+from protocols.iso8583.elements import compile_can_write, read_field, write_field, write_length
 from protocols.iso8583.message import Value
 from protocols.iso8583.overlay import parse_overlay
 from protocols.iso8583.spec import FieldSpec, load_spec
+from tests.support.isomessages import SPECS, values
 
 
 def field_of(text: str, number: int = 2, encoding: str = "bcd") -> FieldSpec:
@@ -140,3 +141,32 @@ def test_a_length_without_room() -> None:
         write_length(field, 100)
     with pytest.raises(LocalMisuse, match="no room"):
         write_length(field_of('length_encoding = "binary"'), 256)
+
+
+@given(st.sampled_from(sorted(SPECS)), st.data())
+@settings(max_examples=400)
+def test_what_can_be_written_is_what_write_field_takes(name: str, data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(list(SPECS[name].fields.values())))
+    value = data.draw(st.one_of(values(field), st.text(max_size=12), st.binary(max_size=12)))
+    edge = data.draw(st.sampled_from(["", "A" * field.max, "A" * (field.max + 1), None]))
+    for one in (value, value if edge is None else edge):
+        try:
+            write_field(field, one)
+            is_written = True
+        except LocalMisuse:
+            is_written = False
+        assert compile_can_write(field)(one) is is_written
+
+
+@pytest.mark.parametrize(
+    "text", ['length_counts = "bytes"', "length_counts = 'inclusive'\nlength = 'LL'\nmax = 99", 'kind = "n"']
+)
+@pytest.mark.parametrize("encoding", ["ascii", "ebcdic"])
+@pytest.mark.parametrize("value", ["", "A" * 25, "A" * 26, "A" * 98, "\xe9" * 13, "\xe9" * 25, "\u0416"])
+def test_what_can_be_written_where_lengths_count_otherwise(text: str, encoding: str, value: str) -> None:
+    field = field_of(text, 44, encoding)
+    try:
+        is_written = bool(write_field(field, value))
+    except LocalMisuse:
+        is_written = False
+    assert compile_can_write(field)(value) is is_written

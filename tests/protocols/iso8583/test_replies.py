@@ -12,6 +12,7 @@ from protocols.iso8583 import codes
 from protocols.iso8583.dialect import Iso8583Dialect
 from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.replies import Responder
+from protocols.iso8583.subfields import AdditionalAmount, build_additional_amounts
 from protocols.vocabulary import TAKEN, Answer, Approved, Balance, Declined, Money, Refusal, Reply, Verdict
 from tests.support.isolink import PAN, WALL_MS, make_dialect, reversal, withdrawal, withdrawal_1993, withdrawal_2003
 
@@ -235,6 +236,55 @@ def test_nothing_the_core_says_breaks_a_reply(version: str, message: IsoMessage,
     check()
 
 
+TYPES = st.text("0129aZ", max_size=3)
+AMOUNTS = st.builds(Money, st.integers(-(10**13), 10**13), st.sampled_from(["JPY", "USD", "KWD", "XAU"]))
+
+
+@pytest.mark.parametrize("version", ["1987", "2003"])
+@given(st.lists(st.builds(Balance, TYPES, TYPES, AMOUNTS), min_size=1, max_size=7))
+def test_balances_are_what_additional_amounts_say(version: str, balances: list[Balance]) -> None:
+    iso = make_dialect(version=version, currency_exponents={"USD": 0, "JPY": 2})
+    asked = withdrawal_2003() if version == "2003" else withdrawal()
+    _, response = answered(asked, Approved(balances=tuple(balances)), iso)
+    wires = {"JPY": ("392", 2, 100, 1), "USD": ("840", 0, 1, 100), "KWD": ("414", 3, 1, 1)}
+    parts = []
+    for balance in balances[:6]:
+        if balance.amount.currency in wires:
+            numeric, exponent, times, over = wires[balance.amount.currency]
+            minor = abs(balance.amount.minor) * times // over
+            if minor < 10**12:
+                sign = "D" if balance.amount.minor < 0 and minor else "C"
+                kinds = (text[:2].rjust(2, "0") for text in (balance.account_type, balance.amount_type))
+                parts.append(AdditionalAmount(*kinds, numeric, sign, minor, exponent if version == "2003" else None))
+    assert response.fields.get(54, "") == build_additional_amounts(parts, version)
+
+
+@pytest.mark.parametrize("echoed", [(), (11,), (11, 41), (11, 48)])
+def test_an_echo_list_of_any_length(echoed: tuple[int, ...]) -> None:
+    iso = make_dialect(echo={"financial": echoed})
+    made = iso.rules.responder.made(withdrawal(), "00", {}, "financial")
+    assert made.fields == {**{number: withdrawal().fields[number] for number in echoed if number != 48}, 39: "00"}
+
+
+def test_a_response_leaves_the_request_as_it_was() -> None:
+    message = withdrawal("0200", {52: b"\x12" * 8, 35: f"{PAN}=3012"})
+    for _ in range(2):  # a shape that is new, and one that is remembered
+        made = ISO.rules.responder.made(message, "51", {44: "no"}, "financial")
+        assert (made.fields[39], made.fields[44], made.mti) == ("51", "no", "0210")
+        assert not {35, 52} & made.fields.keys()
+        assert message == withdrawal("0200", {52: b"\x12" * 8, 35: f"{PAN}=3012"})
+
+
+@given(st.sampled_from(["0200", "0201", "0420", "0800"]), st.sets(st.integers(2, 128), max_size=20))
+def test_a_response_holds_the_echo_list_and_nothing_else(mti: str, held: set[int]) -> None:
+    message = IsoMessage(mti, {number: str(number) for number in sorted(held)})
+    for echo in ("financial", "reversal", "reconciliation", "network", "refused"):
+        made = ISO.rules.responder.made(message, "00", {}, echo)
+        wanted = {number: str(number) for number in held & set(ISO.profile.all_echoed(echo))}
+        assert made.fields == {**wanted, 39: "00"}
+        assert made.mti == message.response_mti()
+
+
 def test_shapes_of_messages_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("protocols.iso8583.replies.SHAPE_COUNT_MAX", 3)
     responder = Responder(ISO.profile, ISO.speaker.framing)
@@ -243,4 +293,4 @@ def test_shapes_of_messages_are_remembered_within_bounds(monkeypatch: pytest.Mon
         fields = responder.made(message, "00", {}, "financial").fields
         assert fields.keys() - {102, 103} == {2, 3, 4, 7, 11, 12, 13, 32, 37, 39, 41, 42, 49}
         assert (number in fields) == (number in (102, 103))
-        assert len(responder._present) <= 3
+        assert len(responder._shapes) <= 3

@@ -101,6 +101,20 @@ def test_an_address_in_place_of_a_name_is_not_called_a_silent_dns() -> None:
     assert "an address, no DNS needed" in page(StatusReport(core=core))
 
 
+def test_a_dead_core_is_a_problem_in_the_first_line_and_in_the_exit_code() -> None:
+    report = msgspec.structs.replace(
+        SERVING,
+        region=msgspec.structs.replace(SERVING.region, silent_ms=75_000),
+        core=CoreReport(name="core", addresses=(AddressReport(address="10.20.0.1:443", health="failing", failures=1_204),)),
+    )
+    lines = show(report, PLAIN)
+    assert lines[0].startswith("SERVING, with one problem")
+    assert "the core has not answered for 75 s" in lines[1]
+    assert "no answer for 75 s" in page(report)
+    assert "failing (1,204 failures in a row)" in page(report)
+    assert exit_code(report) == EXIT_DEGRADED
+
+
 def test_the_command_talks_to_the_daemon_and_exits_by_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with answering(tmp_path, {"status": SERVING}) as daemon:
         assert main(["status", "--socket", daemon.path]) == EXIT_SERVING

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from relay.control.report import (
     OWED_AGE_MS_MAX,
+    SILENT_MS_MAX,
     AddressReport,
     CoreReport,
     JournalReport,
@@ -28,6 +29,7 @@ WELL = StatusReport(
     core=CoreReport(name="core", addresses=(AddressReport(address="10.0.0.1:443", health="healthy"),)),
     listeners=(ListenerReport(name="atm"),),
 )
+DEAD = CoreReport(name="core", addresses=(AddressReport(address="a", health="failing", failures=9),))
 
 
 def told(report: StatusReport) -> list[str]:
@@ -36,6 +38,7 @@ def told(report: StatusReport) -> list[str]:
 
 def test_a_relay_that_serves_has_no_problem() -> None:
     assert told(WELL) == []
+    assert told(msgspec.structs.replace(WELL, region=RegionReport(has_permit=True, silent_ms=SILENT_MS_MAX - 1))) == []
     assert told(msgspec.structs.replace(WELL, listed=9, owed=4, owed_oldest_ms=OWED_AGE_MS_MAX)) == []
 
 
@@ -50,6 +53,13 @@ def test_a_relay_that_serves_has_no_problem() -> None:
         ({"region": RegionReport(detail="region blocked")}, "may not be asked: region blocked"),
         ({"core": CoreReport(name="core", addresses=(AddressReport(address="a", health="ejected"),))}, "no address of core is"),
         ({"core": CoreReport()}, "no address of the core is known"),
+        ({"region": RegionReport()}, "may not be asked: no region has answered yet"),
+        ({"region": RegionReport(has_permit=True, silent_ms=SILENT_MS_MAX)}, "has not answered for 5 s"),
+        ({"region": RegionReport(silent_ms=SILENT_MS_MAX)}, "has not answered for 5 s"),
+        ({"region": RegionReport(silent_ms=SILENT_MS_MAX), "core": CoreReport()}, "no address of the core is known"),
+        ({"region": RegionReport(has_permit=True, detail="contradiction: osaka")}, "not believed: contradiction: osaka"),
+        ({"region": RegionReport(has_permit=True, silent_ms=60_000), "core": DEAD}, "has not answered for 60 s"),
+        ({"core": DEAD}, "no address of core is healthy"),
         ({"listeners": (ListenerReport(name="atm", is_open=False),)}, "atm does not listen"),
         ({"listeners": (ListenerReport(name="sw", is_dialer=True, is_open=False),)}, "sw is not connected"),
         ({"outbound": OutboundReport(unknown=1)}, "1 outbound delivery unknown"),

@@ -48,6 +48,7 @@ class Bench:
         self.metrics = Metrics()
         self.balance = Balance(BalanceRules())
         self.ratchet = 8
+        self.wrong_regions: list[int] = []  # how many results were out when it was told
         self.client = CoreClient(
             settings or ClientSettings("core.test", 443, True, "tokyo", 7),
             self.door,
@@ -57,9 +58,13 @@ class Bench:
             metrics=self.metrics,
             epoch_floor=lambda: self.ratchet,
             bearer=bearer,
+            on_wrong_region=self._count_wrong_region,
         )
         self.client.use_addresses(ips)
         self.results: list[object] = []
+
+    def _count_wrong_region(self) -> None:
+        self.wrong_regions.append(len(self.results))
 
     def submit(self, timeout_ms: int = 4_000, key: str = KEY) -> object:
         """Begin a submit; its outcome lands in `results`. Returns the handle."""

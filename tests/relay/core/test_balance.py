@@ -80,11 +80,26 @@ def test_an_answer_in_between_starts_the_row_again() -> None:
     assert b.health_of(A) is Health.HEALTHY
 
 
-def test_an_ill_core_ejects_nobody() -> None:
+def test_an_ill_core_ejects_nobody_and_nobody_is_called_healthy() -> None:
+    b = balance()
+    for _ in range(3):
+        assert call(b, 0)
+    for number in range(1, 21):
+        assert b.count(Health.HEALTHY) == (3 if number <= RULES.eject_failures else 0)
+        assert sorted(call(b, 0, frozenset({A, B, C}))) == [A, B, C], "all of them stay in use"
+        assert b.failures_of(A) == number
+    assert b.count(Health.EJECTED) == 0
+    assert b.count(Health.FAILING) == 3
+
+
+def test_the_first_answer_makes_a_failing_address_healthy_again_and_the_others_outliers() -> None:
     b = balance()
     for _ in range(20):
         call(b, 0, frozenset({A, B, C}))
-    assert b.count(Health.HEALTHY) == 3
+    for _ in range(9):
+        call(b, 0, frozenset({A, B}))
+    assert [b.health_of(a) for a in (A, B, C)] == [Health.EJECTED, Health.EJECTED, Health.HEALTHY]
+    assert b.failures_of(C) == 0
 
 
 def test_the_last_healthy_address_is_never_ejected() -> None:
@@ -95,14 +110,14 @@ def test_the_last_healthy_address_is_never_ejected() -> None:
         call(b, 0, frozenset({A, B}))
     for _ in range(20):
         call(b, 0, frozenset({A, B, C}))
-    assert [b.health_of(a) for a in (A, B, C)] == [Health.EJECTED, Health.EJECTED, Health.HEALTHY]
+    assert [b.health_of(a) for a in (A, B, C)] == [Health.EJECTED, Health.EJECTED, Health.FAILING]
 
 
 def test_a_single_address_is_never_ejected() -> None:
     b = balance(A)
     for _ in range(20):
         assert call(b, 0, frozenset({A})) == [A]
-    assert b.health_of(A) is Health.HEALTHY
+    assert b.health_of(A) is Health.FAILING
 
 
 def eject_a(b: Balance, now_ms: int) -> None:
@@ -208,6 +223,7 @@ def test_whatever_happens_an_address_is_found_and_calls_are_counted(steps: list[
                     b.failed(address, now_ms)
                 case _:
                     b.returned(address)
-        assert b.count(Health.HEALTHY) >= 1 or b.count(Health.TRYING) >= 1 or not b.addresses or b.ejections
+        in_use = b.count(Health.HEALTHY) + b.count(Health.FAILING)
+        assert in_use >= 1 or b.count(Health.TRYING) >= 1 or not b.addresses or b.ejections
         for address in b.addresses:
             assert b.inflight_of(address) == inflight.count(address)

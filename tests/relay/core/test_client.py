@@ -69,6 +69,22 @@ def test_undo() -> None:
     assert b.results == [Undone("tombstone", 0)]
 
 
+def test_a_wrong_region_is_told_before_the_outcome_and_nothing_else_is() -> None:
+    b = Bench()
+    for problem, status in ((c.PROBLEM_OVERLOADED, 503), (c.PROBLEM_WRONG_REGION, 421), (c.PROBLEM_SUPERSEDED_RELAY, 412)):
+        b.submit()
+        answer_with(b.door.last, c.Problem(type=problem, title="no", status=status), status=status)
+    b.client.undo(KEY, 0, "JPY", ATTEMPT, True, PERMIT, 4_000, b.results.append)
+    answer_with(b.door.last, c.Problem(type=c.PROBLEM_WRONG_REGION, title="no", status=421), status=421)
+    assert [r.reason for r in b.results if isinstance(r, NotProcessed)] == [
+        "overloaded",
+        "wrong-region",
+        "superseded-relay",
+        "wrong-region",
+    ]
+    assert b.wrong_regions == [1, 3]
+
+
 def test_undo_that_nobody_takes_is_not_processed() -> None:
     b = Bench(ips=("10.0.0.1",))
     b.client.undo(KEY, 0, "JPY", ATTEMPT, True, PERMIT, 4_000, b.results.append)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -232,3 +233,32 @@ def test_in_any_order_bounds_hold_and_every_call_ends_once(steps: list[tuple[str
                 assert b.calls[number].connection is None
             if isinstance(results[0], Lost):
                 assert b.calls[number].connection is not None
+
+
+@pytest.mark.parametrize(("idle_ms", "is_asked"), [(0, False), (LIMITS.fresh_ms - 1, False), (LIMITS.fresh_ms, True)])
+def test_the_kernel_is_asked_about_a_connection_that_is_not_fresh_any_more(idle_ms: int, is_asked: bool) -> None:
+    """The peer closed it and the loop has not looked yet: written to while fresh, found out and replaced afterwards."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        bench = Bench(ours)
+        bench.call()
+        bench.connected()
+        wire, connection = bench.wires[0]
+        connection.data_received(OK)
+        theirs.close()
+        bench.time.run(idle_ms)
+        bench.call()
+        assert wire.is_closed is is_asked
+        assert (wire.written.count(b"POST") == 1) is is_asked
+        assert bench.counts.stale == is_asked
+
+
+def test_a_fresh_connection_that_the_loop_knows_to_be_closed_is_not_used() -> None:
+    with bench() as pool:
+        pool.call()
+        pool.connected()
+        wire, connection = pool.wires[0]
+        connection.data_received(OK)
+        wire.close()
+        pool.call()
+        assert wire.written.count(b"POST") == 1

@@ -103,7 +103,9 @@ def test_a_connection_that_the_peer_closed_unseen_is_not_written_to(loop_name: s
 
     async def main() -> None:
         tls = client_tls() if is_tls else None
-        transport = Transport("core.test", timers=real_timers(), clock=SystemClock(), tls=tls)
+        transport = Transport(
+            "core.test", timers=real_timers(), clock=SystemClock(), tls=tls, limits=TransportLimits(fresh_ms=0)
+        )
         address = Address("127.0.0.1", listening.getsockname()[1])
         for number in range(2):
             result = await ask(transport, address)

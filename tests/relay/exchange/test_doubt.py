@@ -189,6 +189,51 @@ def test_a_missing_completion_is_unproven_after_its_deadline(world: DeskWorld) -
     world.core.last("submit").reply(Approved())
     world.time.run(world.limits.completion_deadline_ms + 100)
     assert stored(world, W1).state is StoredState.UNPROVEN
+    assert [one.taken.key for one in world.journal.listed()] == [W1], "a person hears of it"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "after", "line"),
+    [
+        ("confirmed", StoredState.CONFIRMED, "last status good"),
+        ("undone", StoredState.UNDONE, "last status good"),
+        ("unproven", StoredState.UNPROVEN, "last status good"),
+    ],
+)
+def test_late_evidence_closes_what_was_listed_or_is_kept_for_the_person(
+    world: DeskWorld, verdict: str, after: StoredState, line: str
+) -> None:
+    world.say(world.link(), Message(trace="1", needs_completion=True))
+    world.core.last("submit").reply(Approved())
+    world.time.run(world.limits.completion_deadline_ms + 100)
+    assert stored(world, W1).state is StoredState.UNPROVEN
+    world.desk.evidence(W1, verdict, None, "last status good")
+    world.time.run(5)
+    assert stored(world, W1).state is after
+    history = world.journal.history(stored(world, W1).taken.exchange_id)
+    assert [one.detail for one in history][-1] == line
+    assert bool([call for call in world.core.calls if call.verb == "undo"]) is (verdict == "undone")
+
+
+def test_what_evidence_says_stands_in_the_history(world: DeskWorld) -> None:
+    world.say(world.link(), Message(trace="1", needs_completion=True))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    world.desk.evidence(W1, "unproven", None, "cash handler E3")
+    world.time.run(5)
+    history = world.journal.history(stored(world, W1).taken.exchange_id)
+    assert [one.detail for one in history][-1] == "cash handler E3"
+
+
+def test_evidence_about_nothing_and_about_what_is_settled_changes_nothing(world: DeskWorld) -> None:
+    world.desk.evidence("nobody's", "confirmed", None)
+    world.say(world.link(), Message(trace="1"))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    before = stored(world, W1)
+    world.desk.evidence(W1, "undone", None)
+    world.time.run(5)
+    assert stored(world, W1) == before
 
 
 @pytest.mark.parametrize("needs_completion", [False, True])

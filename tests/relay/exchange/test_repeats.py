@@ -51,6 +51,21 @@ def test_the_same_key_with_another_amount_is_refused_and_never_reversed(world: D
     assert [call.verb for call in world.core.calls] == ["submit"]
 
 
+@pytest.mark.parametrize("in_flight", [True, False])
+def test_the_line_about_it_names_listener_terminal_and_key(
+    world: DeskWorld, in_flight: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.say(world.link(), Message(trace="1", minor=10_000))
+    if not in_flight:
+        world.core.last("submit").reply(Approved())
+        world.time.run(5)
+    world.say(link := world.link(), Message(trace="1", minor=20_000))
+    [line] = [record for record in caplog.records if record.message == "same key with another amount, account or kind"]
+    fields = line.fields  # type: ignore[attr-defined]  # by our own log
+    terminal, key = Message(trace="1").terminal, world.core.last("submit").key
+    assert (fields["listener"], fields["terminal"], fields["key"]) == (link.listener.name, terminal, key)
+
+
 def test_a_refused_message_that_repeats_an_approved_one_gets_the_approval(world: DeskWorld) -> None:
     world.say(world.link(), Message(trace="1"))
     world.core.last("submit").reply(Approved())

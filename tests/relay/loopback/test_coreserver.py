@@ -13,7 +13,7 @@ import trustme
 
 from relay.core import contract as c
 from relay.loopback.core import BODY_BYTES_MAX, CoreAnswer, FakeCore
-from relay.loopback.coreserver import HEADER_BYTES_MAX, ZONES, CoreServer
+from relay.loopback.coreserver import HEADER_BYTES_MAX, ZONES, CoreServer, _Connection
 from relay.loopback.faults import Drawn, Fault, FaultInjector
 
 TIMEOUT_S = 20
@@ -192,6 +192,41 @@ async def test_a_killed_zone_resets_its_connections_refuses_new_ones_and_heals()
         async with link(server, ZONES[1]) as (again, writer3):
             writer3.write(request("k3"))
             assert (await read_answer(again))[0] == 200
+
+
+class NeverLost(_Connection):
+    """A connection whose end the loop never tells."""
+
+    def __init__(self) -> None:
+        self.resets = 0
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+async def test_a_stop_waits_for_its_connections_and_says_when_one_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(zones=ZONES[:1]) as server, link(server) as (reader, writer):
+        writer.write(request())
+        await read_answer(reader)
+        await server.stop()
+        assert not any(server.connections.values())
+        monkeypatch.setattr("relay.loopback.coreserver.STOP_S", 0.01)
+        server.connections[ZONES[0]].add(stuck := NeverLost())
+        with pytest.raises(TimeoutError, match="one connection"):
+            await server.stop()
+        assert stuck.resets
+        server.connections[ZONES[0]].clear()
+
+
+async def test_a_connection_that_arrives_as_its_zone_dies_is_reset() -> None:
+    async with serving(zones=ZONES[:1]) as server:
+        _, writer = await asyncio.open_connection(ZONES[0], server.port)
+        server.kill_zone(ZONES[0])
+        writer.write(request())
+        with suppress(ConnectionError):
+            async with asyncio.timeout(TIMEOUT_S):
+                await writer.wait_closed()
+        assert server.served == 0
 
 
 async def test_over_tls() -> None:

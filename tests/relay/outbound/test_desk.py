@@ -26,7 +26,7 @@ def test_a_message_from_post_to_report() -> None:
     assert world.outbound.register.open == {}
     assert world.outbound.register.open_bytes == 0
     for event in ("taken", "sent", "acknowledged"):
-        assert world.count("relay_outbound_messages_total", listener="switch", event=event) == 1
+        assert world.count("relay_outbound_messages_total", listener="switch", state=event) == 1
     assert world.unexpected() == 0
 
 

@@ -69,13 +69,17 @@ def test_it_is_owed_after_a_crash_under_the_same_key() -> None:
 def test_without_a_permit_nobody_is_asked() -> None:
     world = OutboundWorld()
     world.permit = None
-    world.connect()
-    world.posted("k1")
+    for number in range(50):
+        world.connect(line=str(number), mode="fail")
+        world.posted(f"k{number}", line=str(number))
+    world.time.run(1_000)
+    before = world.time.steps
     world.time.run(10_000)
     assert world.core.calls == []
+    assert world.time.steps - before <= 21, "one look each half second, not one per message"
     world.permit = Permit(2, "osaka")
-    world.time.run(40_000)
-    assert world.core.states_of("k1") == ["acknowledged"]
+    world.time.run(1_000)
+    assert len(world.core.known) == 50
 
 
 def test_the_limit_of_reports_under_way() -> None:

@@ -105,7 +105,7 @@ async def test_a_request_and_the_next_on_the_same_connection(serving: Serving) -
     asked = serving.asked[0]
     assert (asked.method, asked.body, asked.client) == ("POST", b"{}", "")
     assert asked.headers["idempotency-key"] == "k, l", "a header that came twice is never chosen from"
-    assert serving.count("relay_outbound_requests_total", status="200") == 3
+    assert serving.count("relay_outbound_requests_total", result="200") == 3
     assert serving.count("relay_outbound_connections") == 1
 
 

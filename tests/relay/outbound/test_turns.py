@@ -166,13 +166,14 @@ def test_words_that_nobody_may_say_move_nothing() -> None:
     world.posted("k2")
     world.time.run(10)
     stranger = world.connect(line="elsewhere")
-    stranger.say("k1", "acknowledged")
+    stranger.say("k1", "deferred")
+    stranger.say("k2", "sent")
     link.say("k1", "eaten")
     link.say("k2", "acknowledged")  # it waits, and nobody was offered it
     link.say("never", "acknowledged")
     world.time.run(50)
     assert (world.state("k1"), world.state("k2")) == ("sent", "queued")
-    assert world.unexpected() == 3
+    assert world.unexpected() == 4
 
 
 def test_evidence_that_comes_late_settles_an_unknown_one_on_any_link() -> None:
@@ -195,6 +196,22 @@ def test_evidence_that_comes_late_settles_an_unknown_one_on_any_link() -> None:
     world.time.run(100)
     assert world.state("k1") == "acknowledged"
     assert world.core.states_of("k1") == ["unknown", "acknowledged"]
+
+
+def test_evidence_of_a_new_link_about_what_an_old_one_has_still() -> None:
+    """The far end came back before the loss of the old link was noticed, and named what it had received."""
+    world = OutboundWorld()
+    old = world.connect(mode="mute")
+    world.posted("k1")
+    world.time.run(10)
+    new = world.connect(mode="send")
+    new.say("k1", "acknowledged", "named as received")
+    world.posted("k2")
+    old.close()
+    world.time.run(100)
+    assert (world.state("k1"), world.state("k2")) == ("acknowledged", "acknowledged")
+    assert world.core.states_of("k1") == ["acknowledged"]
+    assert world.wire == ["k1", "k2"]
 
 
 def test_an_end_that_the_journal_does_not_take_is_written_again_and_reported_only_then() -> None:

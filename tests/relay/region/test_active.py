@@ -39,6 +39,7 @@ class World:
             epoch,
             self.probe,
             lambda epoch, done: self.raises.append((epoch, done)),
+            clock=self.time,
             timers=self.time,
             random=Random(1),
             metrics=self.metrics,
@@ -220,14 +221,26 @@ def test_one_probe_at_a_time() -> None:
 def test_look_now_does_not_wait_and_does_not_pile_up() -> None:
     w = World(says=word(8))
     w.region.start()
+    w.time.run(500)
     w.says = word(8, "blocked")
     w.region.look_now()
     assert w.region.permit() is None
     w.hangs = True
+    w.time.run(100)
     w.region.look_now()
     w.region.look_now()
     w.region.look_now()
     assert len(w.probes) == 3
+
+
+def test_a_flood_of_wrong_region_answers_asks_ten_times_a_second_at_most() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    for _ in range(10_000):
+        w.time.run(1)
+        w.region.look_now()
+        w.region.look_now()
+    assert 90 <= len(w.probes) <= 101
 
 
 def test_stop_keeps_the_permit_and_asks_no_more() -> None:
@@ -240,6 +253,55 @@ def test_stop_keeps_the_permit_and_asks_no_more() -> None:
     w.time.run(60_000)
     assert len(w.probes) == 2
     assert w.region.permit() == Permit(8, "tokyo")
+
+
+# ---- what a person is told --------------------------------------------------------------------------------------------------
+
+
+def test_silence_is_measured_and_ends_with_any_answer() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.time.run(30_000)
+    assert (w.region.silent_ms, w.gauge("relay_region_silent_seconds")) == (0, 0)
+    w.says = None
+    w.time.run(30_000)
+    assert 28_000 < w.region.silent_ms <= 30_000
+    assert w.gauge("relay_region_silent_seconds") == w.region.silent_ms / 1_000
+    w.says = word(7)  # not believed, but somebody is there
+    w.time.run(1_200)
+    assert w.region.silent_ms == 0
+
+
+def test_why_the_core_may_not_be_asked_is_told_apart() -> None:
+    w = World(says=None)
+    w.region.start()
+    assert w.region.trouble == ""
+    told = []
+    for said in (word(8), word(8, "blocked"), word(7), word(8, region="osaka"), word(9, region="osaka")):
+        w.says = said
+        w.time.run(1_200)
+        told.append(w.region.trouble)
+    w.durable(JournalFailed("the disk is full"))
+    told.append(w.region.trouble)
+    assert told == [
+        "",
+        "region tokyo is blocked (epoch 8)",
+        "old epoch: tokyo answers under epoch 7, and 8 is known",
+        "contradiction: osaka answers under epoch 8, which is tokyo's",
+        "epoch 9 of region osaka is being made durable",
+        "epoch 9 could not be made durable: the disk is full",
+    ]
+    w.time.run(1_200)
+    w.durable()
+    assert w.region.trouble == ""
+
+
+def test_a_silent_region_is_still_said_to_be_blocked() -> None:
+    w = World(says=word(8, "blocked"))
+    w.region.start()
+    w.says = None
+    w.time.run(10_000)
+    assert w.region.trouble == "region tokyo is blocked (epoch 8)"
 
 
 # ---- the pure part ---------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ NOUNS = {
     "relay_sessions_signed_on",
     "relay_exchanges_open",
     "relay_core_connections",
+    "relay_outbound_connections",
     "relay_journal_writable",
     "relay_journal_incarnation",
     "relay_region_epoch",

@@ -65,7 +65,7 @@ async def test_evidence_and_network_events_go_where_they_belong(world: WireWorld
     listener = await world.listen()
     peer = await world.terminal(listener, "ATM1")
     assert await peer.ask("EVIDENCE k1 undone\nTELL cutover\nPING") == "PONG"
-    assert world.desk.evidences == [("k1", "undone", None)]
+    assert world.desk.evidences == [("k1", "undone", None, "")]
     assert world.told[-1] == ("cutover", "ATM1", "atm", {})
 
 
@@ -183,4 +183,4 @@ async def test_a_line_is_ready_when_it_opens_names_itself_and_signs_on(world: Wi
 async def test_every_link_has_an_id_of_its_own(world: WireWorld) -> None:
     listener = await world.listen()
     first, second = await world.dial(listener), await world.dial(listener)
-    assert [await first.ask("WHO"), await second.ask("WHO")] == ["LINK a-1", "LINK a-2"]
+    assert [await first.ask("WHO"), await second.ask("WHO")] == ["LINK tokyo-a-1", "LINK tokyo-a-2"]

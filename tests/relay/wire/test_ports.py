@@ -36,9 +36,9 @@ def test_services_are_what_the_relay_shares_and_what_the_listener_adds(world: Wi
     assert (services.pipelined_count_max, services.is_dialled) == (7, True)
 
 
-def test_a_link_id_is_given_once_over_all_lives() -> None:
-    lives = [LinkIds(incarnation) for incarnation in (1, 2, 0x11)]
+def test_a_link_id_is_given_once_over_all_lives_and_centers() -> None:
+    lives = [LinkIds(center, incarnation) for center in ("tokyo", "osaka") for incarnation in (1, 2, 0x11)]
     given = [ids() for ids in lives for _ in range(300)]
-    assert len(set(given)) == 900
-    assert given[0] == "1-1"
-    assert max(map(len, given)) < 8, "a few bytes"
+    assert len(set(given)) == 1_800
+    assert given[0] == "tokyo-1-1"
+    assert max(map(len, given)) < 14, "a few bytes"

@@ -1,0 +1,48 @@
+"""One block of the electronic journal as it may be kept: identity, and a text in which no card number is left.
+
+Owns the masking of the block's text and its natural identity. It must never know a link. The trap: blocks are cut anywhere,
+so that a card number may lie in two of them; a run of digits at the edge of a block is therefore masked as if it went on in
+the next one.
+
+Law 9: PANs are not kept in the clear, track data not at all. Source of the block: facts of ut-codec-ndc; masking is our
+rule.
+"""
+
+from __future__ import annotations
+
+import re
+
+from protocols.ndc.message import JournalUpload
+
+PAN_DIGITS_MIN = 13  # ISO/IEC 7812
+HEAD_KEPT, TAIL_KEPT = 6, 4
+_RUN = re.compile(r"[0-9]{5,}")
+_TRACK = re.compile(r"[;%]?[0-9]{13,19}[=D^][^\r\n]*")
+
+
+def masked(text: str) -> str:
+    """The text with every run of 13 digits or more shown as first six and last four, and track data not at all."""
+    without_tracks = _TRACK.sub(lambda found: "*" * len(found.group()), text)
+
+    def hide(found: re.Match[str]) -> str:
+        run = found.group()
+        starts, ends = found.start() == 0, found.end() == len(without_tracks)
+        if len(run) >= PAN_DIGITS_MIN and not starts and not ends:
+            return run[:HEAD_KEPT] + "*" * (len(run) - HEAD_KEPT - TAIL_KEPT) + run[-TAIL_KEPT:]
+        if starts and ends:
+            return "*" * len(run)
+        if ends:  # may go on in the next block
+            return run[:HEAD_KEPT] + "*" * (len(run) - HEAD_KEPT)
+        return "*" * (len(run) - TAIL_KEPT) + run[-TAIL_KEPT:] if starts else run  # may have begun in the block before
+
+    return _RUN.sub(hide, without_tracks)
+
+
+def identity(block: JournalUpload) -> str:
+    """What names a block for good: machine, its date and time, and the span of characters. A re-sent block has the same."""
+    return f"{block.machine}:{block.date}{block.time}:{block.previous}-{block.last}"
+
+
+def continues(block: JournalUpload, acknowledged: str) -> bool:
+    """Does the block begin where the last acknowledged one ended? Unknown before (empty) is taken for yes."""
+    return not acknowledged or block.previous == acknowledged

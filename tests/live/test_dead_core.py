@@ -1,0 +1,85 @@
+"""A core that dies is seen at once where people look: status and its exit code, the log, the metrics. And so is its return."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest_asyncio
+
+from relay.control.report import SILENT_MS_MAX, StatusReport, problems
+from tests.support.daemonworld import PATIENCE_S, ROOT, DaemonWorld
+from tests.support.foreignatm import ForeignAtm
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
+    world = DaemonWorld(tmp_path)
+    try:
+        await world.start_core()
+        world.configure()
+        await world.start()
+        yield world
+    finally:
+        await world.close()
+
+
+async def status_command(world: DaemonWorld) -> tuple[int, str]:
+    """`relay status` as the operator runs it: exit code and page."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", "status", "--config", str(world.config_path), stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    page, _ = await process.communicate()
+    return process.returncode or 0, page.decode()
+
+
+async def status_until(world: DaemonWorld, holds: Callable[[StatusReport], bool]) -> StatusReport:
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds(report := await asyncio.to_thread(world.control.status)):
+            pass
+    return report
+
+
+async def test_a_dead_core_is_seen_and_so_is_its_return(world: DaemonWorld) -> None:
+    assert (await status_command(world))[0] == 0
+    with closing(await asyncio.to_thread(ForeignAtm, world.port)) as atm:
+        assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
+        world.core.kill_zone("127.0.0.1")
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000002")))["39"] == "91"
+        report = await status_until(world, lambda report: report.region.silent_ms >= SILENT_MS_MAX)
+        assert [problem.next_step for problem in problems(report)] == ["runbook: RelayCoreUnreachable"]
+        assert report.core.addresses[0].health == "failing"
+        assert report.core.addresses[0].failures >= 3
+        assert report.region.has_permit, "silence is no reason to think that another region is the active one"
+        code, page = await status_command(world)
+        assert code == 2
+        assert "the core has not answered for" in page.splitlines()[1]
+        await world.logged('"the core does not answer"')
+        shown = await asyncio.to_thread(world.metrics)
+        assert shown['relay_core_addresses{health="healthy"}'] == 0
+        assert shown['relay_core_addresses{health="failing"}'] == 1
+        assert shown["relay_region_silent_seconds"] >= 5
+        assert shown['relay_core_calls_total{outcome="not-processed",verb="submit"}'] == 1
+        await world.core.heal_zone("127.0.0.1")
+        await status_until(world, lambda report: not any(problems(report)))
+        await world.logged('"the core answers again"')
+        assert (await asyncio.to_thread(world.metrics))["relay_region_silent_seconds"] == 0
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "00"
+    assert (await status_command(world))[0] == 0
+
+
+async def test_a_wrong_region_answer_asks_at_once_which_region_it_is(world: DaemonWorld) -> None:
+    """The next probe would come in an hour; one refused message is all that the new epoch costs."""
+    assert await world.stop() == 0
+    world.region_probe_ms = 3_600_000
+    world.configure()
+    await world.start()
+    with closing(await asyncio.to_thread(ForeignAtm, world.port)) as atm:
+        assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
+        world.ledger.activate(2)
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000002")))["39"] == "91"
+        await status_until(world, lambda report: report.region.epoch == 2 and report.region.has_permit)
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "00"

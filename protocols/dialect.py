@@ -238,3 +238,12 @@ class DialectKit(Protocol):
 
     @property
     def profile_model(self) -> type: ...
+
+
+@runtime_checkable
+class SharingKit(Protocol):
+    """A kit whose links share something that must not be shared: numbers of lines, ranges of serials. Optional."""
+
+    def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
+        """(index of the profile, path in it, problem) for all links of this dialect in one file, in its order."""
+        ...

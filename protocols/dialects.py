@@ -12,10 +12,12 @@ from protocols.dialect import DialectKit
 from protocols.iso8583.dialect import ISO8583
 from protocols.ndc.dialect import NDC
 from protocols.zengin.file.dialect import ZENGIN_FILE
+from protocols.zengin.session.dialect import ZRC
 
 DIALECTS: Mapping[str, DialectKit] = {
     "iso8583": ISO8583,
     "ndc": NDC,
     "branch-p1": BRANCH,
+    "zrc": ZRC,
     "zengin-file": ZENGIN_FILE,
 }

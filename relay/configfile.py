@@ -17,7 +17,7 @@ from typing import TypeAlias, cast
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from protocols.dialect import Dialect, DialectKit
+from protocols.dialect import Dialect, DialectKit, SharingKit
 from protocols.errors import LocalMisuse
 from relay.configuration.endpoints import check_endpoints
 from relay.configuration.lines import Path, dotted, key_lines, line_of
@@ -153,6 +153,7 @@ def _rename_twins(data: Table) -> Iterator[Finding]:
 
 # ---- profiles -----------------------------------------------------------------------------------------------------------
 def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], str]) -> Iterator[Finding]:
+    sound: dict[str, list[tuple[Path, object]]] = {}
     for path, link in links(settings):
         kit = kits.get(link.dialect)
         if kit is None:
@@ -170,6 +171,13 @@ def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], s
             if at[:1] == ("overlay",) and "overlay" not in link.profile:
                 at = ("overlays",)  # an overlay in a file of its own
             yield Finding((*base, *at), misuse.problem)
+            continue
+        sound.setdefault(link.dialect, []).append((base, profile))
+    for name, profiles in sound.items():
+        kit = kits[name]
+        if isinstance(kit, SharingKit):
+            for n, where, problem in kit.clashes([profile for _, profile in profiles]):
+                yield Finding((*profiles[n][0], *where.split(".")), problem)
 
 
 # ---- telling ------------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from relay.control import report as r
 from relay.control.server import Handler
 from relay.errors import RelayError
 from relay.exchange.people import resolve
+from relay.parkedlist import parked_report
 from relay.reload import plan_reload
 from relay.settings import DialerSettings, ListenerSettings, Settings
 from relay.telemetry.log import configure_logging, get_log
@@ -42,6 +43,7 @@ class Operator:
             "status": lambda _: self.status(),
             "links": self._links,
             "listed": self._listed,
+            "parked": self._parked,
             "drain": self._drain,
             "reload": lambda _: self.reload(),
             "resolve": self._resolve,
@@ -184,6 +186,10 @@ class Operator:
                 )
         return r.ListedReport(total=total, rows=tuple(rows))
 
+    def _parked(self, args: c.ParkedArgs) -> r.ParkedReport:
+        d = self._daemon
+        return parked_report([*d.listeners, *d.dialers], d.journal.variables, args)
+
     # ---- what is done ----------------------------------------------------------------------------------------------------
     def _drain(self, args: c.DrainArgs) -> r.Done:
         self._daemon.ask_to_stop(f"drain asked by {args.who or 'an operator'}: {args.why or 'no reason given'}")
@@ -211,7 +217,7 @@ class Operator:
         if not links:
             raise RelayError("no open link matches.", "Try: relay top")
         for link in links:
-            link.command(args.name)
+            link.command(args.name, args.data.encode())
         return r.Done(f"{args.name} said on {len(links)} link{'s' if len(links) != 1 else ''}")
 
     # ---- reload ----------------------------------------------------------------------------------------------------------

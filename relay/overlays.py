@@ -1,8 +1,9 @@
-"""Overlay files: a bank's own fields and framings, as TOML text by name.
+"""Overlay files and reference tables: what a dialect reads at start or at each opening, as text by name.
 
-Owns where they are looked for: `dialects/` beside the configuration file, then the ones that come with the relay. It must
-never read their meaning (the dialect does). The trap: a name comes from a configuration file and becomes part of a path, so
-it is letters, digits, dots and dashes and nothing else.
+Owns where they are looked for: overlays in `dialects/` beside the configuration file, then the ones that come with the relay;
+tables (`tables/VERSION/NAME.tsv`) beside the configuration file only. It must never read their meaning (the dialect does). The
+trap: a name comes from a configuration file and becomes part of a path, so it is letters, digits, dots and dashes and nothing
+else.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from protocols.vocabulary import Secret
 
 CREDENTIAL = "credential:"
 OVERLAY_BYTES_MAX = 1024 * 1024
+TABLE_BYTES_MAX = 16 * 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_TABLE = re.compile(r"tables/[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[a-z]{1,32}\.tsv")
 
 _PACKAGE = Path(__file__).resolve().parent
 SHIPPED_DIRECTORIES = (
@@ -26,17 +29,32 @@ SHIPPED_DIRECTORIES = (
 
 
 def overlay_reader(config_path: str, secret: Callable[[str], Secret] | None = None) -> Callable[[str], str]:
-    """What a dialect's `build` reads with, for the configuration file at `config_path`: overlays by name, and, as
-    `credential:NAME`, secrets. Without `secret` (a check that holds no credentials) every secret reads as empty.
+    """What a dialect's `build` reads with, for the configuration file at `config_path`: overlays by name, reference tables as
+    `tables/VERSION/TABLE.tsv`, and secrets as `credential:NAME`. Without `secret` (a check that holds no credentials) every
+    secret reads as empty.
     """
-    beside = Path(config_path).resolve().parent / "dialects"
+    folder = Path(config_path).resolve().parent
 
     def read(name: str) -> str:
         if name.startswith(CREDENTIAL):
             return "" if secret is None else secret(name.removeprefix(CREDENTIAL)).reveal()
-        return read_overlay(name, beside)
+        return read_table(name, folder) if name.startswith("tables/") else read_overlay(name, folder / "dialects")
 
     return read
+
+
+def read_table(name: str, folder: Path) -> str:
+    """The text of the reference table `name` ("tables/VERSION/TABLE.tsv") under `folder`. Raises LocalMisuse."""
+    if not _TABLE.fullmatch(name):
+        raise LocalMisuse(f'"{name}" cannot be the name of a table', "tables")
+    path = folder / name
+    try:
+        if path.stat().st_size > TABLE_BYTES_MAX:
+            raise LocalMisuse(f"{name} is larger than {TABLE_BYTES_MAX} bytes", "tables")
+        with path.open(encoding="utf-8", newline="") as file:  # line ends as they are: their hash is checked
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalMisuse(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}", "tables") from error
 
 
 def read_overlay(name: str, beside: Path | None = None) -> str:

@@ -22,6 +22,7 @@ from protocols.iso8583.codes import all_codes
 from protocols.iso8583.profile import Iso8583Profile, as_framing
 from protocols.ndc.load import parse_load
 from protocols.ndc.profile import NdcProfile
+from protocols.zengin.session.profile import ZrcProfile
 from relay.cli.registry import COMMANDS
 from relay.configfile import parse
 from relay.core.mapping import Remark
@@ -104,7 +105,7 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> set[str]:
 @pytest.mark.parametrize("page", OURS, ids=name_of)
 def test_settings_that_are_named_exist(page: Path) -> None:
     known = settings_of(Settings)
-    for profile in (Iso8583Profile, NdcProfile):
+    for profile in (Iso8583Profile, NdcProfile, ZrcProfile):
         known |= settings_of(profile) | settings_of(profile, "profile.")
     sections = {name.split(".")[0] for name in known if "." in name}
     named = {match[1] for word in quoted(page) if (match := re.fullmatch(r"([a-z_]+(?:\.[a-z_0-9]+)+)(?: = .*)?", word))}
@@ -130,8 +131,9 @@ def test_examples_in_toml_are_valid(page: Path) -> None:
         if "listener" not in read:
             if "states" in read:
                 parse_load(block, 1_000)  # what an NDC listener loads its ATMs with
-            else:
-                Settings.model_validate_json(json.dumps(read))
+                continue
+            for link in Settings.model_validate_json(json.dumps(read)).dialer:
+                parse(cast("type[BaseModel]", DIALECTS[link.dialect].profile_model), link.profile)
             continue
         if isinstance(read["listener"], list):
             for one in read["listener"]:

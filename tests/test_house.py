@@ -38,6 +38,7 @@ NO_MIRROR = {
     "relay/exchange/hub.py": "declarations only; run by tests/relay/exchange/test_doubt.py and test_repeats.py",
     "relay/exchange/limits.py": "declarations only; run by tests/relay/exchange/test_desk.py",
     "relay/exchange/ports.py": "declarations only; run by tests/relay/exchange/test_desk.py",
+    "relay/loopback/centerdeeds.py": "declarations only; run by tests/relay/loopback/test_center.py",
     "relay/journal/items.py": "declarations only; run by tests/relay/journal/test_batch.py and both engines",
     "relay/journal/port.py": "declarations only; run by tests/relay/journal/test_sqlite.py",
     "relay/outbound/ports.py": "declarations only; run by tests/relay/outbound/test_desk.py",

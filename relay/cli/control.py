@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import typing
 
 import msgspec
 
 from relay.cli import reach
 from relay.cli.screen import count, safe, table
+from relay.cli.when import show_moment
 from relay.control.client import ControlClient
-from relay.control.commands import ROWS_MAX, CommandArgs, DrainArgs, LinksArgs, LogLevelArgs, ResolveArgs
+from relay.control.commands import ROWS_MAX, CommandArgs, DrainArgs, LinksArgs, LogLevelArgs, ParkedArgs, ResolveArgs, Spoken
 from relay.control.report import Done, ReloadReport
 
 NAME = "control"
@@ -32,6 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     links.add_argument("--terminal", default="", metavar="ID", help="only this terminal's")
     links.add_argument("--json", action="store_true", help="one object")
 
+    parked = what.add_parser(
+        "parked", help="messages that could not be processed", description="Parked messages, oldest first."
+    )
+    parked.add_argument("--listener", default="", metavar="NAME", help="only this listener's or dialer's")
+    parked.add_argument("--all", action="store_true", help="those too that a person has decided about")
+    parked.add_argument("--json", action="store_true", help="one object")
+
     drain = what.add_parser("drain", help="stop taking messages, finish those in flight, stop", description="Drain and stop.")
     drain.add_argument("--why", default="", help="for the log and the status page")
 
@@ -46,7 +55,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     level.add_argument("level", choices=("debug", "info", "warning", "error"))
 
     say = what.add_parser("say", help="say something to a terminal or a switch", description="Send a network message.")
-    say.add_argument("name", choices=("echo", "sign-on", "sign-off", "cutover", "key-exchange"))
+    say.add_argument("name", choices=typing.get_args(Spoken), metavar="WORD", help=", ".join(typing.get_args(Spoken)))
+    say.add_argument("data", nargs="?", default="", metavar="DATA", help="what the word needs, for instance DAY WHO for sign")
     say.add_argument("--listener", default="", metavar="NAME", help="on all links of this listener or dialer")
     say.add_argument("--terminal", default="", metavar="ID", help="on this terminal's link")
 
@@ -55,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     client = reach.client(args)
     if args.what == "links":
         return _links(client, args)
+    if args.what == "parked":
+        return _parked(client, args)
     if args.what == "reload":
         return _reload(client.reload())
     if args.what == "drain":
@@ -64,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.what == "log-level":
         done = client.log_level(LogLevelArgs(level=args.level))
     else:
-        done = client.command(CommandArgs(name=args.name, listener=args.listener, terminal=args.terminal))
+        done = client.command(CommandArgs(name=args.name, listener=args.listener, terminal=args.terminal, data=args.data))
     return _tell(done, args.what)
 
 
@@ -82,6 +94,24 @@ def _reload(report: ReloadReport) -> int:
     print("reloaded:" if report.changes else "reloaded: nothing differs")
     for change in report.changes:
         print(f"  {safe(change)}")
+    return EXIT_DONE
+
+
+def _parked(client: ControlClient, args: argparse.Namespace) -> int:
+    report = client.parked(ParkedArgs(listener=args.listener, all=args.all, count_max=ROWS_MAX))
+    if args.json:
+        print(msgspec.json.encode(report).decode())
+        return EXIT_DONE
+    if not report.rows:
+        print("nothing is parked")
+        return EXIT_DONE
+    rows = [["parked", "listener", "name", "where", "because", "decision"]]
+    for row in report.rows:
+        decision = f"{row.decision} {row.who}".strip() or "-"
+        cells = [show_moment(row.parked_ms), row.listener, row.name, row.place, row.reason, decision]
+        rows.append([safe(cell) for cell in cells])
+    print("\n".join(table(rows)))
+    print("decide: relay control say resubmit NAME --listener LISTENER (or answer-parked, drop-parked)")
     return EXIT_DONE
 
 

@@ -26,6 +26,7 @@ from relay.control.commands import (
     OutboundPostArgs,
     OutboundSettleArgs,
     OutboundSignedArgs,
+    ParkedArgs,
     ReloadArgs,
     ResolveArgs,
     StatusArgs,
@@ -36,6 +37,7 @@ from relay.control.report import (
     ListedReport,
     OutboundListReport,
     OutboundRow,
+    ParkedReport,
     ReloadReport,
     StatusReport,
 )
@@ -71,6 +73,9 @@ class ControlClient:
 
     def listed(self, args: ListedArgs) -> ListedReport:
         return self._call("listed", args, ListedReport)
+
+    def parked(self, args: ParkedArgs) -> ParkedReport:
+        return self._call("parked", args, ParkedReport)
 
     def drain(self, args: DrainArgs) -> Done:
         return self._call("drain", args, Done)

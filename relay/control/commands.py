@@ -16,6 +16,7 @@ from relay.control.report import (
     ListedReport,
     OutboundListReport,
     OutboundRow,
+    ParkedReport,
     ReloadReport,
     StatusReport,
 )
@@ -25,6 +26,24 @@ ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth 
 ROWS_MAX = 10_000
 
 Rows: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ROWS_MAX)]
+# What a link may be told: network management of terminals and switches; the session of a Zengin line and its parked telegrams.
+Spoken: TypeAlias = Literal[
+    "echo",
+    "sign-on",
+    "sign-off",
+    "cutover",
+    "key-exchange",
+    "open",
+    "pre-close",
+    "close",
+    "force-close",
+    "sign",
+    "tables-previous",
+    "tables-current",
+    "resubmit",
+    "answer-parked",
+    "drop-parked",
+]
 Said: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 
 
@@ -53,6 +72,14 @@ class ListedArgs(msgspec.Struct, frozen=True, kw_only=True):
     count_max: Rows = 1_000
 
 
+class ParkedArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages that could not be processed; with `all` those too that a person has decided about."""
+
+    listener: str = ""
+    all: bool = False
+    count_max: Rows = 1_000
+
+
 class ResolveArgs(msgspec.Struct, frozen=True, kw_only=True):
     """A person has settled a listed exchange by other means, and signs for it."""
 
@@ -66,11 +93,12 @@ class LogLevelArgs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandArgs(msgspec.Struct, frozen=True, kw_only=True):
-    """Say something on the links of a listener, or on the one of a terminal."""
+    """Say something on the links of a listener, or on the one of a terminal. `data`: what the word needs, for its dialect."""
 
-    name: Literal["echo", "sign-on", "sign-off", "cutover", "key-exchange"]
+    name: Spoken
     listener: str = ""
     terminal: str = ""
+    data: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class OutboundListArgs(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +149,7 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "status": CommandSpec(StatusArgs, StatusReport, changes=False),
     "links": CommandSpec(LinksArgs, LinksReport, changes=False),
     "listed": CommandSpec(ListedArgs, ListedReport, changes=False),
+    "parked": CommandSpec(ParkedArgs, ParkedReport, changes=False),
     "drain": CommandSpec(DrainArgs, Done, changes=True),
     "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),

@@ -230,3 +230,22 @@ def _core_problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem(
             f"no address of {report.core.name or 'the core'} is known", "is DNS answering? runbook: RelayCoreUnreachable"
         )
+
+
+class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that could not be processed and waits for a person. `name` is what the words about it take."""
+
+    listener: str
+    line: str
+    name: str
+    place: str
+    parked_ms: int
+    reason: str
+    body_bytes: int
+    decision: str = ""  # resubmitted, answered or dropped; empty while it waits
+    who: str = ""
+
+
+class ParkedReport(msgspec.Struct, frozen=True, kw_only=True):
+    total: int = 0
+    rows: tuple[ParkedRow, ...] = ()

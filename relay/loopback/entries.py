@@ -18,11 +18,12 @@ MOVES: dict[str, int] = {
     **dict.fromkeys(("withdrawal", "purchase", "purchase-with-cashback", "quasi-cash", "debit-adjustment", "payment"), -1),
     **dict.fromkeys(("deposit", "cheque-deposit", "refund", "credit-adjustment", "card-load", "account-funding"), +1),
     "transfer": -1,  # and the other way on the account it goes to
-    "interbank-transfer": +1,
     # Files (Zengin): one call per record, or one for the whole file.
     **dict.fromkeys(("bulk-transfer", "salary-transfer", "bonus-transfer", "direct-debit"), -1),
     **dict.fromkeys(("bulk-transfer-file", "salary-transfer-file", "bonus-transfer-file"), -1),
     **dict.fromkeys(("credit-notice", "statement-entry"), 0),  # what another bank has booked: told, not moved
+    **dict.fromkeys(("interbank-transfer", "interbank-salary", "interbank-remittance"), +1),
+    **dict.fromkeys(("interbank-enquiry", "interbank-answer", "interbank-request"), 0),
     **dict.fromkeys(("balance-inquiry", "mini-statement", "pin-change", "pin-unblock"), 0),
     **dict.fromkeys(("cheque-guarantee", "cheque-verification", "cheque-deposit-guarantee"), 0),
     # A hold on the account is not a posting; the completion that follows is.
@@ -30,7 +31,9 @@ MOVES: dict[str, int] = {
     **dict.fromkeys(("transfer-authorisation", "payment-authorisation", "reconciliation"), 0),
     **dict.fromkeys(("journal-upload", "cash-report"), 0),  # what a machine reports: no account, no money
 }
-WITHOUT_ACCOUNT = frozenset({"reconciliation", "journal-upload", "cash-report"})
+WITHOUT_ACCOUNT = frozenset({"reconciliation", "journal-upload", "cash-report"}) | frozenset(
+    {"interbank-enquiry", "interbank-answer", "interbank-request"}
+)
 
 
 class EntryState(Enum):
@@ -85,7 +88,7 @@ class Entry:
 
 def account_of(request: c.TransactionRequest) -> str:
     """The account a request moves: as named, else the card's number, else the number on its track 2."""
-    if request.kind == "interbank-transfer":
+    if request.kind.startswith("interbank-"):
         return request.to_account or ""
     if request.card is not None:
         if request.card.pan:

@@ -156,6 +156,23 @@ def test_what_only_the_dialect_can_see_has_its_line_too() -> None:
     assert (unfit.line, unfit.path) == (11, "listener[0].profile.overlays")
 
 
+def test_what_two_links_of_a_dialect_must_not_share_is_a_mistake_of_the_later_one() -> None:
+    dialer = (
+        '[[dialer]]\nname = "{name}"\ndialect = "zrc"\nendpoint = "tcp:host=192.0.2.1:port=5001"\n'
+        "[dialer.profile.line]\nlogical = {n}\n"
+    )
+    text = dialer.format(name="a", n=1) + dialer.format(name="b", n=1)
+    told = check_text(text, "relay.toml").mistakes
+    assert [(mistake.path, mistake.line) for mistake in told if "logical" in mistake.path] == [
+        ("dialer[1].profile.line.logical", 12)
+    ]
+    assert any("belong to another line already" in mistake.problem for mistake in told)
+    ranges = ["[dialer.profile.telegram]\nserial_last = 99\n", "[dialer.profile.telegram]\nserial_first = 100\n"]
+    assert check_text(
+        dialer.format(name="a", n=1) + ranges[0] + dialer.format(name="b", n=2) + ranges[1], "relay.toml"
+    ).settings
+
+
 def test_one_of_many_in_single_brackets() -> None:
     mistake = only("[core]\nname = 'localhost'\n[listener]\nname = 'atm'\n")
     assert (mistake.line, mistake.suggestion) == (3, "write it with two brackets: [[listener]]")

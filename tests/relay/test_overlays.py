@@ -10,7 +10,7 @@ import pytest
 from protocols.errors import LocalMisuse
 from protocols.vocabulary import Secret
 from relay import overlays
-from relay.overlays import overlay_names, overlay_reader, read_overlay
+from relay.overlays import TABLE_BYTES_MAX, overlay_names, overlay_reader, read_overlay
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,3 +67,21 @@ def test_secrets_come_by_the_same_way_where_they_are_held(tmp_path: Path) -> Non
     config = str(tmp_path / "relay.toml")
     assert overlay_reader(config)("credential:any") == ""
     assert overlay_reader(config, lambda name: Secret(f"<{name}>"))("credential:any") == "<any>"
+
+
+def test_tables_are_read_beside_the_configuration_and_nowhere_else(tmp_path: Path) -> None:
+    folder = tmp_path / "tables" / "2026-11-25"
+    folder.mkdir(parents=True)
+    (folder / "fees.tsv").write_bytes(b"#table fees\r\n")
+    read = overlay_reader(str(tmp_path / "relay.toml"))
+    assert read("tables/2026-11-25/fees.tsv") == "#table fees\r\n", "line ends as they are"
+    for name in ("tables/2026-11-25/banks.tsv", "tables/../relay.tsv", "tables/a/../../etc/passwd", "tables/x/y.toml"):
+        with pytest.raises(LocalMisuse):
+            read(name)
+    (folder / "banks.tsv").write_bytes(b"\xff")
+    with pytest.raises(LocalMisuse, match="cannot be read"):
+        read("tables/2026-11-25/banks.tsv")
+    with (folder / "branches.tsv").open("wb") as file:
+        file.truncate(TABLE_BYTES_MAX + 1)
+    with pytest.raises(LocalMisuse, match="larger than"):
+        read("tables/2026-11-25/branches.tsv")

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from relay.control.commands import CommandArgs, DrainArgs, LinksArgs, LogLevelArgs, ReloadArgs, ResolveArgs
-from relay.control.report import Done, LinksReport, ReloadReport
+from relay.control.commands import CommandArgs, DrainArgs, LinksArgs, LogLevelArgs, ParkedArgs, ReloadArgs, ResolveArgs
+from relay.control.report import Done, LinksReport, ParkedReport, ParkedRow, ReloadReport
 from relay.errors import RelayError
 from relay.main import main
 from relay.wire.roster import RosterEntry
@@ -23,6 +23,11 @@ from tests.support.controlroom import answering
         (["resolve", "K1", "--who", "Sato", "--why", "paid"], "resolve", ResolveArgs(key="K1", who="Sato", why="paid")),
         (["log-level", "debug"], "log-level", LogLevelArgs(level="debug")),
         (["say", "echo", "--terminal", "ATM1"], "command", CommandArgs(name="echo", terminal="ATM1")),
+        (
+            ["say", "sign", "20261126 Sato", "--listener", "z"],
+            "command",
+            CommandArgs(name="sign", listener="z", data="20261126 Sato"),
+        ),
     ],
 )
 def test_a_command_arrives_as_typed_and_its_sentence_is_printed(
@@ -71,3 +76,19 @@ def test_links_are_listed_and_cut_ones_counted(tmp_path: Path, capsys: pytest.Ca
         assert "ATM1" in out
         assert "and 2 more" in out
         assert main(["control", "--socket", daemon.path, "links", "--json"]) == 0
+
+
+def test_parked_messages_are_listed_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = ParkedRow(listener="z", line="01-01", name="parked/1", place="LCN 00", parked_ms=0, reason="no \x1b", body_bytes=320)
+    with answering(tmp_path, {"parked": ParkedReport(total=1, rows=(row,))}) as daemon:
+        assert main(["control", "--socket", daemon.path, "parked", "--listener", "z", "--all"]) == 0
+        assert daemon.asked == [ParkedArgs(listener="z", all=True, count_max=10_000)]
+        out = capsys.readouterr().out
+        assert "parked/1" in out
+        assert "no ?" in out
+        assert "relay control say resubmit" in out
+        assert main(["control", "--socket", daemon.path, "parked", "--json"]) == 0
+        assert '"total":1' in capsys.readouterr().out
+        daemon.answers["parked"] = ParkedReport(total=0, rows=())
+        assert main(["control", "--socket", daemon.path, "parked"]) == 0
+    assert "nothing is parked" in capsys.readouterr().out

@@ -19,11 +19,12 @@ from relay.control.commands import (
     LinksArgs,
     ListedArgs,
     LogLevelArgs,
+    ParkedArgs,
     ReloadArgs,
     ResolveArgs,
     StatusArgs,
 )
-from relay.control.report import Done, LinksReport, ListedReport, ReloadReport, StatusReport
+from relay.control.report import Done, LinksReport, ListedReport, ParkedReport, ReloadReport, StatusReport
 from relay.errors import RelayError
 from tests.support.controlroom import answering
 
@@ -60,6 +61,7 @@ def test_every_command_is_asked_with_its_args_and_answered_with_its_type(tmp_pat
         "resolve": Done("resolved"),
         "log-level": Done("debug"),
         "command": Done("said"),
+        "parked": ParkedReport(total=3, rows=()),
     }
     with answering(tmp_path, answers) as daemon:
         client = ControlClient(daemon.path)
@@ -73,7 +75,9 @@ def test_every_command_is_asked_with_its_args_and_answered_with_its_type(tmp_pat
         assert client.resolve(resolve) == answers["resolve"]
         assert client.log_level(level) == answers["log-level"]
         assert client.command(echo) == answers["command"]
+        assert client.parked(ParkedArgs(listener="zengin")) == answers["parked"]
         expected = [StatusArgs(), links, ListedArgs(count_max=5), DrainArgs(who="Sato"), ReloadArgs(), resolve, level, echo]
+        expected.append(ParkedArgs(listener="zengin"))
         assert daemon.asked == expected
 
 

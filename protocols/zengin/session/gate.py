@@ -1,0 +1,56 @@
+"""The gate before 開局: reference tables are read from their files, judged row by row, and only then used.
+
+Owns which version is in use and why 開局 is refused. It must never repair a table. The traps: the check is made at each
+開局 anew, because the file may have changed since yesterday; the switch `bypass` asks for no table at all, so that no table
+can stop the line; and a table that was refused is never in use, not even in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from protocols.errors import LocalMisuse
+from protocols.zengin.session.profile import TableRules
+from protocols.zengin.telegram.readback import verify
+from protocols.zengin.telegram.reference import TABLES, Reference, load
+
+
+class TableGate:
+    """`read_text(name)` gives the text of "tables/VERSION/TABLE.tsv"; it raises LocalMisuse where there is none."""
+
+    def __init__(self, rules: TableRules, read_text: Callable[[str], str]) -> None:
+        self._rules = rules
+        self._read_text = read_text
+        self.reference: Reference | None = None
+
+    def check(self, use_previous: bool) -> list[str]:
+        """What keeps the line from 開局, as sentences; empty for nothing. With it the tables are in use."""
+        rules = self._rules
+        self.reference = None
+        if rules.enrichment == "bypass":
+            return []
+        version = rules.previous if use_previous else rules.current
+        try:
+            texts = self._texts(version)
+            loaded = {name: load(text, name) for name, text in texts.items()}
+        except LocalMisuse as problem:
+            return [f"reference tables {version or 'without a version'}: {problem}"]
+        reference = Reference(loaded["banks"], loaded["branches"], loaded["fees"])
+        problems = verify(texts, reference, self._previous_texts(use_previous), rules.rows_drop_max_percent)
+        if problems:
+            return [f"reference tables {version}: {problem}" for problem in problems]
+        self.reference = reference
+        return []
+
+    def _texts(self, version: str) -> dict[str, str]:
+        return {name: self._read_text(f"tables/{version}/{name}.tsv") for name in TABLES}
+
+    def _previous_texts(self, use_previous: bool) -> dict[str, str]:
+        """The version before, to compare counts with. A previous version that cannot be read cannot be gone back to, but
+        it stops nothing today."""
+        if use_previous or not self._rules.previous:
+            return {}
+        try:
+            return self._texts(self._rules.previous)
+        except LocalMisuse:
+            return {}

@@ -1,0 +1,220 @@
+"""開局: both sides state their last numbers on every LCN, and only then does the line carry telegrams.
+
+Owns the exchange, whoever begins it, and why it is refused. It must never move money. The traps: 開局 travels with sequence
+number 0, outside the count, because the numbers are what is being agreed on [P]; the first 開局 of a business date starts
+the numbers anew, any other continues them; a center that names a number we never gave, or has forgotten one that we hold,
+is not argued with: FAULT; a number is stated as received only if its message was really taken, never because it was skipped;
+and before anything is said, the reference tables must have passed the gate.
+
+Source: states and exchange of last numbers [P]; the center may be in either state after a timeout [S28].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from protocols.dialect import Action, Note, Send, Tell, Timer
+from protocols.zengin.session.calendar import Window
+from protocols.zengin.session.inward import Receiving
+from protocols.zengin.session.line import Line, Moment, State
+from protocols.zengin.session.message import Information
+from protocols.zengin.session.outward import Sending
+from protocols.zengin.session.state import Day
+from protocols.zengin.telegram.message import REQUEST, RESPONSE, RESULT_OK, Control, Figures
+
+OPENING, CALENDAR = "opening", "calendar"
+LOOK_MS_MAX = 3_600_000  # the calendar is looked at this often at least
+# Result codes of 開局回答 [P].
+NOT_READY, NOT_OPEN_NOW, OTHER_DATE, CLOSED_ALREADY = "0901", "0902", "0903", "0910"
+
+
+class Opening:
+    __slots__ = ("_agreed", "_began", "_line", "_on_open", "_receiving", "_sending", "window")
+
+    def __init__(
+        self, line: Line, sending: Sending, receiving: Receiving, on_open: Callable[[int, list[Action]], None]
+    ) -> None:
+        self._line = line
+        self._sending = sending
+        self._receiving = receiving
+        self._on_open = on_open
+        self._agreed: set[int] = set()  # LCNs whose numbers are agreed on
+        self._began = False
+        self.window: Window | None = None
+
+    # ---- we begin ------------------------------------------------------------------------------------------------------
+    def look(self, now_ms: int, actions: list[Action], *, by_hand: bool = False) -> None:
+        """Is it time? `by_hand`: a person says so, in a window or not at all."""
+        line = self._line
+        wall_ms = line.rules.wall_ms()
+        window = line.rules.calendar.at(wall_ms)
+        if line.state not in (State.LINK_UP, State.CLOSED):
+            return
+        if window is None:
+            following = line.rules.calendar.next_after(wall_ms)
+            wait_ms = LOOK_MS_MAX if following is None else min(LOOK_MS_MAX, following.opens_ms - wall_ms)
+            actions.append(Timer(CALENDAR, max(1, wait_ms)))
+            if by_hand:
+                actions.append(Note("opening-refused", "outside the hours of this line"))
+            return
+        is_over = line.day.day == window.business_date and line.day.phase == "closed"
+        if line.draining or (not by_hand and (is_over or line.rules.profile.session.opens != "we")):
+            actions.append(Timer(CALENDAR, max(1, min(LOOK_MS_MAX, window.closes_ms - wall_ms))))
+            return
+        why = self._why_not()
+        if why:
+            self._refuse(why, actions)
+            return
+        self._begin(window, now_ms, actions)
+
+    def _why_not(self) -> str:
+        line = self._line
+        if line.rules.profile.session.unmatched_blocks_opening and line.day.unsigned:
+            return f"the day {line.day.unsigned[0].day} is unmatched and unsigned"
+        problems = line.rules.gate.check(line.day.use_previous_tables)
+        return "; ".join(problems[:3])
+
+    def _refuse(self, why: str, actions: list[Action]) -> None:
+        self._line.alarm("opening-refused", why, actions)
+        actions.append(Timer(CALENDAR, self._line.rules.profile.timers.open_retry_ms))
+
+    def _begin(self, window: Window, now_ms: int, actions: list[Action]) -> None:
+        if not self._line.move(Moment.OPENING_SENT, actions):
+            return
+        self._agreed.clear()
+        self._sending.begin()
+        self._began = True
+        self._adopt_day(window, actions)
+        actions.append(Timer(OPENING, self._line.rules.profile.timers.open_wait_ms))
+
+        def ask(now_ms: int, actions: list[Action]) -> None:
+            for lcn in self._line.rules.profile.line.lcns:
+                self._state_numbers(lcn, REQUEST, RESULT_OK, actions)
+
+        self._line.keep_day(self._line.day, actions, ask)  # the numbers before it are durable then, too
+
+    def _adopt_day(self, window: Window, actions: list[Action]) -> None:
+        """Numbers and totals start anew with the first 開局 of a business date."""
+        line = self._line
+        self.window = window
+        day = window.business_date
+        if line.day.day != day or line.outward.day != day or line.inward.day != day:
+            line.keep_outward(line.outward.new_day(day), actions)
+            line.keep_inward(line.inward.new_day(day), actions)
+            fresh = Day(
+                day=day,
+                unsigned=line.day.unsigned,
+                signed=line.day.signed,
+                use_previous_tables=line.day.use_previous_tables,
+            )
+            line.keep_day(fresh, actions)
+
+    def _state_numbers(self, lcn: int, process: str, result: str, actions: list[Action]) -> None:
+        line, rules = self._line, self._line.rules
+        figures = Figures(last_sent=line.outward.sequences.get(lcn, 0), last_received=line.inward.lcn(lcn).last)
+        date = line.day.day or "00000000"
+        body = rules.telegrams.encode(rules.control("open", process, date, figures, result))
+        actions.append(Send(rules.codec.encode(Information(rules.path(lcn), 0, body))))
+
+    # ---- what comes with sequence 0 ----------------------------------------------------------------------------------------
+    def arrived(self, lcn: int, telegram: Control, now_ms: int, actions: list[Action]) -> None:
+        """開局 or 開局回答 of one LCN. Its logical ACK has been sent."""
+        if telegram.head.process == REQUEST:
+            self._asked(lcn, telegram, now_ms, actions)
+        elif self._line.state is not State.OPENING or not self._began:
+            actions.append(Note("out-of-turn", "an answer to no 開局"))
+        elif telegram.head.date != self._line.day.day:  # its numbers would be those of another day
+            self._line.move(Moment.OPENING_REFUSED, actions)
+            actions.append(Timer(OPENING, None))
+            self._refuse(f"the center answers for {telegram.head.date}", actions)
+        elif telegram.head.result == RESULT_OK:
+            self._agree(lcn, telegram.figures, now_ms, actions)
+        elif telegram.head.result == CLOSED_ALREADY and self._line.day.phase == "closing":
+            self._closed_already(actions)
+        else:
+            self._line.move(Moment.OPENING_REFUSED, actions)
+            actions.append(Timer(OPENING, None))
+            self._refuse(f"by the center: 結果コード {telegram.head.result}", actions)
+
+    def _closed_already(self, actions: list[Action]) -> None:
+        """Our 閉局 was lost or its answer was; the center says that it is done. Its figures were not compared."""
+        line = self._line
+        actions.append(Timer(OPENING, None))
+        line.move(Moment.FORCED, actions)
+        line.keep_day(line.day.closed(("closed at the center; its figures were not seen",)), actions)
+        line.alarm("closed-unmatched", f"{line.day.day}: the center says that it is closed", actions)
+
+    def _asked(self, lcn: int, telegram: Control, now_ms: int, actions: list[Action]) -> None:
+        """The center begins. Refused outside the hours, with broken tables, or for another date; else our numbers answer."""
+        line = self._line
+        window = line.rules.calendar.at(line.rules.wall_ms())
+        result = RESULT_OK
+        if window is None or line.draining:
+            result = NOT_OPEN_NOW
+        elif telegram.head.date != window.business_date:
+            result = OTHER_DATE
+        elif line.day.day == window.business_date and line.day.phase == "closed":
+            result = CLOSED_ALREADY
+        elif not line.carries:
+            why = self._why_not()
+            if why:
+                line.alarm("opening-refused", why, actions)
+                result = NOT_READY
+        if result != RESULT_OK or window is None:
+            self._state_numbers(lcn, RESPONSE, result, actions)
+            return
+        if line.carries:  # opened already: the same numbers once more
+            self._state_numbers(lcn, RESPONSE, RESULT_OK, actions)
+            return
+        if line.state is not State.OPENING:
+            self._agreed.clear()
+            self._sending.begin()
+            self._began = False
+        if not line.move(Moment.OPENING_SENT, actions):
+            return
+        self._adopt_day(window, actions)
+        actions.append(Timer(OPENING, line.rules.profile.timers.open_wait_ms))
+
+        def answer(now_ms: int, actions: list[Action]) -> None:
+            self._state_numbers(lcn, RESPONSE, RESULT_OK, actions)
+            if not self._began:
+                self._agree(lcn, telegram.figures, now_ms, actions)
+
+        line.keep_day(line.day, actions, answer)
+
+    # ---- agreement -------------------------------------------------------------------------------------------------------
+    def _agree(self, lcn: int, figures: Figures, now_ms: int, actions: list[Action]) -> None:
+        line, codec = self._line, self._line.rules.codec
+        given, taken = line.outward.sequences.get(lcn, 0), line.inward.lcn(lcn).last
+        if codec.ahead(figures.last_received, given) > 0 or codec.ahead(figures.last_sent, taken) < 0:
+            detail = f"LCN {lcn:02}: here {given}/{taken}, center {figures.last_received}/{figures.last_sent}"
+            line.alarm("opening-fault", f"the numbers contradict each other, {detail}", actions)
+            line.release("opening-fault", actions, fault=True)
+            return
+        self._sending.agreed(lcn, figures.last_received, actions)
+        if codec.ahead(figures.last_sent, taken) > 0:
+            line.alarm("opening-gap", f"LCN {lcn:02}: taken {taken}, the center sent up to {figures.last_sent}", actions)
+        self._receiving.agreed(lcn, figures.last_sent)
+        self._agreed.add(lcn)
+        if self._agreed.issuperset(line.rules.profile.line.lcns):
+            self._opened(now_ms, actions)
+
+    def _opened(self, now_ms: int, actions: list[Action]) -> None:
+        line = self._line
+        if not line.move(Moment.OPENED, actions):
+            return
+        actions.append(Timer(OPENING, None))
+        phase = line.day.phase
+        if phase in ("new", "closed"):
+            line.keep_day(msgspec.structs.replace(line.day, phase="open"), actions)
+        actions.append(Note("signed-on", f"開局 {line.day.day}"))
+        actions.append(Tell("session-up", {"line": line.rules.name, "business_date": line.day.day}))
+        self._on_open(now_ms, actions)
+
+    def overdue(self, now_ms: int, actions: list[Action]) -> None:
+        """No answer, or not on every LCN. What the center believes is asked anew after the next connection."""
+        if self._line.state is State.OPENING:
+            self._line.alarm("opening-unanswered", f"LCNs answered: {len(self._agreed)}", actions)
+            self._line.release("opening-unanswered", actions, fault=True)

@@ -1,0 +1,35 @@
+"""Figures of both sides side by side: what agrees says nothing, what differs says where."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.zengin.session.matching import differences, lines_of, totals_of
+from protocols.zengin.session.state import Total
+
+TOTALS = st.dictionaries(st.sampled_from(["1000", "1100", "9100"]), st.builds(Total, *[st.integers(1, 9)] * 4), max_size=3)
+
+
+@given(TOTALS, TOTALS)
+def test_lines_carry_the_totals_and_agree_with_themselves(ours: dict[str, Total], theirs: dict[str, Total]) -> None:
+    lines = lines_of({"1": ours, "2": theirs})
+    assert totals_of(lines) == {("1", s): t for s, t in ours.items()} | {("2", s): t for s, t in theirs.items()}
+    assert [line.line for line in lines] == list(range(1, len(lines) + 1))
+    assert {line.lines for line in lines} == {len(lines)}
+    assert differences(lines, reversed(lines)) == []
+
+
+def test_no_traffic_is_one_line() -> None:
+    (line,) = lines_of({"1": {}, "2": {"1000": Total()}})
+    assert (line.direction, line.line, line.lines) == ("0", 1, 1)
+    assert totals_of([line]) == {}
+
+
+def test_each_difference_is_a_sentence() -> None:
+    ours = lines_of({"1": {"1000": Total(3, 900, 1, 3)}})
+    theirs = lines_of({"1": {"1000": Total(2, 600, 1, 2)}, "2": {"1100": Total(1, 5, 7, 7)}})
+    assert differences(ours, theirs) == [
+        "host to RC, 種目 1000: 3 over 900 yen (1-3) here, 2 over 600 yen (1-2) at the center",
+        "RC to host, 種目 1100: 0 over 0 yen (0-0) here, 1 over 5 yen (7-7) at the center",
+    ]

@@ -1,0 +1,120 @@
+"""The fake center against the relay's own dialogue: quiet days, each fault, and days full of crashes; nothing lost, nothing
+doubled."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols.zengin.session.session import State
+from protocols.zengin.session.state import Day, unpack
+from relay.loopback.center import CenterState
+from relay.loopback.centerbooks import Known
+from relay.loopback.centerdeeds import CenterFault
+from tests.support.zrcworld import ZrcWorld
+
+
+def traffic(world: ZrcWorld, count: int) -> None:
+    for number in range(1, count + 1):
+        world.order(number, 1_000 + number)
+        world.post(str(5_000 + number))
+
+
+def close(world: ZrcWorld) -> Day:
+    """閉局, as often as it takes; returns the day as it is on the relay's disk."""
+
+    def asked() -> bool:
+        if world.is_quiet and world.state is State.OPEN:
+            world.command("close")
+        return world.mind.state is CenterState.CLOSED and world.state is not State.CLOSING
+
+    assert world.run(asked), f"never closed: {world.state}, {world.mind.counts}, {world.notes[-20:]}"
+    assert world.run(lambda: unpack(Day, world.rig.disk["zrc-01-01/day"]).phase == "closed")
+    return unpack(Day, world.rig.disk["zrc-01-01/day"])
+
+
+def check(world: ZrcWorld) -> None:
+    assert world.lost() == []
+    assert world.books.doubles() == []
+    assert world.conflicts == 0
+    assert world.wrong_outbound() == []
+    assert all(one.known is Known.TAKEN for one in world.books.given())
+
+
+def test_a_quiet_day_matches() -> None:
+    world = ZrcWorld(Random(1))
+    traffic(world, 10)
+    assert world.run(lambda: world.is_quiet)
+    check(world)
+    assert set(world.outbound.values()) == {"acknowledged"}
+    assert len(world.journal) == 10
+    assert close(world).unsigned == ()
+    assert [figures.count for figures in world.mind.relay_figures] == [10, 10]
+    assert world.mind.counts.get("gap", 0) == 0
+
+
+@pytest.mark.parametrize("fault", list(CenterFault))
+def test_each_fault_has_its_defined_end(fault: CenterFault) -> None:
+    world = ZrcWorld(Random(2))
+    world.mind.faults.append(fault)
+    traffic(world, 5)
+    assert world.run(lambda: world.is_quiet), f"{world.state} {world.mind.counts} {world.notes}"
+    assert world.mind.struck == [fault]
+    check(world)
+    wanted = {
+        CenterFault.GAP: "sequence-gap",
+        CenterFault.LOST_ACK: "delivery-unknown",
+        CenterFault.DUPLICATE: "duplicate",
+        CenterFault.NAK: "nak-received",
+        CenterFault.WRONG_LINE: "wrong-line",
+        CenterFault.SILENCE: "line-silent",
+        CenterFault.CUT: "opening-gap",
+    }[fault]
+    assert wanted in world.notes
+    ends = set(world.outbound.values())
+    if fault in (CenterFault.GAP, CenterFault.LOST_ACK, CenterFault.DUPLICATE):
+        assert ends == {"acknowledged"}
+    else:  # a telegram whose numbers were given as the line went is failed once the center has said that it is not there
+        assert ends <= {"acknowledged", "failed"}
+        assert list(world.outbound.values()).count("failed") <= 1
+    assert close(world).unsigned == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.lists(st.sampled_from(list(CenterFault)), max_size=5))
+def test_a_day_full_of_faults_and_crashes_conserves(seed: int, faults: list[CenterFault]) -> None:
+    """kill -9 at any durable step, a dozen times: what the center gave is in the journal once, what it got it got once."""
+    chance = Random(seed)
+    world = ZrcWorld(chance)
+    crashes_left = [12]
+
+    def crashes(where: str) -> bool:
+        if crashes_left[0] and chance.random() < 0.05:
+            crashes_left[0] -= 1
+            return True
+        return False
+
+    world.crashes = crashes
+    world.mind.faults.extend(faults)
+    traffic(world, 12)
+    assert world.run(lambda: world.is_quiet), f"{world.state} {world.mind.counts} {world.notes[-20:]}"
+    crashes_left[0] = 0
+    check(world)
+    unknown = [id for id, state in world.outbound.items() if state == "unknown"]
+    arrived = {str(got.amount) for got in world.books.got()}
+    assert not set(unknown) & arrived, "what arrived is known to have arrived once the line was open again"
+    day = close(world)
+    check(world)
+    assert day.unsigned == (), day.unsigned
+
+
+def test_the_world_would_notice_a_lost_telegram() -> None:
+    """The check itself: a journal that forgets."""
+    world = ZrcWorld(Random(3))
+    traffic(world, 3)
+    assert world.run(lambda: world.is_quiet)
+    world.journal.popitem()
+    assert len(world.lost()) == 1

@@ -63,6 +63,12 @@ def plan_reload(old: Settings, new: Settings) -> ReloadPlan:
     )
 
 
+def reasons_of(problem: str) -> tuple[str, ...]:
+    """What is wrong with a file, one reason per mistake; the line that only counts them is left out."""
+    head, *mistakes = problem.splitlines() or [""]
+    return tuple(line.strip() for line in mistakes if line.strip()) or (head,)
+
+
 class _Links:
     """The comparison of listeners and dialers, by name."""
 

@@ -42,9 +42,7 @@ class NotFound(RelayError):
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--config", metavar="FILE", help=f"configuration that names the journal (default: {DEFAULT_CONFIG})")
-    where.add_argument("--file", metavar="PATH", help="the journal itself; PANs are then shown only with $RELAY_CREDENTIALS")
+    _where(parser, default=None)
     what = parser.add_subparsers(dest="what", metavar="WHAT")
 
     search = what.add_parser("search", help="exchanges, newest first", description="Exchanges, newest first.")
@@ -67,7 +65,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     check = what.add_parser("verify", help="is the file whole and consistent", description="Read everything and check it.")
     check.add_argument("--json", action="store_true", help="one object")
+    for each in (search, show, listed, export, check):
+        _where(each, default=argparse.SUPPRESS)  # given in front of WHAT, it stands
     parser.epilog = "Without WHAT: sizes and counts. Exit code of verify: 0 sound, 3 not."
+
+
+def _where(parser: argparse.ArgumentParser, default: str | None) -> None:
+    where = parser.add_mutually_exclusive_group()
+    told = f"configuration that names the journal (default: {DEFAULT_CONFIG})"
+    where.add_argument("--config", metavar="FILE", default=default, help=told)
+    told = "the journal itself; PANs are then shown only with $RELAY_CREDENTIALS"
+    where.add_argument("--file", metavar="PATH", default=default, help=told)
 
 
 def _conditions(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ STATEMENTS_CACHED: Final = 128
 FILE_MODE: Final = 0o640  # the log and the shared memory beside it follow
 
 _CREATE = "Create its directory, on a local disk, writable for the relay's user."
-_RESTORE = "Move it aside, restore the last backup or the peer's copy, and run `relay journal verify` on it before starting."
+_RESTORE = 'Keep the file, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
 
 
 def migrations() -> list[str]:
@@ -171,12 +171,17 @@ def _check_key(connection: sqlite3.Connection, path: str, keys: JournalKeys) -> 
 
 
 def prove_key(connection: sqlite3.Connection, path: str, keys: JournalKeys) -> None:
-    """Raises JournalUnusable unless the journal was written with these keys."""
-    (check,) = connection.execute("SELECT value FROM meta WHERE name = 'key_check'").fetchone()
-    if check != keys.check:
-        (key_id,) = connection.execute("SELECT value FROM meta WHERE name = 'key_id'").fetchone()
+    """Raises JournalUnusable unless the journal was written with these keys, and when it is too damaged to tell."""
+    try:
+        names = ("key_check", "key_id")
+        found = dict(connection.execute("SELECT name, value FROM meta WHERE name IN (?, ?)", names).fetchall())
+    except sqlite3.Error as error:
+        raise _unusable(path, error) from error
+    if not found:
+        raise JournalUnusable(f"The journal {path} is damaged: it names no key.", _RESTORE)
+    if found.get("key_check") != keys.check:
         raise JournalUnusable(
-            f"The journal {path} was written with key {key_id}; the key given is {keys.key_id}.",
+            f"The journal {path} was written with key {found.get('key_id')}; the key given is {keys.key_id}.",
             "Give the relay the journal's own key (setting journal.key_credential).",
         )
 

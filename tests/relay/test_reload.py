@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.reload import ReloadPlan, plan_reload
+from relay.reload import ReloadPlan, plan_reload, reasons_of
 from relay.settings import Settings
 
 
@@ -133,3 +133,8 @@ def test_every_link_is_in_exactly_one_place(old: list[str], new: list[str], is_o
     assert set(plan.added_listeners) == set(new) - set(old)
     kept = set(old) & set(new)
     assert (plan.changed_listeners, set(plan.unchanged)) == ((kept, set()) if is_other else (frozenset(), kept))
+
+
+def test_one_reason_for_each_mistake() -> None:
+    assert reasons_of("2 mistakes:\n  a.toml:1: this\n  a.toml:2: that") == ("a.toml:1: this", "a.toml:2: that")
+    assert reasons_of("no such file") == ("no such file",)

@@ -174,3 +174,8 @@ def test_the_journal_of_a_configuration(rig: SqliteRig, tmp_path: Path, capsys: 
 )
 def test_money_has_its_currencys_decimals(minor: int | None, currency: str, text: str) -> None:
     assert money(minor, currency) == text
+
+
+@pytest.mark.parametrize("words", [["search"], ["listed"], ["verify"], ["show", "k1"], ["export"]])
+def test_where_may_stand_after_the_sub_command(rig: SqliteRig, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    assert main(["journal", *words, "--file", str(rig.path)]) == 0

@@ -79,7 +79,7 @@ def test_garbage(tmp_path: Path, garbage: bytes) -> None:
     (tmp_path / "journal.sqlite").write_bytes(garbage)
     error = refuse(tmp_path)
     assert "damaged" in error.problem
-    assert "restore" in error.next_step
+    assert "Restore after a journal failure" in error.next_step
 
 
 def test_a_cut_file(path: Path) -> None:

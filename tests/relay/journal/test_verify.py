@@ -9,6 +9,7 @@ import pytest
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Request, Secret
 from relay.errors import JournalUnusable
+from relay.journal.reader import JournalReader
 from relay.journal.records import StoredState, pack_request
 from relay.journal.schema import PAGE_BYTES
 from relay.journal.verify import verify
@@ -94,3 +95,15 @@ def test_damaged_pages_are_found(path: Path) -> None:
 def test_the_wrong_key_is_not_damage(path: Path) -> None:
     with pytest.raises(JournalUnusable, match="was written with key"):
         verify(str(path), b"x" * 32)
+
+
+def test_broken_pages_behind_a_valid_header_with_the_key_at_hand(path: Path) -> None:
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        file.seek(PAGE_BYTES)
+        file.write(b"\xa5" * (size - PAGE_BYTES))
+    for read in (verify, JournalReader):
+        with pytest.raises(JournalUnusable, match="damaged") as caught:
+            read(str(path), KEY)
+        assert "Restore after a journal failure" in caught.value.next_step
+        assert "last backup" not in caught.value.next_step

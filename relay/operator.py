@@ -20,13 +20,8 @@ from relay.control import report as r
 from relay.control.server import Handler
 from relay.errors import RelayError
 from relay.exchange.people import resolve
-<<<<<<< HEAD
 from relay.parkedlist import parked_report
-from relay.reload import plan_reload
-=======
-from relay.exchange.ports import ListenerFacts
 from relay.reload import plan_reload, reasons_of
->>>>>>> ops2
 from relay.settings import DialerSettings, ListenerSettings, Settings
 from relay.telemetry.log import configure_logging, get_log
 from relay.wire.link import Link

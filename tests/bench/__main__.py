@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import codec, plots
+from tests.bench import branchcodec, codec, ndc, plots, zenginfiles
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
 OUT = ROOT / "docs" / "performance"
@@ -122,6 +122,11 @@ def main() -> int:
         directory = Path(name)
         print("codec", flush=True)
         codecs = codec.measure(ROUNDS, 1_000 if SHORT else 5_000)
+        print("the other dialects", flush=True)
+        others = {
+            name: bench.measure(ROUNDS, 300 if SHORT else 2_000)
+            for name, bench in (("ndc", ndc), ("branch-p1", branchcodec), ("zengin-file", zenginfiles))
+        }
         print("throughput", flush=True)
         through = throughput(directory)
         print(f"latency at {STEADY_PER_S:.0f}/s", flush=True)
@@ -159,6 +164,7 @@ def main() -> int:
             "p99": middle(calm["relay"], "p99_ms") - middle(calm["bare"], "p99_ms"),
         },
         "codec_us": {key: middle(codecs, key) for key in codecs[0]},
+        **{f"{name}_us": {key: middle(rounds, key) for key in rounds[0]} for name, rounds in others.items()},
         "idle_sessions": sessions,
         "fsync_us": fsync,
         "rounds": ROUNDS,

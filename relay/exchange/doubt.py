@@ -220,6 +220,7 @@ class Doubt:
                 and stored.state is StoredState.UNPROVEN
                 and stored.taken.request
                 and key not in register.by_key
+                and key not in register.resolving
             ):
                 entry = register.by_key[key] = rebuild(stored, register.clock.monotonic_ms())
                 self.complete(entry, event, standing_minor, detail)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from relay.exchange.exchange import REBUILT, STORED, TRANSITIONS, Event
 from relay.exchange.register import Register
-from relay.journal.port import JournalFailed
+from relay.journal.port import JournalFailed, StepResult
 from relay.journal.records import Step, StoredExchange
 
 
@@ -32,11 +32,21 @@ def resolve(register: Register, key: str, who: str, why: str, done: Callable[[st
 
 
 def _write(register: Register, stored: StoredExchange, who: str, why: str, done: Callable[[str], None]) -> None:
+    key = stored.taken.key
+    if key in register.by_key or key in register.resolving:
+        done("the exchange is being settled right now: look again")
+        return
     state = REBUILT.get(stored.state)
     after = None if state is None else TRANSITIONS.get((state, Event.RESOLVED))
     if after is None:
         done(f"the exchange is {stored.state.value}, not on the list")
         return
+
+    def recorded(result: StepResult) -> None:
+        register.resolving.discard(key)
+        done("" if result is None else f"not recorded: {result.why}")
+
+    register.resolving.add(key)
     register.journal.step(
         Step(
             exchange_id=stored.taken.exchange_id,
@@ -45,5 +55,5 @@ def _write(register: Register, stored: StoredExchange, who: str, why: str, done:
             at_ms=register.clock.wall_ms(),
             detail=f"{who}: {why}",
         ),
-        lambda result: done("" if result is None else f"not recorded: {result.why}"),
+        recorded,
     )

@@ -120,6 +120,7 @@ class Register:
         self.clock = clock
         self.center = center
         self.by_key: dict[str, Open] = {}
+        self.resolving: set[str] = set()  # keys whose decision by a person is on its way to disk
         self._unexpected = metrics.unexpected
 
     def attempt(self, entry: Open) -> Attempt:

@@ -47,3 +47,26 @@ def test_what_is_not_on_the_list_stays_as_it_is() -> None:
     world.time.run(5)
     assert "not on the list" in said_of(world, W1)
     assert "no exchange" in said_of(world, "nobody")
+
+
+@pytest.mark.parametrize("person_first", [True, False])
+def test_a_person_and_late_evidence_at_the_same_moment_do_not_both_decide(person_first: bool) -> None:
+    world = DeskWorld()
+    world.say(world.link(), Message(trace="1", needs_completion=True))
+    world.core.last("submit").reply(Approved())
+    world.time.run(world.limits.completion_deadline_ms + 1_000)
+    assert stored(world, W1).state is StoredState.UNPROVEN
+    heard: list[str] = []
+
+    def decide() -> None:
+        resolve(world.desk.register, W1, "A. Sato", "the cash count fits", heard.append)
+
+    def tell() -> None:
+        world.desk.evidence(W1, "undone", None)
+
+    for act in (decide, tell) if person_first else (tell, decide):
+        act()
+    world.time.run(10)
+    assert heard == ["" if person_first else "the exchange is being settled right now: look again"]
+    assert stored(world, W1).state is (StoredState.SETTLED if person_first else StoredState.UNDONE)
+    assert [call.verb for call in world.core.pending] == ([] if person_first else ["undo"])

@@ -19,6 +19,7 @@ from random import Random
 from statistics import median
 from typing import Any
 
+from protocols.dialect import Delivery
 from protocols.iso8583.dialect import build_dialect, default_profile
 from relay.clock import SystemClock
 from relay.core.balance import Balance
@@ -39,7 +40,7 @@ from relay.wheel import TimingWheel
 from relay.wire.connection import Connection as Wire
 from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
-from relay.wire.ports import LinkServices
+from relay.wire.ports import LinkIds, LinkServices
 from relay.wire.roster import Roster
 from tests.bench.terminals import Room, Terminal
 
@@ -164,7 +165,8 @@ class World:
         facts = ListenerFacts("atm", "bank", "atm", 15_000, dialect)
         services = LinkServices(
             listener=facts, desk=desk, variables=Variables(), roster=Roster(), clock=clock, timers=self.timers,
-            counters=LinkCounters(metrics, "atm", self.timers), tell=lambda *_: None,
+            counters=LinkCounters(metrics, "atm", self.timers), tell=lambda *_: None, outbound=Nothing(),
+            link_ids=LinkIds("tokyo", 1),
         )  # fmt: skip
         floor = Floor(services)
         room = Room(1.0)
@@ -220,6 +222,16 @@ class World:
         for pair in self.pairs:
             for one in pair:
                 one.close()
+
+
+class Nothing:
+    """No message of the core's waits."""
+
+    def delivered(self, link: Link, delivery: Delivery) -> None: ...
+
+    def link_ready(self, listener: str, line: str) -> None: ...
+
+    def link_closed(self, link: Link) -> None: ...
 
 
 class Variables:

@@ -6,6 +6,7 @@ own transport is for. Owns nothing else.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -30,7 +31,7 @@ def main(config: str, door: str) -> int:
                 super().__init__(server_name)
 
         daemon.Transport = Door  # type: ignore[misc,assignment]
-    return daemon.run(load(config), config)
+    return daemon.run(load(config), config, dict(os.environ))
 
 
 if __name__ == "__main__":

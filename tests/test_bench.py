@@ -1,4 +1,4 @@
-"""The bench still runs: it is made of the relay's own parts, which change, and nobody runs it every day. No figure is judged."""
+"""The bench still runs: it is made of the relay's own parts, which change. No figure is judged."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class CoreSettings(Model):
     """How the core is found and called."""
 
     name: str = Field("core.bank.internal", description="DNS name of the core; its certificate is checked against it.")
-    port: Port = Field(443, description="TCP port of the core.")
+    port: int = Field(443, ge=1, le=65_535, description="TCP port of the core.")
     tls: TlsSettings | None = Field(None, description="TLS towards the core; absent means plain HTTP (loopback only).")
     bearer_credential: str | None = Field(None, description="Credential holding a bearer token.")
     name_servers: tuple[str, ...] = Field((), description="Name servers as host:port; empty means those of the system.")

@@ -8,7 +8,7 @@ naming one response code does not lose the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -212,11 +212,8 @@ class Iso8583Profile(Model):
             problems.append("key.date: DE 13 is no local date in 1993 and 2003; use 12")
         if self.key_date == "7" and self.version != "1987":
             problems.append("key.date: a reversal's DE 56 does not hold the original's DE 7; use 12")
-        for currency in sorted({*self.currency_exponents, self.currency_default} - {""}):
-            try:
-                by_alpha(currency)
-            except LocalMisuse as problem:
-                problems.append(str(problem))
+        problems += _unknown("currency_default", {self.currency_default} - {""})
+        problems += _unknown("currency_exponents", self.currency_exponents)
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -264,6 +261,15 @@ class Iso8583Profile(Model):
         if self.zero_frames is not None:
             framing = msgspec.structs.replace(framing, zero=self.zero_frames)
         return framing
+
+
+def _unknown(setting: str, currencies: Iterable[str]) -> Iterator[str]:
+    """A sentence for each currency that ISO 4217 does not list, led by its setting."""
+    for currency in sorted(currencies):
+        try:
+            by_alpha(currency)
+        except LocalMisuse:
+            yield f'{setting}: "{currency}" is no alphabetic code of ISO 4217'
 
 
 def as_framing(framing: str | Mapping[str, object]) -> Framing:

@@ -19,9 +19,10 @@ from pydantic import ValidationError
 from protocols.errors import FieldError, FrameError, LocalMisuse
 from protocols.framing import FRAMINGS, FrameCutter
 from protocols.iso8583.dates import clock_text
+from protocols.iso8583.defaults import CARD_FIELDS
 from protocols.iso8583.dialect import Iso8583Dialect, build_dialect, default_profile
 from protocols.iso8583.message import IsoMessage, Value
-from protocols.iso8583.spec import Spec
+from protocols.iso8583.spec import FieldSpec, Spec
 from relay.clock import Clock, SystemClock
 from relay.configfile import build_dialect as build_configured
 from relay.errors import ConfigurationError, RelayError
@@ -149,12 +150,20 @@ def message_of(args: argparse.Namespace, dialect: Iso8583Dialect, wall_ms: int) 
             fields[int(number)] = bytes.fromhex(text) if field.is_binary else text
         except ValueError as error:
             raise ConfigurationError(f"--field {number}: this element is binary; expected hex digits.") from error
+        if field.kind == "n" and field.length_digits == 0 and text.isdecimal() and len(text) < field.max:
+            raise _too_short(field, text)
     element = dialect.rules.network_element
     if args.mti[1:2] == "8" and element not in fields and not args.bare:
         fields[element] = _code(dialect, "echo")
     if len(args.mti) != 4 or not args.mti.isdecimal() or not IsoMessage(args.mti, {}).is_request:
         raise ConfigurationError(f'--mti "{args.mti}": expected four digits of a message that is answered, such as 0200.')
     return IsoMessage(args.mti, dict(sorted(fields.items())))
+
+
+def _too_short(field: FieldSpec, text: str) -> ConfigurationError:
+    """Digits that do not fill their fixed element. What they may have meant is not shown of card data."""
+    meant = "" if field.number in CARD_FIELDS else f"; write {text.zfill(field.max)}"
+    return ConfigurationError(f"--field {field.number}: {field.max} digits are wanted, not {len(text)}{meant}.")
 
 
 def _own_fields(args: argparse.Namespace, spec: Spec, wall_ms: int) -> dict[int, Value]:

@@ -24,6 +24,15 @@ HELP = "the running relay on one screen"
 EXIT_SERVING, EXIT_NOT_REACHABLE, EXIT_DEGRADED = 0, 1, 2
 WATCH_S = 2.0
 _ADDRESSES_SHOWN_MAX = 6
+_SO_FAR = {  # the report's counters, as words after a number
+    "approve": "approved",
+    "decline": "declined",
+    "doubt": "answered in doubt",
+    "taken": "advices and reversals taken",
+    "refused": "refused at the door",
+    "refusals": "refused in all",
+    "duplicates": "repeats",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -145,7 +154,7 @@ def _durable(report: StatusReport, paint: Paint) -> list[str]:
         ended = f"{count(outbound.unknown)} unknown, {count(outbound.reports_owed)} reports owed"
         lines.append(f"{paint(DIM, 'outbound ')}{waits}, {ended}  {outbound.endpoint or 'not served'}")
     if report.counters:
-        since = ", ".join(f"{count(number)} {name}" for name, number in report.counters.items())
+        since = ", ".join(f"{count(number)} {_SO_FAR.get(name, name)}" for name, number in report.counters.items())
         lines.append(f"{paint(DIM, 'so far  ')}{since}")
     return lines
 

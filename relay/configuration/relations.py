@@ -19,6 +19,9 @@ from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerS
 _LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
 _CREDENTIAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _LOOPBACK_NAMES = re.compile(r"^(localhost|.*\.localhost|127\.[0-9.]+|::1)$")
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\.?\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?"
+)  # RFC 1123, and _
 _OUTBOUND_ENDPOINT = re.compile(r"^(tcp6?|systemd):")
 _ON_LOOPBACK = re.compile(r"interface=(127\.[0-9.]+|\\:\\:1)(:|$)")
 _BOUND_TWICE = re.compile(r"^(?:tcp6?|ssl):(?:port=)?(\d+)((?::.*)?)$")
@@ -65,7 +68,9 @@ def _core(core: CoreSettings) -> Iterator[Finding]:
         ("ttl_floor_ms", "serve_stale_ms"),
     ):
         yield from _ordered(("core",), core, low, high)
-    if core.tls is None and not _LOOPBACK_NAMES.match(core.name):
+    if not _HOST_NAME.fullmatch(core.name) and not _is_address(core.name):
+        yield Finding(("core", "name"), f'"{core.name}" is no host name', "such as core.bank.internal, or an IP address")
+    elif core.tls is None and not _LOOPBACK_NAMES.match(core.name):
         yield Finding(
             ("core", "name"),
             f"card data would travel to {core.name} without TLS",

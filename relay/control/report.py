@@ -97,7 +97,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     owed_oldest_ms: int = 0  # age of the oldest of them
     listed: int = 0  # waiting for a person
     outbound: OutboundReport = OutboundReport()
-    counters: dict[str, int] = {}  # since the start: requests, approved, declined, refused, duplicates, ...
+    counters: dict[str, int] = {}  # since the start: exchanges by ending, and refusals, duplicates
 
 
 class LinksReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,8 +187,11 @@ def problems(report: StatusReport) -> Iterator[Problem]:
     yield from _core_problems(report)
     for listener in report.listeners:
         if not listener.is_open:
-            what = "is not connected" if listener.is_dialer else "does not listen"
-            yield Problem(f"{listener.name} {what} ({listener.endpoint})")
+            what, next_step = "does not listen", ""
+            if listener.is_dialer:
+                what = "is not connected"
+                next_step = "the log's `dial failed` says why; it dials again by itself, a far end that is down is theirs"
+            yield Problem(f"{listener.name} {what} ({listener.endpoint})", next_step)
     if report.owed_oldest_ms > OWED_AGE_MS_MAX:
         yield Problem(
             f"{report.owed} owed to the core, the oldest for {report.owed_oldest_ms // 60_000} minutes",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter
 
-from protocols.vocabulary import Refusal
+from protocols.vocabulary import Answer, Refusal
+from relay.exchange.ports import ListenerFacts
 from relay.telemetry.metrics import Metrics
 from relay.telemetry.numbers import Count, Spread
 
@@ -36,6 +37,11 @@ class Counters:
         if child is None:
             child = self._refusals[key] = self._metrics.refusals.labels(listener, reason.value)
         child.inc()
+
+    def decided(self, facts: ListenerFacts | None, answer: Answer | None) -> None:
+        """An answer with a record: among the refusals where it is the relay's, and not the core's own word."""
+        if facts is not None and isinstance(answer, Refusal):
+            self.refused(facts.name, answer)
 
     def duplicate(self, listener: str, how: str) -> None:
         self._metrics.duplicates.labels(listener, how).inc()

@@ -192,6 +192,7 @@ class Desk:
             self._after_owed(entry)
         else:
             self.register.move(entry, Event.REFUSED_AT_DOOR)
+            self.counters.decided(entry.facts, answer)
             self.send(entry, reply, "refused")
             self.register.forget_if_closed(entry)
 
@@ -299,6 +300,7 @@ class Desk:
         """The reply is decided: its intent on its way to disk (state ANSWERED)."""
         if entry.facts is None:
             raise RuntimeError("an exchange without a link has nobody to answer")
+        self.counters.decided(entry.facts, answer)
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._clock.wall_ms())
         intent = Intent(reply.verdict, reply.code, reply.data)
         awaits = reply.verdict is Verdict.APPROVE and entry.request.needs_completion

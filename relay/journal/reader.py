@@ -20,7 +20,7 @@ from relay.journal.batch import load_meta
 from relay.journal.crypt import JournalKeys
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
 from relay.journal.rows import LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
-from relay.journal.schema import open_reader, prove_key
+from relay.journal.schema import RESTORE, open_reader, prove_key
 from relay.telemetry.mask import mask_text
 
 SEARCH_COUNT_MAX: Final = 1_000
@@ -240,9 +240,7 @@ def _conditions(query: Query, keys: JournalKeys | None) -> tuple[str, tuple[Cell
 
 
 def _damaged(path: str, error: Exception) -> JournalUnusable:
-    return JournalUnusable(
-        f"The journal {path} cannot be read: {error}.", "Run `relay journal verify`; restore it if it is damaged."
-    )
+    return JournalUnusable(f"The journal {path} cannot be read: {error}.", f"Run `relay journal verify`. {RESTORE}")
 
 
 def _size(path: str) -> int:

@@ -30,7 +30,7 @@ STATEMENTS_CACHED: Final = 128
 FILE_MODE: Final = 0o640  # the log and the shared memory beside it follow
 
 _CREATE = "Create its directory, on a local disk, writable for the relay's user."
-_RESTORE = 'Keep the file, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
+RESTORE = 'Keep the file, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
 
 
 def migrations() -> list[str]:
@@ -178,7 +178,7 @@ def prove_key(connection: sqlite3.Connection, path: str, keys: JournalKeys) -> N
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     if not found:
-        raise JournalUnusable(f"The journal {path} is damaged: it names no key.", _RESTORE)
+        raise JournalUnusable(f"The journal {path} is damaged: it names no key.", RESTORE)
     if found.get("key_check") != keys.check:
         raise JournalUnusable(
             f"The journal {path} was written with key {found.get('key_id')}; the key given is {keys.key_id}.",
@@ -191,13 +191,13 @@ def _check_whole(connection: sqlite3.Connection, path: str) -> None:
     if clean is not None and clean[0] == 0 and os.path.getsize(path) <= QUICK_CHECK_BYTES_MAX:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise JournalUnusable(f"The journal {path} is damaged: {verdict}.", _RESTORE)
+            raise JournalUnusable(f"The journal {path} is damaged: {verdict}.", RESTORE)
 
 
 def _unusable(path: str, error: sqlite3.Error) -> JournalUnusable:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return JournalUnusable(f"The journal {path} is damaged: {error}.", _RESTORE)
+        return JournalUnusable(f"The journal {path} is damaged: {error}.", RESTORE)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return JournalUnusable(
             f"The journal {path} cannot be opened: {error}.",

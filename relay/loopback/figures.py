@@ -116,7 +116,7 @@ def as_text(report: LoadReport) -> str:
         ("approved", f"{report.approved:,}", ""),
         ("declined", f"{report.declined:,}", "by the core"),
         ("refused", f"{report.refused:,}", "by the relay: core unreachable, overloaded, draining"),
-        ("in doubt", f"{report.doubted:,}", "answered 68; undone or held by the relay"),
+        ("in doubt", f"{report.doubted:,}", "got code 68; the relay undoes or holds each by itself"),
         ("no reply", f"{report.timed_out:,}", f"{report.late_approvals:,} approvals came too late"),
         ("reversed", f"{report.reversed:,}", "by the terminals, acknowledged"),
         ("repeats", f"{report.repeats_sent:,}", f"{report.duplicate_replies:,} answers seen twice"),

@@ -52,6 +52,7 @@ CONFIG = """\
 center = "demo"
 realm = "bank"
 drain_deadline_ms = 10000
+credentials_directory = "{directory}/credentials"
 
 [journal]
 path = "{directory}/journal.sqlite"

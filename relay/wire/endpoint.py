@@ -28,6 +28,7 @@ from relay.telemetry.log import get_log
 from relay.wire.admission import Refused
 from relay.wire.connection import Address, Connection, twisted_address
 from relay.wire.sockets import Tuning, reset_on_close, tune
+from relay.wire.tls import handshake_cause
 
 _log = get_log("endpoint")
 ACCEPT_BATCH_COUNT_MAX = 64  # accepts in a row before the links already open get their turn
@@ -45,7 +46,7 @@ class Gate(Protocol):
 
     def release(self, host: str) -> None: ...
 
-    def refused(self, reason: Refused, host: str) -> None: ...
+    def refused(self, reason: Refused, host: str, cause: str = "") -> None: ...
 
 
 class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,8 +169,8 @@ class HotPort:
                 ssl_handshake_timeout=None if settings.tls is None else settings.tls_handshake_timeout_ms / 1000,
                 ssl_shutdown_timeout=None if settings.tls is None else TLS_SHUTDOWN_S,
             )
-        except OSError:  # the handshake failed or took too long; ssl.SSLError and TimeoutError are OSErrors
-            self._gate.refused(Refused.TLS, host)
+        except OSError as error:  # the handshake failed or took too long; ssl.SSLError and TimeoutError are OSErrors
+            self._gate.refused(Refused.TLS, host, handshake_cause(error))
         finally:
             if not connection.is_made:
                 accepted.close()

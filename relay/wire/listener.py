@@ -70,9 +70,10 @@ class ListenerGate:
     def release(self, host: str) -> None:
         self.admission.release(host)
 
-    def refused(self, reason: Refused, host: str) -> None:
+    def refused(self, reason: Refused, host: str, cause: str = "") -> None:
         self._counters.not_admitted(reason)
-        _log.warning("link refused", listener=self._name, reason=reason, host=host)
+        more = {"cause": cause} if cause else {}
+        _log.warning("link refused", listener=self._name, reason=reason, host=host, **more)
 
 
 class Listener:

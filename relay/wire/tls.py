@@ -44,6 +44,15 @@ def client_context(settings: TlsSettings, credential_path: Callable[[str], str])
     return context
 
 
+def handshake_cause(error: OSError) -> str:
+    """Why a handshake failed, in OpenSSL's words: a certificate out of date, none at all, or no TLS in the first place."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return str(error) or type(error).__name__
+
+
 def certificate_name(transport: Any) -> str:
     """The name in the far end's certificate (first DNS alternative name, else common name), empty where there is none.
 

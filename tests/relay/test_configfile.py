@@ -136,13 +136,16 @@ def test_a_default_is_not_blamed_for_a_mistake_beside_it() -> None:
 def test_a_model_that_names_several_relations_gives_several_mistakes() -> None:
     text = FINE.replace(
         'framing = "binary2"',
-        'processing_codes = { "77" = "lottery" }\ncodes = { not-signed-on = "123" }\nkinds = { deposit = { doubt = "undo" } }',
+        'processing_codes = { "77" = "lottery" }\ncodes = { not-signed-on = "123" }\nkinds = { deposit = { doubt = "undo" } }'
+        '\ncurrency_default = "ZZZ"\ncurrency_exponents = { XXY = 2 }',
     )
     checked = check_text(text, "relay.toml")
     assert lines(checked) == [
         (10, "listener[0].profile.processing_codes.77"),
         (11, "listener[0].profile.codes.not-signed-on"),
         (12, "listener[0].profile.kinds.deposit"),
+        (13, "listener[0].profile.currency_default"),
+        (14, "listener[0].profile.currency_exponents.XXY"),
     ]
     assert "doubt policy" in checked.mistakes[0].problem
 

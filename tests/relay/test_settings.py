@@ -52,6 +52,7 @@ def test_a_number_in_quotes_and_an_unknown_name_are_mistakes() -> None:
         (JournalSettings, "duplicate_window_days", 35, 34),
         (JournalSettings, "duplicate_window_days", 400, 401),
         (CoreSettings, "port", 65_535, 65_536),
+        (CoreSettings, "port", 1, 0),
         (CoreSettings, "call_timeout_ms", 1, 0),
         (CoreSettings, "call_timeout_ms", 86_400_000, 86_400_001),
         (CoreSettings, "connections_per_address_max", 1_000, 1_001),

@@ -150,6 +150,8 @@ def test_a_configuration_file_says_how_to_speak(tmp_path: Path) -> None:
         (["127.0.0.1:1", "--field", "three=1"], "three"),
         (["127.0.0.1:1", "--field", "3"], "N=VALUE"),
         (["127.0.0.1:1", "--field", "52=zz"], "hex"),
+        (["127.0.0.1:1", "--field", "4=5000"], "write 000000005000"),
+        (["127.0.0.1:1", "--field", "14=81"], "4 digits are wanted, not 2"),
         (["127.0.0.1:1", "--overlay", "no-such"], "no-such"),
     ],
 )

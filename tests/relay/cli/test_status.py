@@ -42,7 +42,7 @@ SERVING = StatusReport(
     ),
     journal=JournalReport(path="/var/lib/relay/journal.sqlite", size_bytes=3_000_000),
     exchanges={"recorded": 12},
-    counters={"approved": 1_200_000},
+    counters={"approve": 1_200_000, "refused": 2, "refusals": 5},
 )
 PLAIN = Paint(False)
 
@@ -57,8 +57,9 @@ def test_a_relay_that_serves_says_so_first_and_fits_on_a_screen() -> None:
     assert lines[1] == ""
     assert len(lines) <= 24
     text = "\n".join(lines)
-    for part in ("12,034", "12,030", "12 of 64 in flight", "and 2 more", "DNS answer 8 s old", "2.9 MiB", "1,200,000 approved"):
+    for part in ("12,034", "12,030", "12 of 64 in flight", "and 2 more", "DNS answer 8 s old", "2.9 MiB"):
         assert part in text, part
+    assert "1,200,000 approved, 2 refused at the door, 5 refused in all" in text
     assert exit_code(SERVING) == EXIT_SERVING
 
 
@@ -75,6 +76,7 @@ def test_what_is_wrong_stands_right_below_with_where_to_look() -> None:
     assert lines[0].startswith("SERVING, with 3 problems")
     assert "may not be asked: blocked for a failover" in lines[1]
     assert "switch is not connected" in lines[2]
+    assert "dial failed" in lines[2]
     assert "oldest for 15 minutes" in lines[3]
     assert lines[4] == "  * 2 exchanges wait for a person: relay journal listed"
     assert exit_code(report) == EXIT_DEGRADED

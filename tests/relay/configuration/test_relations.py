@@ -53,6 +53,19 @@ def test_a_call_ends_before_the_terminal_is_answered() -> None:
     assert (named.path, named.suggestion) == (("listener", 0, "reply_deadline_ms"), "more than 4000")
 
 
+@pytest.mark.parametrize("name", ["core..bad", "core bank", "core!", "-core", "core-", "a" * 64, ".core", "", "a." * 128])
+def test_a_core_name_that_no_name_server_can_know(name: str) -> None:
+    finding = only(core={"name": name})
+    assert (finding.path, finding.is_warning) == (("core", "name"), False)
+
+
+@pytest.mark.parametrize(
+    "name", ["core.bank.internal", "core.bank.internal.", "10.0.0.1", "2001:db8::1", "a_b", "a" * 63, "a." * 127]
+)
+def test_a_core_name_or_address(name: str) -> None:
+    assert all(finding.is_warning for finding in found(core={"name": name}))
+
+
 @pytest.mark.parametrize(
     ("network", "suggestion"),
     [

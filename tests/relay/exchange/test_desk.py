@@ -19,6 +19,12 @@ def world() -> Iterator[DeskWorld]:
     assert world.unexpected() == 0
 
 
+def refusals(world: DeskWorld) -> dict[str, float]:
+    """Reason -> how often, by the desk's own metric."""
+    samples = [sample for family in world.metrics.refusals.collect() for sample in family.samples]
+    return {sample.labels["reason"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+
 def test_an_approved_withdrawal_is_recorded_asked_decided_and_only_then_replied(world: DeskWorld) -> None:
     link = world.link()
     world.desk.open(Message(trace="1"), link)
@@ -42,6 +48,7 @@ def test_a_declined_withdrawal_is_replied_with_the_cores_reason(world: DeskWorld
     world.core.last("submit").reply(Declined(reason="insufficient-funds"))
     world.time.run(5)
     assert link.said == [("1", "insufficient-funds")]
+    assert refusals(world) == {}, "the core's own word is no refusal of the relay"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +67,7 @@ def test_not_processed_is_refused_honestly_and_owes_nothing(world: DeskWorld, re
     world.core.last("submit").reply(NotProcessed(reason=reason))
     world.time.run(60_000)
     assert link.said == [("1", code)]
+    assert refusals(world) == {code: 1}
     assert [call.verb for call in world.core.calls] == ["submit"]
 
 
@@ -89,6 +97,10 @@ def test_what_does_not_fit_the_queue_is_refused_at_once() -> None:
     for trace in "123":
         world.say(link, Message(trace=trace))
     assert link.said == [("3", "overloaded")]
+    assert refusals(world) == {"overloaded": 1}
+    world.say(link, Message(trace="3"))
+    assert link.said == [("3", "overloaded")] * 2
+    assert refusals(world) == {"overloaded": 1}, "a repeat is answered from the journal and counted as such"
 
 
 def test_a_message_that_waited_past_its_deadline_is_refused_unasked(world: DeskWorld) -> None:
@@ -97,6 +109,7 @@ def test_a_message_that_waited_past_its_deadline_is_refused_unasked(world: DeskW
     world.say(link, Message(trace="2"))
     world.time.run(DEADLINE_MS + 100)
     assert ("2", "overloaded") in link.said
+    assert refusals(world) == {"overloaded": 1}
     assert "ATM1-financial-2" not in [call.key for call in world.core.calls]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Request, Secret
 from relay.errors import JournalUnusable
-from relay.journal.reader import JournalReader
+from relay.journal.reader import JournalReader, Query
 from relay.journal.records import StoredState, pack_request
 from relay.journal.schema import PAGE_BYTES
 from relay.journal.verify import verify
@@ -107,3 +107,18 @@ def test_broken_pages_behind_a_valid_header_with_the_key_at_hand(path: Path) -> 
             read(str(path), KEY)
         assert "Restore after a journal failure" in caught.value.next_step
         assert "last backup" not in caught.value.next_step
+
+
+def test_a_page_found_broken_while_reading_leads_to_the_runbook_too(path: Path) -> None:
+    reader = JournalReader(str(path))
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        file.seek(PAGE_BYTES)
+        file.write(b"\xa5" * (size - PAGE_BYTES))
+    try:
+        with pytest.raises(JournalUnusable, match="cannot be read") as caught:
+            reader.search(Query(limit=10))
+    finally:
+        reader.close()
+    assert "relay journal verify" in caught.value.next_step
+    assert "Restore after a journal failure" in caught.value.next_step

@@ -21,7 +21,9 @@ def test_the_report_is_one_object_with_the_agreed_names() -> None:
         assert name in shown
     assert set(shown["latency_ms"]) == {"p50", "p99", "p999"}
     assert (shown["throughput_per_s"], report.is_good) == (2.0, True)
-    assert "conservation: the ledger equals" in as_text(report)
+    text = as_text(report)
+    assert "conservation: the ledger equals" in text
+    assert "answered 68" not in text, "a figure of this report, not a number of answers"
 
 
 def test_a_difference_is_shouted() -> None:

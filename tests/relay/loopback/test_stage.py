@@ -10,7 +10,10 @@ import pytest
 import pytest_asyncio
 
 from relay.bridge import drain
+from relay.cli.reach import settings_of
+from relay.credentials import Credentials
 from relay.errors import RelayError
+from relay.journal.reader import JournalReader
 from relay.loopback import inspector
 from relay.loopback.customers import Customers
 from relay.loopback.stage import HOST, Stage, StageSettings, free_port
@@ -40,6 +43,15 @@ async def test_a_killed_daemon_comes_back_at_the_same_address_as_the_next_incarn
     assert (stage.kills, stage.daemon_ended()) == (1, None)
     assert await stage.drain_daemon() == 0
     assert await stage.drain_daemon() == 0  # it has ended: nothing more to do
+
+
+@pytest.mark.timeout(100)
+async def test_its_journal_can_be_read_with_its_configuration_alone(stage: Stage) -> None:
+    """As `relay journal --config` of another terminal does: without the key every card would be a dash."""
+    await stage.start()
+    settings = settings_of(str(stage.config_path))
+    key = Credentials(settings.relay.credentials_directory, {}).journal_key(settings.journal.key_credential)
+    JournalReader(settings.journal.path, key).close()  # raises for a key that is not the journal's
 
 
 @pytest.mark.timeout(100)

@@ -37,7 +37,7 @@ class OpenGate:
     def release(self, host: str) -> None:
         self.open_count -= 1
 
-    def refused(self, reason: Refused, host: str) -> None:
+    def refused(self, reason: Refused, host: str, cause: str = "") -> None:
         raise AssertionError(reason)
 
 

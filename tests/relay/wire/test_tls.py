@@ -10,7 +10,7 @@ from cryptography import x509
 
 from relay.errors import ConfigurationError
 from relay.settings import TlsSettings
-from relay.wire.tls import client_context, name_of, server_context
+from relay.wire.tls import client_context, handshake_cause, name_of, server_context
 from tests.support.certificates import Certificates
 from tests.support.wireworld import WireWorld
 
@@ -44,7 +44,13 @@ async def test_mutual_tls_shows_the_name(world: WireWorld, certificates: Certifi
     assert await peer.hear() == "OPEN atm1.test"
 
 
-async def test_without_a_client_certificate_no_link_opens(world: WireWorld, certificates: Certificates) -> None:
+def causes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [str(record.__dict__["fields"]["cause"]) for record in caplog.records if record.getMessage() == "link refused"]
+
+
+async def test_without_a_client_certificate_no_link_opens(
+    world: WireWorld, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
     mutual = settings(certificates, authorities=certificates.authorities, require_peer_certificate=True)
     listener = await world.listen(tls=mutual)
     good = await world.dial(listener, ssl=certificates.client_context(certificates.terminal))
@@ -57,6 +63,9 @@ async def test_without_a_client_certificate_no_link_opens(world: WireWorld, cert
         assert await bad.is_gone()
     await world.until(lambda: listener._gate.admission.open_count == 1)
     assert world.count("relay_links_refused_total", listener="atm", reason="tls-handshake") == 2
+    none, impostor = causes(caplog)
+    assert none == "peer did not return a certificate"
+    assert impostor in {"self-signed certificate in certificate chain", "unable to get local issuer certificate"}
     assert world.count("relay_links_opened_total", listener="atm") == 1
     assert await good.ask("PING") == "PONG"
 
@@ -69,13 +78,16 @@ async def test_optional_client_certificate(world: WireWorld, certificates: Certi
     assert await named.hear() == "OPEN atm1.test"
 
 
-async def test_plain_bytes_to_a_tls_listener(world: WireWorld, certificates: Certificates) -> None:
+async def test_plain_bytes_to_a_tls_listener(
+    world: WireWorld, certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
     listener = await world.listen(tls=settings(certificates))
     peer = await world.dial(listener)
     peer.say("HELLO ATM1")
     assert "OK" not in await peer.hear()
     await world.until(lambda: listener._gate.admission.open_count == 0)
     assert world.count("relay_links_refused_total", listener="atm", reason="tls-handshake") == 1
+    assert causes(caplog) == ["wrong version number"]
 
 
 async def test_an_old_version_is_refused(world: WireWorld, certificates: Certificates) -> None:
@@ -151,3 +163,8 @@ def test_the_name_in_a_certificate(certificates: Certificates) -> None:
     assert name_of(x509.load_pem_x509_certificate(Path(certificates.terminal[0]).read_bytes())) == "atm1.test"
     authority = x509.load_pem_x509_certificate(Path(certificates.authorities).read_bytes())
     assert name_of(authority) == ""
+
+
+def test_a_handshake_that_fails_without_openssl_has_a_cause_too() -> None:
+    assert handshake_cause(ConnectionAbortedError("took longer than 10 seconds")) == "took longer than 10 seconds"
+    assert handshake_cause(ConnectionResetError()) == "ConnectionResetError"

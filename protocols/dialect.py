@@ -247,24 +247,3 @@ class SharingKit(Protocol):
     def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
         """(index of the profile, path in it, problem) for all links of this dialect in one file, in its order."""
         ...
-
-
-@runtime_checkable
-class HookedKit(Protocol):
-    """A kit whose profile may name code of the bank: keys, message authentication. Optional; only the name is the kit's, the
-    importing is done by whoever builds."""
-
-    @property
-    def hooks_type(self) -> type:
-        """What the named attribute must be an instance of."""
-        ...
-
-    def hooks_named(self, profile: object) -> str:
-        """The profile's "package.module:attribute", or "" for none: then `build` is called."""
-        ...
-
-    def build_hooked(
-        self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int], hooks: object
-    ) -> Dialect:
-        """As `build`, with the object that the profile names. Raises LocalMisuse naming the profile path at fault."""
-        ...

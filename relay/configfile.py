@@ -17,8 +17,9 @@ from typing import TypeAlias, cast
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from protocols.dialect import Dialect, DialectKit, HookedKit, SharingKit
+from protocols.dialect import Dialect, DialectKit, SharingKit
 from protocols.errors import LocalMisuse
+from protocols.hookedkit import HookedKit
 from relay.configuration.endpoints import check_endpoints
 from relay.configuration.hooks import HooksUnusable, load_hooks
 from relay.configuration.lines import Path, dotted, key_lines, line_of

@@ -67,7 +67,7 @@ class Iso8583Dialect:
 
 
 class Iso8583Kit:
-    """Fulfils protocols.dialect.DialectKit and HookedKit."""
+    """Fulfils protocols.dialect.DialectKit and protocols.hookedkit.HookedKit."""
 
     name = "iso8583"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from protocols.dialect import Dialect, DialectKit, Dialogue, HookedKit
+from protocols.dialect import Dialect, DialectKit, Dialogue
 from protocols.errors import LocalMisuse
+from protocols.hookedkit import HookedKit
 from protocols.iso8583.dialect import ISO8583, build_dialect, default_profile, laid_over, spec_of, usable
 from protocols.iso8583.hooks import Hooks
 from protocols.iso8583.profile import Iso8583Profile

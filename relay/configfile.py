@@ -19,7 +19,9 @@ from pydantic import BaseModel, ValidationError
 
 from protocols.dialect import Dialect, DialectKit, SharingKit
 from protocols.errors import LocalMisuse
+from protocols.hookedkit import HookedKit
 from relay.configuration.endpoints import check_endpoints
+from relay.configuration.hooks import HooksUnusable, load_hooks
 from relay.configuration.lines import Path, dotted, key_lines, line_of
 from relay.configuration.peeling import Table, parse, peel
 from relay.configuration.relations import Finding, check_relations, links
@@ -112,9 +114,17 @@ def build_dialect(
     if kit is None:
         raise ConfigurationError(f'{link.name}: there is no dialect "{link.dialect}".', "Try: relay check")
     try:
-        return kit.build(parse(cast("type[BaseModel]", kit.profile_model), link.profile), read_text, wall_ms)
+        return _built(kit, parse(cast("type[BaseModel]", kit.profile_model), link.profile), read_text, wall_ms)
     except (LocalMisuse, ValidationError) as error:
         raise ConfigurationError(f"the profile of {link.name} cannot be used: {error}.", "Try: relay check") from error
+
+
+def _built(kit: DialectKit, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> Dialect:
+    """The dialect of a profile, with the bank's code where the profile names some. Raises LocalMisuse."""
+    name = kit.hooks_named(profile) if isinstance(kit, HookedKit) else ""
+    if not isinstance(kit, HookedKit) or not name:
+        return kit.build(profile, read_text, wall_ms)
+    return kit.build_hooked(profile, read_text, wall_ms, load_hooks(name, kit.hooks_type))
 
 
 def _all_kits(kits: Kits | None) -> Kits:
@@ -165,12 +175,12 @@ def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], s
         if findings:
             continue
         try:
-            kit.build(profile, read_text, lambda: 0)
+            _built(kit, profile, read_text, lambda: 0)
         except LocalMisuse as misuse:
             at = tuple(int(p) if p.isdecimal() else p for p in re.findall(r"[^.\[\]\"]+", misuse.path))
             if at[:1] == ("overlay",) and "overlay" not in link.profile:
                 at = ("overlays",)  # an overlay in a file of its own
-            yield Finding((*base, *at), misuse.problem)
+            yield Finding((*base, *at), misuse.problem, misuse.suggestion if isinstance(misuse, HooksUnusable) else "")
             continue
         sound.setdefault(link.dialect, []).append((base, profile))
     for name, profiles in sound.items():

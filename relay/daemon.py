@@ -211,6 +211,7 @@ class Daemon:
             reply_deadline_ms=link.reply_deadline_ms,
             dialect=self.dialects.take(link),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
+            certificate_is_terminal=isinstance(link, ListenerSettings) and link.certificate_names == "terminal",
         )
 
     def _knows_line(self, listener: str, line: str) -> bool:

@@ -3,7 +3,8 @@
 Owns what "the same" means: the dialect's name, its profile, and the text of every overlay that was read for it. It must never
 look into a profile. The trap: a late answer goes to a terminal's newer link only where both links have the very same dialect
 (relay/wire/link.py), so a reload that compiled anew what has not changed would cost terminals their answers; and an overlay
-may change behind the same name, so its text counts and not its name.
+may change behind the same name, so its text counts and not its name. Attached hooks count by their name alone: their code is
+imported once in a process (relay/configuration/hooks.py).
 """
 
 from __future__ import annotations

@@ -130,6 +130,10 @@ class ListenerSettings(LinkSettings):
     accept_per_second_max: int = Field(500, ge=1, description="New links admitted per second; the rest wait in the backlog.")
     backlog_count: int = Field(1_024, ge=1, description="Kernel backlog of connections not yet accepted.")
     terminals: tuple[str, ...] = Field((), description="Terminals allowed; empty means any.")
+    certificate_names: Literal["any", "terminal"] = Field(
+        "any",
+        description="terminal: a link speaks only for the terminal that its client certificate names, exactly so written.",
+    )
 
 
 class DialerSettings(LinkSettings):

@@ -24,6 +24,7 @@ NO_MIRROR = {
     "protocols/iso8583/hooks.py": "declarations only; run by tests/protocols/iso8583/test_speaker.py and test_dialogue.py",
     "protocols/ndc/hooks.py": "declarations only; run by tests/protocols/ndc/test_rules.py and test_management.py",
     "protocols/dialect.py": "declarations only; tests/protocols/<dialect>/test_dialogue.py and test_translate.py run it",
+    "protocols/hookedkit.py": "declarations only; run by tests/relay/test_configfile.py and the dialects' test_dialect.py",
     "relay/clock.py": "declarations only, and the machine's clocks; run by every test",
     "relay/daemon.py": "wiring only; tests/live runs it as a process",
     "relay/gauges.py": "reads what others count; tests/live/test_process.py sees the gauges, tests/test_dashboard.py the names",

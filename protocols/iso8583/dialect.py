@@ -27,6 +27,7 @@ from protocols.iso8583.translate import compile_to_request
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 NO_HOOKS = Hooks()
+HOW_TO_ATTACH = 'name one with hooks = "package.module:attribute"'
 
 
 class Iso8583Dialect:
@@ -36,9 +37,9 @@ class Iso8583Dialect:
 
     def __init__(self, profile: Iso8583Profile, spec: Spec, wall_ms: Callable[[], int], hooks: Hooks = NO_HOOKS) -> None:
         if profile.mac == "required" and hooks.mac is None:
-            raise LocalMisuse("required, but no MAC hook is attached", "mac")
+            raise LocalMisuse(f"required, but no MAC hook is attached; {HOW_TO_ATTACH}", "mac")
         if profile.session.key_exchange == "hook" and hooks.key_exchange is None:
-            raise LocalMisuse("hook, but none is attached", "session.key_exchange")
+            raise LocalMisuse(f"hook, but none is attached; {HOW_TO_ATTACH}", "session.key_exchange")
         self.profile = profile
         self.codec: Codec = compile_codec(spec)
         self.speaker = Speaker(self.codec, profile.all_framing(), hooks.mac if profile.mac == "required" else None)
@@ -66,7 +67,7 @@ class Iso8583Dialect:
 
 
 class Iso8583Kit:
-    """Fulfils protocols.dialect.DialectKit."""
+    """Fulfils protocols.dialect.DialectKit and protocols.hookedkit.HookedKit."""
 
     name = "iso8583"
 
@@ -78,6 +79,20 @@ class Iso8583Kit:
         if not isinstance(profile, Iso8583Profile):
             raise LocalMisuse("an Iso8583Profile", "profile")
         return build_dialect(profile, read_text, wall_ms)
+
+    @property
+    def hooks_type(self) -> type:
+        return Hooks
+
+    def hooks_named(self, profile: object) -> str:
+        return profile.hooks if isinstance(profile, Iso8583Profile) else ""
+
+    def build_hooked(
+        self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int], hooks: object
+    ) -> Iso8583Dialect:
+        if not isinstance(profile, Iso8583Profile):
+            raise LocalMisuse("an Iso8583Profile", "profile")
+        return build_dialect(profile, read_text, wall_ms, usable(hooks, profile))
 
 
 ISO8583 = Iso8583Kit()
@@ -96,6 +111,23 @@ def build_dialect(
     Raises LocalMisuse naming the profile path at fault.
     """
     return Iso8583Dialect(profile, spec_of(profile, read_text), wall_ms, hooks)
+
+
+def usable(hooks: object, profile: Iso8583Profile) -> Hooks:
+    """The hooks that a configuration attaches. Raises LocalMisuse where they are none, or where nothing would ask them: a bank
+    that attaches a MAC and forgets `mac = "required"` would believe that it is checked."""
+    if not isinstance(hooks, Hooks):
+        raise LocalMisuse("expected protocols.iso8583.hooks.Hooks", "hooks")
+    if profile.mac == "none" and profile.session.key_exchange == "refuse":
+        raise LocalMisuse('nothing asks them: set mac = "required" or session.key_exchange = "hook"', "hooks")
+    mac = hooks.mac
+    if isinstance(mac, type):
+        raise LocalMisuse(f"mac is the class {mac.__name__}, expected an instance of it", "hooks")
+    if mac is not None and not all(callable(getattr(mac, method, None)) for method in ("check", "compute")):
+        raise LocalMisuse("mac lacks check or compute", "hooks")
+    if hooks.key_exchange is not None and not callable(hooks.key_exchange):
+        raise LocalMisuse("key_exchange cannot be called", "hooks")
+    return hooks
 
 
 def spec_of(profile: Iso8583Profile, read_text: Callable[[str], str]) -> Spec:

@@ -2,7 +2,8 @@
 
 Owns the two ports and their values; the default is none of either. It must never hold a key or an algorithm. The trap: a hook
 is called inside the link's event and must answer at once: a soft key store or an HSM with the session key already loaded;
-what needs a slow HSM command is prepared beforehand, by the operator's "key-exchange" command.
+what needs a slow HSM command is prepared beforehand, by the operator's "key-exchange" command. One hook serves every link of
+every listener that names it, from one thread. What it raises is taken for "no": a message refused, an answer not sent.
 """
 
 from __future__ import annotations

@@ -125,9 +125,14 @@ class Session:
 
     def _exchange_keys(self, message: IsoMessage, actions: list[Action]) -> None:
         hook = self.rules.key_exchange
-        added = None if hook is None else hook(message)
+        why = "key exchange"
+        try:
+            given = None if hook is None else hook(message)
+            added = None if given is None else dict(given)
+        except Exception as error:  # noqa: BLE001  the bank's code; its text may hold a key
+            added, why = None, f"key exchange: the hook failed ({type(error).__name__})"
         if added is None:
-            self.refuse(message, Refusal.UNSUPPORTED, "key exchange", actions, codes.FUNCTION_NOT_SUPPORTED)
+            self.refuse(message, Refusal.UNSUPPORTED, why, actions, codes.FUNCTION_NOT_SUPPORTED)
         else:
             self._accept(message, added, actions)
             actions.append(Note("key-exchanged", self.terminal))

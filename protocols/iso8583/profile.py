@@ -26,6 +26,7 @@ Element = Annotated[int, Field(ge=2, le=128)]
 Elements = Annotated[tuple[Element, ...], Field(strict=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Version = Literal["1987", "1993", "2003"]
+HOOKS_PATTERN = r"^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?$"
 
 
 class Model(BaseModel):
@@ -147,6 +148,12 @@ class Iso8583Profile(Model):
         "refuse", description="1993, 2003, DE 24 = 401: DE 4 is what stands, what is undone (of DE 30), or refuse: never guess."
     )
     mac: Literal["none", "required"] = Field("none", description="DE 64/128 is checked and written by the attached MAC hook.")
+    hooks: str = Field(
+        "",
+        max_length=200,
+        pattern=HOOKS_PATTERN,
+        description='"package.module:attribute": the bank\'s code for MAC and key exchange, run inside the relay; empty: none.',
+    )
 
     @field_validator("framing")
     @classmethod

@@ -2,7 +2,8 @@
 
 Owns `Speaker`, shared by every link of a listener. It must never know a session. The traps: the MAC is computed over wire
 bytes, so that it is written last and read before anything is believed; and network management (08xx) often carries none,
-because it is what exchanges the keys.
+because it is what exchanges the keys. The bank's MAC hook may fail like any program: then nothing is believed and nothing is
+said, and the link lives on; its error's text may hold a key, so only its kind is told.
 
 Source: ISO 8583, data elements 64 and 128: whichever is the last of the message.
 """
@@ -49,7 +50,7 @@ class Speaker:
         return message
 
     def write(self, message: IsoMessage) -> bytes:
-        """The frame around a message of ours, with its MAC where one is due. Raises LocalMisuse."""
+        """The frame around a message of ours, with its MAC where one is due. Raises LocalMisuse, also where the hook fails."""
         if self._mac is not None and message.mti[1:2] != "8":
             return self._wrap(self._signed(self._mac, message), message.header)
         return self._wrap(self.codec.encode(message), message.header)
@@ -62,7 +63,10 @@ class Speaker:
                 return
             raise MacError(f"field {number}: expected a message authentication code", message)
         covered = body[: -self._wire_bytes(number)]
-        verdict = mac.check(message, covered, value)
+        try:
+            verdict = mac.check(message, covered, value)
+        except Exception as error:  # noqa: BLE001  the bank's code, and told below
+            raise MacError(f"field {number}: the MAC hook failed ({type(error).__name__})", message) from None
         if verdict is not MacVerdict.RIGHT:
             out_of_step = verdict is MacVerdict.KEY_OUT_OF_STEP
             problem = "made with another key" if out_of_step else "not the one of this message"
@@ -74,7 +78,13 @@ class Speaker:
         fields.pop(64 if number == 128 else 128, None)
         body = self.codec.encode(IsoMessage(message.mti, fields, message.header))
         covered = body[: -self._wire_bytes(number)]
-        return covered + write_field(self.codec.spec.fields[number], mac.compute(message, covered))
+        try:
+            made = mac.compute(message, covered)
+        except Exception as error:  # noqa: BLE001  the bank's code, and told below
+            raise LocalMisuse(f"the MAC hook failed ({type(error).__name__})", "mac") from None
+        if not isinstance(made, bytes) or len(made) != MAC_BYTES:
+            raise LocalMisuse(f"the MAC hook gave no {MAC_BYTES} bytes", "mac")
+        return covered + write_field(self.codec.spec.fields[number], made)
 
     def _wire_bytes(self, number: int) -> int:
         return len(write_field(self.codec.spec.fields[number], bytes(MAC_BYTES)))

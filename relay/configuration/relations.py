@@ -139,6 +139,13 @@ def _link(path: Path, link: LinkSettings) -> Iterator[Finding]:
             suggestion = _network_problem(network)
             if suggestion is not None:
                 yield Finding((*path, "allow_networks", n), f'"{network}" is not a network', suggestion)
+        if link.certificate_names == "terminal" and (link.tls is None or not link.tls.require_peer_certificate):
+            yield Finding(
+                (*path, "certificate_names"),
+                "far ends are not asked for a certificate, so that none would be served",
+                "add [listener.tls] with authorities and require_peer_certificate = true",
+                also=((*path, "tls"),),
+            )
         if len(set(link.terminals)) < len(link.terminals):
             twice = sorted({t for t in link.terminals if link.terminals.count(t) > 1})
             yield Finding((*path, "terminals"), f"named twice: {', '.join(twice)}", is_warning=True)

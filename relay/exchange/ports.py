@@ -24,6 +24,7 @@ class ListenerFacts(msgspec.Struct, frozen=True):
     reply_deadline_ms: int
     dialect: Dialect
     terminals: frozenset[str] = frozenset()  # allowed terminals; empty means any
+    certificate_is_terminal: bool = False  # a link speaks for nobody but whom its certificate names
 
 
 class LinkPort(Protocol):

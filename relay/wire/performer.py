@@ -17,6 +17,7 @@ from relay.journal.port import StepResult
 from relay.telemetry.log import get_log
 from relay.wire.ports import LinkServices
 from relay.wire.tally import AskWindow, CommandTally
+from relay.wire.tls import certificate_name
 
 if TYPE_CHECKING:
     from relay.wire.link import Link
@@ -154,6 +155,9 @@ class Performer:
 
     def _ask(self, action: d.Ask) -> None:
         services = self._services
+        if services.listener.certificate_is_terminal and not self.terminal:
+            self._mistrust(action, "")
+            return
         asks = self._asks
         if asks is None:
             asks = self._asks = AskWindow(self._now_ms)
@@ -233,12 +237,28 @@ class Performer:
             services.counters.noted("unknown-terminal")  # the desk refuses its messages, and it replaces nobody
             _log.warning("unknown terminal", listener=facts.name, peer=self.peer, terminal=action.terminal)
             return
+        if facts.certificate_is_terminal and certificate_name(self.transport) != action.terminal:
+            self._mistrust(action, action.terminal)
+            return
         self.terminal = action.terminal
         older = services.roster.bind(cast("Link", self), facts.realm, action.terminal)
         if older is not None:
             _log.info("link replaced", listener=facts.name, terminal=self.terminal, peer=self.peer, older=older.peer)
             older.close("replaced", abort=True)
         services.outbound.link_ready(facts.name, self.terminal)
+
+    def _mistrust(self, action: d.Action, terminal: str) -> None:
+        """The link speaks for a terminal that its certificate does not name, or asks for none at all: hang up, and nothing that
+        the dialogue wants after this action is done. What was not acknowledged is the far end's to send again."""
+        services = self._services
+        named = certificate_name(self.transport)
+        services.counters.noted("certificate-mismatch")
+        _log.warning(
+            "certificate mismatch", listener=services.listener.name, peer=self.peer, terminal=terminal, certificate=named
+        )
+        if self._queue is not None:
+            del self._queue[self._queue.index(action) + 1 :]
+        self.close("certificate-mismatch", abort=True)
 
     def _delivery(self, action: d.Delivery) -> None:
         self._services.outbound.delivered(cast("Link", self), action)
@@ -259,6 +279,8 @@ class Performer:
         self.close(action.reason, action.abort)
 
     def _count_sign_on(self, is_signed_on: bool) -> None:
+        if is_signed_on and not self.is_open:
+            return  # hung up by the very step that signed it on
         if is_signed_on is not self._is_signed_on:
             self._is_signed_on = is_signed_on
             self._services.counters.signed(is_signed_on)

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocols.iso8583.dialect import Iso8583Dialect
+from protocols.iso8583.message import IsoMessage
 from relay import configfile
 from relay.configfile import Checked, Mistake, build_dialect, check, check_text, load
 from relay.configuration.relations import Finding
@@ -280,6 +282,72 @@ def test_a_dialect_is_built_from_its_listener() -> None:
 def test_a_dialect_that_cannot_be_built_is_the_operators_error(link: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
         build_dialect(ListenerSettings.model_validate({"name": "atm", **link}), read_overlay, lambda: 0)
+
+
+# ---- the bank's own code ------------------------------------------------------------------------------------------------
+HOOKED = FINE.replace('framing = "binary2"', 'framing = "binary2"\nmac = "required"\nhooks = "{name}"')
+
+
+@pytest.fixture
+def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module of the bank; the same in every test of a process, for what is imported stays so."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "configuredbank.py").write_text(
+        "from protocols.iso8583.hooks import Hooks\n"
+        "class Hsm:\n"
+        "    def check(self, message, covered, mac): ...\n"
+        "    def compute(self, message, covered): return b'8 bytes.'\n"
+        "HOOKS, EMPTY, UNMADE, HALF = Hooks(Hsm()), Hooks(), Hooks(Hsm), Hooks(object())\n"
+        "DEAF = Hooks(Hsm(), 'no function')\n"
+    )
+    return "configuredbank"
+
+
+def test_hooks_are_attached_by_name(bank: str) -> None:
+    assert check_text(HOOKED.replace("{name}", f"{bank}:HOOKS"), "relay.toml").mistakes == ()
+    link = ListenerSettings(name="atm", profile={"mac": "required", "hooks": f"{bank}:HOOKS"})
+    built = build_dialect(link, read_overlay, lambda: 0)
+    assert isinstance(built, Iso8583Dialect)
+    assert b"8 bytes.".hex().upper().encode() in built.speaker.write(IsoMessage("0200", {11: "000001"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "problem", "suggestion"),
+    [
+        ("nobodys.module:HOOKS", "hooks", 'no module "nobodys"', "PYTHONPATH"),
+        ("configuredbank:HOKS", "hooks", 'has no "HOKS"', 'did you mean "HOOKS"?'),
+        ("configuredbank:Hsm", "hooks", "is the class Hsm, not Hooks", "an instance of protocols.iso8583.hooks.Hooks"),
+        ("configuredbank:UNMADE", "hooks", "mac is the class Hsm", ""),
+        ("configuredbank:HALF", "hooks", "mac lacks check or compute", ""),
+        ("configuredbank:DEAF", "hooks", "key_exchange cannot be called", ""),
+        ("configuredbank:EMPTY", "mac", "no MAC hook is attached", ""),
+        ("configuredbank", "hooks", "not a valid name", "it has to match"),
+        ("configuredbank:", "hooks", "not a valid name", ""),
+        ("../bank.py:HOOKS", "hooks", "not a valid name", ""),
+        ("", "mac", 'name one with hooks = "package.module:attribute"', ""),
+    ],
+)
+def test_hooks_that_cannot_be_had_are_told_with_their_line(
+    bank: str, name: str, path: str, problem: str, suggestion: str
+) -> None:
+    text = HOOKED.replace("{name}", name)
+    mistake = only(text)
+    assert (mistake.path, mistake.line) == (f"listener[0].profile.{path}", line_with(text, f"{path} = "))
+    assert problem in mistake.problem
+    assert suggestion in mistake.suggestion
+    link = ListenerSettings(name="atm", profile={"mac": "required", "hooks": name})
+    with pytest.raises(ConfigurationError, match="atm"):
+        build_dialect(link, read_overlay, lambda: 0)
+
+
+def test_hooks_that_nothing_asks_are_a_mistake_and_no_false_safety(bank: str) -> None:
+    mistake = only(HOOKED.replace("{name}", f"{bank}:HOOKS").replace('mac = "required"', ""))
+    assert mistake.path == "listener[0].profile.hooks"
+    assert 'set mac = "required"' in mistake.problem
+
+
+def line_with(text: str, start: str) -> int:
+    return next(n for n, line in enumerate(text.splitlines(), 1) if line.startswith(start))
 
 
 # ---- anything at all ----------------------------------------------------------------------------------------------------

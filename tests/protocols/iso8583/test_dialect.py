@@ -7,10 +7,12 @@ from pydantic import ValidationError
 
 from protocols.dialect import Dialect, DialectKit, Dialogue
 from protocols.errors import LocalMisuse
-from protocols.iso8583.dialect import ISO8583, build_dialect, default_profile, laid_over, spec_of
+from protocols.hookedkit import HookedKit
+from protocols.iso8583.dialect import ISO8583, build_dialect, default_profile, laid_over, spec_of, usable
+from protocols.iso8583.hooks import Hooks
 from protocols.iso8583.profile import Iso8583Profile
 from protocols.vocabulary import Approved, Refusal
-from tests.support.isolink import WALL_MS, framed, make_dialect, received, unframed, withdrawal
+from tests.support.isolink import WALL_MS, SumMac, framed, make_dialect, received, unframed, withdrawal
 
 OVERLAYS = {
     "switch-a": 'masked = [48]\n[fields.48]\nmax = 100\n[fields.62]\nlength = "LLL"\nmax = 50\n',
@@ -68,6 +70,35 @@ def test_laid_over() -> None:
 def test_hooks_that_a_profile_needs() -> None:
     with pytest.raises(LocalMisuse, match="key_exchange"):
         make_dialect(session={"key_exchange": "hook"})
+
+
+def test_the_kit_takes_hooks_that_a_configuration_names() -> None:
+    assert isinstance(ISO8583, HookedKit)
+    assert ISO8583.hooks_type is Hooks
+    profile = default_profile(mac="required", hooks="bank.iso:HOOKS")
+    assert (ISO8583.hooks_named(profile), ISO8583.hooks_named(default_profile())) == ("bank.iso:HOOKS", "")
+    mac = SumMac()
+    dialect = ISO8583.build_hooked(profile, OVERLAYS.__getitem__, lambda: WALL_MS, Hooks(mac))
+    assert framed(dialect, withdrawal())
+    assert len(mac.covered) == 1
+    with pytest.raises(LocalMisuse, match=r"^mac: "):
+        ISO8583.build(profile, OVERLAYS.__getitem__, lambda: WALL_MS)
+    with pytest.raises(LocalMisuse, match="profile"):
+        ISO8583.build_hooked({}, OVERLAYS.__getitem__, lambda: WALL_MS, Hooks(mac))
+
+
+@pytest.mark.parametrize(
+    ("hooks", "profile", "problem"),
+    [
+        (Hooks(SumMac()), {}, "nothing asks them"),
+        (SumMac(), {"mac": "required"}, "expected protocols.iso8583.hooks.Hooks"),
+        (Hooks(SumMac), {"mac": "required"}, "the class SumMac"),  # type: ignore[arg-type]  # the mistake that is tested
+        (Hooks(key_exchange={}), {"session": {"key_exchange": "hook"}}, "cannot be called"),  # type: ignore[arg-type]  # as above
+    ],
+)
+def test_hooks_that_cannot_work_are_refused_at_start(hooks: object, profile: dict[str, object], problem: str) -> None:
+    with pytest.raises(LocalMisuse, match=f"^hooks: .*{problem}"):
+        usable(hooks, default_profile(hooks="bank.iso:HOOKS", **profile))
 
 
 def test_messages_of_another_dialect() -> None:

@@ -19,7 +19,7 @@ from protocols.dialect import (
 )
 from protocols.iso8583.dialogue import Iso8583Dialogue
 from protocols.iso8583.hooks import Hooks
-from protocols.iso8583.message import IsoMessage
+from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.session import State
 from protocols.vocabulary import Approved, Refusal, Reply, Verdict
 from tests.support.isolink import (
@@ -167,6 +167,22 @@ def test_a_hook_that_answers_nonsense_costs_only_its_answer() -> None:
     iso = make_dialect(hooks, session={"key_exchange": "hook"})
     with signed_on(iso) as book:
         book >> arrived(iso, network("101")) << Note("reply-unwritable", "0800") << like(Note, name="key-exchanged")
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_hook_that_fails_refuses_the_key_exchange_and_its_error_is_not_told(answers: bool) -> None:
+    def fails(message: IsoMessage) -> dict[int, Value]:
+        if answers:
+            return 7  # type: ignore[return-value]  # no mapping
+        raise RuntimeError("key 0123456789ABCDEF")
+
+    iso = make_dialect(Hooks(key_exchange=fails), session={"key_exchange": "hook"})
+    with signed_on(iso) as book:
+        book >> arrived(iso, network("101"))
+        refuse = book.take(Refuse)
+        assert (refuse.reason, answer_in(iso, refuse).fields[39]) == (Refusal.UNSUPPORTED, "40")
+        assert "the hook failed (" in refuse.detail
+        assert "0123456789ABCDEF" not in refuse.detail
 
 
 def test_unknown_network_codes() -> None:

@@ -9,8 +9,8 @@ import pytest
 from protocols.errors import FieldError, LocalMisuse
 from protocols.framing import Frame, FrameCutter
 from protocols.iso8583.dialect import Iso8583Dialect
-from protocols.iso8583.hooks import Hooks
-from protocols.iso8583.message import Value
+from protocols.iso8583.hooks import Hooks, MacVerdict
+from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.speaker import MacError
 from tests.support.isolink import OLD_KEY, SumMac, framed, make_dialect, network, withdrawal
 
@@ -76,3 +76,44 @@ def test_a_dialect_without_room_for_a_mac_is_refused_at_start() -> None:
         with_mac(overlay={"fields": {"64": {"used": False}}})
     with pytest.raises(LocalMisuse, match="no MAC hook"):
         make_dialect(mac="required")
+
+
+class BrokenMac(SumMac):
+    """An HSM that is gone; its error says what no log may show."""
+
+    def check(self, message: IsoMessage, covered: bytes, mac: bytes) -> MacVerdict:
+        raise OSError("key 0123456789ABCDEF is not loaded")
+
+    def compute(self, message: IsoMessage, covered: bytes) -> bytes:
+        raise OSError("key 0123456789ABCDEF is not loaded")
+
+
+def test_a_hook_that_fails_believes_and_says_nothing() -> None:
+    sound, _ = with_mac()
+    iso = make_dialect(Hooks(mac=BrokenMac()), mac="required")
+    with pytest.raises(MacError, match=r"the MAC hook failed \(OSError\)$") as refused:
+        iso.speaker.read(cut(sound, framed(sound, withdrawal())))
+    assert refused.value.__cause__ is None
+    assert refused.value.message.fields[11] == "000002"
+    with pytest.raises(LocalMisuse, match=r"the MAC hook failed \(OSError\)$"):
+        iso.speaker.write(withdrawal())
+
+
+@pytest.mark.parametrize("made", [b"", b"7 bytes", b"9 bytes..", "8 chars.", None])
+def test_a_hook_that_makes_no_mac_is_noticed(made: bytes) -> None:
+    class Odd(SumMac):
+        def compute(self, message: IsoMessage, covered: bytes) -> bytes:
+            return made
+
+    with pytest.raises(LocalMisuse, match="no 8 bytes"):
+        make_dialect(Hooks(mac=Odd()), mac="required").speaker.write(withdrawal())
+
+
+def test_a_verdict_that_is_none_is_no() -> None:
+    class Truthful(SumMac):
+        def check(self, message: IsoMessage, covered: bytes, mac: bytes) -> MacVerdict:
+            return True  # type: ignore[return-value]  # what a hook in a hurry says
+
+    iso = make_dialect(Hooks(mac=Truthful()), mac="required")
+    with pytest.raises(MacError):
+        iso.speaker.read(cut(iso, framed(iso, withdrawal())))

@@ -176,6 +176,15 @@ def test_what_is_no_endpoint_for_it() -> None:
     assert only(outbound={"endpoint": "unix:/run/x:interface=127.0.0.1"}).path == ("outbound", "endpoint")
 
 
+@pytest.mark.parametrize("tls", [None, ONE_WAY])
+def test_a_terminal_is_known_by_its_certificate_only_where_one_is_asked_for(tls: dict[str, object] | None) -> None:
+    named = {"name": "atm", "certificate_names": "terminal"}
+    assert found(listener=({**named, "tls": MUTUAL},)) == []
+    finding = only(listener=({**named, "tls": tls},))
+    assert (finding.path, finding.also) == (("listener", 0, "certificate_names"), (("listener", 0, "tls"),))
+    assert "require_peer_certificate" in finding.suggestion
+
+
 def test_names_of_clients_come_from_certificates() -> None:
     local = "tcp:9443:interface=127.0.0.1"
     assert only(outbound={"endpoint": local, "clients": ("core.test",)}).path == ("outbound", "clients")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from protocols import dialect as d
+from relay.settings import TlsSettings
 from relay.wire.performer import _DEEDS
-from tests.support.wireworld import WireWorld
+from tests.support.certificates import Certificates
+from tests.support.wireworld import Peer, WireWorld
 
 
 def test_every_action_of_the_port_has_a_deed() -> None:
@@ -148,6 +152,36 @@ async def test_an_identity_that_is_not_allowed_replaces_nobody(world: WireWorld)
     assert await stranger.ask("PING") == "PONG"
     assert world.roster.find("bank", "ATM9") is None
     assert world.count("relay_link_notes_total", listener="atm", note="unknown-terminal") == 1
+
+
+async def test_a_link_speaks_for_whom_its_certificate_names_and_for_nobody_else(world: WireWorld, tmp_path: Path) -> None:
+    made = Certificates(tmp_path)
+    certificate, key = made.relay
+    tls = TlsSettings(certificate=certificate, key=key, authorities=made.authorities, require_peer_certificate=True)
+    listener = await world.listen(world.facts(certificate_is_terminal=True), tls=tls)
+
+    async def dial() -> Peer:
+        peer = await world.dial(listener, ssl=made.client_context(made.terminal))
+        assert await peer.hear() == "OPEN atm1.test"
+        return peer
+
+    own = await dial()
+    assert await own.ask("HELLO atm1.test") == "OK atm1.test"
+    own.say("ASK mine")
+    await world.until(lambda: len(world.desk.asked) == 1)
+    for claim in (b"HELLO atm2.test\nASK stolen\nPING\n", b"ASK stolen\nPING\n", b"HELLO ATM1.TEST\nASK stolen\n"):
+        stranger = await dial()
+        stranger.send(claim)
+        assert await stranger.is_gone()
+    await world.until(lambda: world.roster.link_count == 1)
+    assert len(world.desk.asked) == 1, "nothing of what came with the claim"
+    assert world.roster.find("bank", "atm2.test") is None
+    assert await own.ask("PING") == "PONG"
+    assert world.count("relay_link_notes_total", listener="atm", note="certificate-mismatch") == 3
+    assert world.count("relay_links_closed_total", listener="atm", reason="certificate-mismatch") == 3
+    own.send(b"HELLO atm2.test\nASK stolen\n")
+    assert await own.is_gone(), "a link that was somebody already may not become another"
+    assert len(world.desk.asked) == 1
 
 
 async def test_a_message_of_the_core_is_offered_and_its_delivery_told(world: WireWorld) -> None:

@@ -236,3 +236,20 @@ def test_a_new_journal_has_small_pages_and_an_old_one_keeps_its_own(tmp_path: Pa
         assert connection.execute("PRAGMA page_size").fetchone() == (page_bytes,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         connection.close()
+
+
+def test_a_journal_of_the_first_version_is_migrated_with_what_waits_for_a_person(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    connection = sqlite3.connect(path, isolation_level=None)
+    mark = f"PRAGMA application_id = {schema.APPLICATION_ID}; PRAGMA user_version = 1;"
+    connection.executescript(f"{schema.migrations()[0]}; {mark}")
+    connection.execute(
+        "INSERT INTO taken VALUES"
+        " (7, 'k', 'atm', 'bank', 't', 'financial', 'w', 'undo', x'00', 1, x'', NULL, NULL, 1, 'JPY', '', '', 0, 1)"
+    )
+    connection.execute("INSERT INTO standing VALUES (7, 'unproven', 0, 1, NULL, NULL, NULL, NULL, NULL, 0, 1)")
+    connection.close()
+    writer = schema.open_writer(str(path), JournalKeys(KEY))
+    assert writer.execute("PRAGMA user_version").fetchone() == (len(schema.migrations()),)
+    assert writer.execute("SELECT exchange_id, attention FROM standing").fetchall() == [(7, 2)]
+    writer.close()

@@ -201,11 +201,15 @@ class Doubt:
             return
         entry.cancel_timers()
         entry.standing_minor = standing_minor or 0
+        self._record_completion(entry, event, detail)
+
+    def _record_completion(self, entry: Open, event: Event, detail: str) -> None:
+        entry.retry = None
         self._desk.register.write(
             entry,
             event,
-            partial(self._completed, entry),
-            standing_minor=entry.standing_minor if standing_minor else None,
+            partial(self._completed, entry, event, detail),
+            standing_minor=entry.standing_minor or None,
             detail=detail,
         )
 
@@ -229,8 +233,12 @@ class Doubt:
 
         register.journal.find(key, found)
 
-    def _completed(self, entry: Open, result: StepResult) -> None:
-        if result is None and entry.state in (State.PART_UNDONE, State.UNDONE):
+    def _completed(self, entry: Open, event: Event, detail: str, result: StepResult) -> None:
+        if result is not None:  # a full disk: evidence comes once, so it is kept here until it can be written
+            record = partial(self._record_completion, entry, event, detail)
+            entry.retry = self._timers.after(self._limits.inquiry_max_ms, record)
+            return
+        if entry.state in (State.PART_UNDONE, State.UNDONE):
             self._desk.saf.owe(entry)
         self._desk.register.forget_if_closed(entry)
 

@@ -60,3 +60,18 @@ def test_what_was_settled_while_the_disk_was_full_is_written_down_when_it_is_not
     world.time.run(60_000)
     assert stored(world, "ATM1-reversal-9").state is StoredState.SETTLED
     assert world.states() == {}
+
+
+def test_evidence_that_comes_while_the_disk_is_full_is_written_down_when_it_is_not(world: DeskWorld) -> None:
+    link = world.link()
+    world.say(link, Message(trace="1", needs_completion=True))
+    world.core.last("submit").reply(Approved(authorisation_id="A1"))
+    world.time.run(5)
+    world.journal.disk.is_full = True
+    world.desk.evidence(W1, "part", 4_000)
+    world.time.run(3_000)
+    assert [call.verb for call in world.core.pending] == []  # nothing is owed before it is durable
+    world.journal.disk.is_full = False
+    world.time.run(10_000)
+    assert stored(world, W1).state is StoredState.PART_UNDONE
+    assert world.core.last("undo").standing_minor == 4_000

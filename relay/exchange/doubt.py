@@ -271,13 +271,14 @@ class Doubt:
         if entry.intent is not None:
             link.reply(message, reply)
             return
-        entry.intent = Intent(reply.verdict, reply.code, reply.data)
+        intent = Intent(reply.verdict, reply.code, reply.data)
 
         def durable(result: StepResult) -> None:
             if result is None:
+                entry.intent = intent
                 link.reply(message, reply)
 
-        register.write(entry, Event.INTENT_DURABLE, durable, intent=entry.intent)
+        register.write(entry, Event.INTENT_DURABLE, durable, intent=intent)
 
     def _reply_doubt(self, entry: Open) -> None:
         if entry.facts is None:

@@ -75,3 +75,24 @@ def test_evidence_that_comes_while_the_disk_is_full_is_written_down_when_it_is_n
     world.time.run(10_000)
     assert stored(world, W1).state is StoredState.PART_UNDONE
     assert world.core.last("undo").standing_minor == 4_000
+
+
+def test_a_reversed_original_in_memory_is_told_so_only_when_that_is_durable(world: DeskWorld) -> None:
+    """After a restart the original still owes its own undo, so it is open, reversed, and has no intent on disk."""
+    link = world.link()
+    world.say(link, Message(trace="1"))
+    world.desk.open(reversal("9", "1"), link)
+    world.time.run(1)  # the reversal is durable, what it did to the original is not
+    world.crash()
+    link = world.link()
+    assert world.states()[W1] == "UNDOING"
+    world.desk.open(Message(trace="1", repeat=True), link)
+    world.journal.disk.is_full = True
+    world.time.run(100)
+    world.desk.open(Message(trace="1", repeat=True), link)
+    world.time.run(100)
+    assert link.said == []
+    world.journal.disk.is_full = False
+    world.time.run(1_000)
+    world.say(link, Message(trace="1", repeat=True))
+    assert link.said == [("1", "reversed")]

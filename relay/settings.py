@@ -40,7 +40,24 @@ class RelaySettings(Model):
 class JournalSettings(Model):
     """Where messages become durable."""
 
+    engine: Literal["sqlite", "postgresql"] = Field(
+        "sqlite", description="A file of this host, or a PostgreSQL server with its standby (extra `postgresql`)."
+    )
     path: str = Field("/var/lib/relay/journal.sqlite", description="SQLite file; its directory must be writable and local.")
+    dsn: str = Field(
+        "postgresql://relay@localhost/relay",
+        description="PostgreSQL: user, servers and database, postgresql://relay@db1:5432,db2:5432/relay; no password.",
+    )
+    schema_name: str = Field(
+        "relay_journal", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="PostgreSQL: schema that holds this journal alone."
+    )
+    password_credential: str | None = Field(
+        None, description="PostgreSQL: credential holding the password; absent means PGPASSFILE, a certificate or the socket."
+    )
+    connect_timeout_ms: Milliseconds = Field(2_000, description="PostgreSQL: one connection to one server, milliseconds.")
+    commit_timeout_ms: Milliseconds = Field(
+        5_000, description="PostgreSQL: a commit without an answer for so long is unknown and is read back, milliseconds."
+    )
     key_credential: str = Field("journal-key", description="Credential holding the 32-byte hex key that encrypts PANs.")
     waiting_count_max: int = Field(20_000, ge=1, description="Records waiting for a commit before new messages are refused.")
     group_count_max: int = Field(1_000, ge=1, description="Records in one transaction at most.")

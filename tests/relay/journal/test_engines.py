@@ -1,4 +1,6 @@
-"""Both engines, given the same at the same time, answer the same and hold the same: found by machine, step by step."""
+"""A disk's engine and the memory engine, given the same at the same time, answer and hold the same: found by machine.
+
+tests/relay/journal/postgres/test_engine_states.py runs the same machine on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -30,13 +32,17 @@ class Engines(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.sqlite = SqliteRig(Path(self.folder.name))
+        self.sqlite = self.first_rig()
         self.memory = MemoryRig(self.sqlite.clock)
         self.sqlite_answers: list[Any] = []
         self.memory_answers: list[Any] = []
         self.ids: list[int] = []
         self.outbound_ids: list[int] = []
         self.taken_keys: set[str] = set()
+
+    def first_rig(self) -> Any:
+        """The engine that is compared; its rig has a wall clock and an end."""
+        return SqliteRig(Path(self.folder.name))
 
     def both(self, method: str, *arguments: Any) -> None:
         getattr(self.sqlite.journal, method)(*arguments, self.sqlite_answers.append)

@@ -1,0 +1,508 @@
+"""The one thread that writes to PostgreSQL: a loop of its own, one connection, one group in one transaction at a time.
+
+Owns group commit and what a failure means. It must never run a callback itself: all callbacks of a group go to the relay's
+loop in one call. The traps: (1) a commit whose answer did not come is neither done nor undone: its records are answered only
+after a new connection has read back the serial of the last group, and until then everything new is refused, as on a full disk
+(law 6); (2) what was read is told only after a commit that came after the reading, because a server that was cut off from its
+standby shows rows that it may still lose; (3) a server that knows less than it once confirmed, and a journal that another
+relay took over, end this incarnation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from relay.clock import Clock
+from relay.errors import JournalUnusable
+from relay.journal.answers import Outcomes
+from relay.journal.batch import Group
+from relay.journal.crypt import JournalKeys
+from relay.journal.face import Opened
+from relay.journal.floor import RecordedFloor
+from relay.journal.items import (
+    FRESH,
+    PROBE_INTERVAL_MS,
+    FindItem,
+    Item,
+    OutboundFindItem,
+    OutboundTakeItem,
+    PruneItem,
+    StepItem,
+    TakeItem,
+    WriteItem,
+)
+from relay.journal.port import Fresh, JournalFailed, JournalState
+from relay.journal.postgres import group as g
+from relay.journal.postgres import schema
+from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused
+from relay.journal.postgres.outbound import find_outbound, outbound_result, write_outbound
+from relay.journal.postgres.retention import prune_slice
+from relay.journal.postgres.servers import Servers
+from relay.telemetry.log import get_log
+from relay.telemetry.metrics import Metrics
+
+log = get_log("journal")
+
+FLOOR_RECORDS: Final = 4_096  # records after which the floor is raised and the size is read
+PROVE: Final = "SELECT hold($1, $2, $3)"
+SIZE: Final = (
+    "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
+    " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+)
+READS = (FindItem, PruneItem, OutboundFindItem)
+Result = TypeVar("Result")
+
+
+class Stop:
+    """The last item: everything before it is made durable first."""
+
+
+class Doubt(msgspec.Struct, eq=False):
+    """A group whose commit was not answered."""
+
+    serial: int
+    items: list[Item]
+    refused: dict[int, JournalFailed]  # by id() of the item: what was left out of it
+
+
+class PostgresWriter:
+    """Runs on its own thread from `start()` to `stop()`. `answer(outcomes, state)` is scheduled on the loop, once a group."""
+
+    def __init__(
+        self,
+        servers: Servers,
+        keys: JournalKeys,
+        *,
+        call_soon: Callable[[Callable[[], None]], object],
+        answer: Callable[[Outcomes, JournalState], None],
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self.state = JournalState.WRITABLE
+        self.why = ""
+        self._servers = servers
+        self._keys = keys
+        self._call_soon = call_soon
+        self._answer = answer
+        self._clock = clock
+        self._metrics = metrics
+        self._connection: Connection | None = None
+        self._reader: Connection | None = None
+        self._incarnation = self._session = 0
+        self._serial = 0  # of the last transaction tried: none is ever used twice
+        self._confirmed = 0  # of the last one that was answered
+        self._refused: dict[int, JournalFailed] = {}
+        self._doubt: Doubt | None = None
+        self._floor = RecordedFloor(0, set())
+        self._since_floor = 0
+        self._opened: Future[Opened] = Future()
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+
+    # ---- from the relay's thread -----------------------------------------------------------------------------------
+
+    def start(self) -> Opened:
+        """Blocks until the journal is open. Raises JournalUnusable."""
+        self._thread.start()
+        return self._opened.result()
+
+    def put(self, group: list[Item] | Stop) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, group)
+        except RuntimeError:  # the thread's loop is closed: it stumbled, and said so
+            items = [] if isinstance(group, Stop) else group
+            self._hand_back([(item.done, JournalFailed(self.why)) for item in items])
+
+    def stop(self) -> None:
+        """Blocks until everything given is durable or answered."""
+        self.put(Stop())
+        self._thread.join()
+
+    def read(self, work: Callable[[Connection], Coroutine[Any, Any, Result]]) -> Result:
+        """Read for people or recovery; blocks for READ_TIMEOUT_MS at most. Raises JournalUnusable."""
+        if self.state is not JournalState.WRITABLE:
+            raise JournalUnusable(f"The journal cannot be read: {self.why}.", "Runbook: RelayJournalDiskFull.")
+        waited = asyncio.run_coroutine_threadsafe(self._read_aside(work), self._loop)
+        try:
+            return waited.result(2 * schema.READ_TIMEOUT_MS / 1000)
+        except (Lost, Refused, FutureTimeout) as error:
+            raise JournalUnusable(f"The journal cannot be read: {error}.", "Runbook: RelayJournalDiskFull.") from error
+
+    # ---- the thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:  # whatever it was, a thread that died silently would be a journal that lies
+            if not self._opened.done():
+                self._opened.set_exception(error)
+                return
+            log.exception("journal writer stumbled")
+            self._turn(JournalState.FAILED, f"unexpected: {error}")
+            doubtful = [] if self._doubt is None else self._doubt.items
+            self._hand_back([(item.done, JournalFailed(self.why, certain=False)) for item in doubtful])
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[list[Item] | Stop] = asyncio.Queue()
+        self._trouble = asyncio.Event()
+        self._writing = asyncio.Lock()  # one transaction at a time, also while a group in doubt is read back
+        begun = await self._servers.first(self._keys)
+        self._connection, self._session = begun.connection, begun.session
+        self._serial = self._confirmed = begun.serial
+        self._incarnation = begun.opened.incarnation
+        self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
+        self._opened.set_result(begun.opened)
+        async with asyncio.TaskGroup() as tasks:
+            mending = tasks.create_task(self._mend())
+            await self._serve_all()
+            mending.cancel()
+        await self._leave()
+
+    async def _serve_all(self) -> None:
+        while True:
+            items = await self._queue.get()
+            if isinstance(items, Stop):
+                return
+            try:
+                outcomes = await self._serve(items)
+            except (BadRecord, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
+                log.exception("journal writer stumbled")
+                self._turn(JournalState.FAILED, f"unexpected: {error}")
+                outcomes = [(item.done, JournalFailed(self.why, certain=False)) for item in items]
+            self._hand_back(outcomes)
+
+    def _hand_back(self, outcomes: Outcomes) -> None:
+        """Also without outcomes: the loop hands over the next group when it hears of this one."""
+        try:
+            self._call_soon(partial(self._answer, outcomes, self.state))
+        except RuntimeError:  # the loop is closed: nobody is left to be told
+            log.warning("journal answers after the loop was closed", records=len(outcomes))
+
+    async def _leave(self) -> None:
+        outcomes: Outcomes = []
+        if self._doubt is not None:  # the next incarnation finds out
+            outcomes = [(item.done, JournalFailed(self.why, certain=False)) for item in self._doubt.items]
+        while not self._queue.empty():
+            items = self._queue.get_nowait()
+            for item in [] if isinstance(items, Stop) else items:
+                if isinstance(item, PruneItem):  # the rest of a pruning
+                    outcomes.append((item.done, item.pruned_count))
+                else:
+                    outcomes.append((item.done, JournalFailed("the journal is closed")))
+        for connection in (self._reader, self._connection):
+            if connection is not None and not connection.is_closed:
+                await connection.close()
+        if outcomes:
+            self._hand_back(outcomes)
+
+    async def _read_aside(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        connection = self._reader
+        if connection is None or connection.is_closed:
+            if self._connection is None:
+                raise Lost("no server that writes is there")
+            connection = self._reader = await self._servers.reader(self._connection.server)
+        return await work(connection)
+
+    # ---- one group -------------------------------------------------------------------------------------------------
+
+    async def _serve(self, items: list[Item]) -> Outcomes:
+        if self.state is JournalState.WRITABLE:
+            async with self._writing:
+                connection = self._connection
+                if self.state is JournalState.WRITABLE and connection is not None:
+                    return await self._serve_writing(connection, items)
+        if self.state is JournalState.FAILED:
+            return [(item.done, JournalFailed(self.why)) for item in items]
+        return [(item.done, await self._while_refusing(item)) for item in items]
+
+    async def _serve_writing(self, connection: Connection, items: list[Item]) -> Outcomes:
+        writes = [item for item in items if not isinstance(item, READS)]
+        fresh_ids: dict[int, int] = {}
+        self._refused = {}
+        if writes:
+            try:
+                fresh_ids = await self._commit(connection, writes)
+            except Lost as error:
+                self._doubt = Doubt(self._serial, items, self._refused)
+                self._turn(JournalState.FULL, str(error), kind="unknown")
+                return []
+            except Refused as error:
+                self._turn_refused(error)
+                self._refused = dict.fromkeys(map(id, writes), JournalFailed(self.why))
+        outcomes = await self._outcomes(items, fresh_ids, self._refused)
+        if self._since_floor >= FLOOR_RECORDS:
+            self._since_floor = 0
+            await self._read_size(connection)
+        return outcomes
+
+    async def _commit(self, connection: Connection, items: list[WriteItem]) -> dict[int, int]:
+        """One transaction. Returns the takes that were new; what was left out is in `_refused`. Raises Refused and Lost."""
+        started_ms = self._clock.monotonic_ms()
+        group = Group.of(items)
+        floor = self._floor_with(group)
+        self._serial += 1
+        try:
+            fresh_ids = await self._write(connection, group, floor)
+        except BadRecord:
+            fresh_ids = await self._write_singly(connection, items, floor)
+        self._confirmed = self._serial
+        self._note(group, fresh_ids, floor)
+        self._metrics.journal_commit_seconds.observe((self._clock.monotonic_ms() - started_ms) / 1000)
+        self._metrics.journal_records.inc(len(items) - len(self._refused))
+        return fresh_ids
+
+    def _floor_with(self, group: Group) -> int | None:
+        """The floor that has to be stored with `group`: lowered for a number that comes late, raised once in a while."""
+        lowest = min((item.record.exchange_id for item in group.takes), default=None)
+        if lowest is not None and lowest < self._floor.stored:
+            return lowest
+        if self._since_floor + len(group.takes) + len(group.steps) < FLOOR_RECORDS:
+            return None
+        floor = self._floor.may_rise_to()
+        return floor if lowest is None else min(floor, lowest)
+
+    def _note(self, group: Group, fresh_ids: dict[int, int], floor: int | None) -> None:
+        self._floor.note(group, fresh_ids)
+        self._since_floor += len(group.takes) + len(group.steps)
+        if floor is not None:
+            self._floor.stored = floor
+
+    async def _write(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
+        if not group.outbound:
+            return await self._call(connection, group, floor)  # a statement is a transaction
+        await connection.run("BEGIN")
+        try:
+            fresh_ids = await self._call(connection, group, floor)
+            await write_outbound(connection, group.outbound, self._keys)
+            await connection.run("COMMIT")
+        except (BadRecord, Refused):
+            await connection.run("ROLLBACK")
+            raise
+        return fresh_ids
+
+    async def _call(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
+        try:
+            arguments = g.arguments(group, self._keys, floor)
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise BadRecord(type(error).__name__) from error
+        rows = await connection.rows(g.WRITE_GROUP, self._incarnation, self._session, self._serial, *arguments)
+        return g.fresh_of(rows, [item.record for item in group.takes])
+
+    async def _write_singly(self, connection: Connection, items: list[WriteItem], floor: int | None) -> dict[int, int]:
+        """After a record could not be written: each by itself, so that only the guilty are refused."""
+        fresh_ids: dict[int, int] = {}
+        await connection.run("BEGIN")
+        try:
+            await connection.rows(PROVE, self._incarnation, self._session, self._serial)
+            for item in items:
+                await connection.run("SAVEPOINT one")
+                try:
+                    group = Group.of([item])
+                    fresh_ids |= await self._call(connection, group, floor)
+                    await write_outbound(connection, group.outbound, self._keys)
+                except BadRecord as error:
+                    await connection.run("ROLLBACK TO one")
+                    self._refused[id(item)] = JournalFailed(f"the record cannot be stored: {error}")
+                    self._metrics.journal_failures.labels("record").inc()
+                await connection.run("RELEASE one")
+            await connection.run("COMMIT")
+        except Refused:
+            await connection.run("ROLLBACK")
+            raise
+        return fresh_ids
+
+    async def _outcomes(self, items: list[Item], fresh_ids: dict[int, int], refused: dict[int, JournalFailed]) -> Outcomes:
+        """The answer to each, in order; what has to be read is read now, and told only once it is proven."""
+        outcomes: Outcomes = []
+        read: list[int] = []  # places of what was read
+        must_prove = self.state is JournalState.WRITABLE
+        for item in items:
+            result: object = None
+            failed = refused.get(id(item)) if refused else None
+            if failed is not None:
+                result = failed
+            elif isinstance(item, StepItem):
+                pass
+            elif isinstance(item, TakeItem) and item.record.exchange_id in fresh_ids:
+                reversed_by = fresh_ids[item.record.exchange_id]
+                result = Fresh(reversed_by) if reversed_by else FRESH
+            elif isinstance(item, PruneItem):
+                outcomes += await self._prune(item)
+                continue
+            elif isinstance(item, TakeItem | FindItem | OutboundTakeItem | OutboundFindItem):
+                read.append(len(outcomes))
+                result = await self._read(item)
+            outcomes.append((item.done, result))
+        if read and must_prove and not await self._prove():
+            for place in read:
+                outcomes[place] = (outcomes[place][0], JournalFailed(self.why))
+        return outcomes
+
+    async def _while_refusing(self, item: Item) -> object:
+        """Law 6: nothing is written; what can be read is still answered."""
+        if isinstance(item, FindItem | OutboundFindItem):
+            return await self._read(item)
+        return JournalFailed(self.why)
+
+    async def _read(self, item: TakeItem | FindItem | OutboundTakeItem | OutboundFindItem) -> object:
+        connection, keys = self._connection, self._keys
+        try:
+            if connection is None:
+                raise Lost(self.why)
+            if isinstance(item, TakeItem):
+                return await g.find_result(connection, item.record.key, keys)
+            if isinstance(item, FindItem):
+                return await g.find_exchange(connection, item.key, keys)
+            if isinstance(item, OutboundTakeItem):
+                return await outbound_result(connection, item.record, keys)
+            return await find_outbound(connection, item.key, keys)
+        except (Lost, Refused, BadRecord, ValueError) as error:
+            log.error("journal read failed", why=str(error))
+            if isinstance(error, Lost) and self.state is JournalState.WRITABLE:
+                self._turn(JournalState.FULL, str(error))
+            return JournalFailed(str(error))
+
+    async def _prove(self) -> bool:
+        """A commit after what was read: then that is as safe as what we write ourselves."""
+        connection = self._connection
+        if self.state is not JournalState.WRITABLE or connection is None:
+            return False
+        self._serial += 1
+        try:
+            await connection.rows(PROVE, self._incarnation, self._session, self._serial)
+        except Lost as error:
+            self._turn(JournalState.FULL, str(error))
+            return False
+        except Refused as error:
+            self._turn_refused(error)
+            return False
+        self._confirmed = self._serial
+        return True
+
+    async def _prune(self, item: PruneItem) -> Outcomes:
+        """One slice; the rest goes to the end of the queue, behind whatever came meanwhile."""
+        connection = self._connection
+        if self.state is not JournalState.WRITABLE or connection is None:
+            return [(item.done, JournalFailed(self.why))]
+        self._serial += 1
+        try:
+            await connection.run("BEGIN")
+            await connection.rows(PROVE, self._incarnation, self._session, self._serial)
+            count, more, above_id = await prune_slice(connection, item)
+            await connection.run("COMMIT")
+        except Lost as error:
+            self._turn(JournalState.FULL, str(error))
+            return [(item.done, JournalFailed(self.why, certain=False))]
+        except (Refused, BadRecord) as error:
+            connection.cut()  # the transaction goes with it
+            self._turn_refused(error)
+            return [(item.done, JournalFailed(self.why))]
+        self._confirmed = self._serial
+        item.pruned_count += count
+        item.above_id = above_id
+        if more:
+            self._queue.put_nowait([item])
+            return []
+        return [(item.done, item.pruned_count)]
+
+    # ---- trouble ---------------------------------------------------------------------------------------------------
+
+    def _turn(self, state: JournalState, why: str, kind: str = "") -> None:
+        if self.state is JournalState.FAILED:
+            return
+        self.why = why
+        self._metrics.journal_failures.labels(kind or state.value).inc()
+        if state is not self.state:
+            log.error(
+                "journal cannot write",
+                state=state.value,
+                why=why,
+                in_doubt=0 if self._doubt is None else len(self._doubt.items),
+            )
+        self.state = state
+        self._trouble.set()
+
+    def _turn_refused(self, error: Refused | BadRecord) -> None:
+        superseded = isinstance(error, Refused) and error.state == SUPERSEDED
+        self._turn(JournalState.FAILED if superseded else JournalState.FULL, str(error))
+
+    async def _mend(self) -> None:
+        """While nothing can be written: try, a few times a second, until a server takes a commit; then read back."""
+        while True:
+            await self._trouble.wait()
+            self._trouble.clear()
+            while self.state is JournalState.FULL:
+                if not await self._begin_again():
+                    self._hand_back([])  # a sign of life
+                    await asyncio.sleep(PROBE_INTERVAL_MS / 1000)
+
+    async def _begin_again(self) -> bool:
+        async with self._writing:
+            try:
+                connection = self._connection
+                if connection is not None and not connection.is_closed:
+                    session, serial = await schema.begin_session(connection, self._incarnation)
+                else:
+                    self._connection = None
+                    connection, session, serial = await self._servers.again(self._incarnation)
+                if serial < self._confirmed:
+                    self._give_up(f"{connection.server} has lost what was confirmed: {self._confirmed - serial} transactions")
+                    return True
+                fresh_ids = await self._read_back(connection, serial)
+            except (Lost, BadRecord) as error:
+                self.why = str(error)
+                return False
+            except Refused as error:
+                if error.state == SUPERSEDED:
+                    self._give_up(str(error))
+                    return True
+                self.why = str(error)
+                return False
+            doubt, self._doubt = self._doubt, None
+            self._connection, self._session = connection, session
+            self._serial = max(self._serial, serial)
+            self.state = JournalState.WRITABLE
+            log.info("journal writes again", server=str(connection.server), read_back=0 if doubt is None else len(doubt.items))
+            outcomes: Outcomes = []
+            if doubt is not None:
+                refused = doubt.refused
+                if fresh_ids is None:
+                    failed = JournalFailed(f"not committed: {self.why}")
+                    refused = {id(item): failed for item in doubt.items if not isinstance(item, READS)}
+                outcomes = await self._outcomes(doubt.items, fresh_ids or {}, refused)
+            self._hand_back(outcomes)
+            return True
+
+    async def _read_back(self, connection: Connection, serial: int) -> dict[int, int] | None:
+        """The takes of the group in doubt that were new; None when it was not committed. Raises Lost and Refused."""
+        rows = await connection.rows("SELECT value FROM meta WHERE name = 'recorded_floor'")
+        self._floor.stored = rows[0][0] if rows else 0
+        doubt = self._doubt
+        if doubt is None or doubt.serial != serial:
+            return None
+        group = Group.of([item for item in doubt.items if id(item) not in doubt.refused])
+        fresh_ids = await g.read_fresh(connection, [item.record for item in group.takes])
+        self._confirmed = serial
+        self._floor.note(group, fresh_ids)
+        return fresh_ids
+
+    def _give_up(self, why: str) -> None:
+        """This incarnation ends: nothing that was in doubt can be known any more."""
+        self._turn(JournalState.FAILED, why)
+        doubt, self._doubt = self._doubt, None
+        items = [] if doubt is None else doubt.items
+        self._hand_back([(item.done, JournalFailed(why, certain=False)) for item in items])
+
+    async def _read_size(self, connection: Connection) -> None:
+        try:
+            self._metrics.journal_size_bytes.set((await connection.rows(SIZE))[0][0])
+        except (Lost, Refused) as error:
+            self._turn(JournalState.FULL, str(error))

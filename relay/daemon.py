@@ -40,7 +40,7 @@ from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
 from relay.gauges import Gauges
-from relay.journal.sqlite import SqliteJournal
+from relay.journal.engines import open_journal
 from relay.operator import Operator
 from relay.outbound.api import OutboundApi
 from relay.outbound.desk import Outbound
@@ -90,9 +90,10 @@ class Daemon:
         self.metrics = Metrics()
         self.credentials = Credentials(settings.relay.credentials_directory)
         self.dialects = DialectShelf(overlay_reader(config_path, self.credentials.secret), self.clock.wall_ms)
-        self.journal = SqliteJournal.open(
+        self.journal = open_journal(
             settings.journal,
             self.credentials.journal_key(settings.journal.key_credential),
+            self.credentials.secret,
             call_soon_threadsafe=loop.call_soon_threadsafe,
             clock=self.clock,
             metrics=self.metrics,

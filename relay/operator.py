@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relay import __version__
@@ -18,7 +17,7 @@ from relay.configfile import load
 from relay.control import commands as c
 from relay.control import report as r
 from relay.control.server import Handler
-from relay.errors import RelayError
+from relay.errors import JournalUnusable, RelayError
 from relay.exchange.people import resolve
 from relay.parkedlist import parked_report
 from relay.reload import plan_reload, reasons_of
@@ -80,18 +79,25 @@ class Operator:
             core=self._core(),
             journal=r.JournalReport(
                 state=journal.state.value,
-                path=settings.journal.path,
-                size_bytes=_size_bytes(settings.journal.path),
+                path=journal.place,
+                size_bytes=journal.size_bytes(),
                 waiting=journal.waiting_count(),
                 waiting_max=settings.journal.waiting_count_max,
             ),
             exchanges=desk.register.count_open(),
             owed=desk.saf.owed_count,
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
-            listed=sum(1 for _ in journal.listed()),
+            listed=self._listed_count(),
             outbound=d.dispatcher.report(),
             counters=self._counters(),
         )
+
+    def _listed_count(self) -> int:
+        """Of the person's list; where the journal cannot be read, as it was last seen."""
+        try:
+            return sum(1 for _ in self._daemon.journal.listed())
+        except JournalUnusable:
+            return self._daemon.gauges.listed_count
 
     def _listeners(self) -> tuple[r.ListenerReport, ...]:
         d = self._daemon
@@ -260,14 +266,3 @@ class Operator:
             log.info("reloaded", changes="; ".join(report.changes) or "nothing changed")
         else:
             log.error("reload refused, nothing was changed", reasons="; ".join(report.reasons))
-
-
-def _size_bytes(path: str) -> int:
-    """Of the journal with its write-ahead log; 0 where neither can be seen."""
-    total = 0
-    for suffix in ("", "-wal"):
-        try:
-            total += Path(path + suffix).stat().st_size
-        except OSError:
-            continue
-    return total

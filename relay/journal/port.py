@@ -20,8 +20,8 @@ from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
 
 class JournalState(Enum):
     WRITABLE = "writable"
-    FULL = "full"  # the disk is full: refuses, and recovers by itself when space returns
-    FAILED = "failed"  # a commit or fsync failed: this file is never written again by this incarnation
+    FULL = "full"  # the disk is full, or no server writes: refuses, and recovers by itself when space or server returns
+    FAILED = "failed"  # a commit or fsync failed, or another relay took over: never written again by this incarnation
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -103,7 +103,7 @@ class Journal(Protocol):
         ...
 
     def listed(self) -> Iterable[StoredExchange]:
-        """The person's list."""
+        """The person's list. Like every reading for people: JournalUnusable where its server is away."""
         ...
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]: ...

@@ -25,7 +25,7 @@ from relay.journal.port import JournalState
 from relay.journal.records import HistoryLine, StoredExchange
 from relay.journal.rows import SELECT_HISTORY, SELECT_LISTED, SELECT_OPEN, read_exchange, read_history
 from relay.journal.schema import FileLock, open_reader, open_writer
-from relay.journal.writer import Writer
+from relay.journal.writer import Writer, file_bytes
 from relay.settings import JournalSettings
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -121,6 +121,15 @@ class SqliteJournal(JournalFace):
         journal._writer.start()
         log.info("journal opened", path=settings.path, incarnation=journal.incarnation, key=keys.key_id)
         return journal
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return self._settings.path
+
+    def size_bytes(self) -> int:
+        """The file and its write-ahead log."""
+        return file_bytes(self._settings.path)
 
     # ---- reading, at recovery and for people -----------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ from relay.telemetry.metrics import Metrics
 
 log = get_log("journal")
 
+RECOVERY_TIMEOUT_MS = 120_000
+
 
 class PostgresJournal(JournalFace):
     """See relay/journal/port.py for what each method promises. Making it opens it."""
@@ -72,6 +74,15 @@ class PostgresJournal(JournalFace):
         self._floor = opened.floor
         log.info("journal opened", schema=settings.schema_name, incarnation=self.incarnation, key=keys.key_id)
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people: without the user."""
+        return f"{self._settings.dsn.rpartition('@')[2]} {self._settings.schema_name}"
+
+    def size_bytes(self) -> int:
+        """Tables and indexes, as of a minute ago."""
+        return self._writer.size_bytes
+
     # ---- reading, at recovery and for people -----------------------------------------------------------------------
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
@@ -79,7 +90,7 @@ class PostgresJournal(JournalFace):
             rows = await connection.rows(g.SELECT_OPEN, self._floor)
             return await g.with_reversals(connection, [read_exchange(row, self._keys) for row in rows])
 
-        return self._writer.read(read)
+        return self._writer.read(read, RECOVERY_TIMEOUT_MS)
 
     def listed(self) -> Iterable[StoredExchange]:
         async def read(connection: Connection) -> list[StoredExchange]:
@@ -94,7 +105,7 @@ class PostgresJournal(JournalFace):
         return self._writer.read(read)
 
     def open_outbound(self) -> Iterable[StoredOutbound]:
-        return self._writer.read(lambda connection: open_outbound(connection, self._keys))
+        return self._writer.read(lambda connection: open_outbound(connection, self._keys), RECOVERY_TIMEOUT_MS)
 
     def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
         return self._writer.read(lambda connection: newest_outbound(connection, states, count_max, self._keys))

@@ -21,7 +21,6 @@ from relay.settings import JournalSettings
 
 VERSION_MIN: Final = 130_000  # server_version_num
 LOCK_CLASS: Final = 0x52454C59  # "RELY": first half of the advisory lock; the second is made of the schema's name
-READ_TIMEOUT_MS: Final = 2_000
 
 _KEEP: Final = 'Keep the database, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
 
@@ -54,13 +53,13 @@ def writing_session(settings: JournalSettings) -> dict[str, str]:
     }
 
 
-def reading_session(settings: JournalSettings) -> dict[str, str]:
+def reading_session(settings: JournalSettings, timeout_ms: int) -> dict[str, str]:
     """Of a session that cannot write."""
     return {
         "application_name": "relay journal reader",
         "search_path": settings.schema_name,
         "default_transaction_read_only": "on",
-        "statement_timeout": str(READ_TIMEOUT_MS),
+        "statement_timeout": str(timeout_ms),
         "jit": "off",
     }
 

@@ -78,22 +78,25 @@ class Servers:
                 raise schema.unusable(problem, self._named) from problem
             await asyncio.sleep(RETRY_S)
 
-    async def again(self, incarnation: int) -> tuple[Connection, int, int]:
-        """The next server, one try: the connection, the session's number and the serial. Raises Lost and Refused."""
-        connection, (session, serial) = await self._one(lambda each: schema.begin_session(each, incarnation))
-        await schema.lock(connection, self._settings.schema_name)  # for whoever starts later; `owner` protects the records
-        return connection, session, serial
+    async def again(self, begin: Callable[[Connection], Awaitable[Begun]]) -> tuple[Connection, Begun]:
+        """The next server, one try. Raises Lost and Refused."""
 
-    async def reader(self, server: Server) -> Connection:
+        async def begin_and_lock(connection: Connection) -> Begun:
+            begun = await begin(connection)
+            await schema.lock(connection, self._settings.schema_name)  # for whoever starts later; `owner` protects the records
+            return begun
+
+        return await self._one(begin_and_lock)
+
+    async def reader(self, server: Server, timeout_ms: int) -> Connection:
         """A session that cannot write, on the server that we write to. Raises Lost and Refused."""
-        limit_s = schema.READ_TIMEOUT_MS / 1000
         return await connect(
             server,
             self._settings.dsn,
             self._password,
-            schema.reading_session(self._settings),
-            connect_s=min(limit_s, self._settings.connect_timeout_ms / 1000),
-            patience_s=limit_s,
+            schema.reading_session(self._settings, timeout_ms),
+            connect_s=min(timeout_ms, self._settings.connect_timeout_ms) / 1000,
+            patience_s=timeout_ms / 1000,
             session="any",
         )
 

@@ -18,15 +18,11 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from relay.clock import Clock
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes
-from relay.journal.batch import Group
 from relay.journal.crypt import JournalKeys
 from relay.journal.face import Opened
-from relay.journal.floor import RecordedFloor
 from relay.journal.items import (
     FRESH,
     PROBE_INTERVAL_MS,
@@ -37,22 +33,20 @@ from relay.journal.items import (
     PruneItem,
     StepItem,
     TakeItem,
-    WriteItem,
 )
 from relay.journal.port import Fresh, JournalFailed, JournalState
 from relay.journal.postgres import group as g
-from relay.journal.postgres import schema
 from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused
-from relay.journal.postgres.outbound import find_outbound, outbound_result, write_outbound
-from relay.journal.postgres.retention import prune_slice
+from relay.journal.postgres.outbound import find_outbound, outbound_result
 from relay.journal.postgres.servers import Servers
+from relay.journal.postgres.transactions import Doubt, Transactions
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
 log = get_log("journal")
 
-FLOOR_RECORDS: Final = 4_096  # records after which the floor is raised and the size is read
-PROVE: Final = "SELECT hold($1, $2, $3)"
+SIZE_INTERVAL_MS: Final = 60_000
+READ_TIMEOUT_MS: Final = 2_000  # a read for people: the loop waits for it
 SIZE: Final = (
     "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
     " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
@@ -63,14 +57,6 @@ Result = TypeVar("Result")
 
 class Stop:
     """The last item: everything before it is made durable first."""
-
-
-class Doubt(msgspec.Struct, eq=False):
-    """A group whose commit was not answered."""
-
-    serial: int
-    items: list[Item]
-    refused: dict[int, JournalFailed]  # by id() of the item: what was left out of it
 
 
 class PostgresWriter:
@@ -96,13 +82,10 @@ class PostgresWriter:
         self._metrics = metrics
         self._connection: Connection | None = None
         self._reader: Connection | None = None
-        self._incarnation = self._session = 0
-        self._serial = 0  # of the last transaction tried: none is ever used twice
-        self._confirmed = 0  # of the last one that was answered
-        self._refused: dict[int, JournalFailed] = {}
         self._doubt: Doubt | None = None
-        self._floor = RecordedFloor(0, set())
-        self._since_floor = 0
+        self._reader_ms = 0  # its time limit
+        self._sized_ms: int | None = None
+        self.size_bytes = 0
         self._opened: Future[Opened] = Future()
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
 
@@ -125,14 +108,14 @@ class PostgresWriter:
         self.put(Stop())
         self._thread.join()
 
-    def read(self, work: Callable[[Connection], Coroutine[Any, Any, Result]]) -> Result:
-        """Read for people or recovery; blocks for READ_TIMEOUT_MS at most. Raises JournalUnusable."""
+    def read(self, work: Callable[[Connection], Coroutine[Any, Any, Result]], timeout_ms: int = READ_TIMEOUT_MS) -> Result:
+        """Read for people or recovery; blocks, for `timeout_ms` at most. Raises JournalUnusable."""
         if self.state is not JournalState.WRITABLE:
             raise JournalUnusable(f"The journal cannot be read: {self.why}.", "Runbook: RelayJournalDiskFull.")
-        waited = asyncio.run_coroutine_threadsafe(self._read_aside(work), self._loop)
         try:
-            return waited.result(2 * schema.READ_TIMEOUT_MS / 1000)
-        except (Lost, Refused, FutureTimeout) as error:
+            waited = asyncio.run_coroutine_threadsafe(self._read_aside(work, timeout_ms), self._loop)
+            return waited.result(2 * timeout_ms / 1000)
+        except (Lost, Refused, FutureTimeout, RuntimeError) as error:
             raise JournalUnusable(f"The journal cannot be read: {error}.", "Runbook: RelayJournalDiskFull.") from error
 
     # ---- the thread ------------------------------------------------------------------------------------------------
@@ -155,10 +138,8 @@ class PostgresWriter:
         self._trouble = asyncio.Event()
         self._writing = asyncio.Lock()  # one transaction at a time, also while a group in doubt is read back
         begun = await self._servers.first(self._keys)
-        self._connection, self._session = begun.connection, begun.session
-        self._serial = self._confirmed = begun.serial
-        self._incarnation = begun.opened.incarnation
-        self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
+        self._connection = begun.connection
+        self._transactions = Transactions(begun, self._keys, self._clock, self._metrics)
         self._opened.set_result(begun.opened)
         async with asyncio.TaskGroup() as tasks:
             mending = tasks.create_task(self._mend())
@@ -203,12 +184,15 @@ class PostgresWriter:
         if outcomes:
             self._hand_back(outcomes)
 
-    async def _read_aside(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def _read_aside(self, work: Callable[[Connection], Awaitable[Result]], timeout_ms: int) -> Result:
         connection = self._reader
-        if connection is None or connection.is_closed:
+        if connection is None or connection.is_closed or self._reader_ms != timeout_ms:
             if self._connection is None:
                 raise Lost("no server that writes is there")
-            connection = self._reader = await self._servers.reader(self._connection.server)
+            if connection is not None:
+                connection.cut()
+            connection = self._reader = await self._servers.reader(self._connection.server, timeout_ms)
+            self._reader_ms = timeout_ms
         return await work(connection)
 
     # ---- one group -------------------------------------------------------------------------------------------------
@@ -226,98 +210,22 @@ class PostgresWriter:
     async def _serve_writing(self, connection: Connection, items: list[Item]) -> Outcomes:
         writes = [item for item in items if not isinstance(item, READS)]
         fresh_ids: dict[int, int] = {}
-        self._refused = {}
+        refused: dict[int, JournalFailed] = {}
         if writes:
             try:
-                fresh_ids = await self._commit(connection, writes)
+                fresh_ids = await self._transactions.commit(connection, writes)
+                refused = self._transactions.refused
             except Lost as error:
-                self._doubt = Doubt(self._serial, items, self._refused)
+                self._doubt = Doubt(self._transactions.serial, items, self._transactions.refused)
                 self._turn(JournalState.FULL, str(error), kind="unknown")
                 return []
             except Refused as error:
                 self._turn_refused(error)
-                self._refused = dict.fromkeys(map(id, writes), JournalFailed(self.why))
-        outcomes = await self._outcomes(items, fresh_ids, self._refused)
-        if self._since_floor >= FLOOR_RECORDS:
-            self._since_floor = 0
+                refused = dict.fromkeys(map(id, writes), JournalFailed(self.why))
+        outcomes = await self._outcomes(items, fresh_ids, refused)
+        if self.state is JournalState.WRITABLE:
             await self._read_size(connection)
         return outcomes
-
-    async def _commit(self, connection: Connection, items: list[WriteItem]) -> dict[int, int]:
-        """One transaction. Returns the takes that were new; what was left out is in `_refused`. Raises Refused and Lost."""
-        started_ms = self._clock.monotonic_ms()
-        group = Group.of(items)
-        floor = self._floor_with(group)
-        self._serial += 1
-        try:
-            fresh_ids = await self._write(connection, group, floor)
-        except BadRecord:
-            fresh_ids = await self._write_singly(connection, items, floor)
-        self._confirmed = self._serial
-        self._note(group, fresh_ids, floor)
-        self._metrics.journal_commit_seconds.observe((self._clock.monotonic_ms() - started_ms) / 1000)
-        self._metrics.journal_records.inc(len(items) - len(self._refused))
-        return fresh_ids
-
-    def _floor_with(self, group: Group) -> int | None:
-        """The floor that has to be stored with `group`: lowered for a number that comes late, raised once in a while."""
-        lowest = min((item.record.exchange_id for item in group.takes), default=None)
-        if lowest is not None and lowest < self._floor.stored:
-            return lowest
-        if self._since_floor + len(group.takes) + len(group.steps) < FLOOR_RECORDS:
-            return None
-        floor = self._floor.may_rise_to()
-        return floor if lowest is None else min(floor, lowest)
-
-    def _note(self, group: Group, fresh_ids: dict[int, int], floor: int | None) -> None:
-        self._floor.note(group, fresh_ids)
-        self._since_floor += len(group.takes) + len(group.steps)
-        if floor is not None:
-            self._floor.stored = floor
-
-    async def _write(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
-        if not group.outbound:
-            return await self._call(connection, group, floor)  # a statement is a transaction
-        await connection.run("BEGIN")
-        try:
-            fresh_ids = await self._call(connection, group, floor)
-            await write_outbound(connection, group.outbound, self._keys)
-            await connection.run("COMMIT")
-        except (BadRecord, Refused):
-            await connection.run("ROLLBACK")
-            raise
-        return fresh_ids
-
-    async def _call(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
-        try:
-            arguments = g.arguments(group, self._keys, floor)
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise BadRecord(type(error).__name__) from error
-        rows = await connection.rows(g.WRITE_GROUP, self._incarnation, self._session, self._serial, *arguments)
-        return g.fresh_of(rows, [item.record for item in group.takes])
-
-    async def _write_singly(self, connection: Connection, items: list[WriteItem], floor: int | None) -> dict[int, int]:
-        """After a record could not be written: each by itself, so that only the guilty are refused."""
-        fresh_ids: dict[int, int] = {}
-        await connection.run("BEGIN")
-        try:
-            await connection.rows(PROVE, self._incarnation, self._session, self._serial)
-            for item in items:
-                await connection.run("SAVEPOINT one")
-                try:
-                    group = Group.of([item])
-                    fresh_ids |= await self._call(connection, group, floor)
-                    await write_outbound(connection, group.outbound, self._keys)
-                except BadRecord as error:
-                    await connection.run("ROLLBACK TO one")
-                    self._refused[id(item)] = JournalFailed(f"the record cannot be stored: {error}")
-                    self._metrics.journal_failures.labels("record").inc()
-                await connection.run("RELEASE one")
-            await connection.run("COMMIT")
-        except Refused:
-            await connection.run("ROLLBACK")
-            raise
-        return fresh_ids
 
     async def _outcomes(self, items: list[Item], fresh_ids: dict[int, int], refused: dict[int, JournalFailed]) -> Outcomes:
         """The answer to each, in order; what has to be read is read now, and told only once it is proven."""
@@ -371,20 +279,17 @@ class PostgresWriter:
             return JournalFailed(str(error))
 
     async def _prove(self) -> bool:
-        """A commit after what was read: then that is as safe as what we write ourselves."""
         connection = self._connection
         if self.state is not JournalState.WRITABLE or connection is None:
             return False
-        self._serial += 1
         try:
-            await connection.rows(PROVE, self._incarnation, self._session, self._serial)
+            await self._transactions.prove(connection)
         except Lost as error:
             self._turn(JournalState.FULL, str(error))
             return False
         except Refused as error:
             self._turn_refused(error)
             return False
-        self._confirmed = self._serial
         return True
 
     async def _prune(self, item: PruneItem) -> Outcomes:
@@ -392,25 +297,16 @@ class PostgresWriter:
         connection = self._connection
         if self.state is not JournalState.WRITABLE or connection is None:
             return [(item.done, JournalFailed(self.why))]
-        self._serial += 1
         try:
-            await connection.run("BEGIN")
-            await connection.rows(PROVE, self._incarnation, self._session, self._serial)
-            count, more, above_id = await prune_slice(connection, item)
-            await connection.run("COMMIT")
+            if await self._transactions.prune(connection, item):
+                self._queue.put_nowait([item])
+                return []
         except Lost as error:
             self._turn(JournalState.FULL, str(error))
             return [(item.done, JournalFailed(self.why, certain=False))]
         except (Refused, BadRecord) as error:
-            connection.cut()  # the transaction goes with it
             self._turn_refused(error)
             return [(item.done, JournalFailed(self.why))]
-        self._confirmed = self._serial
-        item.pruned_count += count
-        item.above_id = above_id
-        if more:
-            self._queue.put_nowait([item])
-            return []
         return [(item.done, item.pruned_count)]
 
     # ---- trouble ---------------------------------------------------------------------------------------------------
@@ -446,17 +342,21 @@ class PostgresWriter:
 
     async def _begin_again(self) -> bool:
         async with self._writing:
+            transactions, doubt = self._transactions, self._doubt
+            fresh_ids: dict[int, int] | None = None
             try:
                 connection = self._connection
                 if connection is not None and not connection.is_closed:
-                    session, serial = await schema.begin_session(connection, self._incarnation)
+                    serial = await transactions.begin_session(connection)
                 else:
                     self._connection = None
-                    connection, session, serial = await self._servers.again(self._incarnation)
-                if serial < self._confirmed:
-                    self._give_up(f"{connection.server} has lost what was confirmed: {self._confirmed - serial} transactions")
+                    connection, serial = await self._servers.again(transactions.begin_session)
+                    self._connection = connection
+                if serial < transactions.confirmed:
+                    self._give_up(f"{connection.server} has lost {transactions.confirmed - serial} confirmed transactions")
                     return True
-                fresh_ids = await self._read_back(connection, serial)
+                if doubt is not None:
+                    fresh_ids = await transactions.read_back(connection, doubt, serial)
             except (Lost, BadRecord) as error:
                 self.why = str(error)
                 return False
@@ -466,33 +366,18 @@ class PostgresWriter:
                     return True
                 self.why = str(error)
                 return False
-            doubt, self._doubt = self._doubt, None
-            self._connection, self._session = connection, session
-            self._serial = max(self._serial, serial)
+            why, self._doubt = self.why, None
             self.state = JournalState.WRITABLE
             log.info("journal writes again", server=str(connection.server), read_back=0 if doubt is None else len(doubt.items))
             outcomes: Outcomes = []
             if doubt is not None:
                 refused = doubt.refused
                 if fresh_ids is None:
-                    failed = JournalFailed(f"not committed: {self.why}")
+                    failed = JournalFailed(f"not committed: {why}")
                     refused = {id(item): failed for item in doubt.items if not isinstance(item, READS)}
                 outcomes = await self._outcomes(doubt.items, fresh_ids or {}, refused)
             self._hand_back(outcomes)
             return True
-
-    async def _read_back(self, connection: Connection, serial: int) -> dict[int, int] | None:
-        """The takes of the group in doubt that were new; None when it was not committed. Raises Lost and Refused."""
-        rows = await connection.rows("SELECT value FROM meta WHERE name = 'recorded_floor'")
-        self._floor.stored = rows[0][0] if rows else 0
-        doubt = self._doubt
-        if doubt is None or doubt.serial != serial:
-            return None
-        group = Group.of([item for item in doubt.items if id(item) not in doubt.refused])
-        fresh_ids = await g.read_fresh(connection, [item.record for item in group.takes])
-        self._confirmed = serial
-        self._floor.note(group, fresh_ids)
-        return fresh_ids
 
     def _give_up(self, why: str) -> None:
         """This incarnation ends: nothing that was in doubt can be known any more."""
@@ -502,7 +387,13 @@ class PostgresWriter:
         self._hand_back([(item.done, JournalFailed(why, certain=False)) for item in items])
 
     async def _read_size(self, connection: Connection) -> None:
+        """Once a minute, between groups."""
+        now_ms = self._clock.monotonic_ms()
+        if self._sized_ms is not None and now_ms - self._sized_ms < SIZE_INTERVAL_MS:
+            return
+        self._sized_ms = now_ms
         try:
-            self._metrics.journal_size_bytes.set((await connection.rows(SIZE))[0][0])
+            self.size_bytes = (await connection.rows(SIZE))[0][0]
+            self._metrics.journal_size_bytes.set(self.size_bytes)
         except (Lost, Refused) as error:
             self._turn(JournalState.FULL, str(error))

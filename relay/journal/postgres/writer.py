@@ -110,12 +110,12 @@ class PostgresWriter:
 
     def read(self, work: Callable[[Connection], Coroutine[Any, Any, Result]], timeout_ms: int = READ_TIMEOUT_MS) -> Result:
         """Read for people or recovery; blocks, for `timeout_ms` at most. Raises JournalUnusable."""
-        if self.state is not JournalState.WRITABLE:
-            raise JournalUnusable(f"The journal cannot be read: {self.why}.", "Runbook: RelayJournalDiskFull.")
+        if self.state is not JournalState.WRITABLE or self._loop.is_closed():
+            raise JournalUnusable(f"The journal cannot be read: {self.why or 'closed'}.", "Runbook: RelayJournalDiskFull.")
         try:
             waited = asyncio.run_coroutine_threadsafe(self._read_aside(work, timeout_ms), self._loop)
             return waited.result(2 * timeout_ms / 1000)
-        except (Lost, Refused, FutureTimeout, RuntimeError) as error:
+        except (Lost, Refused, FutureTimeout) as error:
             raise JournalUnusable(f"The journal cannot be read: {error}.", "Runbook: RelayJournalDiskFull.") from error
 
     # ---- the thread ------------------------------------------------------------------------------------------------

@@ -26,8 +26,10 @@ from relay.cli.when import parse_moment, show_moment
 from relay.clock import SystemClock
 from relay.credentials import Credentials, CredentialUnusable
 from relay.errors import JournalUnusable, RelayError
+from relay.journal.engines import open_source
 from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, Query
 from relay.journal.records import StoredState
+from relay.journal.source import Source
 from relay.journal.verify import Verification, verify
 from relay.settings import Settings
 
@@ -90,10 +92,10 @@ def _conditions(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    path, key = _place(args)
+    where, key = _place(args)
     if args.what == "verify":
-        return _verify(verify(path, key), key is not None, args.json)
-    reader = JournalReader(path, key)
+        return _verify(verify(where, key), key is not None, args.json)
+    reader = JournalReader(where, key)
     try:
         if args.what == "search":
             return _rows(reader.search(_query(args, args.limit)), args.json)
@@ -109,17 +111,18 @@ def run(args: argparse.Namespace) -> int:
         reader.close()
 
 
-def _place(args: argparse.Namespace) -> tuple[str, bytes | None]:
-    """The journal's path, and its key where this user may read it."""
+def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None]:
+    """Where the journal is, and its key where this user may read it."""
     settings = Settings()
     if args.config is not None or (args.file is None and Path(DEFAULT_CONFIG).exists()):
         settings = reach.settings_of(args.config or DEFAULT_CONFIG)
-    path = args.file or settings.journal.path
+    credentials = Credentials(settings.relay.credentials_directory)
+    key: bytes | None = None
     try:
-        return path, Credentials(settings.relay.credentials_directory).journal_key(settings.journal.key_credential)
+        key = credentials.journal_key(settings.journal.key_credential)
     except CredentialUnusable as error:
         print(f"relay: PANs are not shown: {error.problem}", file=sys.stderr)
-        return path, None
+    return args.file or open_source(settings.journal, credentials.secret), key
 
 
 def _query(args: argparse.Namespace, limit: int) -> Query:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 from protocols.vocabulary import Secret
 from relay.clock import Clock
 from relay.errors import JournalUnusable
+from relay.journal.source import Source, SqliteSource
 from relay.journal.sqlite import SqliteJournal
 from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
@@ -45,10 +46,7 @@ def open_journal(
     try:
         from relay.journal.postgres.engine import PostgresJournal
     except ModuleNotFoundError as error:
-        raise JournalUnusable(
-            "The journal is to be kept by PostgreSQL, but its driver is not installed.",
-            "Install the extra beside the relay: pip install 'relay-center[postgresql]'.",
-        ) from error
+        raise _missing() from error
     return PostgresJournal(
         settings,
         key,
@@ -57,4 +55,22 @@ def open_journal(
         clock=clock,
         metrics=metrics,
         on_failed=on_failed,
+    )
+
+
+def open_source(settings: JournalSettings, secret: Callable[[str], Secret]) -> Source:
+    """A connection for people's questions, beside a running relay. Raises JournalUnusable."""
+    if settings.engine == "sqlite":
+        return SqliteSource(settings.path)
+    try:
+        from relay.journal.postgres.source import PostgresSource
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    return PostgresSource(settings, None if settings.password_credential is None else secret(settings.password_credential))
+
+
+def _missing() -> JournalUnusable:
+    return JournalUnusable(
+        "The journal is kept by PostgreSQL, but its driver is not installed.",
+        "Install the extra beside the relay: pip install 'relay-center[postgresql]'.",
     )

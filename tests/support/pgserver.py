@@ -195,6 +195,28 @@ class PostgresServer:
         return options
 
 
+class PostgresPair:
+    """A primary and its synchronous standby."""
+
+    def __init__(self) -> None:
+        self.primary = PostgresServer()
+        self.servers = [self.primary]
+        try:
+            self.standby = self.primary.standby()
+            self.servers.append(self.standby)
+        except BaseException:
+            self.remove()
+            raise
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://{USER}@{','.join(server.place for server in (self.primary, self.standby))}/{DATABASE}"
+
+    def remove(self) -> None:
+        for server in self.servers:
+            server.remove()
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -53,12 +53,12 @@ def writing_session(settings: JournalSettings) -> dict[str, str]:
     }
 
 
-def reading_session(settings: JournalSettings, timeout_ms: int) -> dict[str, str]:
-    """Of a session that cannot write."""
+def reading_session(settings: JournalSettings, timeout_ms: int, *, writable: bool = False) -> dict[str, str]:
+    """Of a session that cannot write; `writable` where only a server that writes is wanted, which is asked by its sessions."""
     return {
         "application_name": "relay journal reader",
         "search_path": settings.schema_name,
-        "default_transaction_read_only": "on",
+        "default_transaction_read_only": "off" if writable else "on",
         "statement_timeout": str(timeout_ms),
         "jit": "off",
     }

@@ -9,41 +9,19 @@ import pytest
 
 from relay.journal.port import Fresh, JournalState
 from tests.support.journal_suite import taken
-from tests.support.pgserver import DATABASE, USER, PostgresServer
+from tests.support.pgserver import PostgresPair
 from tests.support.postgresrig import PostgresRig
 
 
-class Pair:
-    """A primary and its synchronous standby."""
-
-    def __init__(self) -> None:
-        self.primary = PostgresServer()
-        self.servers = [self.primary]
-        try:
-            self.standby = self.primary.standby()
-            self.servers.append(self.standby)
-        except BaseException:
-            self.remove()
-            raise
-
-    @property
-    def dsn(self) -> str:
-        return f"postgresql://{USER}@{','.join(server.place for server in (self.primary, self.standby))}/{DATABASE}"
-
-    def remove(self) -> None:
-        for server in self.servers:
-            server.remove()
-
-
 @pytest.fixture
-def pair() -> Iterator[Pair]:
-    made = Pair()
+def pair() -> Iterator[PostgresPair]:
+    made = PostgresPair()
     yield made
     made.remove()
 
 
 @pytest.fixture
-def rig(pair: Pair) -> Iterator[PostgresRig]:
+def rig(pair: PostgresPair) -> Iterator[PostgresRig]:
     made = PostgresRig(pair.primary, dsn=pair.dsn, commit_timeout_ms=1_000)
     yield made
     made.journal.close()
@@ -61,7 +39,7 @@ def load(rig: PostgresRig, numbers: range, confirmed: list[str], denied: list[st
             rig.loop.turn()
 
 
-def test_the_primary_dies_under_load_and_the_standby_goes_on(rig: PostgresRig, pair: Pair) -> None:
+def test_the_primary_dies_under_load_and_the_standby_goes_on(rig: PostgresRig, pair: PostgresPair) -> None:
     confirmed: list[str] = []
     denied: list[str] = []
     load(rig, range(1_000), confirmed, denied)
@@ -80,7 +58,7 @@ def test_the_primary_dies_under_load_and_the_standby_goes_on(rig: PostgresRig, p
     assert rig.failures == []
 
 
-def test_a_standby_is_never_written_to_and_a_replaced_primary_neither(rig: PostgresRig, pair: Pair) -> None:
+def test_a_standby_is_never_written_to_and_a_replaced_primary_neither(rig: PostgresRig, pair: PostgresPair) -> None:
     """The old primary comes back to life, alone and willing: the journal has seen a later timeline."""
     confirmed: list[str] = []
     load(rig, range(10), confirmed, [])
@@ -105,7 +83,7 @@ def test_a_standby_is_never_written_to_and_a_replaced_primary_neither(rig: Postg
     assert "after2" not in rig.sql("SELECT key FROM taken").split("\n")
 
 
-def test_a_start_finds_the_server_that_writes(rig: PostgresRig, pair: Pair) -> None:
+def test_a_start_finds_the_server_that_writes(rig: PostgresRig, pair: PostgresPair) -> None:
     load(rig, range(5), [], [])
     rig.settle()
     rig.journal.close()

@@ -89,6 +89,7 @@ class Books(threading.Thread):
             try:
                 atm = ForeignAtm(self._world.port, terminal=self.terminal)
             except OSError:
+                self._ending.wait(0.05)  # four that knock without a pause keep the relay from coming up
                 continue
             try:
                 if atm.sign_on()["39"] == "00":

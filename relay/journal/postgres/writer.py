@@ -263,8 +263,8 @@ class PostgresWriter:
     async def _read(self, item: TakeItem | FindItem | OutboundTakeItem | OutboundFindItem) -> object:
         connection, keys = self._connection, self._keys
         try:
-            if connection is None:
-                raise Lost(self.why)
+            if connection is None or (connection.is_closed and self.state is not JournalState.WRITABLE):
+                return JournalFailed(self.why)
             if isinstance(item, TakeItem):
                 return await g.find_result(connection, item.record.key, keys)
             if isinstance(item, FindItem):

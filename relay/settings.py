@@ -25,6 +25,7 @@ class RelaySettings(Model):
 
     center: Name = Field("tokyo", description="Name of this relay center; part of every attempt sent to the core.")
     realm: Name = Field("bank", description="The bank or network in which terminal numbers are unique; part of every key.")
+    workers: int = Field(1, ge=1, le=64, description="Processes of this relay; this version serves with one and refuses more.")
     drain_deadline_ms: Milliseconds = Field(
         30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds."
     )

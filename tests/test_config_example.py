@@ -30,6 +30,7 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "config" / "relay.example.tom
 SAMPLES = {
     "credentials_directory",
     "bearer_credential",
+    "password_credential",
     "name_servers",
     "allow_networks",
     "terminals",

@@ -9,6 +9,7 @@ answer may come after the close, and every record given is answered exactly once
 from __future__ import annotations
 
 import atexit
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -49,7 +50,7 @@ class Opened(msgspec.Struct, kw_only=True):
     variables: dict[str, dict[str, bytes]]
 
 
-class JournalFace:
+class JournalFace(ABC):
     """See relay/journal/port.py for what each method promises. `_hand`, `_why_failed` and `close` are the engine's."""
 
     def __init__(
@@ -84,15 +85,17 @@ class JournalFace:
 
     # ---- the engine's own ------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _hand(self, items: list[Item]) -> None:
         """Give the writer a group. Its outcomes come back to `_answer`, on the loop."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _why_failed(self) -> str:
-        raise NotImplementedError
+        """Said to whoever is told that the journal failed."""
 
+    @abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """As in the port."""
 
     # ---- facts -----------------------------------------------------------------------------------------------------
 

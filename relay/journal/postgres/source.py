@@ -32,7 +32,7 @@ class PostgresSource:
     def __init__(self, settings: JournalSettings, password: Secret | None) -> None:
         """Raises JournalUnusable."""
         self._schema = settings.schema_name
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)  # the thread's own loop, if any, stays
         try:
             self._connection = self._run(_open(settings, password))
             self.place = f"{self._connection.server} {self._schema}"

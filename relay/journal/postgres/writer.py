@@ -51,6 +51,7 @@ SIZE: Final = (
     "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
     " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
+DISK_FULL: Final = "53100"
 READS = (FindItem, PruneItem, OutboundFindItem)
 Result = TypeVar("Result")
 
@@ -286,11 +287,9 @@ class PostgresWriter:
             await self._transactions.prove(connection)
         except Lost as error:
             self._turn(JournalState.FULL, str(error))
-            return False
         except Refused as error:
             self._turn_refused(error)
-            return False
-        return True
+        return self.state is JournalState.WRITABLE
 
     async def _prune(self, item: PruneItem) -> Outcomes:
         """One slice; the rest goes to the end of the queue, behind whatever came meanwhile."""
@@ -315,7 +314,7 @@ class PostgresWriter:
         if self.state is JournalState.FAILED:
             return
         self.why = why
-        self._metrics.journal_failures.labels(kind or state.value).inc()
+        self._metrics.journal_failures.labels(kind or ("server" if state is JournalState.FULL else state.value)).inc()
         if state is not self.state:
             log.error(
                 "journal cannot write",
@@ -328,7 +327,8 @@ class PostgresWriter:
 
     def _turn_refused(self, error: Refused | BadRecord) -> None:
         superseded = isinstance(error, Refused) and error.state == SUPERSEDED
-        self._turn(JournalState.FAILED if superseded else JournalState.FULL, str(error))
+        is_full = isinstance(error, Refused) and error.state == DISK_FULL
+        self._turn(JournalState.FAILED if superseded else JournalState.FULL, str(error), kind="full" if is_full else "")
 
     async def _mend(self) -> None:
         """While nothing can be written: try, a few times a second, until a server takes a commit; then read back."""

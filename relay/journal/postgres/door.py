@@ -11,7 +11,8 @@ or refuses the password; so each server is tried by itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -97,6 +98,15 @@ class Connection:
     async def run(self, sql: str) -> None:
         """One or more statements without parameters."""
         await self._guard(lambda: self._raw.execute(sql))
+
+    @contextmanager
+    def patient(self, patience_s: float) -> Iterator[None]:
+        """Work that may take longer than a commit: a migration, the reading of what an earlier life left."""
+        usual, self._patience_s = self._patience_s, max(patience_s, self._patience_s)
+        try:
+            yield
+        finally:
+            self._patience_s = usual
 
     def cut(self) -> None:
         """Close without a word to the server: what is under way stays unknown."""

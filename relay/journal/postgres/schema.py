@@ -20,6 +20,7 @@ from relay.journal.postgres.group import SELECT_RECORDED, SELECT_VARIABLES
 from relay.settings import JournalSettings
 
 VERSION_MIN: Final = 130_000  # server_version_num
+LONG_S: Final = 600.0  # a migration of a large journal
 LOCK_CLASS: Final = 0x52454C59  # "RELY": first half of the advisory lock; the second is made of the schema's name
 
 _KEEP: Final = 'Keep the database, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
@@ -73,7 +74,8 @@ async def prepare(connection: Connection, settings: JournalSettings, keys: Journ
         )
     if fsync != "on":
         raise JournalUnusable(f"The server {connection.server} has fsync off: it loses what it confirmed.", "Set fsync = on.")
-    await _migrate(connection, settings)
+    with connection.patient(LONG_S):
+        await _migrate(connection, settings)
     await _check_key(connection, settings, keys)
 
 
@@ -175,11 +177,13 @@ async def begin_incarnation(connection: Connection) -> tuple[Opened, int, int]:
     variables: dict[str, dict[str, bytes]] = {}
     for link_name, name, value in await connection.rows(SELECT_VARIABLES):
         variables.setdefault(link_name, {})[name] = value
+    with connection.patient(LONG_S):
+        recorded_ids = {row[0] for row in await connection.rows(SELECT_RECORDED, floor)}
     opened = Opened(
         incarnation=incarnation,
         epoch=meta.get("region_epoch", 0),
         floor=floor,
-        recorded_ids={row[0] for row in await connection.rows(SELECT_RECORDED, floor)},
+        recorded_ids=recorded_ids,
         variables=variables,
     )
     return opened, session, serial

@@ -57,6 +57,7 @@ class Servers:
         """Open the journal: the first server that lets us, within OPEN_PATIENCE_MS. Raises JournalUnusable."""
         until_ms = self._clock.monotonic_ms() + OPEN_PATIENCE_MS
         while True:
+            await self._survey()
             problem: Exception | None = None
             for _ in self._named:
                 try:
@@ -100,6 +101,31 @@ class Servers:
             session="any",
         )
 
+    async def _survey(self) -> None:
+        """Of several that write, the one with the latest timeline is the one: the others were replaced."""
+        for server in self._named if len(self._named) > 1 else ():
+            try:
+                connection = await self._connect(server)
+            except (Lost, Refused):
+                continue
+            try:
+                self._timeline = max(self._timeline, await schema.timeline_of(connection))
+            except (Lost, Refused) as error:
+                log.warning("a server does not say what it is", server=str(server), why=str(error))
+            finally:
+                await connection.close()
+
+    async def _connect(self, server: Server) -> Connection:
+        settings = self._settings
+        return await connect(
+            server,
+            settings.dsn,
+            self._password,
+            schema.writing_session(settings),
+            connect_s=settings.connect_timeout_ms / 1000,
+            patience_s=settings.commit_timeout_ms / 1000,
+        )
+
     async def _begin_life(self, connection: Connection, keys: JournalKeys) -> tuple[Opened, int, int]:
         await schema.prepare(connection, self._settings, keys)
         if not await schema.lock(connection, self._settings.schema_name):
@@ -108,17 +134,9 @@ class Servers:
 
     async def _one(self, begin: Callable[[Connection], Awaitable[Begun]]) -> tuple[Connection, Begun]:
         server = self._named[self._next]
-        settings = self._settings
         connection: Connection | None = None
         try:
-            connection = await connect(
-                server,
-                settings.dsn,
-                self._password,
-                schema.writing_session(settings),
-                connect_s=settings.connect_timeout_ms / 1000,
-                patience_s=settings.commit_timeout_ms / 1000,
-            )
+            connection = await self._connect(server)
             timeline = await schema.timeline_of(connection)
             if timeline < self._timeline:
                 raise Refused("55000", f"{server} was replaced: there was a server with a later timeline")

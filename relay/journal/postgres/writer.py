@@ -36,7 +36,7 @@ from relay.journal.items import (
 )
 from relay.journal.port import Fresh, JournalFailed, JournalState
 from relay.journal.postgres import group as g
-from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused
+from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused, Server
 from relay.journal.postgres.outbound import find_outbound, outbound_result
 from relay.journal.postgres.servers import Servers
 from relay.journal.postgres.transactions import Doubt, Transactions
@@ -84,7 +84,7 @@ class PostgresWriter:
         self._connection: Connection | None = None
         self._reader: Connection | None = None
         self._doubt: Doubt | None = None
-        self._reader_ms = 0  # its time limit
+        self._reader_of: tuple[Server, int] | None = None  # its server and its time limit
         self._sized_ms: int | None = None
         self.size_bytes = 0
         self._opened: Future[Opened] = Future()
@@ -145,7 +145,7 @@ class PostgresWriter:
         async with asyncio.TaskGroup() as tasks:
             mending = tasks.create_task(self._mend())
             await self._serve_all()
-            mending.cancel()
+            mending.cancel()  # at most the raising of the session is cancelled, which no record hangs on
         await self._leave()
 
     async def _serve_all(self) -> None:
@@ -187,13 +187,14 @@ class PostgresWriter:
 
     async def _read_aside(self, work: Callable[[Connection], Awaitable[Result]], timeout_ms: int) -> Result:
         connection = self._reader
-        if connection is None or connection.is_closed or self._reader_ms != timeout_ms:
-            if self._connection is None:
-                raise Lost("no server that writes is there")
+        if self._connection is None:
+            raise Lost("no server that writes is there")
+        wanted = (self._connection.server, timeout_ms)
+        if connection is None or connection.is_closed or self._reader_of != wanted:
             if connection is not None:
                 connection.cut()
-            connection = self._reader = await self._servers.reader(self._connection.server, timeout_ms)
-            self._reader_ms = timeout_ms
+            connection = self._reader = await self._servers.reader(*wanted)
+            self._reader_of = wanted
         return await work(connection)
 
     # ---- one group -------------------------------------------------------------------------------------------------

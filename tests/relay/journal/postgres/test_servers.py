@@ -91,3 +91,23 @@ def test_a_start_finds_the_server_that_writes(rig: PostgresRig, pair: PostgresPa
     pair.standby.promote()
     rig.journal = rig.open()
     assert len(list(rig.journal.open_exchanges())) == 5
+
+
+def test_a_start_never_takes_a_primary_that_was_replaced(rig: PostgresRig, pair: PostgresPair) -> None:
+    """It is first in the DSN, alive, and waits for nobody: its timeline is the older one."""
+    load(rig, range(5), [], [])
+    rig.settle()
+    rig.journal.close()
+    pair.primary.kill()
+    pair.standby.promote()
+    pair.primary.start()
+    pair.primary.sql("ALTER SYSTEM SET synchronous_standby_names = ''", database="postgres")
+    pair.primary.sql("SELECT pg_reload_conf()", database="postgres")
+    rig.journal = rig.open()
+    results: list[Any] = []
+    rig.journal.take(taken(rig.journal, "after"), results.append)
+    rig.settle()
+    assert results == [Fresh()]
+    assert len(list(rig.journal.open_exchanges())) == 6, "read from the same server, too"
+    rig.server = pair.standby
+    assert "after" in rig.sql("SELECT key FROM taken").split("\n")

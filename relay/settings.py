@@ -56,8 +56,11 @@ class JournalSettings(Model):
         None, description="PostgreSQL: credential holding the password; absent means PGPASSFILE, a certificate or the socket."
     )
     connect_timeout_ms: Milliseconds = Field(2_000, description="PostgreSQL: one connection to one server, milliseconds.")
-    commit_timeout_ms: Milliseconds = Field(
-        5_000, description="PostgreSQL: a commit without an answer for so long is unknown and is read back, milliseconds."
+    commit_timeout_ms: int = Field(
+        5_000,
+        ge=100,
+        le=8_000,  # the watchdog waits for ten seconds
+        description="PostgreSQL: a commit without an answer for so long is unknown and is read back, milliseconds.",
     )
     key_credential: str = Field("journal-key", description="Credential holding the 32-byte hex key that encrypts PANs.")
     waiting_count_max: int = Field(20_000, ge=1, description="Records waiting for a commit before new messages are refused.")

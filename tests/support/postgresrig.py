@@ -118,7 +118,7 @@ class PostgresRig:
 
     def take_over(self) -> None:
         """As another relay does when it opens the journal."""
-        self.sql("UPDATE owner SET incarnation = incarnation + 1, session = session + 1")
+        self.sql("UPDATE owner SET incarnation = incarnation + 1")
 
     def later(self, by_ms: int) -> None:
         self.clock.passed_ms += by_ms

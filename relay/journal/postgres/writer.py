@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
@@ -36,7 +36,8 @@ from relay.journal.items import (
 )
 from relay.journal.port import Fresh, JournalFailed, JournalState
 from relay.journal.postgres import group as g
-from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused, Server
+from relay.journal.postgres.aside import Aside
+from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused
 from relay.journal.postgres.outbound import find_outbound, outbound_result
 from relay.journal.postgres.servers import Servers
 from relay.journal.postgres.transactions import Doubt, Transactions
@@ -82,9 +83,8 @@ class PostgresWriter:
         self._clock = clock
         self._metrics = metrics
         self._connection: Connection | None = None
-        self._reader: Connection | None = None
+        self._aside = Aside(servers)
         self._doubt: Doubt | None = None
-        self._reader_of: tuple[Server, int] | None = None  # its server and its time limit
         self._sized_ms: int | None = None
         self.size_bytes = 0
         self._opened: Future[Opened] = Future()
@@ -114,7 +114,7 @@ class PostgresWriter:
         if self.state is not JournalState.WRITABLE or self._loop.is_closed():
             raise JournalUnusable(f"The journal cannot be read: {self.why or 'closed'}.", "Runbook: RelayJournalDiskFull.")
         try:
-            waited = asyncio.run_coroutine_threadsafe(self._read_aside(work, timeout_ms), self._loop)
+            waited = asyncio.run_coroutine_threadsafe(self._aside.read(self._connection, timeout_ms, work), self._loop)
             return waited.result(2 * timeout_ms / 1000)
         except (Lost, Refused, FutureTimeout) as error:
             raise JournalUnusable(f"The journal cannot be read: {error}.", "Runbook: RelayJournalDiskFull.") from error
@@ -143,9 +143,10 @@ class PostgresWriter:
         self._transactions = Transactions(begun, self._keys, self._clock, self._metrics)
         self._opened.set_result(begun.opened)
         async with asyncio.TaskGroup() as tasks:
-            mending = tasks.create_task(self._mend())
+            beside = [tasks.create_task(work) for work in (self._mend(), self._give_signs())]
             await self._serve_all()
-            mending.cancel()  # at most the raising of the session is cancelled, which no record hangs on
+            for task in beside:  # at most the raising of the session is cancelled, which no record hangs on
+                task.cancel()
         await self._leave()
 
     async def _serve_all(self) -> None:
@@ -155,7 +156,7 @@ class PostgresWriter:
                 return
             try:
                 outcomes = await self._serve(items)
-            except (BadRecord, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
+            except Exception as error:
                 log.exception("journal writer stumbled")
                 self._turn(JournalState.FAILED, f"unexpected: {error}")
                 outcomes = [(item.done, JournalFailed(self.why, certain=False)) for item in items]
@@ -179,23 +180,11 @@ class PostgresWriter:
                     outcomes.append((item.done, item.pruned_count))
                 else:
                     outcomes.append((item.done, JournalFailed("the journal is closed")))
-        for connection in (self._reader, self._connection):
-            if connection is not None and not connection.is_closed:
-                await connection.close()
+        await self._aside.close()
+        if self._connection is not None and not self._connection.is_closed:
+            await self._connection.close()
         if outcomes:
             self._hand_back(outcomes)
-
-    async def _read_aside(self, work: Callable[[Connection], Awaitable[Result]], timeout_ms: int) -> Result:
-        connection = self._reader
-        if self._connection is None:
-            raise Lost("no server that writes is there")
-        wanted = (self._connection.server, timeout_ms)
-        if connection is None or connection.is_closed or self._reader_of != wanted:
-            if connection is not None:
-                connection.cut()
-            connection = self._reader = await self._servers.reader(*wanted)
-            self._reader_of = wanted
-        return await work(connection)
 
     # ---- one group -------------------------------------------------------------------------------------------------
 
@@ -337,9 +326,19 @@ class PostgresWriter:
             await self._trouble.wait()
             self._trouble.clear()
             while self.state is JournalState.FULL:
-                if not await self._begin_again():
-                    self._hand_back([])  # a sign of life
-                    await asyncio.sleep(PROBE_INTERVAL_MS / 1000)
+                try:
+                    if not await self._begin_again():
+                        await asyncio.sleep(PROBE_INTERVAL_MS / 1000)
+                except Exception as error:
+                    log.exception("journal writer stumbled")
+                    self._give_up(f"unexpected: {error}")
+
+    async def _give_signs(self) -> None:
+        """While nothing is answered because no server is there: the watchdog is told that this thread lives."""
+        while True:
+            await asyncio.sleep(PROBE_INTERVAL_MS / 1000)
+            if self.state is JournalState.FULL:
+                self._hand_back([])
 
     async def _begin_again(self) -> bool:
         async with self._writing:

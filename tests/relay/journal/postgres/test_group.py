@@ -66,3 +66,12 @@ def test_many_steps_and_values_in_one_commit_are_kept_as_sqlite_keeps_them(rig: 
     assert rig.journal.variables("link") == {"serial": b"\x31"}
     rig.reopen()
     assert rig.journal.variables("link") == {"serial": b"\x31"}
+
+
+def test_a_duplicate_leaves_no_row_at_all(rig: PostgresRig) -> None:
+    """In the same group as the first, and in a later one."""
+    for group in range(2):
+        for _ in range(2):
+            rig.journal.take(taken(rig.journal, "a", StoredState.DELIVERING), lambda _: None)
+        rig.settle()
+        assert rig.sql("SELECT count(*) FROM taken") == rig.sql("SELECT count(*) FROM standing") == "1", group

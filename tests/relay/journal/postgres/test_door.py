@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import trustme
 
 from protocols.vocabulary import Secret
 from relay.journal.postgres import schema
@@ -126,3 +129,34 @@ async def test_nobody_there_is_lost_and_a_wrong_password_is_refused(server: Post
 async def at_port(server: PostgresServer, port: int, password: str) -> Connection:
     dsn = f"postgresql://relay@127.0.0.1:{port}/relay"
     return await connect(servers(dsn)[0], dsn, Secret(password), {}, connect_s=5.0, patience_s=5.0)
+
+
+async def test_tls_is_checked_against_the_name_and_the_authority(tmp_path: Path) -> None:
+    server = PostgresServer()
+    try:
+        authority, stranger = trustme.CA(), trustme.CA()
+        certificate = authority.issue_cert("localhost")
+        for name, blob in (("server.crt", certificate.cert_chain_pems[0]), ("server.key", certificate.private_key_pem)):
+            blob.write_to_path(server.data / name)
+            (server.data / name).chmod(0o600)
+            shutil.chown(server.data / name, server.data.stat().st_uid, server.data.stat().st_gid)
+        server.sql("ALTER SYSTEM SET ssl = on", database="postgres")
+        server.sql("SELECT pg_reload_conf()", database="postgres")
+        authority.cert_pem.write_to_path(tmp_path / "ours.pem")
+        stranger.cert_pem.write_to_path(tmp_path / "theirs.pem")
+        for host, file, is_ours in (
+            ("localhost", "ours.pem", True),
+            ("localhost", "theirs.pem", False),
+            ("127.0.0.1", "ours.pem", False),
+        ):
+            dsn = f"postgresql://relay@{host}:{server.port}/relay?sslmode=verify-full&sslrootcert={tmp_path / file}"
+            work = connect(servers(dsn)[0], dsn, Secret(PASSWORD), {}, connect_s=5.0, patience_s=5.0)
+            if is_ours:
+                connection = await work
+                assert (await connection.rows("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))[0][0]
+                await connection.close()
+            else:
+                with pytest.raises(Lost, match="certificate"):
+                    await work
+    finally:
+        server.remove()

@@ -267,6 +267,47 @@ def test_a_connection_that_breaks_between_groups_costs_nothing_that_was_confirme
     assert [each.taken.key for each in rig.journal.open_exchanges()] == ["k1", "k2"]
 
 
+def test_a_full_disk_of_the_server_is_told_as_such(rig: PostgresRig) -> None:
+    rig.sql(
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;"
+        " CREATE TRIGGER no_room BEFORE INSERT ON taken FOR EACH ROW EXECUTE FUNCTION no_room();"
+        " GRANT EXECUTE ON FUNCTION no_room() TO relay"
+    )
+    results: list[Any] = []
+    rig.journal.take(taken(rig.journal, "k1"), results.append)
+    rig.settle()
+    assert results[0].certain
+    assert "could not extend file" in results[0].why
+    assert (failures(rig, "full"), failures(rig, "server"), failures(rig, "unknown")) == (1, 0, 0)
+    rig.sql("DROP TRIGGER no_room ON taken")
+    rig.turn_until(JournalState.WRITABLE)
+    rig.journal.take(taken(rig.journal, "k1"), results.append)
+    rig.settle()
+    assert results[1] == Fresh()
+
+
+def test_a_server_that_was_set_to_read_only_is_left_until_one_writes(own: PostgresRig) -> None:
+    """As a planned switch-over begins."""
+    rig, server = own, own.server
+    server.sql("ALTER SYSTEM SET default_transaction_read_only = on", database="postgres")
+    server.sql("SELECT pg_reload_conf()", database="postgres")
+    server.wait_for("SELECT current_setting('default_transaction_read_only') = 'on'")
+    results: list[Any] = []
+    rig.journal.take(taken(rig.journal, "k1"), results.append)
+    rig.turn_until(JournalState.FULL)
+    for _ in range(2):
+        rig.loop.turn()
+    assert rig.journal.state is JournalState.FULL
+    server.sql("ALTER SYSTEM RESET default_transaction_read_only", database="postgres")
+    server.sql("SELECT pg_reload_conf()", database="postgres")
+    rig.turn_until(JournalState.WRITABLE)
+    assert [type(each) for each in results] == [JournalFailed]
+    rig.journal.take(taken(rig.journal, "k1"), results.append)
+    rig.settle()
+    assert results[1] == Fresh()
+
+
 def test_the_size_is_read_once_a_minute(rig: PostgresRig) -> None:
     rig.journal.take(taken(rig.journal, "k1"), lambda _: None)
     rig.settle()

@@ -25,7 +25,7 @@ from relay.journal.postgres.outbound import newest_outbound, open_outbound
 from relay.journal.postgres.servers import Servers
 from relay.journal.postgres.writer import PostgresWriter
 from relay.journal.records import HistoryLine, StoredExchange
-from relay.journal.rows import SELECT_LISTED, read_exchange, read_history
+from relay.journal.rows import read_history
 from relay.settings import JournalSettings
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -87,16 +87,13 @@ class PostgresJournal(JournalFace):
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
         async def read(connection: Connection) -> list[StoredExchange]:
-            rows = await connection.rows(g.SELECT_OPEN, self._floor)
-            return await g.with_reversals(connection, [read_exchange(row, self._keys) for row in rows])
+            found = await g.read_by_ids(connection, g.SELECT_OPEN_IDS, self._keys, self._floor)
+            return await g.with_reversals(connection, found)
 
         return self._writer.read(read, RECOVERY_TIMEOUT_MS)
 
     def listed(self) -> Iterable[StoredExchange]:
-        async def read(connection: Connection) -> list[StoredExchange]:
-            return [read_exchange(row, self._keys) for row in await connection.rows(SELECT_LISTED)]
-
-        return self._writer.read(read)
+        return self._writer.read(lambda connection: g.read_by_ids(connection, g.SELECT_LISTED_IDS, self._keys))
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         async def read(connection: Connection) -> list[HistoryLine]:

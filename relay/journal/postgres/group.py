@@ -21,6 +21,7 @@ from relay.journal.port import Existing, JournalFailed
 from relay.journal.postgres.door import Connection
 from relay.journal.records import StoredExchange, StoredState, Taken, reverses_whole
 from relay.journal.rows import (
+    LISTED,
     OPEN,
     SELECT_EXCHANGE,
     SELECT_HISTORY,
@@ -46,10 +47,11 @@ SELECT_RECORDED: Final = (
     "SELECT exchange_id FROM taken AS t WHERE exchange_id >= $1 AND NOT EXISTS"
     " (SELECT 1 FROM standing AS s WHERE s.exchange_id = t.exchange_id AND s.exchange_id >= $1)"
 )
-SELECT_OPEN: Final = (
-    f"{SELECT_EXCHANGE} WHERE exchange_id IN (SELECT exchange_id FROM standing WHERE attention = {OPEN}"
-    f" UNION {SELECT_RECORDED}) ORDER BY exchange_id"
-)
+# Numbers first, exchanges by their numbers then: of a view and a sub-select the planner makes a walk through everything.
+SELECT_OPEN_IDS: Final = f"SELECT exchange_id FROM standing WHERE attention = {OPEN} UNION {SELECT_RECORDED}"
+SELECT_LISTED_IDS: Final = f"SELECT exchange_id FROM standing WHERE attention = {LISTED}"
+SELECT_BY_IDS: Final = SELECT_EXCHANGE + " WHERE exchange_id = ANY ($1) ORDER BY exchange_id"
+IDS_COUNT_MAX: Final = 1_000  # in one statement
 SELECT_VARIABLES: Final = "SELECT link_name, name, value FROM link_variable"
 
 
@@ -133,6 +135,16 @@ async def read_fresh(connection: Connection, takes: Sequence[Taken]) -> dict[int
     fresh = [each for each in takes if holders.get(each.key) == each.exchange_id]
     reversals = await find_reversals(connection, [t.key for t in fresh if t.message_class is MessageClass.FINANCIAL])
     return {each.exchange_id: reversals.get(each.key, 0) for each in fresh}
+
+
+async def read_by_ids(connection: Connection, ids_sql: str, keys: JournalKeys, *parameters: object) -> list[StoredExchange]:
+    """Exchanges whose numbers `ids_sql` finds, oldest first, without their reversals."""
+    ids = sorted(row[0] for row in await connection.rows(ids_sql, *parameters))
+    found: list[StoredExchange] = []
+    for start in range(0, len(ids), IDS_COUNT_MAX):
+        rows = await connection.rows(SELECT_BY_IDS, ids[start : start + IDS_COUNT_MAX])
+        found += [read_exchange(row, keys) for row in rows]
+    return found
 
 
 async def find_reversals(connection: Connection, keys: Sequence[str]) -> dict[str, int]:

@@ -13,10 +13,18 @@ from typing import Any, Final
 from relay.journal.items import PruneItem
 from relay.journal.postgres.door import Connection
 from relay.journal.postgres.outbound import prune_outbound
-from relay.journal.rows import CLOSED
+from relay.journal.rows import CLOSED, OPEN
 
 SLICE_COUNT_MAX: Final = 500  # exchanges looked at in one transaction
-_SLICE = "SELECT exchange_id, recorded_ms, attention FROM exchange WHERE exchange_id > $1 ORDER BY exchange_id LIMIT $2"
+# The view `exchange` would be joined as a whole; so each row looks for its own standing.
+_SLICE = (
+    "SELECT t.exchange_id, t.recorded_ms, coalesce((SELECT s.attention FROM standing AS s"
+    " WHERE s.exchange_id = t.exchange_id), $3) FROM taken AS t WHERE t.exchange_id > $1 ORDER BY t.exchange_id LIMIT $2"
+)
+_CLOSED_SINCE = (
+    "SELECT b.exchange_id FROM body_kept AS b"
+    " WHERE (SELECT s.attention FROM standing AS s WHERE s.exchange_id = b.exchange_id) = $1 LIMIT $2"
+)
 _STORE_FLOOR = (
     "INSERT INTO meta VALUES ('bodies_floor', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING value"
 )
@@ -32,7 +40,7 @@ async def prune_slice(connection: Connection, item: PruneItem) -> tuple[int, boo
 
 
 async def _slice(connection: Connection, above_id: int) -> list[Any]:
-    return await connection.rows(_SLICE, above_id, SLICE_COUNT_MAX)
+    return await connection.rows(_SLICE, above_id, SLICE_COUNT_MAX, OPEN)
 
 
 async def _delete_slice(connection: Connection, item: PruneItem) -> tuple[int, bool, int]:
@@ -51,12 +59,7 @@ async def _blank_slice(connection: Connection, before_ms: int) -> tuple[int, boo
     floor = await connection.rows("SELECT value FROM meta WHERE name = 'bodies_floor'")
     rows = await _slice(connection, floor[0][0] if floor else 0)
     old = list(takewhile(lambda row: row[1] < before_ms, rows))
-    kept = await connection.rows(
-        "SELECT exchange_id FROM exchange WHERE exchange_id IN (SELECT exchange_id FROM body_kept) AND attention = $1 LIMIT $2",
-        CLOSED,
-        SLICE_COUNT_MAX,
-    )
-    closed_since = [row[0] for row in kept]
+    closed_since = [row[0] for row in await connection.rows(_CLOSED_SINCE, CLOSED, SLICE_COUNT_MAX)]
     bare = [row[0] for row in old if row[2] == CLOSED] + closed_since
     if bare:
         await connection.rows(

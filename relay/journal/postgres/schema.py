@@ -61,6 +61,7 @@ def reading_session(settings: JournalSettings, timeout_ms: int, *, writable: boo
         "search_path": settings.schema_name,
         "default_transaction_read_only": "off" if writable else "on",
         "statement_timeout": str(timeout_ms),
+        "enable_seqscan": "off",
         "jit": "off",
     }
 

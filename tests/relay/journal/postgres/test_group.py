@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from protocols.vocabulary import Verdict
 from relay.journal.batch import Group
 from relay.journal.items import EpochItem, StepItem, TakeItem, VariableItem
-from relay.journal.postgres.group import STANDING_CELLS, arguments, folded_steps, folded_variables, numbered
+from relay.journal.postgres.door import Connection
+from relay.journal.postgres.group import (
+    SELECT_BY_IDS,
+    SELECT_LISTED_IDS,
+    SELECT_OPEN_IDS,
+    STANDING_CELLS,
+    arguments,
+    folded_steps,
+    folded_variables,
+    numbered,
+)
+from relay.journal.postgres.retention import _CLOSED_SINCE, _SLICE
 from relay.journal.records import Intent, StoredState
+from relay.journal.rows import CLOSED, OPEN
 from tests.relay.journal.test_memory import MemoryRig
 from tests.support.journal_suite import step_to, taken
 from tests.support.postgresrig import PostgresRig
@@ -75,3 +88,39 @@ def test_a_duplicate_leaves_no_row_at_all(rig: PostgresRig) -> None:
             rig.journal.take(taken(rig.journal, "a", StoredState.DELIVERING), lambda _: None)
         rig.settle()
         assert rig.sql("SELECT count(*) FROM taken") == rig.sql("SELECT count(*) FROM standing") == "1", group
+
+
+def test_recovery_and_lists_touch_what_they_return_and_not_the_history(rig: PostgresRig) -> None:
+    """Twenty thousand closed exchanges, three open ones: however the planner guesses, few rows are looked at."""
+    rig.sql(
+        "INSERT INTO taken SELECT n, 'k' || n, 'atm', 'bank', 'A', 'financial', 'withdrawal', 'undo', '', n, '', NULL, NULL,"
+        " NULL, '', '', '', 0, 1 FROM generate_series(1, 20000) n;"
+        " INSERT INTO standing SELECT n, 'answered', 0, n FROM generate_series(1, 19997) n;"
+        " UPDATE standing SET state = 'held', attention = 1 WHERE exchange_id = 7; INSERT INTO body_kept VALUES (7)"
+    )
+    ids = [7, 19998, 19999, 20000]
+
+    async def looked_at(connection: Connection, sql: str, *parameters: object) -> int:
+        plan = "\n".join(row[0] for row in await connection.rows(f"EXPLAIN (ANALYZE, TIMING OFF) {sql}", *parameters))
+        return max(int(rows) * int(loops) for rows, loops in re.findall(r"actual rows=(\d+) loops=(\d+)", plan))
+
+    async def all_of_them(connection: Connection) -> dict[str, int]:
+        asked: dict[str, tuple[object, ...]] = {
+            SELECT_OPEN_IDS: (19_000,),
+            SELECT_LISTED_IDS: (),
+            SELECT_BY_IDS: (ids,),
+            _SLICE: (10_000, 50, OPEN),
+            _CLOSED_SINCE: (CLOSED, 50),
+        }
+        return {sql: await looked_at(connection, sql, *parameters) for sql, parameters in asked.items()}
+
+    for found in (rig.journal._writer.read(all_of_them), rig.journal._writer.read(lambda _: all_of_them(writing(rig)))):
+        assert all(count <= 1_100 for count in found.values()), found
+    rig.journal._floor = 19_000
+    assert [each.taken.exchange_id for each in rig.journal.open_exchanges()] == ids
+
+
+def writing(rig: PostgresRig) -> Connection:
+    connection = rig.journal._writer._connection
+    assert connection is not None
+    return connection

@@ -22,3 +22,15 @@ def rig(server: PostgresServer) -> Iterator[PostgresRig]:
     made = PostgresRig(server)
     yield made
     made.end()
+
+
+@pytest.fixture
+def own() -> Iterator[PostgresRig]:
+    """A rig on a server of its own, that may be killed and set otherwise."""
+    server = PostgresServer()
+    rig = PostgresRig(server)
+    try:
+        yield rig
+    finally:
+        rig.journal.close()
+        server.remove()

@@ -182,7 +182,7 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem("the journal failed: nothing can be made durable", "runbook: RelayJournalFailed")
     elif report.journal.state == "full":
         yield Problem(
-            f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalDiskFull"
+            f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
     yield from _core_problems(report)
     for listener in report.listeners:

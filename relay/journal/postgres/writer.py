@@ -112,12 +112,12 @@ class PostgresWriter:
     def read(self, work: Callable[[Connection], Coroutine[Any, Any, Result]], timeout_ms: int = READ_TIMEOUT_MS) -> Result:
         """Read for people or recovery; blocks, for `timeout_ms` at most. Raises JournalUnusable."""
         if self.state is not JournalState.WRITABLE or self._loop.is_closed():
-            raise JournalUnusable(f"The journal cannot be read: {self.why or 'closed'}.", "Runbook: RelayJournalDiskFull.")
+            raise JournalUnusable(f"The journal cannot be read: {self.why or 'closed'}.", "Runbook: RelayJournalServerAway.")
         try:
             waited = asyncio.run_coroutine_threadsafe(self._aside.read(self._connection, timeout_ms, work), self._loop)
             return waited.result(2 * timeout_ms / 1000)
         except (Lost, Refused, FutureTimeout) as error:
-            raise JournalUnusable(f"The journal cannot be read: {error}.", "Runbook: RelayJournalDiskFull.") from error
+            raise JournalUnusable(f"The journal cannot be read: {error}.", "Runbook: RelayJournalServerAway.") from error
 
     # ---- the thread ------------------------------------------------------------------------------------------------
 

@@ -26,8 +26,8 @@ from relay.loopback.branchtill import Till
 
 READ_BYTES = 65_536
 IN_PROGRESS, IN_DOUBT = "2006", "4001"
-# Neither yes nor no, or not now: the same number is sent again.
-AGAIN = frozenset({IN_PROGRESS, "3001", "3002", "3003", "3004", "3005", "3006", "3007", "1009"})
+# Nobody has decided about this number, and it is not used up: it is sent again.
+AGAIN = frozenset({IN_PROGRESS, "3002", "1009"})
 
 
 class Refused(Exception):

@@ -58,7 +58,8 @@ from protocols.ndc.session import Moment, State
 from protocols.ndc.transaction import STATUS_TIMER, Phase, Transaction
 from protocols.vocabulary import Refusal
 
-PARTIAL = "partial"
+PARTIAL, JOURNAL_AGAIN = "partial", "journal-again"
+JOURNAL_AGAIN_MS = 5_000  # a block that could not be taken is offered again: an ATM that stays connected may never repeat it
 _NAMES = {"echo": SEND_CONFIG_ID, "sign-on": GO_IN_SERVICE, "sign-off": GO_OUT_OF_SERVICE}
 _REFUSALS = {State.DRAINING: Refusal.DRAINING, State.STOPPED: Refusal.SUSPENDED, State.CONFIG_ERROR: Refusal.SUSPENDED}
 
@@ -68,6 +69,7 @@ class NdcDialogue:
         "_cutter",
         "_heard_ms",
         "_hung_up",
+        "_journal_held",
         "_journal_last",
         "_link",
         "_luno",
@@ -88,6 +90,7 @@ class NdcDialogue:
         self._rule: TerminalRule | None = None
         self._luno = ""
         self._journal_last = ""  # the last character acknowledged on this link
+        self._journal_held: OpenedJournal | None = None  # a block that the journal did not take yet
         self._heard_ms = 0
         self._partial_since_ms: int | None = None
         self._partial_timer = False
@@ -177,6 +180,7 @@ class NdcDialogue:
         """To the desk. A gap or an overlap is noted, no reason to refuse: text that is here is better than none."""
         if not continues(block, self._journal_last):
             actions.append(Note("journal-gap", f"{block.previous} follows {self._journal_last}"))
+        self._journal_held = None
         actions.append(Ask(OpenedJournal(block, self.terminal)))
 
     def _malformed(self, body: bytes, error: FieldError, actions: list[Action]) -> None:
@@ -244,7 +248,9 @@ class NdcDialogue:
                 self._journal_last = message.block.last
                 actions.append(Send(self._rules.journal_acknowledged(message.block.last)))
             else:
+                self._journal_held = message
                 actions.append(Note("journal-refused", event.reply.code))
+                actions.append(Timer(JOURNAL_AGAIN, JOURNAL_AGAIN_MS))
         elif isinstance(message, OpenedRequest) and self._transaction is not None:
             self._transaction.decided(message, event.reply, self._session.commands.is_quiet, now_ms, actions)
 
@@ -279,6 +285,9 @@ class NdcDialogue:
             self._idle_fired(now_ms, actions)
         elif name == PARTIAL:
             self._partial_fired(now_ms, actions)
+        elif name == JOURNAL_AGAIN and self._journal_held is not None:
+            held, self._journal_held = self._journal_held, None
+            actions.append(Ask(held))
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
         session = self._session

@@ -118,6 +118,8 @@ REBUILT: dict[OutboundState, State] = {
     OutboundState.CANCELLED: State.CANCELLED,
 }
 # What a dialogue's Delivery means.
+# Where an event has led before: a dialogue may say an end again, as at each opening of a Zengin day.
+SAME_END = {Event.ACCEPTED: State.ACKNOWLEDGED, Event.REFUSED: State.FAILED}
 DELIVERED: dict[str, Event] = {
     "deferred": Event.DEFERRED,
     "sent": Event.FIRST_BYTE,

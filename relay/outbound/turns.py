@@ -20,7 +20,7 @@ from relay.journal.port import JournalFailed, JournalState, StepResult
 from relay.outbound.lines import Line, Message
 from relay.outbound.ports import OutboundLink
 from relay.outbound.register import Register
-from relay.outbound.states import DELIVERED, STORED, Event, State
+from relay.outbound.states import DELIVERED, SAME_END, STORED, Event, State
 from relay.telemetry.log import get_log
 
 log = get_log("outbound")
@@ -190,6 +190,8 @@ class Turns:
             register.journal.find_outbound(delivery.id, partial(self._late_evidence, event, delivery.detail))
         elif message.state is State.UNKNOWN:
             self.resolve(message.stored, event, delivery.detail)
+        elif message.state is SAME_END.get(event):
+            pass  # said again at the next opening, while the core has not been told yet
         elif message.link is not link and event in (Event.DEFERRED, Event.FIRST_BYTE):
             register.unexpected(delivery.id, f"{delivery.state} by a link that does not have it")
         elif event is Event.DEFERRED:

@@ -76,6 +76,8 @@ class World:
         self.faults = self.crashes = 0
         self._hash = hashlib.sha256()
         self._epochs_seen = 0
+        self._movements_seen = 0  # only what is new is looked at after a step
+        self._postings: set[tuple[str, str]] = set()
         self.relay: SimulatedRelay | None = None
         self.lines = Lines(rooms)
         for each in self.lines.listeners:
@@ -172,9 +174,14 @@ class World:
 
     # ---- invariants ------------------------------------------------------------------------------------------------------
     def _check_step(self) -> None:
-        twice = self.ledger.posted_twice()
-        if twice:
-            raise Violation(f"law 2: posted twice: {twice[:3]}")
+        movements = self.ledger.movements
+        while self._movements_seen < len(movements):
+            movement = movements[self._movements_seen]
+            self._movements_seen += 1
+            if movement.posting:
+                if (movement.key, movement.account) in self._postings:
+                    raise Violation(f"law 2: posted twice: {movement.key}")
+                self._postings.add((movement.key, movement.account))
         for room in self.rooms.values():
             room.check_step()
         if self.loop.failures:

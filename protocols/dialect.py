@@ -213,6 +213,12 @@ class Dialect(Protocol):
         """May an answer go to the terminal's newer link, inside the reply deadline?"""
         ...
 
+    @property
+    def refusal_ends_message(self) -> bool:
+        """Does a terminal that hears a refusal end there? Then a repeat of it that is already on its way must not be approved.
+        False where the same message under the same key is said again until somebody decides."""
+        ...
+
     def new_dialogue(self) -> Dialogue: ...
 
     def to_request(self, message: object, received: Received) -> Request | Refusal:

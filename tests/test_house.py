@@ -122,7 +122,7 @@ def test_exemptions_from_mirroring_are_still_needed() -> None:
     assert not unneeded, f"has a test by now, take it off the list: {unneeded}"
     for name in NO_MIRROR:
         if name in present and "declarations only" in NO_MIRROR[name]:
-            assert lines_of(present[name]) <= 250, f"{name} has grown: declarations only?"
+            assert lines_of(present[name]) <= 320, f"{name} has grown: declarations only?"
 
 
 def test_every_source_file_says_what_it_owns() -> None:

@@ -56,6 +56,10 @@ class BranchDialect:
     def answers_on_new_link(self) -> bool:
         return self.profile.answers_on_new_link
 
+    @property
+    def refusal_ends_message(self) -> bool:
+        return False  # a number that nobody decided about is sent again
+
     def new_dialogue(self) -> Dialogue:
         return BranchDialogue(self.rules)
 

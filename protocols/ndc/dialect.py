@@ -27,6 +27,7 @@ class NdcDialect:
     name = "ndc"
     # A reply belongs to the session that asked: the ATM forgets its request when the line breaks.
     answers_on_new_link = False
+    refusal_ends_message = True
 
     def __init__(self, profile: NdcProfile, load: Load | None, wall_ms: Callable[[], int], hooks: Hooks = NO_HOOKS) -> None:
         self.profile = profile

@@ -122,7 +122,9 @@ class BranchRoom:
         if not held.holds:
             raise Violation(f"law 10: branch: lost {held.lost}, doubled {held.doubled}: {held.differences[:3]}")
         unclear = {(act.terminal, act.trace) for worker in self.workers for act in worker.unclear}
-        guessed = [each for each in held.differences if each.kind == "withdrawal" and (each.terminal, each.trace) not in unclear]
+        guessed = [
+            each for each in held.differences if each.kind == "withdrawal" and (each.terminal, each.trace) not in unclear
+        ]
         if guessed:
             raise Violation(f"law 4: listed although the terminal had told how it ended: {guessed[:3]}")
 

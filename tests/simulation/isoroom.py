@@ -60,9 +60,7 @@ class IsoRoom:
             raise Violation(f"section 5: {terminal} heard an approval of {trace} after its reversal was acknowledged")
         disk = self._stage.disk
         intents = [
-            disk.exchanges[exchange_id].intent
-            for key, exchange_id in disk.ids.items()
-            if terminal in key and trace in key
+            disk.exchanges[exchange_id].intent for key, exchange_id in disk.ids.items() if terminal in key and trace in key
         ]
         if not any(intent is not None and intent.verdict is Verdict.APPROVE for intent in intents):
             raise Violation(f"law 1: {terminal} heard an approval of {trace} that is not on disk")

@@ -10,9 +10,9 @@ import tomllib
 from collections.abc import Sequence
 
 from protocols.vocabulary import Secret
+from relay.loopback.ndcstates import DEMO_LOAD
 from relay.overlays import read_overlay
 from relay.settings import DialerSettings, LinkSettings, ListenerSettings
-from relay.loopback.ndcstates import DEMO_LOAD
 from tests.support.zenginlink import BANK, COMPANY, PASSWORDS
 
 ATM, NDC, BRANCH, FILES, CENTER = 8583, 4001, 5001, 6001, 7001

@@ -84,7 +84,7 @@ class SimulatedDialer:
 
 
 class SimulatedRelay:
-    """`lines` are its listeners and dialers. Peers come to `loop`'s listening ports, and dialers find peers that serve there."""
+    """`lines` are its listeners and dialers. Peers come to `loop`'s ports, and its dialers go there."""
 
     def __init__(
         self,

@@ -69,6 +69,11 @@ class Pipe:
         if not half_open:
             self._time.after(self._chance.randint(1, 50), self._tell_relay)
 
+    def stall(self, for_ms: int) -> None:
+        """What is sent now arrives that much later, in both directions: a congested line."""
+        until_ms = self._time.monotonic_ms() + for_ms
+        self._up_ms, self._down_ms = max(self._up_ms, until_ms), max(self._down_ms, until_ms)
+
     def _tell_atm(self) -> None:
         if not self._atm_knows:
             self._atm_knows = True

@@ -12,6 +12,8 @@ from random import Random
 
 import msgspec
 
+from protocols.vocabulary import MessageClass
+from relay.exchange.exchange import State
 from relay.journal.memory import MemoryDisk, MemoryJournal
 from relay.loopback.core import FakeCore
 from relay.loopback.faults import STORM, FaultInjector
@@ -19,7 +21,7 @@ from relay.loopback.ledger import Ledger
 from relay.outbound.desk import Outbound
 from tests.simulation.branchroom import BranchRoom
 from tests.simulation.centerroom import CenterRoom
-from tests.simulation.coreside import SimulatedDoor
+from tests.simulation.coreside import Region, SimulatedDoor
 from tests.simulation.fileroom import FileRoom
 from tests.simulation.isoroom import IsoRoom
 from tests.simulation.lines import Lines
@@ -33,6 +35,13 @@ from tests.support.virtualtime import VirtualTime
 FAULTS_MS = 90_000  # safety: faults of every kind
 SETTLE_MS = 240_000  # all healed, no customers: everything must come to its end
 CALM_MS = 15_000  # liveness: customers again, no faults
+
+STALL_MS_MAX = 7_000  # longer than an NDC machine's step, so that commands are sent twice and answered twice
+UNDO_QUIET_MS = 25_000  # after so much quiet every reversal has arrived, whatever else the core cannot digest
+FAULTS = (
+    *("kill", "kill", "storm", "storm", "cut-core", "cut-link", "half-open", "stall"),
+    *("disk-full", "sync-fails", "clock", "epoch", "stale-region", "poison"),
+)
 
 ROOMS: Mapping[str, Callable[[Stage], Room]] = {
     "atm": IsoRoom,
@@ -72,6 +81,7 @@ class World:
         self.ledger = Ledger()
         self.core = FakeCore(self.ledger)
         self.injector = FaultInjector(seed)
+        self.region = Region(Random(f"{seed}/region"))
         self.make_journal = make_journal
         self.faults = self.crashes = 0
         self._hash = hashlib.sha256()
@@ -110,7 +120,7 @@ class World:
         if self.disk.is_full:
             self.time.after(500, self._start_relay)
             return
-        door = SimulatedDoor(self.time, self.chance, self.core, self.injector)
+        door = SimulatedDoor(self.time, self.chance, self.core, self.injector, self.region)
         journal = self.make_journal(self.disk, self.time, self.time, on_failed=self._fenced)
         self.relay = SimulatedRelay(self.time, self.chance, journal, door, self.lines, self.loop)
 
@@ -136,9 +146,7 @@ class World:
     # ---- faults ----------------------------------------------------------------------------------------------------------
     def _fault(self) -> None:
         self.faults += 1
-        what = self.chance.choice(
-            ["kill", "kill", "storm", "storm", "cut-core", "cut-link", "half-open", "disk-full", "sync-fails", "clock", "epoch"]
-        )
+        what = self.chance.choice(FAULTS)
         self._note(what)
         heal_ms = self.chance.randint(200, 6_000)
         match what:
@@ -155,6 +163,9 @@ class World:
                 pipes = [] if self.relay is None else [pipe for pipe in self.relay.pipes if pipe.is_open]
                 for pipe in self.chance.sample(pipes, k=min(len(pipes), self.chance.randint(1, 3))):
                     pipe.cut(half_open=what == "half-open")
+            case "stall":
+                for pipe in [] if self.relay is None else self.relay.pipes:
+                    pipe.stall(self.chance.randint(1_000, STALL_MS_MAX))
             case "disk-full":
                 self.disk.is_full = True
                 self.time.after(min(heal_ms, 3_000), lambda: setattr(self.disk, "is_full", False))
@@ -165,10 +176,17 @@ class World:
                 self.time.jump_wall(self.chance.choice([-3_000, 2_000, 30_000]))
             case "epoch":
                 self.ledger.activate(self.ledger.epoch + 1)
+            case "stale-region":
+                self.region.is_stale = True
+                self.time.after(heal_ms, lambda: setattr(self.region, "is_stale", False))
+            case "poison":
+                self.region.is_poisoning = True
+                self.time.after(heal_ms, lambda: setattr(self.region, "is_poisoning", False))
 
     def _heal(self) -> None:
         self.injector.set_rates({})
         self.disk.is_full = self.disk.sync_fails = False
+        self.region.is_stale = self.region.is_poisoning = False
         if self.relay is not None:
             self.relay.door.is_cut = False
 
@@ -186,6 +204,8 @@ class World:
             room.check_step()
         if self.loop.failures:
             raise Violation(f"a peer broke: {self.loop.failures[0]!r}") from self.loop.failures[0]
+        if self.region.lower_epochs:
+            raise Violation(f"law 5: epoch {self.region.lower_epochs[0]} was spoken to after {self.region.highest_epoch}")
         if self.disk.region_epoch < self._epochs_seen:
             raise Violation("law 5: the epoch ratchet went back")
         self._epochs_seen = self.disk.region_epoch
@@ -249,10 +269,22 @@ class World:
     def _quiet(self) -> None:
         for room in self.rooms.values():
             room.shut()
-        end_ms = self.time.monotonic_ms() + SETTLE_MS
-        while self.time.monotonic_ms() < end_ms and not self._is_settled():
+        start_ms = self.time.monotonic_ms()
+        while self.time.monotonic_ms() < start_ms + SETTLE_MS and not self._is_settled():
             self.time.run(500)
             self._check_step()
+            if self.time.monotonic_ms() > start_ms + UNDO_QUIET_MS:
+                self._check_reversals(start_ms)
+
+    def _check_reversals(self, before_ms: int) -> None:
+        """A reversal waits for nothing but its own chain."""
+        relay = self.relay
+        if relay is None:
+            return
+        for entry in relay.desk.register.by_key.values():
+            is_reversal = entry.request.message_class is MessageClass.REVERSAL
+            if (is_reversal or entry.state is State.UNDOING) and entry.opened_ms < before_ms:
+                raise Violation(f"liveness: a reversal is held up by something else: {entry.key} {entry.state.name}")
 
     def _is_settled(self) -> bool:
         relay = self.relay
@@ -277,7 +309,7 @@ class World:
         self._check_step()
         total = 0
         for name, room in self.rooms.items():
-            asked, answered = (now - then for now, then in zip(room.asked_and_answered(), before[name], strict=True))
+            asked, answered = (after - then for after, then in zip(room.asked_and_answered(), before[name], strict=True))
             if not asked or answered != asked:
                 raise Violation(f"liveness: {name}: {asked} asked in calm weather, {answered} got the core's outcome")
             total += answered

@@ -124,6 +124,7 @@ class LineDialect:
 
     def __init__(self, answers_on_new_link: bool = True) -> None:
         self.answers_on_new_link = answers_on_new_link
+        self.refusal_ends_message = True
 
     def new_dialogue(self) -> d.Dialogue:
         return LineDialogue()

@@ -32,6 +32,10 @@ class ZrcDialect:
     def answers_on_new_link(self) -> bool:
         return False  # a logical ACK belongs to the connection on which its message came
 
+    @property
+    def refusal_ends_message(self) -> bool:
+        return False  # after a logical NAK the center sends the same telegram again
+
     def new_dialogue(self) -> Dialogue:
         return ZrcDialogue(self.rules)
 

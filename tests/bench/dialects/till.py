@@ -28,6 +28,11 @@ accept_per_second_max = 20000
 """
 
 
+def codec_and_day() -> tuple[Codec, str]:
+    """What a terminal writes with, and today's 営業日."""
+    return build_dialect(default_profile(), lambda: 0).codec, slips.stamp(time.time() * 1_000)[:8]
+
+
 class Blank:
     """A telegram as bytes, with the places of its numbers of six digits."""
 
@@ -106,8 +111,7 @@ class Terminals:
 
     async def ready(self, room: Room, port: int) -> None:
         loop = asyncio.get_running_loop()
-        codec = build_dialect(default_profile(), lambda: 0).codec
-        day = slips.stamp(time.time() * 1_000)[:8]
+        codec, day = codec_and_day()
         for number in range(1, TERMINALS + 1):
             _, one = await loop.create_connection(lambda n=number: Terminal(room, codec, n, day), "127.0.0.1", port)  # type: ignore[misc]
             self._terminals.append(one)

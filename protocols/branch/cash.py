@@ -19,7 +19,7 @@ from protocols.branch.keys import original_key_of
 from protocols.branch.message import BranchMessage
 from protocols.branch.replies import answer_of
 from protocols.branch.rules import LinkRules
-from protocols.branch.till import Pending, Receipt, TillBook
+from protocols.branch.till import Pending, TillBook
 from protocols.dialect import Action, Evidence, Note, Send, Timer
 from protocols.errors import ProtocolError
 from protocols.vocabulary import DoubtPolicy, Refusal, Reply, Verdict
@@ -52,10 +52,9 @@ class Cash:
 
     def _with_number(self, book: TillBook, message: BranchMessage) -> TillBook:
         """An answer that the terminal's older link asked for may come here before the book knows its number."""
-        digest = message.digest()
-        if message.business_date == book.date and book.receipt(message, digest) is Receipt.NEXT:
-            return with_entry(book.with_taken(message.serial, digest), message, self._rules, self._keeper.realm)
-        return book
+        if message.business_date != book.date or not book.is_next(message.serial):
+            return book
+        return with_entry(book.with_taken(message.serial, message.digest()), message, self._rules, self._keeper.realm)
 
     def _after_reply(self, book: TillBook, message: BranchMessage, reply: Reply) -> TillBook:
         effect = self._rules.effect(message)

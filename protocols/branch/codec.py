@@ -97,13 +97,28 @@ class Codec:
             raise FieldError("correction", LENGTH_BYTES, "0, 1 or 2")
         message = BranchMessage(
             message_type=told["message_type"],
+            bank=told["bank"],
+            branch=told["branch"],
+            terminal_kind=told["terminal_kind"],
+            terminal=told["terminal"],
+            operator=told["operator"],
+            approver=told["approver"],
+            operation=told["operation"],
+            business_date=told["business_date"],
+            value_date=told["value_date"],
+            sent_at=told["sent_at"],
+            correction=told["correction"],
+            original_date=told["original_date"],
+            code=told["code"],
+            center_serial=told["center_serial"],
+            key_version=told["key_version"],
+            reserved=told["reserved"],
             serial=int(told["serial"]),
             is_repeat=told["repeat"] == "1",
             original_serial=int(told["original_serial"]),
             is_offline=told["offline"] == "1",
             is_training=told["training"] == "1",
             confirmed_serial=int(told["confirmed_serial"]),
-            **{name: told[name] for name in _PLAIN},  # type: ignore[arg-type]  # the remaining items are all text
         )
         self._check(message)
         return message

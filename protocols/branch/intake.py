@@ -37,11 +37,12 @@ class Intake:
 
     def arrived(self, message: BranchMessage, actions: list[Action], barred: str = "") -> None:
         """A telegram with a number, of the open day. `barred`: the word with which new questions are refused now."""
-        receipt = self._keeper.book.receipt(message, message.digest())
+        digest = message.digest()
+        receipt = self._keeper.book.receipt(message, digest)
         if receipt is Receipt.GAP:
             self._hold(message, actions)
             return
-        self._judged(message, receipt, actions, barred)
+        self._judged(message, digest, receipt, actions, barred)
         self._release(actions, barred)
 
     def malformed(self, message: BranchMessage, detail: str, actions: list[Action]) -> None:
@@ -54,7 +55,7 @@ class Intake:
         else:
             self._keeper.after(actions, refusal)
 
-    def _judged(self, message: BranchMessage, receipt: Receipt, actions: list[Action], barred: str) -> None:
+    def _judged(self, message: BranchMessage, digest: str, receipt: Receipt, actions: list[Action], barred: str) -> None:
         keeper, rules = self._keeper, self._rules
         book = keeper.book
         if receipt is Receipt.CONFLICT:
@@ -67,7 +68,7 @@ class Intake:
             refusal = rules.refusal(message, word, "a repeat", book.last) if word else None
             keeper.after(actions, [self._ask(message) if refusal is None else refusal])
             return
-        book = book.with_taken(message.serial, message.digest())
+        book = book.with_taken(message.serial, digest)
         if word:
             keeper.keep(book.with_unmoved(message.serial), actions, [rules.refusal(message, word, "next", book.last)])
             return
@@ -75,7 +76,7 @@ class Intake:
             with_entry(book, message, rules, keeper.realm),
             actions,
             [self._ask(message)],
-            [rules.refusal(message, Refusal.NO_JOURNAL, "the till book is not durable", book.last)],
+            lambda: [rules.refusal(message, Refusal.NO_JOURNAL, "the till book is not durable", book.last)],
         )
 
     def _ask(self, message: BranchMessage) -> Ask:
@@ -157,8 +158,8 @@ class Intake:
         had = bool(self._held)
         while self._held and self._held[0].serial <= self._keeper.book.last + 1:
             message = self._held.pop(0)
-            receipt = self._keeper.book.receipt(message, message.digest())
-            self._judged(message, receipt, actions, barred)
+            digest = message.digest()
+            self._judged(message, digest, self._keeper.book.receipt(message, digest), actions, barred)
         if had and not self._held:
             actions.append(Timer(GAP, None))
 

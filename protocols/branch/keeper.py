@@ -9,12 +9,15 @@ desk's keys, not this book, decide what is a duplicate.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from protocols.branch.till import TillBook, pack, unpack, variable_name
 from protocols.dialect import Action, Note, Store
+
+Otherwise: TypeAlias = list[Action] | Callable[[], list[Action]] | None  # a callable where making it costs something
 
 
 class Keeper:
@@ -26,7 +29,7 @@ class Keeper:
         self.terminal = ""
         self._name = ""
         self._stored: Mapping[str, bytes] = {}
-        self._waiting: deque[tuple[list[Action], list[Action]]] = deque()
+        self._waiting: deque[tuple[list[Action], Otherwise]] = deque()
 
     @property
     def is_waiting(self) -> bool:
@@ -48,17 +51,18 @@ class Keeper:
             except msgspec.MsgspecError:
                 actions.append(Note("till-book-unreadable", terminal))
 
-    def keep(self, book: TillBook, actions: list[Action], then: list[Action], otherwise: list[Action] | None = None) -> None:
+    def keep(self, book: TillBook, actions: list[Action], then: list[Action], otherwise: Otherwise = None) -> None:
         """`book` from now on; `then` when it is durable, `otherwise` (none: `then`) where the journal does not take it."""
         self.book = book
-        self._waiting.append((then, then if otherwise is None else otherwise))
+        self._waiting.append((then, otherwise))
         actions.append(Store(self._name, pack(book)))
 
     def after(self, actions: list[Action], then: list[Action]) -> None:
         """`then`, in its turn: behind what waits already."""
         if self._waiting:
-            kept, lost = self._waiting[-1]
-            self._waiting[-1] = ([*kept, *then], [*lost, *then])
+            kept, otherwise = self._waiting[-1]
+            lost = None if otherwise is None else [*_made(otherwise), *then]
+            self._waiting[-1] = ([*kept, *then], lost)
         else:
             actions.extend(then)
 
@@ -68,4 +72,8 @@ class Keeper:
         then, otherwise = self._waiting.popleft()
         if not ok:
             actions.append(Note("till-book-not-stored", self.terminal))
-        actions.extend(then if ok else otherwise)
+        actions.extend(then if ok or otherwise is None else _made(otherwise))
+
+
+def _made(otherwise: list[Action] | Callable[[], list[Action]]) -> list[Action]:
+    return otherwise if isinstance(otherwise, list) else otherwise()

@@ -57,10 +57,13 @@ class TillBook(msgspec.Struct, frozen=True):
     is_closed: bool = False
 
     # ---- numbers ---------------------------------------------------------------------------------------------------------
+    def is_next(self, serial: int) -> bool:
+        return serial == self.last + 1
+
     def receipt(self, message: BranchMessage, digest: str) -> Receipt:
         """Against the last number taken: next, a repeat, a conflict, or a gap."""
         serial = message.serial
-        if serial == self.last + 1:
+        if self.is_next(serial):
             return Receipt.NEXT
         if serial > self.last:
             return Receipt.GAP
@@ -70,7 +73,10 @@ class TillBook(msgspec.Struct, frozen=True):
         return Receipt.CONFLICT
 
     def taken(self, serial: int) -> Taken | None:
-        return next((taken for taken in self.recent if taken.serial == serial), None)
+        for taken in reversed(self.recent):  # it is nearly always the last one
+            if taken.serial == serial:
+                return taken
+        return None
 
     def with_taken(self, serial: int, digest: str) -> TillBook:
         """`serial` is the last one taken."""
@@ -82,13 +88,20 @@ class TillBook(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, last=last)
 
     def _settled(self, serial: int, *, cash: int = 0, pending: tuple[Pending, ...] | None = None) -> TillBook:
-        recent = tuple(Taken(t.serial, t.digest, True) if t.serial == serial else t for t in self.recent)
+        recent = self.recent
+        taken = self.taken(serial)
+        if taken is not None and not taken.settled:
+            at = recent.index(taken)
+            recent = (*recent[:at], Taken(serial, taken.digest, True), *recent[at + 1 :])
         left = tuple(p for p in self.pending if p.serial != serial) if pending is None else pending
         return msgspec.structs.replace(self, recent=recent, cash=self.cash + cash, pending=left)
 
     # ---- cash ------------------------------------------------------------------------------------------------------------
     def find(self, serial: int) -> Pending | None:
-        return next((entry for entry in self.pending if entry.serial == serial), None)
+        for entry in self.pending:
+            if entry.serial == serial:
+                return entry
+        return None
 
     def with_asked(self, entry: Pending) -> TillBook:
         """`entry` is about to be asked."""

@@ -324,7 +324,7 @@ class NdcDialogue:
 
 
 def _is_over(actions: list[Action]) -> bool:
-    return any(isinstance(action, HangUp) for action in actions)
+    return any(type(action) is HangUp for action in actions)
 
 
 _HANDLERS: dict[type, Callable[..., None]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import load, table
+from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.everydialect import figures, round_of, with_codec
 from tests.bench.hotpath import WAVE, World
@@ -40,6 +41,14 @@ def test_each_dialect_is_served_and_nothing_is_refused(name: str, tmp_path: Path
     measured = round_of(name, tmp_path, 0.3)
     assert measured["count"] >= 1
     assert measured["per_s"] <= measured["answered_per_s"], "a round lasts until the core has been asked for all of it"
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_a_dialects_own_path_answers(name: str) -> None:
+    talk = Talk(name)
+    assert talk.round(5) > 0  # raises where a message was refused, or nobody spoke any more
+    assert talk.room.answered >= 5
+    assert talk.stored, "numbers are durable on the way"
 
 
 def test_every_dialect_has_a_row_of_all_figures() -> None:

@@ -1,9 +1,9 @@
 """A dialect's own Python for one message: dialogue and translation, without link, desk, journal and core.
 
-`python -m tests.bench.dialectpath [DIALECT] [ROUNDS] [--profile]`: the bench's far ends on one side, a dialogue on the other, and
-between them a desk that approves at once. Owns one figure per dialect, CPU microseconds per message, least and median of the
-rounds, and the same in hundredths of hotpath.py's yardstick, by which two versions are compared. It must never be quoted as the
-cost of a message. The trap: the far end's own Python runs in between and is not counted.
+`python -m tests.bench.dialectpath [DIALECT] [ROUNDS] [--profile]`: the bench's far ends on one side, a dialogue on the other,
+and between them a desk that approves at once. Owns one figure per dialect, CPU microseconds per message, least and median of
+the rounds, and the same in hundredths of hotpath.py's yardstick, by which two versions are compared. It must never be quoted as
+the cost of a message. The trap: the far end's own Python runs in between and is not counted.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Talk:
             self.far_end.data_received(data)
         for _ in range(20):
             self._turn()
-        self.far_end.start() if name == "zrc" else self.far_end.ask()
+        begin = self.far_end.start if name == "zrc" else self.far_end.ask
+        begin()
 
     def _step(self, event: d.Event) -> None:
         """Everything that follows from one event, in the order of a link; what it says is in `opening`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from protocols.dialects import DIALECTS
 from tests.bench.__main__ import load, table
 from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
@@ -52,6 +53,7 @@ def test_a_dialects_own_path_answers(name: str) -> None:
 
 
 def test_every_dialect_has_a_row_of_all_figures() -> None:
+    assert {"iso8583", *FAR_ENDS} == {*DIALECTS}
     one = [{"per_s": 500.0, "per_cpu_s": 1_000.0}]
     found = figures(dict.fromkeys(FAR_ENDS, one), [{"per_s": 2_000.0, "per_cpu_s": 10_000.0}], one)
     codec = [{"parse_us": 4.0, "build_us": 5.0, "zengin_parse_us": 6.0, "zengin_build_us": 7.0}]

@@ -84,6 +84,7 @@ class Line(asyncio.Protocol):
     def __init__(self, room: Room) -> None:
         self._room = room
         self._paths: dict[bytes, LogicalPath] = {}
+        self._agreed = 0  # paths whose 開局 is done
         self._number = 0  # last 発信通番 and 受信通番 of this line
         self._buffer = b""
         self._transport: Any = None
@@ -105,8 +106,11 @@ class Line(asyncio.Protocol):
                 self._opening(frame)
 
     def _delivered(self, frame: bytes) -> None:
-        if frame[SEQUENCE] == b"\0\0\0\0":
-            return  # of our answer to 開局
+        if frame[SEQUENCE] == b"\0\0\0\0":  # of our answer to 開局: with the last of them the line carries telegrams
+            self._agreed += 1
+            if self._agreed == LCNS:
+                self.is_open.set()
+            return
         lcn = frame[LCN]
         self._room.answer(self._paths[lcn].asked, frame[RESPONSE_AT] == 0x01)
         if self._room.is_running:
@@ -133,8 +137,6 @@ class Line(asyncio.Protocol):
         self._transport.write(CODEC.encode(DeliveryMessage(path, 0, True)) + answer)
         bank = f"{1_000 + physical * 10 + logical}"
         self._paths[frame[LCN]] = LogicalPath(path, bank, asked.head.date)
-        if len(self._paths) == LCNS:
-            self.is_open.set()
 
     def start(self) -> None:
         for lcn in self._paths:
@@ -165,7 +167,6 @@ class Center:
         await asyncio.wait_for(self._all.wait(), 30)
         for line in self._lines:
             await asyncio.wait_for(line.is_open.wait(), 30)
-        await asyncio.sleep(0.3)  # the relay's own 開局 is durable and said: it carries telegrams now
 
     def start(self) -> None:
         for line in self._lines:

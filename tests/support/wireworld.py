@@ -158,7 +158,7 @@ class WireWorld:
             outbound=self.outbound,
             variables=self.variables,
             roster=self.roster,
-            link_ids=LinkIds("tokyo", 10),
+            link_ids=LinkIds("tokyo", 10, 0x19A),
             clock=self.time,
             timers=self.time,
             metrics=self.metrics,

@@ -217,4 +217,4 @@ async def test_a_line_is_ready_when_it_opens_names_itself_and_signs_on(world: Wi
 async def test_every_link_has_an_id_of_its_own(world: WireWorld) -> None:
     listener = await world.listen()
     first, second = await world.dial(listener), await world.dial(listener)
-    assert [await first.ask("WHO"), await second.ask("WHO")] == ["LINK tokyo-a-1", "LINK tokyo-a-2"]
+    assert [await first.ask("WHO"), await second.ask("WHO")] == ["LINK tokyo-19a-a-1", "LINK tokyo-19a-a-2"]

@@ -32,9 +32,8 @@ from protocols.ndc.message import (
 )
 from protocols.ndc.operations import Tables, compile_tables
 from protocols.ndc.profile import NdcProfile
-from protocols.ndc.replies import ReplyParts, parts_of, print_groups, reply_buffers
+from protocols.ndc.replies import ReplyParts, print_groups, reply_buffers
 from protocols.primitives import by_alpha
-from protocols.vocabulary import Reply
 
 
 class LinkRules:
@@ -127,10 +126,9 @@ class LinkRules:
         )
 
     # ---- replies -----------------------------------------------------------------------------------------------------
-    def reply(self, message: OpenedRequest, reply: Reply, tsn: int) -> tuple[ReplyParts, bytes]:
-        """What a decided reply orders, and its frame. Raises LocalMisuse or msgspec.MsgspecError for what cannot be written."""
-        parts = parts_of(reply)
-        return parts, self._reply_frame(message.request, parts, tsn, message.terminal)
+    def reply(self, message: OpenedRequest, parts: ReplyParts, tsn: int) -> bytes:
+        """The frame of a decided reply. Raises LocalMisuse or UnicodeEncodeError for what cannot be written."""
+        return self._reply_frame(message.request, parts, tsn, message.terminal)
 
     def plain_reply(self, request: TransactionRequest, config_id: str, word: str, tsn: int, terminal: str) -> bytes:
         """A reply of the dialogue's own: a refusal, or the recovery after a fault. The profile's check: it never dispenses."""

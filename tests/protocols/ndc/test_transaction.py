@@ -22,8 +22,16 @@ from protocols.dialect import (
     TimerFired,
 )
 from protocols.ndc.asking import CashNotice, OpenedRequest
-from protocols.ndc.message import DeviceStatus, LastStatus, TransactionReply, UnsolicitedStatus
-from protocols.vocabulary import Approved, Declined, Refusal, Reply, Verdict
+from protocols.ndc.message import (
+    Buffer,
+    DeviceStatus,
+    LastStatus,
+    SolicitedStatus,
+    TransactionReply,
+    TransactionRequest,
+    UnsolicitedStatus,
+)
+from protocols.vocabulary import Approved, Declined, Refusal, Reply, Secret, Verdict
 from tests.support.ndcplay import (
     HOST,
     LINK,
@@ -35,6 +43,7 @@ from tests.support.ndcplay import (
     decided,
     fault,
     in_service,
+    make_dialect,
     reject,
     replied,
     reply_to,
@@ -129,6 +138,13 @@ def test_the_same_request_again_while_it_is_open_is_the_same_question() -> None:
         book >> arrived(request()) << Note("repeat-joined", "TSN 0001")
         book >> decided(opened) << like(Send) << like(Timer)
         book >> decided(opened) << like(Note, name="reply-unmatched")
+
+
+def test_the_same_request_that_crossed_our_reply_is_the_same_question() -> None:
+    with in_service() as book:
+        replied(book)
+        book >> arrived(request()) << Note("repeat-joined", "TSN 0001")
+        book >> arrived(READY) << like(Evidence, key=KEY, verdict="confirmed") << like(Timer)
 
 
 def test_the_same_request_after_its_proof_is_another_customer() -> None:
@@ -231,6 +247,64 @@ def test_an_approval_of_what_cannot_be_paid_orders_nothing_and_is_undone() -> No
         assert sent_reply(book).function == "5"
         book << like(Timer) << like(Evidence, key=KEY, verdict="undone")
         book >> arrived(READY) << Timer("status", None)
+
+
+def test_the_good_end_of_a_reply_that_ordered_nothing_never_passes_for_a_dispense() -> None:
+    """A restart between that reply and its evidence: the number is open in the book, so the reply must not carry it."""
+    with in_service() as book:
+        opened = asked(book)
+        book >> decided(opened, Approved(amount=yen(14_999)))
+        assert sent_reply(book).tsn == "0000"
+        book << like(Timer) << like(Evidence, verdict="undone")
+        book >> arrived(request(mcn="4", last=LastStatus("0001", "1"))) << like(Note, name="status-missing") << like(HangUp)
+
+
+NOTES = make_dialect(
+    note_types={"01": 1_000},
+    session={"set_clock": False, "read_counters": False, "idle_probe_ms": 0},
+    configs={"*": {"operations": {"FFFFFFFF": {"kind": "deposit", "amount": "notes"}}}},
+)
+
+
+def deposit() -> TransactionRequest:
+    return msgspec.structs.replace(request("", "FFFFFFFF"), buffers=(Buffer("w", Secret("01005")),))
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(READY, "undone"), (fault("w2"), "unproven"), (reject("C01"), "unproven")])
+def test_a_deposit_that_was_booked_with_another_amount_goes_back_and_is_undone_by_the_machines_word(
+    status: SolicitedStatus, verdict: str
+) -> None:
+    with in_service(NOTES) as book:
+        opened = asked(book, deposit(), NOTES)
+        assert opened.amount_minor == 5_000
+        book >> decided(opened, Approved(amount=yen(50_000)), NOTES)
+        reply = sent_reply(book)
+        assert (reply.function, reply.tsn) == ("*", "0000")
+        book << like(Timer)
+        book >> arrived(status) << like(Evidence, key=KEY, verdict=verdict)
+        left = book.rest()
+        assert any(isinstance(one, Note) and one.name == "dispute" for one in left) is (verdict != "undone")
+
+
+def test_notes_that_a_declined_deposit_did_not_give_back_are_a_dispute() -> None:
+    with in_service(NOTES) as book:
+        opened = asked(book, deposit(), NOTES)
+        book >> decided(opened, Declined(reason="limit-exceeded"), NOTES)
+        assert sent_reply(book).function == "*"
+        book << like(Timer)
+        book >> arrived(fault("w2")) << like(Note, name="dispute")
+        notice = book.take(Ask).message
+        assert isinstance(notice, CashNotice)
+        assert notice.disputed_key == KEY
+        book << like(Note, name="recovery-sent") << like(Send) << like(Timer)
+
+
+def test_notes_counted_out_without_an_order_are_a_dispute() -> None:
+    with in_service() as book:
+        opened = asked(book)
+        book >> decided(opened, Declined(reason="limit-exceeded")) << like(Send) << like(Timer)
+        book >> arrived(fault("E100010000")) << like(Note, name="dispute") << like(Ask)
+        book.rest()
 
 
 def test_an_approval_of_less_is_paid_as_approved() -> None:

@@ -225,7 +225,11 @@ class NdcDialogue:
         transaction = self._transaction
         if transaction is None or not transaction.may_begin(request, body, actions):
             return
-        if self.state is State.IN_SERVICE:
+        if self.state is State.IN_SERVICE and self._session.commands.owes_refusal:
+            # An ATM says how a reply ended before it asks again. Its answer to a refusal could pass for a dispense's.
+            actions.append(Note("status-missing", "of a refusal"))
+            actions.append(HangUp("status-missing", abort=True))
+        elif self.state is State.IN_SERVICE:
             transaction.begin(request, body, self._session.config_id, now_ms, actions)
         else:
             reason = _REFUSALS.get(self.state, Refusal.NOT_SIGNED_ON)
@@ -234,8 +238,8 @@ class NdcDialogue:
     def _turn_away(self, request: TransactionRequest, reason: Refusal, detail: str, actions: list[Action]) -> None:
         """A reply of ours without the desk, without dispense and without a number; its status is counted, never believed."""
         frame = self._rules.plain_reply(request, self._session.config_id, reason.value, NO_MONEY, self.terminal)
-        self._session.commands.refusal_sent()
         actions.append(Refuse(reason, frame, detail))
+        self._session.commands.refusal_sent(actions)
 
     def _reply(self, event: ReplyDecided, now_ms: int, actions: list[Action]) -> None:
         message = event.message

@@ -115,6 +115,17 @@ def test_a_rejected_command_of_the_core_failed() -> None:
         assert like(Delivery, id="out-1", state="failed") in book.rest()
 
 
+def test_an_atm_that_refuses_to_stop_is_not_kept_out_after_a_reconnect() -> None:
+    """The core was told that its command had no effect."""
+    with in_service() as book:
+        book >> CommandRequested("sign-off") << Store(f"stopped/{TERMINAL}", b"1")
+        book.rest()
+        book >> arrived(reject("C10"))
+        stores = [action for action in book.rest() if isinstance(action, Store)]
+        assert stores == [Store(f"stopped/{TERMINAL}", b"")]
+        assert state(book) is State.IN_SERVICE
+
+
 def test_a_command_of_the_core_waits_while_the_atm_is_busy() -> None:
     with in_service() as book:
         asked(book)

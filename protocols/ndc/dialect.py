@@ -49,7 +49,7 @@ class NdcDialect:
 
 
 class NdcKit:
-    """Fulfils protocols.dialect.DialectKit."""
+    """Fulfils protocols.dialect.DialectKit and protocols.hookedkit.HookedKit."""
 
     name = "ndc"
 
@@ -61,6 +61,20 @@ class NdcKit:
         if not isinstance(profile, NdcProfile):
             raise LocalMisuse("an NdcProfile", "profile")
         return build_dialect(profile, read_text, wall_ms)
+
+    @property
+    def hooks_type(self) -> type:
+        return Hooks
+
+    def hooks_named(self, profile: object) -> str:
+        return profile.hooks if isinstance(profile, NdcProfile) else ""
+
+    def build_hooked(
+        self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int], hooks: object
+    ) -> NdcDialect:
+        if not isinstance(profile, NdcProfile):
+            raise LocalMisuse("an NdcProfile", "profile")
+        return build_dialect(profile, read_text, wall_ms, usable(hooks, profile))
 
 
 NDC = NdcKit()
@@ -84,3 +98,23 @@ def build_dialect(
         if load.config_id != profile.config_id:
             raise LocalMisuse(f"its configuration id is {load.config_id}, the wanted one {profile.config_id}", "load")
     return NdcDialect(profile, load, wall_ms, hooks)
+
+
+def usable(hooks: object, profile: NdcProfile) -> Hooks:
+    """The hooks that a configuration attaches. Raises LocalMisuse where they are none, or where nothing would ask them: a bank
+    that attaches a MAC and names no message for it would believe that it is checked."""
+    if not isinstance(hooks, Hooks):
+        raise LocalMisuse("expected protocols.ndc.hooks.Hooks", "hooks")
+    security = profile.security
+    wants_mac = security.requests or security.replies or security.loads
+    if hooks.mac is None and hooks.key_loads is None:
+        raise LocalMisuse("neither mac nor key_loads is given", "hooks")
+    if hooks.mac is not None and not wants_mac:
+        raise LocalMisuse("nothing asks its mac: set security.requests, security.replies or security.loads", "hooks")
+    if isinstance(hooks.mac, type):
+        raise LocalMisuse(f"mac is the class {hooks.mac.__name__}, expected an instance of it", "hooks")
+    if hooks.mac is not None and not all(callable(getattr(hooks.mac, method, None)) for method in ("check", "compute")):
+        raise LocalMisuse("mac lacks check or compute", "hooks")
+    if hooks.key_loads is not None and not callable(hooks.key_loads):
+        raise LocalMisuse("key_loads cannot be called", "hooks")
+    return hooks

@@ -181,6 +181,8 @@ class NdcDialogue:
 
     def _malformed(self, body: bytes, error: FieldError, actions: list[Action]) -> None:
         """Refused. A request whose head can be read is declined, because its customer waits."""
+        if error.field == "mac":
+            actions.append(Note("key-alarm", "a request without its right MAC"))
         head = cut(body[:64]).fields
         mcn = head[4][1:2] if len(head) > 4 and len(head[4]) == 2 else ""
         is_waiting = head[0] == TRANSACTION_REQUEST and "1" <= mcn <= "~" and self._session.phase is Phase.IDLE

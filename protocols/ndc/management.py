@@ -16,6 +16,7 @@ from protocols.ndc import commanding as c
 from protocols.ndc import fields as f
 from protocols.ndc.cassettes import Cassettes
 from protocols.ndc.commanding import Commands, Ended
+from protocols.ndc.hooks import HookFailed
 from protocols.ndc.message import DeviceStatus, EncryptorData, SolicitedStatus
 from protocols.ndc.plans import GO_IN_SERVICE, GO_OUT_OF_SERVICE, SEND_CONFIG_ID, Plans
 from protocols.ndc.rules import LinkRules
@@ -199,6 +200,14 @@ class Management:
     def _identified(self, actions: list[Action]) -> None:
         """The configuration id is known: start, load, or give up."""
         actions.append(Timer(IDENTIFY, None))
+        try:
+            self._start_or_load(actions)
+        except HookFailed as error:
+            actions.append(Note("key-alarm", error.problem))
+            self._failed(error.problem, actions)
+
+    def _start_or_load(self, actions: list[Action]) -> None:
+        """Raises HookFailed."""
         if self._is_right:
             self.move(Moment.ID_RIGHT, actions)
             self.commands.plan(

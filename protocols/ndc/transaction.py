@@ -125,7 +125,7 @@ class Transaction:
         """What the next request says of a reply whose status is missing."""
         if last is None or self.phase is not Phase.REPLIED or self._is_nameless:
             return Finding("", "")
-        return judge_last(self._sent or Sent("", self._tsn(), ""), last)
+        return judge_last(self._sent or Sent("", self._tsn(), "", 0), last)
 
     def begin(self, request: TransactionRequest, body: bytes, config_id: str, now_ms: int, actions: list[Action]) -> None:
         """Open it: number, book, question, in this order of durability."""

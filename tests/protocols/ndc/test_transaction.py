@@ -23,15 +23,12 @@ from protocols.dialect import (
 )
 from protocols.ndc.asking import CashNotice, OpenedRequest
 from protocols.ndc.message import (
-    Buffer,
     DeviceStatus,
     LastStatus,
-    SolicitedStatus,
     TransactionReply,
-    TransactionRequest,
     UnsolicitedStatus,
 )
-from protocols.vocabulary import Approved, Declined, Refusal, Reply, Secret, Verdict
+from protocols.vocabulary import Approved, Declined, Refusal, Reply, Verdict
 from tests.support.ndcplay import (
     HOST,
     LINK,
@@ -43,7 +40,6 @@ from tests.support.ndcplay import (
     decided,
     fault,
     in_service,
-    make_dialect,
     reject,
     replied,
     reply_to,
@@ -259,54 +255,6 @@ def test_the_good_end_of_a_reply_that_ordered_nothing_never_passes_for_a_dispens
         book >> arrived(request(mcn="4", last=LastStatus("0001", "1"))) << like(Note, name="status-missing") << like(HangUp)
 
 
-NOTES = make_dialect(
-    note_types={"01": 1_000},
-    session={"set_clock": False, "read_counters": False, "idle_probe_ms": 0},
-    configs={"*": {"operations": {"FFFFFFFF": {"kind": "deposit", "amount": "notes"}}}},
-)
-
-
-def deposit() -> TransactionRequest:
-    return msgspec.structs.replace(request("", "FFFFFFFF"), buffers=(Buffer("w", Secret("01005")),))
-
-
-@pytest.mark.parametrize(("status", "verdict"), [(READY, "undone"), (fault("w2"), "unproven"), (reject("C01"), "unproven")])
-def test_a_deposit_that_was_booked_with_another_amount_goes_back_and_is_undone_by_the_machines_word(
-    status: SolicitedStatus, verdict: str
-) -> None:
-    with in_service(NOTES) as book:
-        opened = asked(book, deposit(), NOTES)
-        assert opened.amount_minor == 5_000
-        book >> decided(opened, Approved(amount=yen(50_000)), NOTES)
-        reply = sent_reply(book)
-        assert (reply.function, reply.tsn) == ("*", "0000")
-        book << like(Timer)
-        book >> arrived(status) << like(Evidence, key=KEY, verdict=verdict)
-        left = book.rest()
-        assert any(isinstance(one, Note) and one.name == "dispute" for one in left) is (verdict != "undone")
-
-
-def test_notes_that_a_declined_deposit_did_not_give_back_are_a_dispute() -> None:
-    with in_service(NOTES) as book:
-        opened = asked(book, deposit(), NOTES)
-        book >> decided(opened, Declined(reason="limit-exceeded"), NOTES)
-        assert sent_reply(book).function == "*"
-        book << like(Timer)
-        book >> arrived(fault("w2")) << like(Note, name="dispute")
-        notice = book.take(Ask).message
-        assert isinstance(notice, CashNotice)
-        assert notice.disputed_key == KEY
-        book << like(Note, name="recovery-sent") << like(Send) << like(Timer)
-
-
-def test_notes_counted_out_without_an_order_are_a_dispute() -> None:
-    with in_service() as book:
-        opened = asked(book)
-        book >> decided(opened, Declined(reason="limit-exceeded")) << like(Send) << like(Timer)
-        book >> arrived(fault("E100010000")) << like(Note, name="dispute") << like(Ask)
-        book.rest()
-
-
 def test_an_approval_of_less_is_paid_as_approved() -> None:
     with in_service() as book:
         opened = asked(book)
@@ -332,6 +280,14 @@ def test_a_request_instead_of_a_status_resets_the_link_unless_it_proves_the_repl
         replied(book)
         book >> arrived(request(mcn="4", last=LastStatus("0001", "1"))) << Note("status-inferred", "TSN 0001")
         book << like(Evidence, key=KEY, verdict="confirmed") << Timer("status", None) << like(Store) << like(Ask)
+
+
+def test_a_request_that_says_how_a_decline_ended_is_the_next_customers() -> None:
+    with in_service() as book:
+        opened = asked(book)
+        book >> decided(opened, Declined(reason="limit-exceeded")) << like(Send) << like(Timer)
+        book >> arrived(request(mcn="4", last=LastStatus("0001", "1"))) << Note("status-inferred", "TSN 0001")
+        book << Timer("status", None) << like(Store) << like(Ask)
 
 
 def test_a_status_before_the_reply_belongs_to_nothing() -> None:

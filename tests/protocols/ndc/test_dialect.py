@@ -12,6 +12,7 @@ from protocols.ndc.dialect import NDC as KIT
 from protocols.ndc.dialect import build_dialect, default_profile
 from protocols.ndc.hooks import Hooks, KeyStep
 from protocols.ndc.profile import NdcProfile
+from protocols.relatingkit import LinkFacts, RelatingKit
 from protocols.vocabulary import Received, Refusal
 from tests.support.ndcplay import LOAD, NDC, WALL_MS
 
@@ -83,3 +84,19 @@ def test_the_kit_takes_hooks_that_a_configuration_names() -> None:
 def test_hooks_that_cannot_be_used_are_refused_at_start(hooks: object, profile: dict[str, object], problem: str) -> None:
     with pytest.raises(LocalMisuse, match=problem):
         KIT.build_hooked(default_profile(**profile), lambda name: LOAD, lambda: WALL_MS, hooks)
+
+
+@pytest.mark.parametrize(
+    ("reply_ms", "completion_ms", "paths"),
+    [
+        (29_999, 90_000, []),
+        (30_000, 90_000, ["session.reply_window_ms"]),
+        (29_999, 89_999, ["session.status_wait_ms"]),
+        (60_000, 1, ["session.reply_window_ms", "session.status_wait_ms"]),
+    ],
+)
+def test_the_window_and_the_wait_must_fit_the_link(reply_ms: int, completion_ms: int, paths: list[str]) -> None:
+    assert isinstance(KIT, RelatingKit)
+    found = KIT.relations(default_profile(), LinkFacts(reply_deadline_ms=reply_ms, completion_deadline_ms=completion_ms))
+    assert [one.path for one in found] == paths
+    assert [one.is_warning for one in found] == [path == "session.status_wait_ms" for path in paths]

@@ -1,6 +1,7 @@
-"""The port of a dialect kit whose settings must fit the relay's own: a wait of the profile against a deadline of its link.
+"""The ports of a dialect kit whose settings must fit others: those of its link (a wait of the profile against a deadline), or
+those of the dialect's other links (numbers that must not be shared).
 
-Owns `RelatingKit`, optional beside `protocols.dialect.DialectKit`, and the values it is asked with. It must never know where a
+Owns `RelatingKit` and `SharingKit`, optional beside `protocols.dialect.DialectKit`. It must never know where a
 setting stands in a file. The trap: a relation is judged on values that are valid by themselves, defaults included, because a
 default that does not fit is as wrong as a value that was written.
 """
@@ -39,4 +40,13 @@ class RelatingKit(Protocol):
 
     def relations(self, profile: object, facts: LinkFacts) -> Sequence[Relation]:
         """What does not fit, empty where all is well."""
+        ...
+
+
+@runtime_checkable
+class SharingKit(Protocol):
+    """A kit whose links share something that must not be shared: numbers of lines, ranges of serials. Optional."""
+
+    def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
+        """(index of the profile, path in it, problem) for all links of this dialect in one file, in its order."""
         ...

@@ -17,10 +17,10 @@ from typing import TypeAlias, cast
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from protocols.dialect import Dialect, DialectKit, SharingKit
+from protocols.dialect import Dialect, DialectKit
 from protocols.errors import LocalMisuse
 from protocols.hookedkit import HookedKit
-from protocols.relatingkit import LinkFacts, RelatingKit
+from protocols.relatingkit import LinkFacts, RelatingKit, SharingKit
 from relay.configuration.endpoints import check_endpoints
 from relay.configuration.hooks import HooksUnusable, load_hooks
 from relay.configuration.lines import Path, dotted, key_lines, line_of

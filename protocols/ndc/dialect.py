@@ -88,8 +88,8 @@ class NdcKit:
                 Relation(
                     "session.reply_window_ms",
                     "reply_deadline_ms",
-                    f"an approval may be decided after {facts.reply_deadline_ms} ms, but no reply leaves later than {window_ms} ms "
-                    "after its request: such a withdrawal would be debited and never paid",
+                    f"an approval may be decided after {facts.reply_deadline_ms} ms, but no reply leaves later than "
+                    f"{window_ms} ms after its request: such a withdrawal would be debited and never paid",
                     f"more than {facts.reply_deadline_ms}, and less than the ATM's own response timer",
                 )
             )

@@ -18,6 +18,7 @@ from protocols.dialect import (
     Delivery,
     DrainStarted,
     Event,
+    Forget,
     HangUp,
     Identify,
     LinkClosed,
@@ -260,10 +261,25 @@ class NdcDialogue:
 
     # ---- commands of the core and of operators -----------------------------------------------------------------------
     def _command(self, event: CommandRequested, now_ms: int, actions: list[Action]) -> None:
+        if event.name == "forget":
+            self._forget(event.data, actions)
+            return
         name = _NAMES.get(event.name, event.name)
         problem = self._session.give(name, "", actions)
         if problem:
             actions.append(Note("command-impossible", f"{name[:40]}: {problem}"))
+
+    def _forget(self, data: bytes, actions: list[Action]) -> None:
+        """A terminal is gone for good: its numbers and what is held of it. Any link of the listener may be told."""
+        terminal = data.decode("utf-8", "replace").strip()
+        stored = {} if self._link is None else self._link.stored
+        names = [name for name in (f"{VARIABLE}{terminal}", f"{STOPPED}{terminal}") if name in stored]
+        if not terminal or terminal == self.terminal or not names:
+            why = "it is here" if terminal and terminal == self.terminal else "nothing is kept of it"
+            actions.append(Note("command-impossible", f"forget: {why}"))
+            return
+        actions += [Forget(name) for name in names]
+        actions.append(Note("terminal-forgotten", terminal[:64]))
 
     def _outbound(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
         if self._hung_up:

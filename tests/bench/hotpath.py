@@ -235,7 +235,7 @@ class Nothing:
 
 
 class Variables:
-    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[Any], None]) -> None: ...
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[Any], None]) -> None: ...
 
     def variables(self, link_name: str) -> dict[str, bytes]:
         return {}

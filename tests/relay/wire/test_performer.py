@@ -33,6 +33,18 @@ async def test_store_is_told_when_durable_and_not_before(world: WireWorld) -> No
     assert await later.hear() == "OPEN serial=7"
 
 
+async def test_what_is_forgotten_is_not_there_for_the_next_link(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    for said in ("STORE serial 7", "STORE other 8", "FORGET serial"):
+        peer.say(said)
+    await world.until(lambda: len(world.variables.waiting) == 3)
+    world.variables.make_durable()
+    assert [await peer.hear() for _ in range(3)] == ["STORED serial True", "STORED other True", "STORED serial True"]
+    later = await world.dial(listener)
+    assert await later.hear() == "OPEN other=8"
+
+
 async def test_what_becomes_durable_after_the_link_is_gone_is_told_to_nobody(world: WireWorld) -> None:
     listener = await world.listen()
     peer = await world.terminal(listener, "ATM1")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+from collections.abc import Iterator
 
 PATIENCE_S = 30.0
 FS = b"\x1c"
@@ -27,6 +29,9 @@ class ForeignNdc:
         self.paid: dict[str, int] = {}  # TSN -> value that left
         self.last_tsn, self.last_status, self.last_notes = "0000", "0", (0, 0, 0, 0)
         self.commands: list[str] = []  # what it was told, as class and code
+        self.rejects = ""  # the code with which it rejects whatever it is told
+        self.drip = False  # one byte per segment
+        self._held: list[bytes] | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -54,9 +59,41 @@ class ForeignNdc:
             with contextlib.suppress(OSError):
                 await self._writer.wait_closed()
 
+    def let_go(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """As after a power loss: the line stays as it is, and nobody is at this end of it."""
+        assert self._reader is not None
+        assert self._writer is not None
+        line = self._reader, self._writer
+        self._reader = self._writer = None
+        return line
+
+    async def is_over(self, line: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:
+        """Wait until the far end has ended a line that was let go."""
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(PATIENCE_S):
+                await line[0].read()
+        line[1].transport.abort()
+        return True
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is said inside leaves in one segment."""
+        self._held = []
+        yield
+        held, self._held = b"".join(self._held), None
+        self.say_raw(held)
+
     def say_raw(self, data: bytes) -> None:
         assert self._writer is not None
-        self._writer.write(data)
+        if self._held is not None:
+            self._held.append(data)
+        elif self.drip:
+            sock: socket.socket = self._writer.get_extra_info("socket")
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for at in range(len(data)):
+                self._writer.write(data[at : at + 1])
+        else:
+            self._writer.write(data)
 
     def say(self, *fields: str) -> None:
         body = FS.join(field.encode("latin-1") for field in fields)
@@ -116,6 +153,9 @@ class ForeignNdc:
         kind = command[0][:1]
         code = f"{kind}{command[3]}" if kind in "13" else kind
         self.commands.append(code)
+        if self.rejects:
+            self.status("C", self.rejects)
+            return code
         if code == "13":
             self.status("F", f"6{self.config_id}")
         elif code == "14":

@@ -278,3 +278,50 @@ async def test_killed_after_a_command_of_the_core_was_sent(world: DaemonWorld, m
     atm.ask(1_000)
     assert (await atm.reply())[4] == "00000000"
     assert atm.commands.count("12") == 1, "out of service is how every start begins"
+
+
+@pytest.mark.parametrize("answers", [2, 1])
+async def test_a_command_that_was_sent_again_needs_its_second_answer(
+    world: DaemonWorld, machines: Machines, answers: int
+) -> None:
+    """A silent machine is asked who it is; the second "ready" to a command that was sent twice is never a dispense's."""
+    atm = machines()
+    await atm.connect()
+    assert (await atm.hear())[3] == "3", "nothing was said: it is asked for its configuration id"
+    atm.status("F", "60001")
+    first = await atm.hear()
+    again = await atm.hear()
+    assert first == again
+    assert first[3] == "2"
+    for _ in range(answers):
+        atm.status("9")
+    if answers == 1:
+        assert await atm.gone()
+        assert noted(world, "command-unanswered") == 1
+        return
+    while atm.obey(await atm.hear()) != "11":
+        pass
+    atm.ask(1_000)
+    atm.pay(await atm.reply())
+    atm.status("9")
+    assert not await settled(world)
+    assert [entry.standing_minor for entry in withdrawals(world)] == [1_000]
+
+
+async def test_a_deposit_is_booked_once_its_notes_are_in_and_listed_when_nobody_knows(
+    world: DaemonWorld, machines: Machines
+) -> None:
+    atm = machines()
+    await atm.start()
+    for mcn, status, ends_on_list in (("1", ("9",), False), ("2", ("8", "w2"), True)):
+        atm.ask(15_000, mcn=mcn, operation="FFFFFFFF")
+        reply = await atm.reply()
+        assert (reply[4], reply[5][4]) == ("00000000", "-")
+        atm.status(*status)
+        if ends_on_list:
+            assert (await atm.reply())[5][4] == "5"
+            atm.status("9")
+        listed = await settled(world)
+        deposits = [entry for entry in world.ledger.entries() if entry.kind == "deposit"]
+        assert [entry.standing_minor for entry in deposits] == [15_000] * len(deposits)
+        assert (deposits[-1].key in listed) is ends_on_list

@@ -28,7 +28,7 @@ config_id = "0001"
 [listener.profile.session]
 identify_wait_ms = 100
 step_wait_ms = 2000
-status_wait_ms = 3000
+status_wait_ms = 4000
 reply_window_ms = 4000
 partial_frame_ms = 500
 [listener.profile.configs."*".operations."FFFFFFFF"]
@@ -43,7 +43,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world.configure(LISTENER)
     text = world.config_path.read_text()
     port = world.hold_port()
-    text = text.replace("[relay]\n", "[relay]\ncompletion_deadline_ms = 1500\n")
+    text = text.replace("[relay]\n", "[relay]\ncompletion_deadline_ms = 4000\n")
     world.config_path.write_text(f'{text}\n[outbound]\nendpoint = "tcp:{port}:interface=127.0.0.1"\n')
     world.outbound_port = port  # type: ignore[attr-defined]  # this file's own
     await world.start()

@@ -31,7 +31,7 @@ load = "branch"
 [listener.profile.session]
 identify_wait_ms = 100
 step_wait_ms = 5000
-status_wait_ms = 5000
+status_wait_ms = 4000
 reply_window_ms = 4000
 [listener.profile.configs."*".operations."FFFFFFFF"]
 kind = "deposit"
@@ -53,7 +53,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     await world.start_core()
     world.configure(LISTENER)
     text = world.config_path.read_text()
-    world.config_path.write_text(text.replace("[relay]\n", "[relay]\ncompletion_deadline_ms = 1500\n"))
+    world.config_path.write_text(text.replace("[relay]\n", "[relay]\ncompletion_deadline_ms = 4000\n"))
     yield world
     await world.close()
 

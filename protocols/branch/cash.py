@@ -127,12 +127,12 @@ class Cash:
         keeper.keep(keeper.book.with_moved(entry.serial, -paid), actions, [])
 
     def _completed_unknown(self, message: BranchMessage, key: str, paid: int, actions: list[Action]) -> None:
-        """Not in the book: proven before, or of another day. The desk knows better, and counts what it does not need."""
+        """Not in the book: proven before, or of another day. The desk knows the amount, and counts what it does not need."""
         actions.append(Note("completion-unmatched", f"{message.message_type} {message.original_serial:06}"))
         if message.message_type == "23" and paid == 0:
             actions.append(Evidence(key, "undone"))
-        elif message.message_type == "22" and paid:
-            actions.append(Evidence(key, "confirmed"))
+        elif paid:
+            actions.append(Evidence(key, "part", paid))
 
     def confirmed_by_number(self, message: BranchMessage, actions: list[Action]) -> None:
         """前回確定通番: the transaction it names is complete. It says nothing about any other."""

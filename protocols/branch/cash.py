@@ -22,7 +22,7 @@ from protocols.branch.rules import LinkRules
 from protocols.branch.till import Pending, Receipt, TillBook
 from protocols.dialect import Action, Evidence, Note, Send, Timer
 from protocols.errors import ProtocolError
-from protocols.vocabulary import DoubtPolicy, Refusal, Reply, Verdict
+from protocols.vocabulary import Refusal, Reply, Verdict
 
 COMPLETION = "completion"
 
@@ -45,10 +45,12 @@ class Cash:
         entry = book.find(message.serial)
         if entry is not None and entry.approved:
             send.append(Timer(COMPLETION, self._rules.session.completion_ms))
-        if book == before:
+        if book == before and not keeper.is_stale:
             keeper.after(actions, send)
         else:
-            keeper.keep(book, actions, send)
+            # An approval of cash whose book is not durable does not leave: the terminal repeats its number, and gets it then.
+            is_silent = reply.verdict is Verdict.APPROVE and self._rules.effect(message) != 0
+            keeper.keep(book, actions, send, [] if is_silent else send)
 
     def _with_number(self, book: TillBook, message: BranchMessage) -> TillBook:
         """An answer that the terminal's older link asked for may come here before the book knows its number."""
@@ -62,9 +64,8 @@ class Cash:
         if not effect or message.business_date != book.date or reply.code in self._undecided:
             return book
         is_taken = reply.verdict is Verdict.APPROVE
-        if reply.verdict is Verdict.DOUBT:  # undone: the notes stay; repeated until posted: they are in the till for good
-            rule = self._rules.operations.get(message.operation)
-            is_taken = rule is not None and rule.doubt is not DoubtPolicy.UNDO
+        if reply.verdict is Verdict.DOUBT:  # nothing is paid out on it; notes that are in the till stay, and are posted in time
+            is_taken = effect > 0
         serial = message.serial
         if book.is_settled(serial):
             return book
@@ -80,15 +81,13 @@ class Cash:
         return book.with_moved(serial, effect)
 
     def _after_reversal(self, book: TillBook, message: BranchMessage, effect: int) -> TillBook:
-        """A 取消 or 訂正 moves notes back only where its original moved them."""
-        if message.original_date != book.date:
+        """A 取消 or 訂正 moves notes back only where its original moved them, and only once."""
+        original = book.taken(message.original_serial) if message.original_date == book.date else None
+        if original is None:  # of another day, or long ago: its own word is all there is
             return book.with_moved(message.serial, effect)
-        original, taken = book.find(message.original_serial), book.taken(message.original_serial)
-        if original is not None:  # nobody knows whether it moved; together they leave what stands
-            return book.with_unmoved(original.serial).with_moved(message.serial, original.effect + effect)
-        if taken is not None and not taken.settled:  # declined, or in doubt and undone: it never moved
+        if not original.settled and book.find(original.serial) is None:  # declined, or in doubt and undone: it never moved
             return book.with_unmoved(message.serial)
-        return book.with_moved(message.serial, effect)
+        return book.with_standing(original.serial, message.number("standing")).with_unmoved(message.serial)
 
     def _answer(self, message: BranchMessage, reply: Reply, last: int) -> list[Action]:
         data = None

@@ -217,7 +217,9 @@ class BranchDialogue:
             self._cash.replied(message, event.reply, actions)
 
     def _stored(self, event: Stored, now_ms: int, actions: list[Action]) -> None:
-        self._keeper.stored(event.name, event.ok, actions)
+        for message in self._keeper.stored(event.name, event.ok, actions):
+            if isinstance(message, BranchMessage):
+                self._intake.asked.discard(message.serial)
 
     def _command(self, event: CommandRequested, now_ms: int, actions: list[Action]) -> None:
         message_type = {"echo": "14", "till-check": "16"}.get(event.name)

@@ -2,7 +2,7 @@
 
 Owns the receipt rules (next, repeat, other body, gap), the telegrams held behind a gap with their 照会, and what is refused
 although its number is in order. It must never ask or answer twice for one number. The traps: a telegram refused with the next
-number has used that number up, else the one after it would be a gap; a held telegram is taken only when every number before
+number has used that number up, else the one after it would be a gap, and stays refused; a held telegram is taken only when every number before
 it was taken or reported as never used; and 後送 comes through here like everything else, which is what keeps it in order.
 """
 
@@ -12,7 +12,7 @@ from protocols.branch import codes
 from protocols.branch.keeper import Keeper
 from protocols.branch.keys import key_of
 from protocols.branch.message import BranchMessage
-from protocols.branch.rules import LinkRules
+from protocols.branch.rules import REASON_OF, LinkRules
 from protocols.branch.till import Pending, Receipt, TillBook
 from protocols.dialect import Action, Ask, Note, Send, Timer
 from protocols.vocabulary import Refusal
@@ -64,19 +64,22 @@ class Intake:
             return
         word = self._why_not(message, book, receipt, barred)
         if receipt is Receipt.REPEAT:
-            refusal = rules.refusal(message, word, "a repeat", book.last) if word else None
-            keeper.after(actions, [self._ask(message) if refusal is None else refusal])
-            return
-        book = book.with_taken(message.serial, message.digest())
-        if word:
-            keeper.keep(book.with_unmoved(message.serial), actions, [rules.refusal(message, word, "next", book.last)])
-            return
-        keeper.keep(
-            with_entry(book, message, rules, keeper.realm),
-            actions,
-            [self._ask(message)],
-            [rules.refusal(message, Refusal.NO_JOURNAL, "the till book is not durable", book.last)],
-        )
+            if word:
+                keeper.after(actions, [rules.refusal(message, word, "a repeat", book.last)])
+            elif keeper.is_stale:
+                self._keep_and_ask(book, message, actions)
+            else:
+                keeper.after(actions, [self._ask(message)])
+        elif word:
+            book = book.with_refused(message.serial, message.digest(), word)
+            keeper.keep(book, actions, [rules.refusal(message, word, "next", book.last)])
+        else:
+            book = book.with_taken(message.serial, message.digest())
+            self._keep_and_ask(with_entry(book, message, rules, keeper.realm), message, actions)
+
+    def _keep_and_ask(self, book: TillBook, message: BranchMessage, actions: list[Action]) -> None:
+        refusal = self._rules.refusal(message, Refusal.NO_JOURNAL, "the till book is not durable", book.last)
+        self._keeper.keep(book, actions, [self._ask(message)], [refusal])
 
     def _ask(self, message: BranchMessage) -> Ask:
         if message.message_type == "20":
@@ -88,6 +91,9 @@ class Intake:
     def _why_not(self, message: BranchMessage, book: TillBook, receipt: Receipt, barred: str) -> str:
         """The word of a refusal although the number is in order, "" for none."""
         session = self._rules.session
+        taken = book.taken(message.serial) if receipt is Receipt.REPEAT else None
+        if taken is not None and taken.refused in REASON_OF:
+            return taken.refused
         if message.is_training:
             return codes.TRAINING
         if message.message_type != "20":

@@ -14,14 +14,15 @@ from collections.abc import Mapping
 import msgspec
 
 from protocols.branch.till import TillBook, pack, unpack, variable_name
-from protocols.dialect import Action, Note, Store
+from protocols.dialect import Action, Ask, Note, Store
 
 
 class Keeper:
-    __slots__ = ("_name", "_stored", "_waiting", "book", "realm", "terminal")
+    __slots__ = ("_name", "_stored", "_waiting", "book", "is_stale", "realm", "terminal")
 
     def __init__(self) -> None:
         self.book = TillBook()
+        self.is_stale = False  # the journal did not take the last change: whatever rests on the book keeps it again
         self.realm = ""
         self.terminal = ""
         self._name = ""
@@ -62,10 +63,14 @@ class Keeper:
         else:
             actions.extend(then)
 
-    def stored(self, name: str, ok: bool, actions: list[Action]) -> None:
+    def stored(self, name: str, ok: bool, actions: list[Action]) -> list[object]:
+        """The messages that are not asked because the journal did not take the book."""
         if name != self._name or not self._waiting:
-            return
+            return []
         then, otherwise = self._waiting.popleft()
-        if not ok:
-            actions.append(Note("till-book-not-stored", self.terminal))
-        actions.extend(then if ok else otherwise)
+        self.is_stale = not ok
+        if ok:
+            actions.extend(then)
+            return []
+        actions += [Note("till-book-not-stored", self.terminal), *otherwise]
+        return [action.message for action in then if isinstance(action, Ask) and action not in otherwise]

@@ -26,8 +26,9 @@ from relay.loopback.branchtill import Till
 
 READ_BYTES = 65_536
 IN_PROGRESS, IN_DOUBT = "2006", "4001"
-# Neither yes nor no, or not now: the same number is sent again.
-AGAIN = frozenset({IN_PROGRESS, "3001", "3002", "3003", "3004", "3005", "3006", "3007", "1009"})
+AGAIN = frozenset({IN_PROGRESS, "3002"})  # neither yes nor no: the same number is sent again
+# Not now, to 開局 or 閉局: they have no number, and are simply said again.
+LATER = frozenset({IN_PROGRESS, "1009", "3001", "3002", "3003", "3004", "3005", "3006", "3007"})
 
 
 class Refused(Exception):
@@ -87,7 +88,7 @@ class BranchTerminal:
                 await asyncio.sleep(self._policy.again_s)
                 continue
             answer = await self._once(self._made("10", {"opening_cash": f"{self.till.opening:012}"}, approver=approver))
-            if answer is not None and answer.code not in AGAIN:
+            if answer is not None and answer.code not in LATER:
                 if answer.code == "0000":
                     return answer
                 self.cut()
@@ -158,7 +159,7 @@ class BranchTerminal:
             answer = await self._once(message)
             if answer is None:
                 self.cut()
-            elif answer.code not in AGAIN:
+            elif answer.code not in (AGAIN if message.is_numbered else LATER):
                 return answer
             await asyncio.sleep(self._policy.again_s)
         raise AssertionError("itertools.count does not end")
@@ -206,8 +207,7 @@ class BranchTerminal:
         if (await self.ask(message)).code == "0000":
             if given:
                 self.till.take_out(given)
-            act.paid = given
-            self.till.confirmed = message.serial
+            act.paid = given  # not 確定: that word is for the whole amount, and would be believed for it
             self._say(self._completion(message.serial, given))
         return self._end(act)
 

@@ -155,7 +155,7 @@ class Cash:
         """開局: a new day begins, what the last one left unproven is a person's."""
         keeper = self._keeper
         if date != keeper.book.date:
-            self._leave_unproven(actions)
+            self.leave_unproven(actions)
             if keeper.book.date and not keeper.book.is_closed:
                 actions.append(Note("day-not-closed", keeper.book.date))
         keeper.keep(keeper.book.opened(date, cash), actions, then, refused)
@@ -172,13 +172,13 @@ class Cash:
         elif verdict is Count.DIFFERS:
             if not is_forced:
                 return codes.COUNT_WRONG
-            self._leave_unproven(actions)
+            self.leave_unproven(actions)
         return ""
 
     def end_day(self, counted: int, actions: list[Action], then: list[Action], refused: list[Action]) -> None:
         self._keeper.keep(self._keeper.book.closed(counted), actions, then, refused)
 
-    def _leave_unproven(self, actions: list[Action]) -> None:
+    def leave_unproven(self, actions: list[Action]) -> None:
         for entry in self._keeper.book.pending:
             actions += [Note("pending-unproven", f"{entry.serial:06}, {entry.effect:+} yen"), Evidence(entry.key, "unproven")]
 

@@ -2,8 +2,9 @@
 
 Owns the receipt rules (next, repeat, other body, gap), the telegrams held behind a gap with their 照会, and what is refused
 although its number is in order. It must never ask or answer twice for one number. The traps: a telegram refused with the next
-number has used that number up, else the one after it would be a gap, and stays refused; a held telegram is taken only when every number before
-it was taken or reported as never used; and 後送 comes through here like everything else, which is what keeps it in order.
+number has used that number up, else the one after it would be a gap, and stays refused; a held telegram is taken only when
+every number before it was taken or reported as never used; and 後送 comes through here like everything else, which is what
+keeps it in order.
 """
 
 from __future__ import annotations
@@ -128,7 +129,9 @@ class Intake:
     def _inquire(self, actions: list[Action]) -> None:
         head, last = self._held[0], self._keeper.book.last
         body = {"from_serial": str(last + 1), "to_serial": str(head.serial - 1)}
-        data = self._rules.own(head, "30", {**body})
+        # 元取引 is the held number, and 31 repeats it: a late answer about another gap must not explain this one.
+        named = {"original_date": head.business_date, "original_serial": head.serial}
+        data = self._rules.own(head, "30", {**body}, **named)
         if data is not None:
             actions.append(Send(data))
         actions.append(Timer(GAP, self._rules.session.gap_wait_ms))
@@ -139,6 +142,9 @@ class Intake:
             actions.append(Note("unmatched-answer", "31 to no 照会"))
             return
         finding = answer.text("finding")
+        if finding == NEVER_USED and answer.original_serial != self._held[0].serial:
+            actions.append(Note("unmatched-answer", f"31 about {answer.original_serial:06}, held {self._held[0].serial:06}"))
+            return
         may_skip = bool(answer.approver) or not self._rules.session.gap_needs_approver
         if finding == NEVER_USED and may_skip:
             book, head = self._keeper.book, self._held[0]

@@ -18,7 +18,7 @@ from protocols.dialect import Action, Ask, Note, Store
 
 
 class Keeper:
-    __slots__ = ("_name", "_stored", "_waiting", "book", "is_stale", "realm", "terminal")
+    __slots__ = ("_name", "_waiting", "book", "is_stale", "realm", "terminal", "variables")
 
     def __init__(self) -> None:
         self.book = TillBook()
@@ -26,23 +26,27 @@ class Keeper:
         self.realm = ""
         self.terminal = ""
         self._name = ""
-        self._stored: Mapping[str, bytes] = {}
+        self.variables: Mapping[str, bytes] = {}  # the listener's, a live view
         self._waiting: deque[tuple[list[Action], list[Action]]] = deque()
 
     @property
     def is_waiting(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def waiting_count(self) -> int:
+        """Changes of the book that are on their way to disk."""
+        return len(self._waiting)
+
     def opened(self, realm: str, stored: Mapping[str, bytes]) -> None:
         self.realm = realm
-        self._stored = stored
+        self.variables = stored
 
     def take_over(self, terminal: str, actions: list[Action]) -> None:
         """From now on this is the book of `terminal`, as last stored. One that cannot be read begins anew, and says so."""
         self.terminal = terminal
         self._name = variable_name(terminal)
-        data = self._stored.get(self._name)
-        self._stored = {}
+        data = self.variables.get(self._name)
         if data is not None:
             try:
                 self.book = unpack(data)

@@ -144,7 +144,7 @@ def test_after_a_power_cut_the_number_on_the_next_opening_confirms(paid: BranchL
     ],
 )
 def test_what_an_answer_moves(message: BranchMessage, answer: Answer, cash: int) -> None:
-    link = BranchLink().open(OPENING)
+    link = BranchLink().open(OPENING, terminal_kind=message.terminal_kind)
     link.do(message, answer)
     assert (book_of(link).cash, book_of(link).pending) == (cash, ())
     link.say(msgspec.structs.replace(message, is_repeat=True))
@@ -194,9 +194,9 @@ def test_an_answer_on_a_newer_link_brings_its_number_with_it() -> None:
     ],
 )
 def test_cancelled_and_corrected(first: BranchMessage, answer: Answer, second: BranchMessage, cash: int) -> None:
-    link = BranchLink().open(OPENING)
+    link = BranchLink().open(OPENING, terminal_kind=first.terminal_kind)
     link.do(first, answer)
-    actions = link.do(second, TAKEN)
+    actions = link.do(msgspec.structs.replace(second, terminal_kind=first.terminal_kind), TAKEN)
     assert link.codes(actions) == [f"{int(second.message_type) + 1} 0000"]
     assert (book_of(link).cash, book_of(link).pending) == (cash, ())
 

@@ -11,6 +11,7 @@ from protocols.vocabulary import Declined, Refusal
 from tests.support.branchlink import (
     ACCOUNT,
     BRANCH_P1,
+    DAY,
     REALM,
     BranchLink,
     code_of,
@@ -35,8 +36,9 @@ def offline(serial: int, amount: int = 1_000) -> BranchMessage:
     return telegram("40", operation="01001", serial=serial, is_offline=True, body=body)
 
 
-def finding(code: str, approver: str = "") -> BranchMessage:
-    return telegram("31", body={"finding": code, "last_serial": "0", "pending_count": "0"}, approver=approver)
+def finding(code: str, approver: str = "", about: int = 3) -> BranchMessage:
+    body = {"finding": code, "last_serial": "0", "pending_count": "0"}
+    return telegram("31", body=body, approver=approver, original_date=DAY, original_serial=about)
 
 
 def test_nothing_is_asked_before_its_number_is_durable() -> None:
@@ -99,6 +101,19 @@ def test_numbers_never_used_need_an_approver() -> None:
     assert [message.serial for message in link.asked] == [3]
     actions = link.say(withdrawal(2, is_repeat=True))
     assert link.codes(actions) == [f"21 {code_of(codes.SERIAL_WRONG)}"], "what was declared unused is not taken afterwards"
+
+
+def test_never_used_is_believed_of_the_number_it_names_only() -> None:
+    """A late answer about another gap would skip numbers that were used: their telegrams would be refused for ever."""
+    link = BranchLink().open()
+    (inquiry,) = link.sent(link.say(withdrawal(3)))
+    assert (inquiry.original_date, inquiry.original_serial) == (DAY, 3)
+    link.step(TimerFired("gap"))
+    link.say(withdrawal(9))
+    assert notes(link.say(finding("2", approver="MGR00001", about=3))) == ["unmatched-answer"]
+    assert not link.asked
+    link.say(offline(1))
+    assert [message.serial for message in link.asked] == [1]
 
 
 @pytest.mark.parametrize("ending", ["timer", "unknown"])

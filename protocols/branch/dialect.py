@@ -19,10 +19,12 @@ from protocols.branch.overlay import tables_of
 from protocols.branch.profile import BranchProfile
 from protocols.branch.replies import compile_to_reply
 from protocols.branch.rules import LinkRules
+from protocols.branch.saying import BranchSaying
 from protocols.branch.translate import compile_to_request
 from protocols.characters import Characters
-from protocols.dialect import Dialogue
+from protocols.dialect import Dialect, Dialogue
 from protocols.errors import LocalMisuse
+from protocols.saying import Conversation, Wish
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 NO_HOOKS = Hooks()
@@ -83,6 +85,11 @@ class BranchKit:
         if not isinstance(profile, BranchProfile):
             raise LocalMisuse("a BranchProfile", "profile")
         return BranchDialect(profile, read_text, wall_ms)
+
+    def conversation(self, dialect: Dialect, wish: Wish, wall_ms: int) -> Conversation:
+        if not isinstance(dialect, BranchDialect):
+            raise LocalMisuse("a BranchDialect", "dialect")
+        return BranchSaying(dialect.rules, wish)
 
 
 BRANCH = BranchKit()

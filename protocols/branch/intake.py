@@ -133,7 +133,7 @@ class Intake:
         named = {"original_date": head.business_date, "original_serial": head.serial}
         data = self._rules.own(head, "30", {**body}, **named)
         if data is not None:
-            actions.append(Send(data))
+            self._keeper.after(actions, [Send(data)])
         actions.append(Timer(GAP, self._rules.session.gap_wait_ms))
 
     def found(self, answer: BranchMessage, actions: list[Action], barred: str = "") -> None:

@@ -73,7 +73,7 @@ class LinkRules:
             terminal=heard.terminal,
             business_date=heard.business_date,
             value_date=heard.business_date,
-            sent_at=self._now(),
+            sent_at=self.now(),
             key_version=heard.key_version,
             body=body or {},
         )
@@ -89,7 +89,8 @@ class LinkRules:
         now = datetime.fromtimestamp(self.wall_ms() / 1_000, UTC) + TOKYO
         return f"{now + timedelta(days=self.session.days_ahead_max):%Y%m%d}"
 
-    def _now(self) -> str:
+    def now(self) -> str:
+        """送信日時: local time as YYYYMMDDhhmmss."""
         return f"{datetime.fromtimestamp(self.wall_ms() / 1_000, UTC) + TOKYO:%Y%m%d%H%M%S}"
 
     def effect(self, message: BranchMessage) -> int:

@@ -49,9 +49,16 @@ class Conversation(Protocol):
 
 
 @runtime_checkable
+class SilentKit(Protocol):
+    """A kit of whose conversations none can be had with one message. Optional."""
+
+    why_silent: str  # why, and the next step: a sentence for people
+
+
+@runtime_checkable
 class SpeakingKit(Protocol):
     """A kit that can speak as the far end. Optional."""
 
-    def conversation(self, dialect: Dialect, wish: Wish, wall_ms: int) -> Conversation:
-        """`wall_ms` is UTC epoch milliseconds. Raises LocalMisuse: the item at fault, or the next step where one message is none."""
+    def conversation(self, dialect: Dialect, wish: Wish) -> Conversation:
+        """Raises LocalMisuse naming the item at fault."""
         ...

@@ -86,7 +86,7 @@ class BranchKit:
             raise LocalMisuse("a BranchProfile", "profile")
         return BranchDialect(profile, read_text, wall_ms)
 
-    def conversation(self, dialect: Dialect, wish: Wish, wall_ms: int) -> Conversation:
+    def conversation(self, dialect: Dialect, wish: Wish) -> Conversation:
         if not isinstance(dialect, BranchDialect):
             raise LocalMisuse("a BranchDialect", "dialect")
         return BranchSaying(dialect.rules, wish)

@@ -46,7 +46,7 @@ class BranchSaying:
             "terminal_kind": "T",
             "business_date": now[:8],
             "sent_at": now,
-            **{"original_date": now[:8] for _ in range(message_type in ("22", "23", "24", "26"))},
+            **({"original_date": now[:8]} if message_type in ("22", "23", "24", "26") else {}),
             "correction": {"24": "1", "26": "2"}.get(message_type, "0"),
             **{name: value for name, value in wish.items.items() if name in self._header_names()},
         }

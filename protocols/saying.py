@@ -41,7 +41,7 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class Conversation(Protocol):
-    """Pure. Raises FrameError or FieldError for what cannot be read, LocalMisuse for what cannot be written."""
+    """Pure. Raises PeerViolation for what cannot be read, LocalMisuse for what cannot be written."""
 
     def begin(self) -> Turn: ...
 

@@ -72,7 +72,7 @@ class Codec:
         covered, given = data[:-MAC_BYTES], data[-MAC_BYTES:]
         if self._mac is not None and message is not None:
             computed = self._mac.compute(message.key_version, covered)
-            if computed is None:
+            if computed is None or len(computed) != MAC_BYTES:
                 raise MacError(f"no key has the version {message.key_version}", message, is_key_unknown=True)
             if not hmac.compare_digest(computed, given):
                 raise MacError("the authentication code is wrong", message)
@@ -159,8 +159,10 @@ class Codec:
         return found
 
     # ---- writing ---------------------------------------------------------------------------------------------------------
-    def write(self, message: BranchMessage) -> bytes:
-        """The frame of a telegram. Raises LocalMisuse naming the item that cannot be written."""
+    def write(self, message: BranchMessage, *, is_bare: bool = False) -> bytes:
+        """The frame of a telegram. `is_bare`: zeros instead of the authentication, where there is no key to make it with.
+
+        Raises LocalMisuse naming the item that cannot be written."""
         layout = self._layout_of(message)
         if layout is None:
             raise LocalMisuse(f"no body for {message.message_type} {message.operation}", "message_type")
@@ -177,8 +179,8 @@ class Codec:
             "confirmed_serial": str(message.confirmed_serial),
         }
         covered = self._header.write(header) + layout.write(message.body)
-        code = bytes(MAC_BYTES) if self._mac is None else self._mac.compute(message.key_version, covered)
-        if code is None:
+        code = bytes(MAC_BYTES) if self._mac is None or is_bare else self._mac.compute(message.key_version, covered)
+        if code is None or len(code) != MAC_BYTES:
             raise LocalMisuse(f"no key has the version {message.key_version}", "key_version")
         return wrap(self.framing, covered + code)
 

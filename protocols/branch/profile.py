@@ -71,6 +71,12 @@ class BranchProfile(Model):
     codes: dict[str, str] = Field({}, description="Reason or refusal -> 応答コード; over the defaults.")
     mac: Literal["none", "required"] = Field("none", description="The last 8 bytes: zeros, or the attached hook's.")
 
+    hooks: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*)?$",
+        description='The bank\'s own authentication (3DES, AES-CMAC, an HSM), "package.module:attribute"; instead of mac_keys.',
+    )
     mac_keys: dict[str, str] = Field({}, description="鍵版 (four digits) -> credential whose text is the HMAC key as hex.")
 
     @field_validator("operations")

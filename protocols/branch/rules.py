@@ -51,13 +51,22 @@ class LinkRules:
         """The refusal of a telegram, with its answer on the wire where it wants one."""
         data = b""
         if message.is_answerable:
-            data = self.written(message.answered(self.codes[word], confirmed_serial=last)) or b""
+            answer = message.answered(self.codes[word], confirmed_serial=last)
+            # Under an unknown key nothing can be authenticated: a bare "key unknown" tells the branch what is wrong.
+            data = (self.bare(answer) if word == codes.KEY_UNKNOWN else self.written(answer)) or b""
         return Refuse(REASON_OF[word], data, f"{message.message_type}: {detail}")
 
     def written(self, message: BranchMessage) -> bytes | None:
         """The frame, None where something in it cannot be written."""
         try:
             return self.codec.write(message)
+        except ProtocolError:
+            return None
+
+    def bare(self, message: BranchMessage) -> bytes | None:
+        """As `written`, with zeros for the authentication and 鍵版 0000: a hint, which no terminal may act on."""
+        try:
+            return self.codec.write(msgspec.structs.replace(message, key_version="0000"), is_bare=True)
         except ProtocolError:
             return None
 

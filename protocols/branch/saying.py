@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import msgspec
 
-from protocols.branch.codec import Codec
+from protocols.branch.codec import Codec, MacError
 from protocols.branch.fields import ANSWER_OF, BODY_OF_TYPE, NUMBERED, Field
 from protocols.branch.message import NO_DATE, BranchMessage, Value
 from protocols.branch.rules import LinkRules
 from protocols.errors import LocalMisuse
-from protocols.framing import FrameCutter
+from protocols.framing import Frame, FrameCutter
 from protocols.saying import Shown, Turn, Wish
 from protocols.vocabulary import Pan, Secret, mask_pan
 
@@ -108,9 +108,17 @@ class BranchSaying:
         turn = Turn()
         for frame in self._cutter.feed(data):
             if turn.code is None:
-                following = self._one(self._codec.read(frame))
+                following = self._one(self._read(frame))
                 turn = Turn(turn.data + following.data, turn.shown + following.shown, following.code)
         return turn
+
+    def _read(self, frame: Frame) -> BranchMessage:
+        try:
+            return self._codec.read(frame)
+        except MacError as error:
+            if error.is_key_unknown and error.message.is_answer and error.message.code != "0000":
+                return error.message  # a bare refusal: the relay does not know our key either
+            raise
 
     def _one(self, heard: BranchMessage) -> Turn:
         shown = self._shown(heard, is_sent=False)

@@ -13,7 +13,7 @@ import socket
 import msgspec
 
 from protocols.dialect import Dialect, DialectKit
-from protocols.errors import FieldError, FrameError, LocalMisuse
+from protocols.errors import LocalMisuse, PeerViolation
 from protocols.saying import Conversation, Shown, SpeakingKit, Turn, Wish
 from relay.cli.talk import EXIT_UNEXPECTED, READ_BYTES, NotAnswered, connected
 from relay.clock import Clock
@@ -85,7 +85,7 @@ def _carried(
             raise NotAnswered("the listener hung up instead of answering.", "Its log says why.")
         try:
             turn = conversation.heard(data)
-        except (FrameError, FieldError) as error:
+        except PeerViolation as error:
             raise NotAnswered(
                 f"the answer cannot be read: {error}.", "Does the profile fit? Try: --config, --listener"
             ) from error

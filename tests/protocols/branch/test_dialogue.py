@@ -38,6 +38,7 @@ from tests.support.branchlink import (
     count,
     deposit,
     make_branch,
+    messages_in,
     opening,
     telegram,
     withdrawal,
@@ -316,3 +317,13 @@ def test_a_peer_that_floods_the_journal_is_hung_up_on() -> None:
     assert link.dialogue.step(BytesArrived(WRITE(deposit(STORES_WAITING_MAX + 2))), 0) == []
     fewer = BranchLink().open()
     assert not [a for a in fewer.dialogue.step(BytesArrived(data[: len(data) // 2]), 0) if isinstance(a, HangUp)]
+
+
+def test_an_unknown_key_is_told_without_one() -> None:
+    branch = make_branch(Hooks(mac=HmacMac({"0001": b"k" * 16})), mac="required")
+    link = BranchLink(branch)
+    data = make_branch(Hooks(mac=HmacMac({"0002": b"k" * 16})), mac="required").codec.write(opening(key_version="0002"))
+    (refuse,) = link.step(BytesArrived(data))
+    assert isinstance(refuse, Refuse)
+    (answer,) = messages_in(refuse.data)
+    assert (answer.code, answer.key_version, refuse.data[-8:]) == (code_of(codes.KEY_UNKNOWN), "0000", bytes(8))

@@ -65,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--type",
         default="",
         metavar="TYPE",
-        help="message type of another dialect (branch-p1: 電文種別, default 14; ndc: 11 or 12)",
+        help="message type of another dialect (branch-p1: two digits, default 14, an echo; ndc: 11 or 12)",
     )
     parser.add_argument(
         "--field",
@@ -81,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect",
         metavar="CODE",
-        help=f"exit with {EXIT_UNEXPECTED} unless the answer's code is this: DE 39, 応答コード, the next state of an NDC reply",
+        help=f"exit with {EXIT_UNEXPECTED} unless the answer's code is this: DE 39, a branch's reply code, the next state of an NDC reply",
     )
     parser.add_argument("--timeout-ms", type=int, default=20_000, metavar="MS", help="longest wait for each answer (20000)")
     parser.add_argument("--tls", action="store_true", help="TLS towards the listener")

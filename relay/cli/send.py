@@ -81,7 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--expect",
         metavar="CODE",
-        help=f"exit with {EXIT_UNEXPECTED} unless the answer's code is this: DE 39, a branch's reply code, the next state of an NDC reply",
+        help=f"exit with {EXIT_UNEXPECTED} unless the answer has this: DE 39, branch reply code, or NDC next state",
     )
     parser.add_argument("--timeout-ms", type=int, default=20_000, metavar="MS", help="longest wait for each answer (20000)")
     parser.add_argument("--tls", action="store_true", help="TLS towards the listener")

@@ -211,7 +211,8 @@ def test_a_closed_link_says_nothing() -> None:
 
 
 DAY = [opening(), withdrawal(1), completion(1, 10_000), deposit(2), cancel(3, 2, operation="01001"), deposit(5), telegram("30"),
-       telegram("14"), telegram("31", body={"finding": "2"}, approver="M"), telegram("12"), count(990_000)]  # fmt: skip
+       telegram("14"), telegram("31", body={"finding": "2"}, approver="M", original_serial=5), telegram("12"), count(990_000),
+       telegram("51"), telegram("51", center_serial="0000000001"), telegram("90", body={"fault": "P001"})]  # fmt: skip
 STREAM = b"".join(WRITE(message) for message in DAY)
 
 
@@ -240,6 +241,7 @@ def test_any_bytes_cut_anywhere_never_raise_and_never_pile_up(data: st.DataObjec
     pieces = data.draw(st.lists(st.one_of(st.sampled_from(DAY).map(WRITE), broken, st.binary(max_size=40)), max_size=12))
     stream = b"".join(pieces)
     position = 0
+    link.step(OutboundOffered("id", "notice", b'{"text": "A"}'))
     while position < len(stream):
         size = data.draw(st.integers(1, 400))
         for action in link.step(BytesArrived(stream[position : position + size])):

@@ -141,9 +141,9 @@ class CommandAnswered(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven".
 
-    `detail` is what it said, for the history and for a person; never card data. Late evidence, about an exchange that is
-    unproven and on the list, closes it as it would have in time; so "part" and "undone" are for an explicit word of the far end
-    about this very exchange (law 4), never for a conclusion.
+    A "part" of the whole amount is taken for "confirmed", of more for "unproven". `detail` is what it said, for a person; never
+    card data. Late evidence, about an exchange that is unproven and on the list, closes it as it would have in time; so "part"
+    and "undone" are for an explicit word of the far end about this very exchange (law 4), never for a conclusion.
     """
 
     key: str

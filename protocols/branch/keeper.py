@@ -15,36 +15,41 @@ from typing import TypeAlias
 import msgspec
 
 from protocols.branch.till import TillBook, pack, unpack, variable_name
-from protocols.dialect import Action, Note, Store
+from protocols.dialect import Action, Ask, Note, Store
 
 Otherwise: TypeAlias = list[Action] | Callable[[], list[Action]] | None  # a callable where making it costs something
 
 
 class Keeper:
-    __slots__ = ("_name", "_stored", "_waiting", "book", "realm", "terminal")
+    __slots__ = ("_name", "_waiting", "book", "is_stale", "realm", "terminal", "variables")
 
     def __init__(self) -> None:
         self.book = TillBook()
+        self.is_stale = False  # the journal did not take the last change: whatever rests on the book keeps it again
         self.realm = ""
         self.terminal = ""
         self._name = ""
-        self._stored: Mapping[str, bytes] = {}
+        self.variables: Mapping[str, bytes] = {}  # the listener's, a live view
         self._waiting: deque[tuple[list[Action], Otherwise]] = deque()
 
     @property
     def is_waiting(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def waiting_count(self) -> int:
+        """Changes of the book that are on their way to disk."""
+        return len(self._waiting)
+
     def opened(self, realm: str, stored: Mapping[str, bytes]) -> None:
         self.realm = realm
-        self._stored = stored
+        self.variables = stored
 
     def take_over(self, terminal: str, actions: list[Action]) -> None:
         """From now on this is the book of `terminal`, as last stored. One that cannot be read begins anew, and says so."""
         self.terminal = terminal
         self._name = variable_name(terminal)
-        data = self._stored.get(self._name)
-        self._stored = {}
+        data = self.variables.get(self._name)
         if data is not None:
             try:
                 self.book = unpack(data)
@@ -66,13 +71,18 @@ class Keeper:
         else:
             actions.extend(then)
 
-    def stored(self, name: str, ok: bool, actions: list[Action]) -> None:
+    def stored(self, name: str, ok: bool, actions: list[Action]) -> list[object]:
+        """The messages that are not asked because the journal did not take the book."""
         if name != self._name or not self._waiting:
-            return
+            return []
         then, otherwise = self._waiting.popleft()
-        if not ok:
-            actions.append(Note("till-book-not-stored", self.terminal))
-        actions.extend(then if ok or otherwise is None else _made(otherwise))
+        self.is_stale = not ok
+        if ok:
+            actions.extend(then)
+            return []
+        instead = then if otherwise is None else _made(otherwise)
+        actions += [Note("till-book-not-stored", self.terminal), *instead]
+        return [action.message for action in then if isinstance(action, Ask) and action not in instead]
 
 
 def _made(otherwise: list[Action] | Callable[[], list[Action]]) -> list[Action]:

@@ -55,22 +55,36 @@ class Layout:
         values: dict[str, Value] = {}
         if self._simple and self._read_at_once(data, values):
             return values
-        characters, digits = self._characters, self._digits
-        for field, start, end in self._rows:
-            piece = data[start:end]
-            if field.type == "N":
-                if piece.strip(digits):
-                    raise FieldError(field.name, offset + start, f"{field.length} digits")
-                value = characters.decode(piece)
-            elif field.type == "C":
-                try:
-                    value = characters.decode(piece).rstrip(" ")
-                except CharacterError as error:
-                    raise FieldError(field.name, offset + start + error.offset, f"text in {characters.charset}") from None
-            else:
-                value = piece.hex().upper()
-            values[field.name] = Pan(value) if field.pan else Secret(value) if field.secret else value
+        values, error = self.read_what_it_can(data, offset)
+        if error is not None:
+            raise error
         return values
+
+    def read_what_it_can(self, data: bytes, offset: int) -> tuple[dict[str, Value], FieldError | None]:
+        """The items that can be read, and what is wrong with the first one that cannot. `data` has the layout's length."""
+        values: dict[str, Value] = {}
+        wrong: FieldError | None = None
+        for field, start, end in self._rows:
+            try:
+                values[field.name] = self._value(field, data[start:end], offset + start)
+            except FieldError as error:
+                wrong = wrong or error
+        return values, wrong
+
+    def _value(self, field: Field, piece: bytes, offset: int) -> Value:
+        characters = self._characters
+        if field.type == "N":
+            if piece.strip(self._digits):
+                raise FieldError(field.name, offset, f"{field.length} digits")
+            value = characters.decode(piece)
+        elif field.type == "C":
+            try:
+                value = characters.decode(piece).rstrip(" ")
+            except CharacterError as error:
+                raise FieldError(field.name, offset + error.offset, f"text in {characters.charset}") from None
+        else:
+            value = piece.hex().upper()
+        return Pan(value) if field.pan else Secret(value) if field.secret else value
 
     def _read_at_once(self, data: bytes, values: dict[str, Value]) -> bool:
         """The fast way; False, with `values` of no use, where the slow way must say what is wrong or cut kanji blocks."""

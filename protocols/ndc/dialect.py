@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from protocols.dialect import Dialogue
+from protocols.dialect import Dialect, Dialogue
 from protocols.errors import LocalMisuse
 from protocols.ndc.asking import CashNotice, OpenedJournal, OpenedRequest
 from protocols.ndc.dialogue import NdcDialogue
@@ -17,8 +17,10 @@ from protocols.ndc.hooks import NO_HOOKS, Hooks
 from protocols.ndc.load import Load, parse_load
 from protocols.ndc.profile import NdcProfile
 from protocols.ndc.rules import LinkRules, show_amount
+from protocols.ndc.saying import NdcSaying
 from protocols.ndc.translate import compile_to_reply, compile_to_request
 from protocols.relatingkit import LinkFacts, Relation
+from protocols.saying import Conversation, Wish
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 
@@ -105,6 +107,11 @@ class NdcKit:
                 )
             )
         return found
+
+    def conversation(self, dialect: Dialect, wish: Wish) -> Conversation:
+        if not isinstance(dialect, NdcDialect):
+            raise LocalMisuse("an NdcDialect", "dialect")
+        return NdcSaying(dialect.rules, wish)
 
 
 NDC = NdcKit()

@@ -40,6 +40,7 @@ class Head(msgspec.Struct, frozen=True):
     digest: str  # SHA-256 of all parts
     taken: int = 0  # data records that the journal has, without gap
     calls: str = ""  # record | batch, as it was when the file was accepted: its keys must not change under way
+    refused: int = 0  # data records that were refused for good: the file does not end "ok", whoever finishes it
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -66,6 +67,7 @@ class Work:
         "reader",
         "record_bytes",
         "record_count",
+        "refused",
         "slot",
         "state",
         "taken",
@@ -86,6 +88,7 @@ class Work:
         self.calls = ""
         self.state = "receiving"
         self.taken = 0
+        self.refused = 0  # a record that is asked again after a lost link is counted again
         self.is_run = False  # a link receives or takes it right now
         self.reader = FileReader(settings)
 
@@ -173,6 +176,7 @@ class Archive:
         work.calls = head.calls
         work.state = head.state
         work.taken = head.taken
+        work.refused = head.refused
         work.reader.feed(content)
         if head.state != "receiving":
             work.reader.finish()
@@ -324,6 +328,7 @@ class Archive:
             work.digest,
             work.taken,
             work.calls,
+            work.refused,
         )
         return Store(f"{_WORK}{work.slot}", msgspec.json.encode(head))
 

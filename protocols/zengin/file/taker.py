@@ -3,7 +3,7 @@
 Owns `Taker`: which record is asked next, which are taken, and when all are. It must never know the wire. The traps: a record
 counts as taken when its `ReplyDecided` says so, and progress is what is taken without a gap, so that a restart asks the rest
 and a few again, which the journal answers from its record; a refusal that may pass is asked again later, one that never will
-is counted and told, and the file then ends with another result than "ok".
+is counted durably and told, and the file then ends with another result than "ok", whichever link or life ends it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,6 @@ class Taker:
         self._ahead: set[int] = set()  # taken, with a gap before them
         self._is_drained = False  # the source has no more
         self._marked = work.taken
-        self.refused_count = 0
         work.is_run = True
 
     @property
@@ -59,7 +58,7 @@ class Taker:
 
     @property
     def result(self) -> str:
-        return "other" if self.refused_count else "ok"
+        return "other" if self.work.refused else "ok"
 
     def ask(self, talk: Talk) -> None:
         """Ask as many as may wait."""
@@ -83,7 +82,7 @@ class Taker:
             self._take(number, talk)
         elif reply.code in NEVER:
             del self._asked[number]
-            self.refused_count += 1
+            self.work.refused += 1
             talk.actions.append(Note("record-refused", f"{message!r}: {reply.code}"))
             self._take(number, talk)
         else:

@@ -82,14 +82,34 @@ def test_a_passing_refusal_is_asked_again_after_a_pause() -> None:
 
 
 def test_a_lasting_refusal_is_counted_and_told() -> None:
-    taker, talk, _ = taking(count=1)
+    taker, talk, work = taking(count=1)
     taker.ask(talk)
     (message,) = asked(talk)
     taker.decided(message, to_reply(None, Refusal.KEY_CONFLICT, 0), talk)
-    assert (taker.is_finished, taker.result, taker.refused_count) == (True, "other", 1)
+    assert (taker.is_finished, taker.result, work.refused) == (True, "other", 1)
     assert any(isinstance(action, Note) and action.name == "record-refused" for action in talk.actions)
     taker.decided(message, to_reply(None, TAKEN, 0), talk)
-    assert taker.refused_count == 1
+    assert work.refused == 1
+
+
+def test_a_lasting_refusal_is_remembered_over_a_restart() -> None:
+    taker, talk, work = taking(count=5)
+    taker.ask(talk)
+    first, *others = asked(talk)
+    taker.decided(first, to_reply(None, Refusal.KEY_CONFLICT, 0), talk)
+    for message in others[:2]:
+        taker.decided(message, to_reply(None, TAKEN, 0), talk)
+    (mark,) = (action for action in talk.actions if isinstance(action, Store))
+    rules = LinkRules(profile(BANK, COMPANY), lambda: WALL_MS)
+    parts = {f"zfile/text/{work.slot}/{part}": bytes(work.content) for part, _ in work.parts}
+    assert rules.archive.load({mark.name: mark.value, **parts}) == []
+    (found,) = rules.archive.unfinished()
+    again, talk = Taker(rules, found), Talk(rules)
+    again.ask(talk)
+    for message in asked(talk):
+        assert message.number > 3
+        again.decided(message, to_reply(None, TAKEN, 0), talk)
+    assert (again.is_finished, again.result) == (True, "other")
 
 
 def test_a_file_without_data_records_is_finished_at_once() -> None:

@@ -119,11 +119,13 @@ class Archive:
         self._done: dict[str, list[Done]] = {}
         self._kept: set[str] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
         self._is_loaded = False
+        self._stored: Mapping[str, bytes] = {}  # a live view of what is durable
         self._seen: dict[str, bytes] = {}  # what of "done" was read last
 
     # ---- after a start ------------------------------------------------------------------------------------------------
     def load(self, stored: Mapping[str, bytes]) -> list[str]:
         """Take up what is durable, once. Returns what could not be read, for the log; such a file starts anew."""
+        self._stored = stored
         troubles = self._load_done(stored)
         if self._is_loaded:
             return troubles
@@ -214,18 +216,49 @@ class Archive:
         work.content += text
         return self.stage(work) if len(work.content) - work.staged_bytes >= self._stage_bytes else []
 
+    def rewind(self, work: Work, count: int) -> list[Store]:
+        """Forget what came behind the first `count` records: the far end wants to send that part again.
+
+        Until the last of these is durable a crash may bring the forgotten part back.
+        """
+        kept = bytes(work.content[: count * work.record_bytes])
+        work.content = bytearray(kept)
+        work.reader = FileReader(self._settings_of[work.identity.file])
+        work.reader.feed(kept)
+        work.is_sure = False  # parts that reach further are not its own any more
+        return self.stage(work)
+
     def stage(self, work: Work) -> list[Store]:
-        """Make durable whatever of the bytes is not; all of them, as another part, where nobody saw what became of them."""
+        """Make durable whatever of the bytes is not, in parts of `stage_bytes`."""
+        is_head_due = not work.is_sure
         if not work.is_sure:
-            work.parts, work.hash, work.is_sure = [], sha256(), True
-        fresh = bytes(work.content[work.staged_bytes :])
-        if not fresh:
-            return []
-        part = work.next_part
-        work.next_part += 1
-        work.parts.append((part, len(fresh)))
-        work.hash.update(fresh)
-        return [Store(f"{_TEXT}{work.slot}/{part}", fresh), self._head(work)]
+            self._keep_durable_parts(work)
+        at = work.staged_bytes
+        stores = []
+        while at < len(work.content):
+            fresh = bytes(work.content[at : at + max(self._stage_bytes, work.record_bytes)])
+            part = work.next_part
+            work.next_part += 1
+            work.parts.append((part, len(fresh)))
+            work.hash.update(fresh)
+            stores.append(Store(f"{_TEXT}{work.slot}/{part}", fresh))
+            at += len(fresh)
+        return [*stores, self._head(work)] if stores or (is_head_due and work.parts) else []
+
+    def _keep_durable_parts(self, work: Work) -> None:
+        """Nobody saw what became of the parts that were given last: keep those that are stored, from the first on.
+
+        The others get new numbers, because a store of an old number may still be on its way.
+        """
+        parts, work.parts, work.hash, work.is_sure = work.parts, [], sha256(), True
+        at = 0
+        for part, size in parts:
+            text = bytes(work.content[at : at + size])
+            if len(text) != size or self._stored.get(f"{_TEXT}{work.slot}/{part}") != text:
+                break
+            work.parts.append((part, size))
+            work.hash.update(text)
+            at += size
 
     def unsure(self, work: Work) -> None:
         """Its link is gone, and with it the word about what was given last."""

@@ -284,7 +284,8 @@ class FileDialogue:
 
     def _stored(self, event: Stored) -> None:
         if event.ok:
-            self._taking.stored(event.name)
+            if self._taking.stored(event.name):
+                self._receiving.stored(event.name)
         else:
             self._talk.note("not-stored", event.name)
             self._talk.abort("not-stored")

@@ -3,7 +3,8 @@
 Owns `Receiving`, for both roles. It must never know the journal: an accepted file goes to `take`, and `finished` is called when
 all of it is durable, only then is its end answered. The traps: nothing of a file is asked of the core before all of it is here
 and sound, so that a file whose total is wrong costs nobody a yen; the receiver says where the sender goes on, because only he
-knows what he has; and the same bytes sent again by a far end that never saw our answer are answered, not taken twice.
+knows what he has, but never behind the point from which the sender wants to send again, because that part may have been
+corrected, and what is forgotten for it is forgotten durably before the answer; and the same bytes sent again by a far end that never saw our answer are answered, not taken twice.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 
-from protocols.zengin.file.archive import Work
+from protocols.dialect import Store
+from protocols.zengin.file.archive import Work, head_name
 from protocols.zengin.file.message import DataMessage, FileIdentity, FileMessage
 from protocols.zengin.file.profile import FileRule
 from protocols.zengin.file.session import Moment, State
@@ -28,7 +30,8 @@ class Receiving:
         self.work: Work | None = None
         self._rule: FileRule | None = None  # of the file that we asked for
         self._wanted = 0  # first record that must come next
-        self._held: FileMessage | None = None  # announced, and being taken already: answered when that is done
+        self._held: FileMessage | None = None  # announced, and being taken or forgotten: answered when that is done
+        self._forgets = ""  # the variable whose `Stored` says that it is forgotten
 
     @property
     def is_active(self) -> bool:
@@ -42,8 +45,29 @@ class Receiving:
         if work is not None and work.state == "taking":  # the far end lost our answer, or we the line
             self._held = message
             talk.is_ours = True
+            return
+        stores = [] if work is None or self._judge(message) != "ok" else self._forget(work, message)
+        if work is not None and stores:
+            talk.actions += stores
+            self._held, self._forgets = message, head_name(work)
         else:
             self._announce(message)
+
+    def _forget(self, work: Work, message: FileMessage) -> list[Store]:
+        """What is here and must not be part of the file that comes now."""
+        archive = self._talk.rules.archive
+        same = (work.record_bytes, work.record_count) == (message.record_bytes, message.record_count)
+        if message.kind != "file-resend" or message.resume <= 1 or not same:
+            return archive.discard(work)
+        kept = message.resume - 1
+        return archive.rewind(work, kept) if kept < work.received_count else []
+
+    def stored(self, name: str) -> None:
+        """Every store of this variable that this link gave is durable."""
+        if self._held is not None and name == self._forgets:
+            held, self._held, self._forgets = self._held, None, ""
+            if not self._talk.is_over:
+                self._announce(held)
 
     def _announce(self, message: FileMessage) -> None:
         talk = self._talk
@@ -249,7 +273,7 @@ class Receiving:
     def finished(self, identity: FileIdentity, result: str) -> None:
         """Every record is durable, and the file itself remembered as done."""
         held = self._held
-        if held is not None and (held.file, held.cycle) == (identity.file, identity.cycle):
+        if held is not None and not self._forgets and (held.file, held.cycle) == (identity.file, identity.cycle):
             self._held = None
             self._talk.is_ours = False
             if not self._talk.is_over:
@@ -286,6 +310,7 @@ class Receiving:
         """The link ends: what came is kept, durable to its last record."""
         work, self.work = self.work, None
         self._rule = self._held = None
+        self._forgets = ""
         if work is not None and work.state == "receiving":
             archive = self._talk.rules.archive
             self._talk.actions += archive.stage(work)

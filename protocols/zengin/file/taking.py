@@ -54,12 +54,12 @@ class Taking:
                 self._talk.note("file-resumed", f"{work.identity.text()}: {work.taken} records taken so far")
                 self.take(work)
 
-    def stored(self, name: str) -> None:
-        """One store of this variable is durable."""
+    def stored(self, name: str) -> bool:
+        """One store of this variable is durable. False: another one of it is on its way."""
         left = self._pending.get(name, 1) - 1
         if left > 0:
             self._pending[name] = left
-            return
+            return False
         self._pending.pop(name, None)
         work = self._accepting.pop(name, None)
         if work is not None:
@@ -69,6 +69,7 @@ class Taking:
         for taker in [one for one in self._finishing if done_name(one.work.identity.station) == name]:
             self._finishing.remove(taker)
             self._conclude(taker)
+        return True
 
     def decided(self, message: RecordMessage | BatchMessage, reply: Reply) -> None:
         taker = self._takers.get(message.identity)

@@ -3,8 +3,9 @@
 Owns `Receiving`, for both roles. It must never know the journal: an accepted file goes to `take`, and `finished` is called when
 all of it is durable, only then is its end answered. The traps: nothing of a file is asked of the core before all of it is here
 and sound, so that a file whose total is wrong costs nobody a yen; the receiver says where the sender goes on, because only he
-knows what he has, but never behind the point from which the sender wants to send again, because that part may have been
-corrected, and what is forgotten for it is forgotten durably before the answer; and the same bytes sent again by a far end that never saw our answer are answered, not taken twice.
+knows what he has, but never behind the point from which the sender wants to send again: that part may have been corrected, and
+it is forgotten durably before the answer; and the same bytes sent again by a far end that never saw our answer are answered,
+not taken twice.
 """
 
 from __future__ import annotations

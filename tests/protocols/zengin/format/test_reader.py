@@ -113,8 +113,8 @@ def test_every_mistake_of_a_file_at_once() -> None:
         (2, 90, "amount"),
         (3, 0, ""),
         (4, 1, "data_kubun"),
-        (6, 0, "count"),
-        (6, 0, "total"),
+        (6, 2, "count"),
+        (6, 8, "total"),
     ]
 
 

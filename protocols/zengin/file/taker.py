@@ -67,14 +67,14 @@ class Taker:
             if message is None:
                 self._is_drained = True
                 break
-            number = message.number if isinstance(message, RecordMessage) else 1
+            number = message.number
             if number <= self.work.taken:
                 continue
             self._asked[number] = message
             talk.actions.append(Ask(message))
 
     def decided(self, message: RecordMessage | BatchMessage, reply: Reply, talk: Talk) -> None:
-        number = message.number if isinstance(message, RecordMessage) else 1
+        number = message.number
         if number not in self._asked:
             return
         if reply.verdict is Verdict.APPROVE:
@@ -129,19 +129,24 @@ class Taker:
                 yield RecordMessage(self.work.identity, reader.type_code, number, header, record)
 
     def _batch(self) -> Iterator[RecordMessage | BatchMessage]:
+        identity, digest = self.work.identity, self.work.digest
         header: Record | None = None
         lines: list[str] = []
         type_code = ""
-        count = total = 0
+        number = count = total = 0
         for reader, record in self._parsed():
+            if record.kind == "1":
+                if header is not None and count:
+                    number += 1
+                    yield BatchMessage(identity, type_code, count, total, header, tuple(lines), digest, number)
+                header, lines, count, total = record, [], 0, 0
             type_code = reader.type_code
-            header = header or record
             lines.append("".join(_padded(reader, record)))
             if record.kind == "2":
                 count += 1
                 total += record.number("amount")
-        if header is not None:
-            yield BatchMessage(self.work.identity, type_code, count, total, header, tuple(lines), self.work.digest)
+        if header is not None and count:
+            yield BatchMessage(identity, type_code, count, total, header, tuple(lines), digest, number + 1)
 
 
 def _padded(reader: FileReader, record: Record) -> Iterator[str]:

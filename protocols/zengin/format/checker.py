@@ -124,9 +124,13 @@ class OrderChecker:
         counted = self.record_count if self._settings.end_counts == "all" else self.data_count
         found = []
         if record.number("record_total") != counted:
-            found.append(self._mistake(record, number, "record_total", f"says {record.number('record_total')}, counted {counted}"))
+            found.append(
+                self._mistake(record, number, "record_total", f"says {record.number('record_total')}, counted {counted}")
+            )
         if record.number("accounts") != self.batch_count:
-            found.append(self._mistake(record, number, "accounts", f"says {record.number('accounts')}, counted {self.batch_count}"))
+            found.append(
+                self._mistake(record, number, "accounts", f"says {record.number('accounts')}, counted {self.batch_count}")
+            )
         return found
 
 

@@ -307,7 +307,7 @@ def test_a_file_whose_total_is_wrong_costs_nobody_a_yen() -> None:
     assert bank.asked_count == 0
     assert bank.variables["zfile/head/COMPANY/SOUFURI/01"] == b""
     assert [detail for name, detail in bank.notes if name == "file-mistake"] == [
-        "COMPANY:SOUFURI:20261125:01: record 7: total: says 5056, the records add up to 5055"
+        "COMPANY:SOUFURI:20261125:01: record 7, column 8: total: says 5056, the records add up to 5055"
     ]
 
 

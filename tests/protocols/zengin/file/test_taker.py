@@ -5,12 +5,14 @@ from __future__ import annotations
 from protocols.dialect import Ask, Note, Store, Timer
 from protocols.vocabulary import TAKEN, Refusal
 from protocols.zengin.file.archive import Work
-from protocols.zengin.file.message import FileIdentity, RecordMessage
+from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.taker import Taker
 from protocols.zengin.file.talk import Talk
 from protocols.zengin.file.translate import to_reply
-from tests.support.zenginfiles import sound_file
+from protocols.zengin.format.settings import FormatSettings
+from protocols.zengin.format.writer import FileWriter
+from tests.support.zenginfiles import header, payment, sound_file
 from tests.support.zenginlink import BANK, COMPANY, WALL_MS, profile
 
 ONE = FileIdentity("COMPANY", "SOUFURI", "20261125", "01")
@@ -116,3 +118,32 @@ def test_a_file_without_data_records_is_finished_at_once() -> None:
     taker, talk, _ = taking(count=0)
     taker.ask(talk)
     assert taker.is_finished
+
+
+def test_each_batch_of_a_file_is_a_call_of_its_own() -> None:
+    """The second batch has another account: one call for both would take all the money from the first."""
+    writer = FileWriter("21", FormatSettings())
+    content = b""
+    for number in (1, 2, 3):
+        content += writer.header({**header("21"), "account_no": str(number)})
+        content += b"" if number == 2 else writer.data(payment("21", number))
+        content += writer.trailer()
+    content += writer.end()
+    rules = LinkRules(profile(BANK, COMPANY), lambda: WALL_MS)
+    rules.archive.load({})
+    work = rules.archive.begin(ONE, 120, len(content) // 120)
+    assert work is not None
+    rules.archive.append(work, content)
+    rules.archive.accept(work, "batch")
+    taker, talk = Taker(rules, work), Talk(rules)
+    taker.ask(talk)
+    batches = [action.message for action in talk.actions if isinstance(action, Ask)]
+    assert [(one.number, one.count, one.total, len(one.lines)) for one in batches if isinstance(one, BatchMessage)] == [
+        (1, 1, 1_001, 3),
+        (2, 1, 1_009, 4),
+    ]
+    for one in batches:
+        assert isinstance(one, BatchMessage)
+        taker.decided(one, to_reply(None, TAKEN, 0), talk)
+    assert taker.is_finished
+    assert work.taken == 2

@@ -90,7 +90,7 @@ class Work:
         self.taken = 0
         self.refused = 0  # a record that is asked again after a lost link is counted again
         self.is_run = False  # a link receives or takes it right now
-        self.reader = FileReader(settings)
+        self.reader = FileReader(settings, date.fromisoformat(identity.date))
 
     @property
     def received_count(self) -> int:
@@ -223,7 +223,7 @@ class Archive:
         """
         kept = bytes(work.content[: count * work.record_bytes])
         work.content = bytearray(kept)
-        work.reader = FileReader(self._settings_of[work.identity.file])
+        work.reader = FileReader(self._settings_of[work.identity.file], date.fromisoformat(work.identity.date))
         work.reader.feed(kept)
         work.is_sure = False  # parts that reach further are not its own any more
         return self.stage(work)

@@ -2,9 +2,9 @@
 
 Owns `compile_to_request` and `to_reply`. It must never know a link. The traps: the key is the sender's own identity of the
 record and nothing that is restamped on a re-send (DESIGN law 2), so the same record of the same file is one key however often
-it comes; every record is an advice, because the file is acknowledged by us and booked by the core afterwards; the result of a debit
-and a cancelled credit have kinds of their own, for who books them as what they speak of books them twice; and a refusal is told by
-its own word, so that the taker knows whether to ask again.
+it comes; every record is an advice, because the file is acknowledged by us and booked by the core afterwards; the result of a
+debit and a cancelled credit have kinds of their own, for who books them as what they speak of books them twice; and a refusal
+is told by its own word, so that the taker knows whether to ask again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The rules that hold between records: order, counts, totals. One record after the other, with a handful of sums kept.
 
 Owns `OrderChecker`. It must never read bytes nor keep a record. The traps: a trailer speaks of its own batch only, so that the
-sums start anew after it; a cancelled notice (取消区分 1) is counted beside, not among, the credits; a file of debit results looks
-like the requests that it answers, and booked as requests it would debit everybody a second time; and a file that stops after its
-last data record is no file, which only `finish` can say.
+sums start anew after it; a cancelled notice (取消区分 1) is counted beside, not among, the credits; a file of debit results
+looks like the requests that it answers, and booked as requests it would debit everybody a second time; and a file that stops
+after its last data record is no file, which only `finish` can say.
 """
 
 from __future__ import annotations
@@ -123,14 +123,9 @@ class OrderChecker:
     def _check_end(self, record: Record, number: int) -> list[Mistake]:
         counted = self.record_count if self._settings.end_counts == "all" else self.data_count
         found = []
-        if record.number("record_total") != counted:
-            found.append(
-                self._mistake(record, number, "record_total", f"says {record.number('record_total')}, counted {counted}")
-            )
-        if record.number("accounts") != self.batch_count:
-            found.append(
-                self._mistake(record, number, "accounts", f"says {record.number('accounts')}, counted {self.batch_count}")
-            )
+        for name, count in (("record_total", counted), ("accounts", self.batch_count)):
+            if record.number(name) != count:
+                found.append(self._mistake(record, number, name, f"says {record.number(name)}, counted {count}"))
         return found
 
 

@@ -38,6 +38,7 @@ from protocols.zengin.file.message import (
     BatchMessage,
     DataMessage,
     FileIdentity,
+    FileMessage,
     Frame,
     RecordMessage,
     Signal,
@@ -248,9 +249,20 @@ class FileDialogue:
             return False
         if isinstance(telegram, DataMessage):
             return self._receiving.accepts(telegram)
-        if kind == "file-end":
-            return self._receiving.work is not None
-        return kind != "file-end-answer" or self._sending.is_active
+        if isinstance(telegram, FileMessage) and not self._is_of_this_file(telegram):
+            talk.note("telegram-unexpected", f"{kind} of another file")
+            return False
+        return True
+
+    def _is_of_this_file(self, telegram: FileMessage) -> bool:
+        """Two sides that speak of different files agree about neither."""
+        if telegram.kind == "file-end":
+            return self._receiving.is_ended_by(telegram)
+        if telegram.kind == "file-end-answer":
+            return self._sending.is_answered_by(telegram)
+        if telegram.kind == "file-start-answer":
+            return telegram.file == (self._receiving.wanted_file if self._sending.offer is None else self._sending.offer.file)
+        return True
 
     def _telegram(self, telegram: Telegram) -> None:
         if isinstance(telegram, DataMessage):

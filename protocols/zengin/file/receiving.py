@@ -38,6 +38,16 @@ class Receiving:
     def is_active(self) -> bool:
         return self.work is not None or self._rule is not None
 
+    @property
+    def wanted_file(self) -> str:
+        """The name of the file that we asked for; empty where we asked for none."""
+        return "" if self._rule is None else self._rule.name
+
+    def is_ended_by(self, message: FileMessage) -> bool:
+        """Does this ファイル終了要求 speak of the file that came?"""
+        work = self.work
+        return work is not None and (work.identity.file, work.identity.cycle) == (message.file, message.cycle)
+
     # ---- announced: the far end wants to send ----------------------------------------------------------------------------
     def announced(self, message: FileMessage) -> None:
         talk = self._talk

@@ -37,7 +37,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
-        return len(self.content) // self.record_bytes
+        return -(-len(self.content) // self.record_bytes)  # the last may be short
 
     def amounts(self) -> list[int]:
         records = read_file(self.content, self.settings).records
@@ -277,7 +277,7 @@ class FileStation:
                 self.cut_receiving_after = None
                 self._halves[started.file, started.cycle] = content
                 raise LineLost("cut in the middle, on purpose")
-        whole = len(content) == telegram.record_count * started.record_bytes
+        whole = -(-len(content) // started.record_bytes) == telegram.record_count
         self.books.received[started.file, started.cycle] = content
         result = "ok" if whole else "count-differs"
         await wire.say(msgspec.structs.replace(telegram, kind="file-end-answer", result=result))

@@ -62,6 +62,7 @@ class Work:
         "identity",
         "is_run",
         "is_sure",
+        "may_end_short",
         "next_part",
         "parts",
         "reader",
@@ -80,6 +81,7 @@ class Work:
         self.identity = identity
         self.record_bytes = record_bytes
         self.record_count = record_count
+        self.may_end_short = settings.may_end_short
         self.content = bytearray()
         self.hash = sha256()  # of the bytes in `parts`
         self.parts: list[tuple[int, int]] = []
@@ -94,8 +96,8 @@ class Work:
 
     @property
     def received_count(self) -> int:
-        """Whole records that are here."""
-        return len(self.content) // self.record_bytes
+        """Records that are here; only the last of a file may be short (`may_end_short`)."""
+        return -(-len(self.content) // self.record_bytes)
 
     @property
     def staged_bytes(self) -> int:

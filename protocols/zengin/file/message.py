@@ -127,7 +127,7 @@ class Offer(msgspec.Struct, frozen=True):
 
     @property
     def record_count(self) -> int:
-        return len(self.content) // self.record_bytes
+        return -(-len(self.content) // self.record_bytes)  # the last may be short
 
     def __repr__(self) -> str:
         return f"Offer({self.id}, {self.file}, <{len(self.content)}>)"

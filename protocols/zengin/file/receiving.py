@@ -120,7 +120,7 @@ class Receiving:
             return "no-file"
         if not hmac.compare_digest(message.access_key.reveal().encode(), rule.secret_key().reveal().encode()):
             return "wrong-access-key"
-        if message.record_bytes not in talk.rules.record_lengths(rule):
+        if not talk.rules.may_be_length(rule, message.record_bytes):
             return "wrong-record-length"
         if message.cycle == "00" or message.code != talk.rules.code_of(rule):
             return "other"
@@ -220,12 +220,13 @@ class Receiving:
 
     # ---- data and end ----------------------------------------------------------------------------------------------------
     def accepts(self, message: DataMessage) -> bool:
-        """Whole records, the ones that must come now, and no more than announced."""
+        """Whole records, the ones that must come now, and no more than announced; the last may be short where it is so set."""
         work = self.work
-        if work is None or message.serial != self._wanted or len(message.text) % work.record_bytes:
+        if work is None or message.serial != self._wanted or len(message.text) > self._talk.text_bytes_max:
             return False
-        count = len(message.text) // work.record_bytes
-        return len(message.text) <= self._talk.text_bytes_max and work.received_count + count <= work.record_count
+        count = -(-len(message.text) // work.record_bytes)
+        left = work.record_count - work.received_count - count
+        return left >= 0 if len(message.text) % work.record_bytes == 0 else left == 0 and work.may_end_short
 
     def data(self, message: DataMessage) -> None:
         work = self.work

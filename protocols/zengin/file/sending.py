@@ -31,7 +31,9 @@ class Sending:
 
     def is_answered_by(self, message: FileMessage) -> bool:
         """Does this ファイル終了回答 speak of the file that went?"""
-        return self.is_active and self.offer is not None and (self.offer.file, self.offer.cycle) == (message.file, message.cycle)
+        return (
+            self.is_active and self.offer is not None and (self.offer.file, self.offer.cycle) == (message.file, message.cycle)
+        )
 
     # ---- asked for (照会モード, we are called) ---------------------------------------------------------------------------
     def wanted(self, message: FileMessage) -> None:

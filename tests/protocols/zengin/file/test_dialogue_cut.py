@@ -14,6 +14,7 @@ from protocols.vocabulary import TAKEN, MessageClass, Refusal, Request, Secret
 from protocols.zengin.file.dialect import FileDialect
 from protocols.zengin.file.dialogue import FileDialogue
 from protocols.zengin.file.message import DataMessage, FileMessage
+from protocols.zengin.format.settings import ENDS, FormatSettings
 from tests.support.zenginfiles import sound_file, total
 from tests.support.zenginlink import BANK, COMPANY, WALL_MS, Hand, Line, Side, opened, pair, profile
 
@@ -314,3 +315,47 @@ def test_a_corrected_file_sent_again_from_a_point_is_not_mixed_with_what_came_be
     assert end.result == "ok"
     accounts = [(request.to_account or "")[-7:] for request in bank.ledger.values()]
     assert accounts == [f"{number:07}".replace("0000005", "9999995") for number in range(1, COUNT + 1)]
+
+
+VARIANTS: list[dict[str, object]] = [
+    {"record_end": "none"},
+    {"record_end": "cr", "last_end": "with"},
+    {"record_end": "lf", "last_end": "without"},
+    {"record_end": "crlf", "last_end": "with", "eof": "1a"},
+    {"record_end": "crlf", "last_end": "without", "eof": "1a"},
+    {"record_end": "none", "eof": "1a"},
+    {"record_end": "nl", "eof": "3f", "characters": {"charset": "ebcdic-kana"}},
+    {"record_end": "crlf", "short_records": "fill"},
+    {"record_end": "lf", "last_end": "without", "short_records": "fill"},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_every_kind_of_record_end_travels_and_survives_a_cut_after_any_byte(variant: dict[str, object]) -> None:
+    rules = FormatSettings.model_validate({"formats": ["21"], **variant})
+    content = sound_file("21", 5, rules)
+    if rules.short_records == "fill":
+        end = ENDS[rules.record_end]
+        content = end.join(record.rstrip(b" ") for record in content.split(end))
+        assert len(content) < 6 * 120
+    body = msgspec.json.encode(
+        {"file": "SOUFURI", "cycle": "01", "format": "21", "content": base64.b64encode(content).decode()}
+    )
+    files = [{"name": "SOUFURI", "access_key": "KEY1", "direction": "both", "format": rules}]
+    for budget in (*range(200, 1_900, 37), None):
+        line = pair(files=files, stage_bytes=1_024)
+        line.crashes = budget is not None and budget % 2 == 0
+        for attempts in (budget, None):
+            line.passed = 0
+            line.connect()
+            line.caller.offer("o", body)
+            line.run(attempts)
+            line.crashes = False
+        assert sorted(line.called.amounts()) == [1_001, 1_004, 1_009, 1_016, 1_025]
+    wrong = msgspec.json.encode(
+        {"file": "SOUFURI", "cycle": "01", "format": "21", "content": base64.b64encode(content[:-3]).decode()}
+    )
+    line = pair(files=files)
+    line.connect()
+    line.caller.offer("o", wrong)
+    assert line.caller.deliveries == [("o", "failed")]

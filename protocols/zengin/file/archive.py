@@ -26,6 +26,7 @@ from protocols.zengin.format.reader import FileReader
 from protocols.zengin.format.settings import FormatSettings
 
 DONE_MAX = 4_000  # completed files remembered per station, whatever their age
+READ_BYTES = 262_144  # a file is read in slices of so much, because whoever reads keeps every other link waiting
 _WORK, _TEXT, _DONE = "zfile/head/", "zfile/text/", "zfile/done/"
 
 
@@ -40,6 +41,7 @@ class Head(msgspec.Struct, frozen=True):
     digest: str  # SHA-256 of all parts
     taken: int = 0  # data records that the journal has, without gap
     calls: str = ""  # record | batch, as it was when the file was accepted: its keys must not change under way
+    settings: str = ""  # SHA-256 of the settings by which it was read when it was accepted
     refused: int = 0  # data records that were refused for good: the file does not end "ok", whoever finishes it
 
 
@@ -65,6 +67,7 @@ class Work:
         "may_end_short",
         "next_part",
         "parts",
+        "read_bytes",
         "reader",
         "record_bytes",
         "record_count",
@@ -93,6 +96,14 @@ class Work:
         self.refused = 0  # a record that is asked again after a lost link is counted again
         self.is_run = False  # a link receives or takes it right now
         self.reader = FileReader(settings, date.fromisoformat(identity.date))
+        self.read_bytes = 0  # of the content, given to the reader
+
+    def read(self, more: int = 0) -> bool:
+        """Read on: `more` bytes that just came, and a slice of what came in an earlier life. False where still more is left."""
+        end = min(len(self.content), self.read_bytes + more + READ_BYTES)
+        self.reader.feed(bytes(self.content[self.read_bytes : end]))
+        self.read_bytes = end
+        return end == len(self.content)
 
     @property
     def received_count(self) -> int:
@@ -114,6 +125,7 @@ class Archive:
 
     def __init__(self, settings_of: Mapping[str, FormatSettings], open_max: int, stage_bytes: int, days: int) -> None:
         self._settings_of = settings_of
+        self._read_as = {name: sha256(one.model_dump_json().encode()).hexdigest() for name, one in settings_of.items()}
         self._open_max = open_max
         self._stage_bytes = stage_bytes
         self._days = days
@@ -181,8 +193,9 @@ class Archive:
         work.state = head.state
         work.taken = head.taken
         work.refused = head.refused
-        work.reader.feed(content)
-        if head.state != "receiving":
+        if head.state != "receiving" and head.settings != self._read_as[head.identity.file]:
+            while not work.read():
+                pass
             work.reader.finish()
             if work.reader.mistakes:  # it was sound when it was accepted: the settings of the file have changed since
                 self._is_lost(slot, head.state)
@@ -223,10 +236,9 @@ class Archive:
 
         Until the last of these is durable a crash may bring the forgotten part back.
         """
-        kept = bytes(work.content[: count * work.record_bytes])
-        work.content = bytearray(kept)
+        del work.content[count * work.record_bytes :]
         work.reader = FileReader(self._settings_of[work.identity.file], date.fromisoformat(work.identity.date))
-        work.reader.feed(kept)
+        work.read_bytes = 0
         work.is_sure = False  # parts that reach further are not its own any more
         return self.stage(work)
 
@@ -363,6 +375,7 @@ class Archive:
             work.digest,
             work.taken,
             work.calls,
+            "" if work.state == "receiving" else self._read_as[work.identity.file],
             work.refused,
         )
         return Store(f"{_WORK}{work.slot}", msgspec.json.encode(head))

@@ -51,7 +51,7 @@ from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.sending import Sending
 from protocols.zengin.file.session import TERMINAL, Moment, State
 from protocols.zengin.file.taking import Taking
-from protocols.zengin.file.talk import ACK, CLOSE, FILE, IDLE, LINGER, OFFER, OPEN, RETRY, Talk
+from protocols.zengin.file.talk import ACK, CHECK, CLOSE, FILE, IDLE, LINGER, OFFER, OPEN, RETRY, SKIP, Talk
 
 # In which state a telegram may come, for the side that hears it.
 _CALLED_HEARS = {
@@ -331,6 +331,11 @@ class FileDialogue:
                 talk.abort("file-timeout")
         elif name == RETRY:
             self._taking.retry()
+        elif name == SKIP:
+            self._taking.go_on()
+        elif name == CHECK:
+            self._receiving.check()
+            self._caller_goes_on()
         elif name == PARTIAL and self._cutter.has_partial:
             talk.note("partial-frame", f"{self._cutter.buffered_count} bytes")
             talk.abort("partial-frame")

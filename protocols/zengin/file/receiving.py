@@ -18,7 +18,7 @@ from protocols.zengin.file.archive import Work, head_name
 from protocols.zengin.file.message import DataMessage, FileIdentity, FileMessage
 from protocols.zengin.file.profile import FileRule
 from protocols.zengin.file.session import Moment, State
-from protocols.zengin.file.talk import FILE, Talk
+from protocols.zengin.file.talk import CHECK, FILE, Talk
 
 MISTAKES_TOLD_MAX = 50  # notes about one refused file
 _SUMS = frozenset({"count", "total", "in_count", "in_total", "out_count", "out_total", "data_records", "record_total"})
@@ -232,8 +232,8 @@ class Receiving:
         work = self.work
         if work is None:
             return
-        work.reader.feed(message.text)
         self._talk.actions += self._talk.rules.archive.append(work, message.text)
+        work.read(len(message.text))
         self._wanted = work.received_count + 1
 
     def ended(self, message: FileMessage) -> None:
@@ -242,11 +242,22 @@ class Receiving:
         talk.move(Moment.END_ASKED)
         if work is None:
             return
-        archive = talk.rules.archive
         if message.record_count != work.received_count or message.record_count != work.record_count:
             talk.note("file-incomplete", f"{work.identity.text()}: {work.received_count} of {message.record_count} records")
             self._refuse("count-differs")
             return
+        talk.is_ours = True
+        self.check()
+
+    def check(self) -> None:
+        """Read what is not read yet, a slice at a time; then judge the whole file."""
+        talk, work = self._talk, self.work
+        if work is None or talk.state is not State.FILE_ENDING or talk.is_over:
+            return
+        if not work.read():
+            talk.timer(CHECK, 1)
+            return
+        archive = talk.rules.archive
         work.reader.finish()
         mistakes = work.reader.mistakes
         if mistakes:
@@ -273,7 +284,6 @@ class Receiving:
             self._refuse("duplicate-cycle")
             return
         talk.actions += staged
-        talk.is_ours = True
         self._take(work)
 
     def _refuse(self, result: str) -> None:

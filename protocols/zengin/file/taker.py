@@ -15,11 +15,12 @@ from protocols.vocabulary import Refusal, Reply, Verdict
 from protocols.zengin.file.archive import Work
 from protocols.zengin.file.message import BatchMessage, RecordMessage
 from protocols.zengin.file.rules import LinkRules
-from protocols.zengin.file.talk import RETRY, Talk
+from protocols.zengin.file.talk import RETRY, SKIP, Talk
 from protocols.zengin.format.reader import FileReader
 from protocols.zengin.format.record import Record
 
 _PIECE_BYTES = 16_384
+SKIPPED_MAX = 2_000  # records passed over at a time, some tens of milliseconds
 NEVER = frozenset(
     {
         Refusal.FORMAT_ERROR,
@@ -61,7 +62,8 @@ class Taker:
         return "other" if self.work.refused else "ok"
 
     def ask(self, talk: Talk) -> None:
-        """Ask as many as may wait."""
+        """Ask as many as may wait. What is taken already is passed over in slices: other links wait meanwhile."""
+        skipped = 0
         while not self._is_drained and len(self._asked) < self._limit:
             message = next(self._source, None)
             if message is None:
@@ -69,6 +71,10 @@ class Taker:
                 break
             number = message.number
             if number <= self.work.taken:
+                skipped += 1
+                if skipped >= SKIPPED_MAX:
+                    talk.timer(SKIP, 1)
+                    break
                 continue
             self._asked[number] = message
             talk.actions.append(Ask(message))

@@ -77,6 +77,12 @@ class Taking:
             taker.decided(message, reply, self._talk)
             self._finish_if_taken(taker)
 
+    def go_on(self) -> None:
+        """Records that were taken before are passed over a slice at a time."""
+        for taker in list(self._takers.values()):
+            taker.ask(self._talk)
+            self._finish_if_taken(taker)
+
     def retry(self) -> None:
         for taker in self._takers.values():
             taker.retry(self._talk)

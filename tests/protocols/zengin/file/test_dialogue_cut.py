@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from protocols.dialect import BytesArrived, CommandRequested, HangUp, LinkOpened, ReplyDecided, TimerFired
 from protocols.vocabulary import TAKEN, MessageClass, Refusal, Request, Secret
+from protocols.zengin.file.archive import READ_BYTES
 from protocols.zengin.file.dialect import FileDialect
 from protocols.zengin.file.dialogue import FileDialogue
 from protocols.zengin.file.message import DataMessage, FileMessage
+from protocols.zengin.file.taker import SKIPPED_MAX
 from protocols.zengin.format.settings import ENDS, FormatSettings
-from tests.support.zenginfiles import sound_file, total
+from protocols.zengin.format.writer import write_file
+from tests.support.zenginfiles import header, payment, sound_file, total
 from tests.support.zenginlink import BANK, COMPANY, WALL_MS, Hand, Line, Side, opened, pair, profile
 
 COUNT = 12
@@ -359,3 +362,57 @@ def test_every_kind_of_record_end_travels_and_survives_a_cut_after_any_byte(vari
     line.connect()
     line.caller.offer("o", wrong)
     assert line.caller.deliveries == [("o", "failed")]
+
+
+def test_a_large_file_goes_on_after_a_crash_and_holds_nobody_up() -> None:
+    """What an earlier life received is read in slices, and what it took is passed over in slices: each ends with a timer."""
+    count = READ_BYTES // 30
+    records = [{**payment("21", 1), "amount": str(number)} for number in range(1, count + 1)]
+    content = write_file("21", header("21"), records, FormatSettings())
+    body = msgspec.json.encode(
+        {"file": "SOUFURI", "cycle": "01", "format": "21", "content": base64.b64encode(content).decode()}
+    )
+    line = pair(text_bytes_max=32_767, stage_bytes=65_536, progress_records=100)
+    line.crashes = True
+    line.connect()
+    line.caller.offer("1", body)
+    line.run(len(content) * 49 // 50)
+    assert line.called.asked_count == 0
+    line.crashes = False
+    line.passed = 0
+    line.connect()
+    line.caller.offer("2", body)
+    line.run()
+    slices = 0
+    while line.called.dialogue is not None and "check" in line.called.timers:
+        line.called.fire("check")
+        slices += 1
+    assert slices
+    line.called.is_slow = False
+    assert len(line.called.ledger) == count
+    line.run()
+    assert line.caller.deliveries[-1] == ("2", "acknowledged")
+
+
+def test_a_large_file_half_taken_is_taken_up_without_holding_anybody_up() -> None:
+    count = SKIPPED_MAX + 50
+    records = [{**payment("21", 1), "amount": str(number)} for number in range(1, count + 1)]
+    content = write_file("21", header("21"), records, FormatSettings())
+    body = msgspec.json.encode(
+        {"file": "SOUFURI", "cycle": "01", "format": "21", "content": base64.b64encode(content).decode()}
+    )
+    line = pair(text_bytes_max=32_767, progress_records=100)
+    bank = line.called
+    bank.refuse = lambda request: Refusal.NO_JOURNAL if request.trace > f"{SKIPPED_MAX + 20:06}" else None
+    line.connect()
+    line.caller.offer("1", body)
+    line.run()
+    assert len(bank.ledger) == SKIPPED_MAX + 20
+    line.cut()
+    bank.restart()
+    bank.refuse = lambda request: None
+    bank.open(dialled=False)
+    assert len(bank.ledger) == SKIPPED_MAX + 20
+    bank.fire("skip")
+    assert sorted(bank.amounts()) == list(range(1, count + 1))
+    assert bank.variables["zfile/head/COMPANY/SOUFURI/01"] == b""

@@ -7,7 +7,7 @@ from protocols.vocabulary import TAKEN, Refusal
 from protocols.zengin.file.archive import Work
 from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
 from protocols.zengin.file.rules import LinkRules
-from protocols.zengin.file.taker import Taker
+from protocols.zengin.file.taker import SKIPPED_MAX, Taker
 from protocols.zengin.file.talk import Talk
 from protocols.zengin.file.translate import to_reply
 from protocols.zengin.format.settings import FormatSettings
@@ -67,6 +67,18 @@ def test_it_goes_on_where_another_link_stopped() -> None:
         taker.decided(message, to_reply(None, TAKEN, 0), talk)
     assert taker.is_finished
     assert (work.taken, taker.result) == (10, "ok")
+
+
+def test_what_was_taken_is_passed_over_in_slices() -> None:
+    count = 2 * SKIPPED_MAX + 10
+    taker, talk, _ = taking(count=count, taken=count - 2)
+    for _ in range(2):
+        taker.ask(talk)
+        assert talk.actions == [Timer("skip", 1)]
+        assert not taker.is_finished
+        talk.actions.clear()
+    taker.ask(talk)
+    assert [message.number for message in asked(talk)] == [count - 1, count]
 
 
 def test_a_passing_refusal_is_asked_again_after_a_pause() -> None:

@@ -243,14 +243,16 @@ class Archive:
         return self.stage(work)
 
     def stage(self, work: Work) -> list[Store]:
-        """Make durable whatever of the bytes is not, in parts of `stage_bytes`."""
+        """Make durable whatever of the bytes is not, in parts of about `stage_bytes`."""
         is_head_due = not work.is_sure
         if not work.is_sure:
             self._keep_durable_parts(work)
         at = work.staged_bytes
         stores = []
         while at < len(work.content):
-            fresh = bytes(work.content[at : at + max(self._stage_bytes, work.record_bytes)])
+            left = len(work.content) - at
+            size = left if left < 2 * self._stage_bytes + work.record_bytes else self._stage_bytes
+            fresh = bytes(work.content[at : at + size])
             part = work.next_part
             work.next_part += 1
             work.parts.append((part, len(fresh)))

@@ -366,7 +366,7 @@ def test_every_kind_of_record_end_travels_and_survives_a_cut_after_any_byte(vari
 
 def test_a_large_file_goes_on_after_a_crash_and_holds_nobody_up() -> None:
     """What an earlier life received is read in slices, and what it took is passed over in slices: each ends with a timer."""
-    count = READ_BYTES // 30
+    count = READ_BYTES // 20
     records = [{**payment("21", 1), "amount": str(number)} for number in range(1, count + 1)]
     content = write_file("21", header("21"), records, FormatSettings())
     body = msgspec.json.encode(
@@ -376,22 +376,21 @@ def test_a_large_file_goes_on_after_a_crash_and_holds_nobody_up() -> None:
     line.crashes = True
     line.connect()
     line.caller.offer("1", body)
-    line.run(len(content) * 49 // 50)
+    line.run(len(content) * 197 // 200)
     assert line.called.asked_count == 0
     line.crashes = False
     line.passed = 0
     line.connect()
-    line.caller.offer("2", body)
+    line.caller.offer("1", body)
     line.run()
     slices = 0
     while line.called.dialogue is not None and "check" in line.called.timers:
         line.called.fire("check")
         slices += 1
     assert slices
-    line.called.is_slow = False
     assert len(line.called.ledger) == count
     line.run()
-    assert line.caller.deliveries[-1] == ("2", "acknowledged")
+    assert line.caller.deliveries[-1] == ("1", "acknowledged")
 
 
 def test_a_large_file_half_taken_is_taken_up_without_holding_anybody_up() -> None:

@@ -88,6 +88,10 @@ def run(args: argparse.Namespace) -> int:
         names = ", ".join(framings) if args.framing != AUTO else "any known framing"
         raise RelayError(f"No frame could be cut with {names}.", "Is it complete? --framing none takes it as one message.")
     best = found[0]
+    if not best.is_whole and (args.dialect, args.framing) == (AUTO, AUTO):
+        reading = decoders.nearest(readings)
+        if reading is not None:
+            return _show_other(reading, args)
     others = _others(found)
     paint = Paint.for_stream(sys.stdout)
     if not args.json:

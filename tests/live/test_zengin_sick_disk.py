@@ -1,4 +1,4 @@
-"""A disk that fills up in the middle of a file: nothing is told that is not durable, and afterwards nothing is lost or doubled."""
+"""A disk that fills up in the middle of a file: nothing is told that is not durable; afterwards nothing is lost or doubled."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -226,7 +226,7 @@ def test_a_wrong_close_password_is_told_and_costs_nothing() -> None:
     line.caller.offer("o1", body())
     line.run()
     assert "called close-answer wrong-password" in line.transcript
-    assert "close-refused" in line.called.names
+    assert "session-close-refused" in line.called.names
     assert line.caller.deliveries[-1] == ("o1", "acknowledged")
 
 

@@ -15,9 +15,10 @@ from relay.cli.plausible import Bytes
 from relay.cli.reading import Decoder, Item, Reading
 from relay.cli.screen import BOLD, DIM, RED, Paint, safe
 from relay.cli.when import show_moment
+from relay.cli.zengin_lines import RcLines
 from relay.cli.zengindecode import ZenginFrames, ZenginRecords
 
-DECODERS: Mapping[str, Decoder] = {one.name: one for one in (BranchTelegrams(), ZenginRecords(), ZenginFrames())}
+DECODERS: Mapping[str, Decoder] = {one.name: one for one in (RcLines(), BranchTelegrams(), ZenginRecords(), ZenginFrames())}
 
 
 def find(name: str, readings: Sequence[Sequence[Bytes]]) -> Reading | None:

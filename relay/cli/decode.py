@@ -1,8 +1,8 @@
 """`relay decode`: hex, a file or a capture as messages, with offsets and names, and nothing that identifies a card.
 
-Owns where bytes come from, and the order of what is printed; `decoders.py` holds the other dialects, `ndcview.py` NDC,
-`pcap.py` reads captures, `layout.py` prints a message. It must never print a secret: there is no switch for it. The trap: a
-file may hold bytes, hex text or a capture, and only its content tells, never its name.
+Owns where bytes come from, and the order of what is printed; `plausible.py` finds ISO 8583 and its framing, `decoders.py` holds
+the other dialects, `ndcview.py` NDC, `pcap.py` reads captures, `layout.py` prints a message. It must never print a secret:
+there is no switch for it. The trap: a file may hold bytes, hex text or a capture, and only its content tells, never its name.
 """
 
 from __future__ import annotations

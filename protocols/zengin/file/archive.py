@@ -14,7 +14,7 @@ of one listener live side by side for a while.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from hashlib import sha256
 
@@ -22,113 +22,34 @@ import msgspec
 
 from protocols.dialect import Store
 from protocols.zengin.file.message import FileIdentity
+from protocols.zengin.file.work import Done, Head, Work
 from protocols.zengin.format.reader import FileReader
 from protocols.zengin.format.settings import FormatSettings
 
 DONE_MAX = 4_000  # completed files remembered per station, whatever their age
-READ_BYTES = 262_144  # a file is read in slices of so much, because whoever reads keeps every other link waiting
 _WORK, _TEXT, _DONE = "zfile/head/", "zfile/text/", "zfile/done/"
 
 
-class Head(msgspec.Struct, frozen=True):
-    """A file in work, as it is stored."""
+class Archive:
+    """`open_max` files in work at a time; bytes are made durable in parts of `stage_bytes`.
 
-    identity: FileIdentity
-    state: str  # receiving | taking
-    record_bytes: int
-    record_count: int  # as announced
-    parts: list[tuple[int, int]]  # number and bytes of each part
-    digest: str  # SHA-256 of all parts
-    taken: int = 0  # data records that the journal has, without gap
-    calls: str = ""  # record | batch, as it was when the file was accepted: its keys must not change under way
-    settings: str = ""  # SHA-256 of the settings by which it was read when it was accepted
-    refused: int = 0  # data records that were refused for good: the file does not end "ok", whoever finishes it
-
-
-class Done(msgspec.Struct, frozen=True):
-    """A completed file. `confirmed`: the far end acknowledged our answer; until then it may send it again in good faith."""
-
-    identity: FileIdentity
-    digest: str
-    result: str
-    confirmed: bool = False
-
-
-class Work:
-    """One file on its way: its bytes, how many of them are durable, and how far it is taken."""
-
-    __slots__ = (
-        "calls",
-        "content",
-        "hash",
-        "identity",
-        "is_run",
-        "is_sure",
-        "may_end_short",
-        "next_part",
-        "parts",
-        "read_bytes",
-        "reader",
-        "record_bytes",
-        "record_count",
-        "refused",
-        "slot",
-        "state",
-        "taken",
-    )
+    `today` is our own day, YYYYMMDD: a station whose clock runs ahead must not make us forget what it sent.
+    """
 
     def __init__(
-        self, slot: str, identity: FileIdentity, record_bytes: int, record_count: int, settings: FormatSettings
+        self,
+        settings_of: Mapping[str, FormatSettings],
+        open_max: int,
+        stage_bytes: int,
+        days: int,
+        today: Callable[[], str] = lambda: "99991231",
     ) -> None:
-        self.slot = slot
-        self.identity = identity
-        self.record_bytes = record_bytes
-        self.record_count = record_count
-        self.may_end_short = settings.may_end_short
-        self.content = bytearray()
-        self.hash = sha256()  # of the bytes in `parts`
-        self.parts: list[tuple[int, int]] = []
-        self.next_part = 0
-        self.is_sure = True  # False: nobody saw whether the parts became durable
-        self.calls = ""
-        self.state = "receiving"
-        self.taken = 0
-        self.refused = 0  # a record that is asked again after a lost link is counted again
-        self.is_run = False  # a link receives or takes it right now
-        self.reader = FileReader(settings, date.fromisoformat(identity.date))
-        self.read_bytes = 0  # of the content, given to the reader
-
-    def read(self, more: int = 0) -> bool:
-        """Read on: `more` bytes that just came, and a slice of what came in an earlier life. False where still more is left."""
-        end = min(len(self.content), self.read_bytes + more + READ_BYTES)
-        self.reader.feed(bytes(self.content[self.read_bytes : end]))
-        self.read_bytes = end
-        return end == len(self.content)
-
-    @property
-    def received_count(self) -> int:
-        """Records that are here; only the last of a file may be short (`may_end_short`)."""
-        return -(-len(self.content) // self.record_bytes)
-
-    @property
-    def staged_bytes(self) -> int:
-        return sum(size for _, size in self.parts)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what is staged: of the whole file once it is accepted."""
-        return self.hash.hexdigest()
-
-
-class Archive:
-    """`open_max` files in work at a time; bytes are made durable in parts of `stage_bytes`."""
-
-    def __init__(self, settings_of: Mapping[str, FormatSettings], open_max: int, stage_bytes: int, days: int) -> None:
         self._settings_of = settings_of
         self._read_as = {name: sha256(one.model_dump_json().encode()).hexdigest() for name, one in settings_of.items()}
         self._open_max = open_max
         self._stage_bytes = stage_bytes
         self._days = days
+        self._today = today
         self._works: dict[str, Work] = {}
         self._done: dict[str, list[Done]] = {}
         self._kept: set[str] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
@@ -360,8 +281,9 @@ class Archive:
         self._done[station] = after
         return [self._store_done(station)]
 
-    def _is_recent(self, done: Done, today: str) -> bool:
-        age = date.fromisoformat(today) - date.fromisoformat(done.identity.date)
+    def _is_recent(self, done: Done, day: str) -> bool:
+        """`day` is the far end's; ours where that is earlier."""
+        age = date.fromisoformat(min(day, self._today())) - date.fromisoformat(done.identity.date)
         return age.days <= self._days
 
     def _store_done(self, station: str) -> Store:

@@ -14,11 +14,12 @@ import hmac
 from collections.abc import Callable
 
 from protocols.dialect import Store
-from protocols.zengin.file.archive import Work, head_name
+from protocols.zengin.file.archive import head_name
 from protocols.zengin.file.message import DataMessage, FileIdentity, FileMessage
 from protocols.zengin.file.profile import FileRule
 from protocols.zengin.file.session import Moment, State
 from protocols.zengin.file.talk import CHECK, FILE, Talk
+from protocols.zengin.file.work import Work
 
 MISTAKES_TOLD_MAX = 50  # notes about one refused file
 _SUMS = frozenset({"count", "total", "in_count", "in_total", "out_count", "out_total", "data_records", "record_total"})

@@ -33,6 +33,7 @@ class LinkRules:
             profile.files_open_max,
             profile.stage_bytes,
             profile.duplicate_days,
+            lambda: self.now()[:8],
         )
         self.positions: dict[str, int] = {}  # outbound id -> first record not acknowledged
         for place, rule in enumerate(profile.files):

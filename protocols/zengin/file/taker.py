@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from protocols.dialect import Ask, Note, Timer
 from protocols.vocabulary import Refusal, Reply, Verdict
-from protocols.zengin.file.archive import Work
 from protocols.zengin.file.message import BatchMessage, RecordMessage
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.talk import RETRY, SKIP, Talk
+from protocols.zengin.file.work import Work
 from protocols.zengin.format.reader import FileReader
 from protocols.zengin.format.record import Record
 

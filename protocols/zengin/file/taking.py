@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 
 from protocols.dialect import Action, Store, Tell
 from protocols.vocabulary import Reply
-from protocols.zengin.file.archive import Work, done_name, head_name
+from protocols.zengin.file.archive import done_name, head_name
 from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
 from protocols.zengin.file.taker import Taker
 from protocols.zengin.file.talk import Talk
+from protocols.zengin.file.work import Work
 
 
 class Taking:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from protocols.dialect import Store
-from protocols.zengin.file.archive import READ_BYTES, Archive, Work, done_name
+from protocols.zengin.file.archive import Archive, done_name
 from protocols.zengin.file.message import FileIdentity
+from protocols.zengin.file.work import Work
 from protocols.zengin.format.settings import FormatSettings
 from tests.support.zenginfiles import sound_file
 
@@ -234,26 +235,6 @@ def test_how_a_file_is_asked_does_not_change_under_way() -> None:
     (found,) = other.unfinished()
     other.accept(found, "batch")
     assert found.calls == "record"
-
-
-def test_a_file_of_an_earlier_life_is_read_in_slices() -> None:
-    content = sound_file("21", 3 * READ_BYTES // 120)
-    made = archive(stage_bytes=READ_BYTES)
-    work = made.begin(ONE, 120, len(content) // 120)
-    assert work is not None
-    stores = [*made.append(work, content), *made.stage(work)]
-    other, troubles = reloaded(stores)
-    found = other.find("COMPANY", "SOUFURI", "01")
-    assert not troubles
-    assert found is not None
-    assert found.read_bytes == 0
-    slices = 1
-    while not found.read():
-        slices += 1
-        assert found.read_bytes == (slices - 1) * READ_BYTES
-    assert slices == -(-len(content) // READ_BYTES)
-    found.reader.finish()
-    assert not found.reader.mistakes
 
 
 def test_an_accepted_file_is_not_read_again_where_its_settings_are_the_same() -> None:

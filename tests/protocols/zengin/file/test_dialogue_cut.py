@@ -282,6 +282,25 @@ def test_keys_are_alike_however_the_file_came() -> None:
     assert list(keys[0]) == list(keys[1]) == [f"bank:zfile:COMPANY:SOUFURI:20261125:01:{n:06}" for n in range(1, COUNT + 1)]
 
 
+def test_a_station_whose_clock_runs_ahead_does_not_make_us_forget_its_files() -> None:
+    files = [{"name": "SOUFURI", "access_key": "KEY1", "direction": "both", "format": {"formats": ["21"]}}]
+    line = pair(files=files)
+    attempt(line, "1")
+    line.caller.wall_ms += 400 * 86_400_000
+    attempt(line, "2")  # the same bytes, in a year that is not yet
+    assert line.caller.deliveries[-1] == ("2", "failed")
+    other = msgspec.json.encode(
+        {"file": "SOUFURI", "cycle": "02", "format": "21", "content": base64.b64encode(sound_file("21", 3)).decode()}
+    )
+    line.connect()
+    line.caller.offer("3", other)
+    line.run()
+    line.caller.wall_ms = WALL_MS
+    attempt(line, "4")
+    assert line.caller.deliveries[-1] == ("4", "failed")
+    assert len(line.called.ledger) == COUNT + 3
+
+
 def test_a_corrected_file_sent_again_from_a_point_is_not_mixed_with_what_came_before() -> None:
     """The sender puts record 6 right and sends again from there: nothing of the first sending behind it is booked."""
     changed = CONTENT[:600] + CONTENT[600:].replace(b"0000005", b"9999995")

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from protocols.vocabulary import Refusal
-from protocols.zengin.file.archive import READ_BYTES
 from protocols.zengin.file.taker import SKIPPED_MAX
+from protocols.zengin.file.work import READ_BYTES
 from protocols.zengin.format.settings import ENDS, FormatSettings
 from protocols.zengin.format.writer import write_file
 from tests.support.zenginfiles import header, payment, sound_file

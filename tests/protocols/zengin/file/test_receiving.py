@@ -6,12 +6,12 @@ import msgspec
 
 from protocols.dialect import Send, Store
 from protocols.vocabulary import Secret
-from protocols.zengin.file.archive import Work
 from protocols.zengin.file.message import DataMessage, FileMessage, Frame
 from protocols.zengin.file.receiving import Receiving
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.session import Moment
 from protocols.zengin.file.talk import Talk
+from protocols.zengin.file.work import Work
 from tests.support.zenginfiles import sound_file
 from tests.support.zenginlink import BANK, COMPANY, WALL_MS, profile
 

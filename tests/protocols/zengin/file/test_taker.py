@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from protocols.dialect import Ask, Note, Store, Timer
 from protocols.vocabulary import TAKEN, Refusal
-from protocols.zengin.file.archive import Work
 from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.taker import SKIPPED_MAX, Taker
 from protocols.zengin.file.talk import Talk
 from protocols.zengin.file.translate import to_reply
+from protocols.zengin.file.work import Work
 from protocols.zengin.format.settings import FormatSettings
 from protocols.zengin.format.writer import FileWriter
 from tests.support.zenginfiles import header, payment, sound_file

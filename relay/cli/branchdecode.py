@@ -35,6 +35,7 @@ class BranchTelegrams:
     """Frames of a branch line."""
 
     name = "branch-p1"
+    names_itself = False
 
     def __init__(self) -> None:
         self._codecs = {

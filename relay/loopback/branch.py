@@ -65,6 +65,7 @@ class BranchTerminal:
         self.till: Till[BranchMessage] = Till(cash)
         self.violations: list[str] = []
         self.repeats_sent = 0
+        self.last_code = ""  # 応答コード of the last question that was answered with a word
         self.is_offline = False
         self._host, self._port = host, port
         self._books = books
@@ -159,6 +160,7 @@ class BranchTerminal:
             if answer is None:
                 self.cut()
             elif answer.code not in AGAIN:
+                self.last_code = answer.code
                 return answer
             await asyncio.sleep(self._policy.again_s)
         raise AssertionError("itertools.count does not end")

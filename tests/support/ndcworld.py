@@ -23,7 +23,8 @@ from protocols.ndc.dialect import NdcDialect, build_dialect, default_profile
 from protocols.vocabulary import TAKEN, Answer, Approved, Declined, Received, Request, Verdict
 from relay.loopback.customers import Customers
 from relay.loopback.deeds import Connect, HangUp, Ready, Wake
-from relay.loopback.ndcatm import Deed, NdcMind, NdcPolicy, Utter
+from relay.loopback.deeds import NdcPolicy
+from relay.loopback.ndcatm import Deed, NdcMind, Utter
 from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.loopback.ndctally import NdcTally

@@ -20,7 +20,8 @@ from protocols.ndc.message import (
 )
 from relay.loopback.customers import Customers
 from relay.loopback.deeds import Connect, HangUp, Ready
-from relay.loopback.ndcatm import NdcMind, NdcPolicy, Power, Utter
+from relay.loopback.deeds import NdcPolicy
+from relay.loopback.ndcatm import NdcMind, Power, Utter
 from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.loopback.ndctally import NdcTally

@@ -77,6 +77,10 @@ class BranchTerminal:
         self._cutter = FrameCutter(self._codec.framing)
         self._heard: list[BranchMessage] = []
 
+    @property
+    def is_connected(self) -> bool:
+        return self._writer is not None and not self._writer.transport.is_closing()
+
     # ---- the line --------------------------------------------------------------------------------------------------------
     async def open(self, approver: str = "") -> BranchMessage:
         """Connect, and 開局 or go on with the day. Raises Refused, or TimeoutError after too many tries."""
@@ -105,7 +109,7 @@ class BranchTerminal:
         self._heard.clear()
 
     def _say(self, message: BranchMessage) -> None:
-        if self._writer is not None:
+        if self._writer is not None and self.is_connected:
             self._writer.write(self._codec.write(message))
 
     async def _once(self, message: BranchMessage) -> BranchMessage | None:

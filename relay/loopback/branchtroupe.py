@@ -26,6 +26,7 @@ OPENING_CASH = 10**10
 ACCOUNTS = tuple(f"123-1-{number:07}" for number in range(1, 51))
 AMOUNTS = tuple(range(1_000, 31_000, 1_000))
 CLOSE_S = 30.0
+LOOK_S = 0.2  # how often an idle terminal looks after its line
 COUNT_DIFFERS = "1008"
 MANAGER = "MGR00001"
 # What a terminal does next, in shares.
@@ -90,7 +91,7 @@ class BranchTroupe:
         return len(self.desks)
 
     def present_count(self) -> int:
-        return sum(desk.is_present for desk in self.desks)
+        return sum(desk.terminal.is_connected for desk in self.desks)
 
     def open_doors(self) -> None:
         self.is_open = True
@@ -146,7 +147,6 @@ class _Desk:
 
     def __init__(self, troupe: BranchTroupe, terminal: BranchTerminal, chance: random.Random) -> None:
         self.terminal = terminal
-        self.is_present = False  # the day was opened
         self.is_busy = False
         self.is_closed = False
         self.power_cuts = 0
@@ -158,16 +158,25 @@ class _Desk:
     async def day(self) -> None:
         try:
             await self.terminal.open()
-            self.is_present = True
-            while True:
-                await asyncio.sleep(self._troupe.pause_s(self._chance) if self._troupe.is_open else 0.05)
-                if self._troupe.is_open and not self.is_closed:
+            while not self.is_closed:
+                await self._idle(self._troupe.pause_s(self._chance) if self._troupe.is_open else LOOK_S)
+                if self._troupe.is_open:
                     self.is_busy = True
                     await self._act()
                     self.is_busy = False
         except (Refused, TimeoutError, ValueError) as error:
             self._troupe.tally.violation(f"{self.terminal.place.name}: {error}")
             self.is_busy = False
+
+    async def _idle(self, pause_s: float) -> None:
+        """Nobody is at the desk; a line that is lost is opened again all the same."""
+        while True:
+            await asyncio.sleep(min(pause_s, LOOK_S))
+            pause_s -= LOOK_S
+            if pause_s <= 0 or self.is_closed:
+                return
+            if not self.terminal.is_connected and self._troupe.is_open:
+                await self.terminal.open()
 
     async def _act(self) -> None:
         troupe, chance = self._troupe, self._chance

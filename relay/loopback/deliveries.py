@@ -110,7 +110,7 @@ class Poster:
 
     async def look(self) -> None:
         """Ask for the states of what has not ended, ASKED_AT_ONCE at a time; silence changes nothing."""
-        waiting = [one for one in self._open if one.state]
+        waiting = [one for one in self._open if one.state and not one.is_ended]
         for at in range(0, len(waiting), ASKED_AT_ONCE):
             await asyncio.gather(*(self._ask(one) for one in waiting[at : at + ASKED_AT_ONCE]))
         self._open = [one for one in self._open if not one.is_ended]

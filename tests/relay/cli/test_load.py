@@ -9,7 +9,9 @@ import pytest
 
 from relay.cli import load
 from relay.errors import ConfigurationError
-from relay.loopback.load import Moment
+from relay.loopback.moments import Moment
+
+ELSEWHERE = ["--target", "h:1", "--ledger", "http://c", "--dialects"]
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -41,6 +43,8 @@ def test_the_defaults_are_the_issues_load() -> None:
     args = parse()
     assert (args.terminals, args.rate, args.duration, args.closed_loop, args.faults) == (500, 1_000.0, 60.0, False, False)
     assert args.mix["withdrawal"] > args.mix["deposit"]
+    assert args.dialects is None, "all of them"
+    assert parse("--dialects", "iso8583").dialects == {"iso8583": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,8 @@ def test_the_defaults_are_the_issues_load() -> None:
         ["--terminals", "100000"],
         ["--rate", "-1"],
         ["--mix", "lottery=1"],
+        ["--dialects", "iso8583=80,morse=1"],
+        ["--outbound", "x"],
         ["--kill-daemon", "21"],
         ["--duration", "x"],
     ],
@@ -61,7 +67,13 @@ def test_limits(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--target", "host:1"], ["--target", "host", "--ledger", "http://c"], ["--target", "h:0", "--ledger", "x"]]
+    "words",
+    [
+        ["--target", "host:1"],
+        ["--target", "host", "--ledger", "http://c"],
+        ["--target", "h:0", "--ledger", "x"],
+        [*ELSEWHERE, "ndc"],
+    ],
 )
 def test_a_target_needs_a_port_and_a_ledger(words: list[str]) -> None:
     with pytest.raises(ConfigurationError):

@@ -30,9 +30,11 @@ EXIT_GOOD, EXIT_BROKEN = 0, 1
 TERMINALS_MAX = 5_000
 HEADER_EVERY = 4  # blocks, where lines stay
 SCREEN_S, PIPE_S = 1.0, 5.0  # how often the lines are told
+# A row that were broken in two could not be drawn over: on a narrow screen it is cut at the edge.
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 COLUMNS = (
-    "  time  line         there              asked  approved  declined  refused  doubt  no reply  waiting   p50 ms   p99 ms"
-    "   told  zones"
+    "  time  line         there                asked approved declined refused doubt no reply waiting  p50 ms  p99 ms"
+    "  told zones"
 )
 
 
@@ -130,7 +132,8 @@ class Screen:
         self._wipe()
         self._shown = rows
         if rows:
-            print("\n".join(rows), file=self._out, flush=True)
+            text = "\n".join(rows)
+            print(f"{NO_WRAP}{text}{WRAP}" if self.is_live else text, file=self._out, flush=True)
 
     def _wipe(self) -> None:
         """Where lines are drawn over: back to above the last ones."""
@@ -146,14 +149,14 @@ def block(moment: Moment, paint: Paint) -> list[str]:
         there = f"{line.present} of {line.expected} {line.peers}"
         bad = [
             paint(RED, f"{count:{width}d}") if count else f"{count:{width}d}"
-            for count, width in ((line.refused, 9), (line.doubted, 7), (line.timed_out, 10))
+            for count, width in ((line.refused, 8), (line.doubted, 6), (line.timed_out, 9))
         ]
-        zones = f"{moment.zones_up:7d}" if not place else ""
+        zones = f"{moment.zones_up:6d}" if not place else ""
         rows.append(
             f"{f'{moment.elapsed_s:6.0f}' if not place else '':6}  {line.name:<13}"
-            + (there.ljust(17) if line.present >= line.expected else paint(YELLOW, there.ljust(17)))
-            + f"{line.requests:7d}{line.approved:10d}{line.declined:10d}{''.join(bad)}"
-            f"{line.in_flight:9d}{line.p50_ms:9.1f}{line.p99_ms:9.1f}{line.told:7d}{zones}"
+            + (there.ljust(19) if line.present >= line.expected else paint(YELLOW, there.ljust(19)))
+            + f"{line.requests:7d}{line.approved:9d}{line.declined:9d}{''.join(bad)}"
+            f"{line.in_flight:8d}{line.p50_ms:8.1f}{line.p99_ms:8.1f}{line.told:6d}{zones}"
         )
     return rows
 

@@ -59,9 +59,9 @@ async def on_a_stage(
             stage = Stage(Path(directory), stage_settings, customers, [troupe.site() for troupe in troupes])
             try:
                 await stage.start()
-                opened(stage)
                 load = Load(settings, troupes, audience, stage=stage, steps=steps)
                 with asking_to_stop(load, stopping):
+                    opened(stage)
                     return await load.run()
             finally:
                 await stage.stop()

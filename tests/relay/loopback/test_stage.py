@@ -68,7 +68,7 @@ async def test_a_daemon_that_cannot_start_says_why(stage: Stage) -> None:
         stage.sites = [atm_site(port, 1)]
         with pytest.raises(RelayError, match="exit code"):
             await stage.start()
-    assert str(PORT) in stage.last_words()
+    assert str(port) in stage.last_words()
 
 
 def test_refused_cards_are_refused_by_the_ledger(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import subprocess
+import sys
 
 import pytest
 
@@ -97,3 +100,29 @@ def test_the_bar_on_a_terminal() -> None:
     out = Terminal()
     load.Bar(out, 60).second(moment(30))
     assert out.getvalue().startswith("\r[##############..............]   30/60 s   1000/s asked")
+
+
+@pytest.mark.timeout(180)
+def test_the_process_ends_with_one_object_and_figures_for_each_dialect() -> None:
+    words = [
+        "--dialects",
+        "iso8583=60,zrc=40",
+        "--terminals",
+        "5",
+        "--rate",
+        "20",
+        "--duration",
+        "4",
+        "--outbound",
+        "5",
+        "--json",
+    ]
+    command = [sys.executable, "-m", "relay", "load", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert list(report["dialects"]) == ["iso8583", "zrc"]
+    assert report["requests"] == sum(own["requests"] for own in report["dialects"].values()) > 0
+    assert report["lost"] == report["doubled"] == report["outbound_lost"] == report["outbound_doubled"] == 0
+    assert report["dialects"]["zrc"]["books"]["telegrams_in"] > 0
+    assert report["outbound"]["acknowledged"] > 0

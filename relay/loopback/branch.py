@@ -28,6 +28,8 @@ READ_BYTES = 65_536
 IN_PROGRESS, IN_DOUBT = "2006", "4001"
 # Neither yes nor no, or not now: the same number is sent again.
 AGAIN = frozenset({IN_PROGRESS, "3001", "3002", "3003", "3004", "3005", "3006", "3007", "1009"})
+# To a 取引 all of these but 3002 are a no for good: the refusal is in the journal under this number, and nothing else follows.
+NO_FOR_GOOD = frozenset({"3001", "3003", "3004", "3005", "3006", "3007"})
 
 
 class Refused(Exception):
@@ -163,7 +165,7 @@ class BranchTerminal:
             answer = await self._once(message)
             if answer is None:
                 self.cut()
-            elif answer.code not in AGAIN:
+            elif answer.code not in AGAIN or (message.message_type == "20" and answer.code in NO_FOR_GOOD):
                 self.last_code = answer.code
                 return answer
             await asyncio.sleep(self._policy.again_s)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from relay.bridge import spawn
 from relay.clock import SystemClock
 from relay.loopback.books import Act, Books, Fate
-from relay.loopback.branch import IN_DOUBT, BranchPolicy, BranchTerminal, Refused
+from relay.loopback.branch import IN_DOUBT, NO_FOR_GOOD, BranchPolicy, BranchTerminal, Refused
 from relay.loopback.branchslips import TOKYO, Place
 from relay.loopback.report import Conservation, LedgerLine, Listed, compare
 from relay.loopback.tally import Ending, Tally
@@ -232,4 +232,6 @@ def _place(number: int, business_date: str) -> Place:
 def _ending(code: str) -> Ending:
     if code == "0000":
         return Ending.APPROVED
+    if code in NO_FOR_GOOD:
+        return Ending.REFUSED
     return Ending.DOUBTED if code == IN_DOUBT else Ending.DECLINED

@@ -27,6 +27,8 @@ from relay.loopback.branchtill import Till
 READ_BYTES = 65_536
 IN_PROGRESS, IN_DOUBT, DAY_CLOSED = "2006", "4001", "1003"
 AGAIN = frozenset({IN_PROGRESS, "3002"})  # neither yes nor no: the same number is sent again
+# To a 取引 these are a no for good: the refusal is in the journal under this number, and nothing else follows.
+NO_FOR_GOOD = frozenset({"3001", "3003", "3004", "3005", "3006", "3007"})
 # Not now, to 開局 or 閉局: they have no number, and are simply said again.
 LATER = frozenset({IN_PROGRESS, "1009", "3001", "3002", "3003", "3004", "3005", "3006", "3007"})
 
@@ -66,6 +68,7 @@ class BranchTerminal:
         self.till: Till[BranchMessage] = Till(cash)
         self.violations: list[str] = []
         self.repeats_sent = 0
+        self.last_code = ""  # 応答コード of the last question that was answered with a word
         self.is_offline = False
         self.is_mute = False  # shows notices and does not acknowledge them
         self.notices: dict[int, str] = {}  # number -> text, as shown
@@ -79,6 +82,10 @@ class BranchTerminal:
         self._writer: asyncio.StreamWriter | None = None
         self._cutter = FrameCutter(self._codec.framing)
         self._heard: list[BranchMessage] = []
+
+    @property
+    def is_connected(self) -> bool:
+        return self._writer is not None and not self._writer.transport.is_closing()
 
     # ---- the line --------------------------------------------------------------------------------------------------------
     async def open(self, approver: str = "") -> BranchMessage:
@@ -115,7 +122,7 @@ class BranchTerminal:
         self._heard.clear()
 
     def _say(self, message: BranchMessage) -> None:
-        if self._writer is not None:
+        if self._writer is not None and self.is_connected:
             self._writer.write(self._codec.write(message))
 
     async def _once(self, message: BranchMessage) -> BranchMessage | None:
@@ -192,6 +199,7 @@ class BranchTerminal:
             if answer is None:
                 self.cut()
             elif answer.code not in (AGAIN if message.is_numbered else LATER):
+                self.last_code = answer.code
                 return answer
             await asyncio.sleep(self._policy.again_s)
         raise AssertionError("itertools.count does not end")

@@ -83,8 +83,7 @@ class CenterMind:
     @property
     def is_settled(self) -> bool:
         """Nothing is outstanding and nothing waits."""
-        is_done = all(given.known is Known.TAKEN for given in self.books.given())
-        return not self._waits and not self._own and is_done
+        return not self._waits and not self._own and not self.books.not_taken()
 
     def _count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1
@@ -172,14 +171,14 @@ class CenterMind:
 
     def _taken_up_to(self, sequence: int) -> None:
         """The relay has taken this number, and so every one before it: it takes them in order or not at all."""
-        for given in self.books.given():
+        for given in self.books.not_taken():
             if given.known is Known.SENT and self._sequence_of[given.receipt] <= sequence:
                 given.known = Known.TAKEN
 
     def _give_again(self, refused: int) -> None:
         """The relay refused this number: neither it nor anything before it without a word is held there."""
         first = refused
-        for given in self.books.given():
+        for given in self.books.not_taken():
             if given.known is Known.SENT:
                 given.known = Known.WAITING
                 first = min(first, self._sequence_of[given.receipt])
@@ -259,7 +258,7 @@ class CenterMind:
         if figures.last_received > self._sent:
             self._count("relay-ahead")
         self._taken_up_to(figures.last_received)
-        for given in self.books.given():
+        for given in self.books.not_taken():
             if given.known is Known.SENT:  # no word, and the relay's number says that it does not hold it
                 given.known = Known.WAITING
                 self._count("agreed-not-taken")

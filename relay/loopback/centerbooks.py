@@ -53,6 +53,7 @@ class CenterBooks:
 
     def __init__(self) -> None:
         self._given: list[Given] = []
+        self._open: list[Given] = []  # those that may not be taken yet
         self._got: dict[int, Got] = {}
         self.refused_count = 0  # logical NAKs that we said to telegrams
 
@@ -61,16 +62,22 @@ class CenterBooks:
         """Another bank hands in a telegram: from now on it must reach its account once, or be on a list."""
         given = Given(len(self._given) + 1, bank, serial, account, amount)
         self._given.append(given)
+        self._open.append(given)
         return given
 
     def given(self) -> Iterator[Given]:
         return iter(self._given)
 
+    def not_taken(self) -> list[Given]:
+        """Those that the bank has not taken, in order: what is taken stays so, and is not looked at again."""
+        self._open = [given for given in self._open if given.known is not Known.TAKEN]
+        return self._open
+
     def by_receipt(self, receipt: int) -> Given | None:
         return self._given[receipt - 1] if 1 <= receipt <= len(self._given) else None
 
     def next_waiting(self) -> Given | None:
-        return next((given for given in self._given if given.known is Known.WAITING), None)
+        return next((given for given in self.not_taken() if given.known is Known.WAITING), None)
 
     def count_known(self, known: Known) -> int:
         return sum(given.known is known for given in self._given)

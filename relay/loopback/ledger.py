@@ -186,6 +186,11 @@ class Ledger:
     def entries(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
+    @property
+    def size(self) -> int:
+        """Keys and booking lines so far: it grows with whatever happens here."""
+        return len(self._entries) + len(self.movements)
+
     def balance(self, account: str, currency: str = "JPY") -> int:
         return self._balances.get((account, currency), self.opening_minor)
 

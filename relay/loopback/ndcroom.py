@@ -19,8 +19,8 @@ from protocols.ndc.codec import decode_host, encode
 from relay.bridge import spawn
 from relay.clock import SystemClock
 from relay.loopback.customers import Customers
-from relay.loopback.deeds import Connect, HangUp, Ready, Wake
-from relay.loopback.ndcatm import Deed, NdcMind, NdcPolicy, Utter
+from relay.loopback.deeds import Connect, HangUp, NdcPolicy, Ready, Wake
+from relay.loopback.ndcatm import Deed, NdcMind, Utter
 from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndctally import NdcTally
 

@@ -6,8 +6,6 @@ line; whatever it holds is checked here, and what cannot be done is noted, never
 
 from __future__ import annotations
 
-import msgspec
-
 from protocols import parked as p
 from protocols.dialect import Action, CommandRequested, Note
 from protocols.zengin.session.closing import Closing
@@ -61,8 +59,7 @@ def command(
     elif name == "sign":
         _sign(line, words[0], " ".join(words[1:]), actions)
     elif name in ("tables-previous", "tables-current"):
-        _use_tables(line, name == "tables-previous", actions)
-        opening.look(now_ms, actions)
+        _use_tables(line, opening, name == "tables-previous", now_ms, actions)
     elif name == "resubmit":
         receiving.resubmit(words[0], actions)
     elif name == "answer-parked":
@@ -80,19 +77,12 @@ def _sign(line: Line, day: str, who: str, actions: list[Action]) -> None:
     actions.append(Note("day-signed", f"{day} by {who}"))
 
 
-def _use_tables(line: Line, previous: bool, actions: list[Action]) -> None:
-    """One command to the version before, or back. It is durable: a restart stays with it."""
+def _use_tables(line: Line, opening: Opening, previous: bool, now_ms: int, actions: list[Action]) -> None:
     if previous and not line.rules.profile.tables.previous:
         actions.append(Note("command-impossible", "tables-previous: the profile names no previous version"))
+        opening.look(now_ms, actions)
         return
-    line.keep_day(msgspec.structs.replace(line.day, use_previous_tables=previous), actions)
-    problems = line.rules.gate.check(previous)
-    actions.append(
-        Note(
-            "tables-refused" if problems else "tables-in-use",
-            "; ".join(problems[:3]) or ("previous" if previous else "current"),
-        )
-    )
+    opening.use_tables(previous, now_ms, actions)
 
 
 def _answer_parked(

@@ -57,6 +57,10 @@ class ZrcKit:
     """Fulfils protocols.dialect.DialectKit, and SharingKit: lines of one bank must not share numbers."""
 
     name = "zrc"
+    why_silent = (
+        "one message is no conversation on an RC line: both sides count from 開局 on, and a stranger's message would leave the "
+        "line in FAULT against its center. To say something to the center: relay outbound post (docs/protocol-zengin.md)"
+    )
 
     @property
     def profile_model(self) -> type:

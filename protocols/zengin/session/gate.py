@@ -2,7 +2,8 @@
 
 Owns which version is in use and why 開局 is refused. It must never repair a table. The traps: the check is made at each
 開局 anew, because the file may have changed since yesterday; the switch `bypass` asks for no table at all, so that no table
-can stop the line; and a table that was refused is never in use, not even in part.
+can stop the line; a table that was refused is never in use, not even in part; and reading back a nation's branches takes longer
+than a loop may stand still, so that the check comes in slices and what was in use before it stays so until its end.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable
 
 from protocols.errors import LocalMisuse
 from protocols.zengin.session.profile import TableRules
-from protocols.zengin.telegram.readback import verify
-from protocols.zengin.telegram.reference import TABLES, Reference, load
+from protocols.zengin.telegram.readback import verifying
+from protocols.zengin.telegram.reference import TABLES, Reference, Table, loading
+from protocols.zengin.telegram.slices import Pace, Slices, finish
 
 
 class TableGate:
@@ -24,23 +26,34 @@ class TableGate:
         self.reference: Reference | None = None
 
     def check(self, use_previous: bool) -> list[str]:
+        """All of `checking` at once."""
+        return finish(self.checking(use_previous))
+
+    def checking(self, use_previous: bool) -> Slices[list[str]]:
         """What keeps the line from 開局, as sentences; empty for nothing. With it the tables are in use."""
+        problems, reference = yield from self._judged(use_previous)
+        self.reference = reference
+        return problems
+
+    def _judged(self, use_previous: bool) -> Slices[tuple[list[str], Reference | None]]:
         rules = self._rules
-        self.reference = None
         if rules.enrichment == "bypass":
-            return []
+            return [], None
         version = rules.previous if use_previous else rules.current
+        pace = Pace()
+        loaded: dict[str, Table] = {}
         try:
             texts = self._texts(version)
-            loaded = {name: load(text, name) for name, text in texts.items()}
+            for name, text in texts.items():
+                loaded[name] = yield from loading(text, name, pace)
         except LocalMisuse as problem:
-            return [f"reference tables {version or 'without a version'}: {problem}"]
-        reference = Reference(loaded["banks"], loaded["branches"], loaded["fees"])
-        problems = verify(texts, reference, self._previous_texts(use_previous), rules.rows_drop_max_percent)
+            return [f"reference tables {version or 'without a version'}: {problem}"], None
+        reference = yield from Reference.making(loaded["banks"], loaded["branches"], loaded["fees"], pace)
+        previous = self._previous_texts(use_previous)
+        problems = yield from verifying(texts, reference, previous, rules.rows_drop_max_percent, pace)
         if problems:
-            return [f"reference tables {version}: {problem}" for problem in problems]
-        self.reference = reference
-        return []
+            return [f"reference tables {version}: {problem}" for problem in problems], None
+        return [], reference
 
     def _texts(self, version: str) -> dict[str, str]:
         return {name: self._read_text(f"tables/{version}/{name}.tsv") for name in TABLES}

@@ -4,7 +4,8 @@ Owns the exchange, whoever begins it, and why it is refused. It must never move 
 number 0, outside the count, because the numbers are what is being agreed on [P]; the first 開局 of a business date starts
 the numbers anew, any other continues them; a center that names a number we never gave, or has forgotten one that we hold,
 is not argued with: FAULT; a number is stated as received only if its message was really taken, never because it was skipped;
-and before anything is said, the reference tables must have passed the gate.
+and before anything is said, the reference tables must have passed the gate, which for large ones takes many turns of the loop:
+whatever allowed 開局 before the check is asked again behind it.
 
 Source: states and exchange of last numbers [P]; the center may be in either state after a timeout [S28].
 """
@@ -17,6 +18,7 @@ import msgspec
 
 from protocols.dialect import Action, Note, Send, Tell, Timer
 from protocols.zengin.session.calendar import Window
+from protocols.zengin.session.checking import Checking, Judged
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line, Moment, State
 from protocols.zengin.session.message import Information
@@ -31,7 +33,7 @@ NOT_READY, NOT_OPEN_NOW, OTHER_DATE, CLOSED_ALREADY = "0901", "0902", "0903", "0
 
 
 class Opening:
-    __slots__ = ("_agreed", "_began", "_line", "_on_open", "_receiving", "_sending", "window")
+    __slots__ = ("_agreed", "_began", "_line", "_on_open", "_receiving", "_sending", "checking", "window")
 
     def __init__(
         self, line: Line, sending: Sending, receiving: Receiving, on_open: Callable[[int, list[Action]], None]
@@ -42,39 +44,63 @@ class Opening:
         self._on_open = on_open
         self._agreed: set[int] = set()  # LCNs whose numbers are agreed on
         self._began = False
+        self.checking = Checking(line)
         self.window: Window | None = None
 
     # ---- we begin ------------------------------------------------------------------------------------------------------
     def look(self, now_ms: int, actions: list[Action], *, by_hand: bool = False) -> None:
         """Is it time? `by_hand`: a person says so, in a window or not at all."""
+
+        def judged(why: str, now_ms: int, actions: list[Action]) -> None:
+            window = self._may_begin(by_hand, actions)
+            if window is not None and why:
+                self._refuse(why, actions)
+            elif window is not None:
+                self._begin(window, now_ms, actions)
+
+        if self._may_begin(by_hand, actions) is not None:
+            self._judge("by hand" if by_hand else "look", judged, now_ms, actions)
+
+    def _may_begin(self, by_hand: bool, actions: list[Action]) -> Window | None:
+        """The window in which we may begin now. None: not now, and when to look again is arranged."""
         line = self._line
         wall_ms = line.rules.wall_ms()
         window = line.rules.calendar.at(wall_ms)
         if line.state not in (State.LINK_UP, State.CLOSED):
-            return
+            return None
         if window is None:
             following = line.rules.calendar.next_after(wall_ms)
             wait_ms = LOOK_MS_MAX if following is None else min(LOOK_MS_MAX, following.opens_ms - wall_ms)
             actions.append(Timer(CALENDAR, max(1, wait_ms)))
             if by_hand:
                 actions.append(Note("opening-refused", "outside the hours of this line"))
-            return
+            return None
         is_over = line.day.day == window.business_date and line.day.phase == "closed"
         if line.draining or (not by_hand and (is_over or line.rules.profile.session.opens != "we")):
             actions.append(Timer(CALENDAR, max(1, min(LOOK_MS_MAX, window.closes_ms - wall_ms))))
-            return
-        why = self._why_not()
-        if why:
-            self._refuse(why, actions)
-            return
-        self._begin(window, now_ms, actions)
+            return None
+        return window
 
-    def _why_not(self) -> str:
+    # ---- the gate ------------------------------------------------------------------------------------------------------
+    def _judge(self, who: str, judged: Judged, now_ms: int, actions: list[Action]) -> None:
+        """Tell `judged` what keeps the line from 開局: at once, or when large tables are read back."""
         line = self._line
         if line.rules.profile.session.unmatched_blocks_opening and line.day.unsigned:
-            return f"the day {line.day.unsigned[0].day} is unmatched and unsigned"
-        problems = line.rules.gate.check(line.day.use_previous_tables)
-        return "; ".join(problems[:3])
+            judged(f"the day {line.day.unsigned[0].day} is unmatched and unsigned", now_ms, actions)
+        else:
+            self.checking.ask(who, judged, now_ms, actions)
+
+    def use_tables(self, previous: bool, now_ms: int, actions: list[Action]) -> None:
+        """One command to the version before, or back. It is durable: a restart stays with it. Then 開局, where it is time."""
+        line = self._line
+        line.keep_day(msgspec.structs.replace(line.day, use_previous_tables=previous), actions)
+
+        def judged(why: str, now_ms: int, actions: list[Action]) -> None:
+            version = "previous" if previous else "current"
+            actions.append(Note("tables-refused" if why else "tables-in-use", why or version))
+            self.look(now_ms, actions)
+
+        self.checking.ask_anew("tables", judged, now_ms, actions)
 
     def _refuse(self, why: str, actions: list[Action]) -> None:
         self._line.alarm("opening-refused", why, actions)
@@ -148,20 +174,34 @@ class Opening:
 
     def _asked(self, lcn: int, telegram: Control, now_ms: int, actions: list[Action]) -> None:
         """The center begins. Refused outside the hours, with broken tables, or for another date; else our numbers answer."""
+        result = self._result(telegram)
+        if result != RESULT_OK or self._line.carries:
+            self._answer(lcn, telegram, result, actions)
+            return
+
+        def judged(why: str, now_ms: int, actions: list[Action]) -> None:
+            result = self._result(telegram)
+            if why and result == RESULT_OK and not self._line.carries:
+                self._line.alarm("opening-refused", why, actions)
+                result = NOT_READY
+            self._answer(lcn, telegram, result, actions)
+
+        self._judge(f"asked on {lcn:02}", judged, now_ms, actions)
+
+    def _result(self, telegram: Control) -> str:
+        """結果コード for a 開局 of the center, less what the tables say."""
         line = self._line
         window = line.rules.calendar.at(line.rules.wall_ms())
-        result = RESULT_OK
         if window is None or line.draining:
-            result = NOT_OPEN_NOW
-        elif telegram.head.date != window.business_date:
-            result = OTHER_DATE
-        elif line.day.day == window.business_date and line.day.phase == "closed":
-            result = CLOSED_ALREADY
-        elif not line.carries:
-            why = self._why_not()
-            if why:
-                line.alarm("opening-refused", why, actions)
-                result = NOT_READY
+            return NOT_OPEN_NOW
+        if telegram.head.date != window.business_date:
+            return OTHER_DATE
+        is_over = line.day.day == window.business_date and line.day.phase == "closed"
+        return CLOSED_ALREADY if is_over else RESULT_OK
+
+    def _answer(self, lcn: int, telegram: Control, result: str, actions: list[Action]) -> None:
+        line = self._line
+        window = line.rules.calendar.at(line.rules.wall_ms())
         if result != RESULT_OK or window is None:
             self._state_numbers(lcn, RESPONSE, result, actions)
             return

@@ -230,7 +230,7 @@ class NdcDialogue:
     # ---- transactions ------------------------------------------------------------------------------------------------
     def _request(self, request: TransactionRequest, body: bytes, now_ms: int, actions: list[Action]) -> None:
         transaction = self._transaction
-        if transaction is None or not transaction.may_begin(request, body, actions):
+        if transaction is None or not transaction.may_begin(request, body, now_ms, actions):
             return
         if self.state is State.IN_SERVICE and self._session.commands.owes_refusal:
             # An ATM says how a reply ended before it asks again. Its answer to a refusal could pass for a dispense's.

@@ -56,7 +56,7 @@ class Region:
             self.lower_epochs.append(epoch)
         self.highest_epoch = max(self.highest_epoch, epoch)
         key = headers.get("idempotency-key", "")
-        if self.is_poisoning and b'"advice":true' in body and b'"ATM0' in body and self._chance.random() < POISON_SHARE:
+        if self.is_poisoning and b'"journal-upload"' in body and self._chance.random() < POISON_SHARE:
             self.poison.add(key)
 
 
@@ -125,12 +125,11 @@ class SimulatedDoor:
         headers = _headers(call)
         method, target = call.method.decode("ascii"), call.target.decode("ascii")
         region, ledger = self._region, self._core.ledger
-        if headers.get("idempotency-key", "-") in region.poison:
-            return HttpAnswer(500, {b"content-type": b"text/plain"}, b"internal error")
+        is_poison = headers.get("idempotency-key", "-") in region.poison
         if region.is_stale and target.startswith(REGION_PATH) and ledger.epoch > 1:
             region_said = msgspec.json.encode({"region": "osaka", "epoch": ledger.epoch - 1, "state": "serving"})
             return HttpAnswer(200, {b"content-type": b"application/json"}, region_said)
-        answer = self._core.handle(method, target, headers, call.body, self._time.wall_ms())
+        answer = self._core.handle(method, target, headers, b"{}" if is_poison else call.body, self._time.wall_ms())
         found = {name.lower().encode(): value.encode("latin-1") for name, value in answer.headers}
         return HttpAnswer(answer.status, {**found, b"content-type": answer.content_type.encode()}, answer.body)
 

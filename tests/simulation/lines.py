@@ -36,7 +36,7 @@ config_id = "0001"
 load = "demo-load"
 [listener.profile.session]
 identify_wait_ms = 200
-step_wait_ms = 5000
+step_wait_ms = 1500
 status_wait_ms = 5000
 reply_window_ms = 4000
 

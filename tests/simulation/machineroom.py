@@ -12,14 +12,18 @@ from relay.loopback.customers import Customers
 from relay.loopback.entries import Entry
 from relay.loopback.ndcatm import NdcPolicy
 from relay.loopback.ndcbooks import NoteBooks
-from relay.loopback.ndcroom import NdcRoom, RoomSettings
+from relay.loopback.ndcroom import RoomSettings
 from relay.loopback.ndctally import NdcTally
+from relay.outbound.ports import Conflict, Known, Posted, Taken
 from tests.simulation.lines import NDC
 from tests.simulation.rooms import Stage, Violation
+from tests.simulation.slowatm import SlowMind, SlowRoom
 
 MACHINES = 4
-POLICY = NdcPolicy(reply_timeout_ms=5_000, reconnect_ms=50)
-LISTED_SHARE_MAX = 0.7
+POLICY = NdcPolicy(reply_timeout_ms=5_000, reconnect_ms=50, unknown_share=0.1, power_cut_share=0.05)
+COMMAND_PAUSE_MS = (500, 2_500)
+COMMANDS = ("go-in-service", "go-in-service", "send-configuration-id", "send-supply-counters")
+REPEAT_MS = 1_500
 
 
 class MachineRoom:
@@ -31,24 +35,56 @@ class MachineRoom:
             if card.refusal:
                 stage.ledger.block_account(card.pan.reveal(), card.refusal)
         settings = RoomSettings(host="10.9.0.2", port=NDC, machines=MACHINES, think_ms=600.0, seed=stage.seed)
-        self.room = NdcRoom(
+        self.room = SlowRoom(
             settings, POLICY, customers, self.books, self.tally, monotonic_us=lambda: stage.time.monotonic_ms() * 1_000
         )
         self._is_started = False
+        self._chance = stage.chance("commands")
+        self._posted = 0
+        self._accepted: set[str] = set()
+
+    # ---- what the core wants of the machines ---------------------------------------------------------------------------------
+    def _command_next(self) -> None:
+        if not self.room.is_open:
+            return
+        self._posted += 1
+        machine = self._chance.choice(self.room.machines).mind.terminal
+        self._post(f"command-{self._posted}", machine, f'{{"command":"{self._chance.choice(COMMANDS)}"}}')
+        self._stage.time.after(self._chance.randint(*COMMAND_PAUSE_MS), self._command_next)
+
+    def _post(self, key: str, machine: str, body: str) -> None:
+        """Until it is taken, with the same key."""
+        if key in self._accepted:
+            return
+        relay = self._stage.outbound()
+        if relay is not None:
+            posted = Posted(key=key, listener="ndc", line=machine, kind="atm-command", body=body.encode(), canonical=body)
+            relay.post(posted, lambda result: self._answered(key, result))
+        self._stage.time.after(REPEAT_MS, lambda: self._post(key, machine, body))
+
+    def _answered(self, key: str, result: object) -> None:
+        if isinstance(result, Conflict):
+            raise Violation(f"{key} was posted once and is called a conflict")
+        if isinstance(result, Taken | Known):
+            self._accepted.add(key)
 
     # ---- Room ------------------------------------------------------------------------------------------------------------
     @property
     def is_settled(self) -> bool:
-        return self.room.unsettled_count() == 0
+        return self.room.unsettled_count() == 0 and len(self._accepted) == self._posted
 
     def open(self) -> None:
         if not self._is_started:
             self._is_started = True
             self.room.start()
         self.room.open_doors()
+        self._command_next()
 
     def shut(self) -> None:
         self.room.close_doors()
+        for machine in self.room.machines:
+            if isinstance(machine.mind, SlowMind):
+                machine.mind.is_slow = False  # in calm weather every request is answered in time
 
     def check_step(self) -> None:
         if self.tally.violations:
@@ -72,6 +108,9 @@ class MachineRoom:
             if not debited <= paid <= debited + excused:
                 raise Violation(f"law 10: {where}: paid {paid}, debited {debited}, on the list {excused}")
         blocks = {(entry.terminal, entry.trace) for entry in entries if entry.kind == "journal-upload"}
+        blocks |= {
+            (s.taken.terminal, s.taken.key.rpartition("-")[2]) for s in self._stage.listed() if ":journal:" in s.taken.key
+        }
         if not set(self.tally.blocks_acknowledged) <= blocks:
             raise Violation("law 1: a journal block was acknowledged and is nowhere")
 

@@ -14,9 +14,11 @@ from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
+from relay.exchange.exchange import Event, State
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
+from relay.exchange.register import Open
 from relay.exchange.saf import SafLimits
 from relay.journal.memory import MemoryJournal
 from relay.outbound.desk import Outbound, OutboundLimits
@@ -173,6 +175,16 @@ class SimulatedRelay:
         self.pipes = [p for p in self.pipes if p.is_open]
         self.pipes.append(pipe)
         return pipe
+
+    def watch_rows(self, taken: Callable[[int, State, Event], None]) -> None:
+        """Tell `taken` of each row of the exchange table, before it is taken."""
+        register, move = self.desk.register, self.desk.register.move
+
+        def watched(entry: Open, event: Event) -> bool:
+            taken(entry.exchange_id, entry.state, event)
+            return move(entry, event)
+
+        register.move = watched  # type: ignore[method-assign]
 
     def die(self) -> None:
         """kill -9, or the power: no further step of this incarnation, in memory or on the wire."""

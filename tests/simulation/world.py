@@ -7,13 +7,14 @@ trap: an invariant that is checked only at the end hides the step that broke it,
 from __future__ import annotations
 
 import hashlib
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 
 import msgspec
 
 from protocols.vocabulary import MessageClass
-from relay.exchange.exchange import State
+from relay.exchange.exchange import Event, State
 from relay.journal.memory import MemoryDisk, MemoryJournal
 from relay.loopback.core import FakeCore
 from relay.loopback.faults import STORM, FaultInjector
@@ -36,8 +37,10 @@ FAULTS_MS = 90_000  # safety: faults of every kind
 SETTLE_MS = 240_000  # all healed, no customers: everything must come to its end
 CALM_MS = 15_000  # liveness: customers again, no faults
 
+TRANSCRIPT_LINES = 60
 STALL_MS_MAX = 7_000  # longer than an NDC machine's step, so that commands are sent twice and answered twice
 UNDO_QUIET_MS = 25_000  # after so much quiet every reversal has arrived, whatever else the core cannot digest
+UNDOING = (State.UNDOING, State.UNDONE, State.PART_UNDONE)
 FAULTS = (
     *("kill", "kill", "storm", "storm", "cut-core", "cut-link", "half-open", "stall"),
     *("disk-full", "sync-fails", "clock", "epoch", "stale-region", "poison"),
@@ -68,12 +71,23 @@ class Figures(msgspec.Struct, kw_only=True):
 
 
 class World:
-    """`rooms` are the names of the dialects' rooms that take part; `make_journal` lets a test put a broken one in."""
+    """`rooms` are the names of the dialects' rooms that take part; `kinds` and `faults_ms` what goes wrong, and how long;
+    `make_journal` lets a test put a broken one in. `rows` counts the rows of the exchange table that were taken, `transcript`
+    has the last of what happened."""
 
     def __init__(
-        self, seed: int, make_journal: type[MemoryJournal] = MemoryJournal, rooms: Sequence[str] = tuple(ROOMS)
+        self,
+        seed: int,
+        make_journal: type[MemoryJournal] = MemoryJournal,
+        rooms: Sequence[str] = tuple(ROOMS),
+        kinds: Sequence[str] = FAULTS,
+        faults_ms: int = FAULTS_MS,
     ) -> None:
         self.seed = seed
+        self.kinds = kinds
+        self.faults_ms = faults_ms
+        self.rows: Counter[tuple[State, Event]] = Counter()
+        self.transcript: deque[str] = deque(maxlen=TRANSCRIPT_LINES)
         self.time = VirtualTime()
         self.chance = Random(seed)
         self.loop = VirtualLoop(self.time, Random(f"{seed}/loop"))
@@ -123,6 +137,7 @@ class World:
         door = SimulatedDoor(self.time, self.chance, self.core, self.injector, self.region)
         journal = self.make_journal(self.disk, self.time, self.time, on_failed=self._fenced)
         self.relay = SimulatedRelay(self.time, self.chance, journal, door, self.lines, self.loop)
+        self.relay.watch_rows(self._row_taken)
 
     def kill(self) -> None:
         """The process dies between two steps; what was on its way to the disk may have arrived."""
@@ -143,10 +158,14 @@ class World:
             self.disk.sync_fails = False
             self.time.soon(self.kill)
 
+    def _row_taken(self, exchange_id: int, state: State, event: Event) -> None:
+        self.rows[state, event] += 1
+        self._note(f"exchange {exchange_id} {state.name} {event.name}")
+
     # ---- faults ----------------------------------------------------------------------------------------------------------
     def _fault(self) -> None:
         self.faults += 1
-        what = self.chance.choice(FAULTS)
+        what = self.chance.choice(self.kinds)
         self._note(what)
         heal_ms = self.chance.randint(200, 6_000)
         match what:
@@ -239,7 +258,7 @@ class World:
     def _run(self) -> Figures:
         for room in self.rooms.values():
             room.open()
-        end_ms = self.time.monotonic_ms() + FAULTS_MS
+        end_ms = self.time.monotonic_ms() + self.faults_ms
         next_fault_ms = self.time.monotonic_ms() + self.chance.randint(500, 3_000)
         while self.time.monotonic_ms() < end_ms:
             if self.time.monotonic_ms() >= next_fault_ms:
@@ -283,7 +302,7 @@ class World:
             return
         for entry in relay.desk.register.by_key.values():
             is_reversal = entry.request.message_class is MessageClass.REVERSAL
-            if (is_reversal or entry.state is State.UNDOING) and entry.opened_ms < before_ms:
+            if (is_reversal or entry.state in UNDOING) and entry.opened_ms < before_ms:
                 raise Violation(f"liveness: a reversal is held up by something else: {entry.key} {entry.state.name}")
 
     def _is_settled(self) -> bool:
@@ -316,7 +335,9 @@ class World:
         return total
 
     def _note(self, text: str) -> None:
-        self._hash.update(f"{self.time.monotonic_ms()} {text}\n".encode())
+        line = f"{self.time.monotonic_ms()} {text}"
+        self.transcript.append(line)
+        self._hash.update(f"{line}\n".encode())
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:

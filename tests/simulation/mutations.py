@@ -33,10 +33,16 @@ from relay.exchange.register import Open
 from relay.exchange.saf import Saf
 from relay.journal.items import EpochItem
 from relay.journal.memory import MemoryJournal
+from relay.journal.outbound import OutboundState
 from relay.journal.port import StepResult
 from relay.journal.records import Step
 from relay.loopback.entries import Entry
 from relay.loopback.ledger import Ledger
+from relay.outbound.desk import Outbound
+from relay.outbound.lines import Message
+from relay.outbound.register import Register as OutboundRegister
+from relay.outbound.reports import Reports
+from relay.outbound.states import State as OutboundPlace
 from relay.wire.tally import CommandTally
 from tests.simulation.world import World
 
@@ -251,6 +257,40 @@ def _ratchet_in_memory(put: Put) -> None:
     put(MemoryJournal, "_apply", lambda self, item: None if isinstance(item, EpochItem) else whole(self, item))
 
 
+# ---- messages that the core starts ---------------------------------------------------------------------------------------
+def _outbound_sent_again(put: Put) -> None:
+    """After a crash, what may have left is taken for waiting."""
+
+    whole = Outbound._take_up
+
+    def trusting(self: Outbound, message: Message) -> None:
+        if message.stored.state is OutboundState.SENT:
+            message.state = OutboundPlace.QUEUED
+            self.register.keep(message)
+            self.turns.add(message)
+        else:
+            whole(self, message)
+
+    put(Outbound, "_take_up", trusting)
+
+
+def _outbound_before_its_intent(put: Put) -> None:
+    whole = OutboundRegister.write
+
+    def hasty(self: OutboundRegister, message: Message, done: Callable[[StepResult], None]) -> None:
+        if message.state is OutboundPlace.INTENDING:
+            whole(self, message, lambda result: None)
+            done(None)
+        else:
+            whole(self, message, done)
+
+    put(OutboundRegister, "write", hasty)
+
+
+def _report_not_repeated(put: Put) -> None:
+    put(Reports, "_later", lambda self, message: None)
+
+
 MUTATIONS = (
     Mutation("reply before its intent", "law 1", _reply_before_intent, caught_by="law 1"),
     Mutation("called durable before it is", "law 1", _durable_before_it_is),
@@ -265,8 +305,18 @@ MUTATIONS = (
     Mutation("undo forgotten", "law 3", _forgotten_undo),
     Mutation("delta instead of absolute reversal", "law 3", _reversal_as_delta),
     Mutation("SAF head blocking a reversal", "law 7", _saf_head_blocks, rooms=("ndc",), caught_by="held up"),
-    Mutation("a second NDC ready taken as completion", "law 4", _second_ready_is_completion, rooms=("ndc",), seeds=60, caught_by="law 10"),
+    Mutation(
+        "a second NDC ready taken as completion",
+        "law 4",
+        _second_ready_is_completion,
+        rooms=("ndc",),
+        seeds=60,
+        caught_by="law 10",
+    ),
     Mutation("NDC counts taken as completion", "law 4", _counts_confirm, rooms=("ndc",)),
+    Mutation("outbound message sent again after a crash", "law 3", _outbound_sent_again, seeds=60),
+    Mutation("outbound message before its intent", "law 1", _outbound_before_its_intent),
+    Mutation("delivery report not repeated", "law 3", _report_not_repeated),
     Mutation("ratchet kept in memory only", "law 5", _ratchet_in_memory, caught_by="law 5"),
 )
 

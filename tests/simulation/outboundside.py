@@ -16,6 +16,7 @@ from relay.journal.memory import MemoryDisk
 from relay.journal.outbound import OutboundState
 from relay.outbound.desk import Outbound
 from relay.outbound.ports import Conflict, Known, Posted, Taken
+from tests.simulation.rooms import Violation
 from tests.support.virtualtime import VirtualTime
 
 PAUSE_MS = (200, 2_500)  # between two messages
@@ -25,7 +26,7 @@ CANCEL_SHARE = 0.15
 DAYS_PER_MONTH = 28
 
 
-class BrokenPromise(AssertionError):  # not a Violation: world.py imports this file
+class BrokenPromise(Violation):
     """An outbound message was sent twice, lost, or reported as what it was not."""
 
 

@@ -152,7 +152,7 @@ def test_the_same_request_after_its_proof_is_another_customer() -> None:
 
 
 def test_a_question_that_nobody_answered_in_time_does_not_stand_in_the_next_customers_way() -> None:
-    """The desk says nothing where its journal could not take the answer (law 1); after the window it could not say it any more."""
+    """The desk says nothing where its journal could not take the answer (law 1); after the window it is too late to say it."""
     with in_service() as book:
         first = asked(book)
         book >> After(30_000)

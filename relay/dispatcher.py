@@ -75,7 +75,9 @@ class Dispatcher:
         return _found(result)
 
     async def _post(self, args: c.OutboundPostArgs) -> r.OutboundRow:
-        request = OutboundRequest(listener=args.listener, line=args.line, kind=args.kind, body=args.body)
+        request = OutboundRequest(
+            listener=args.listener, line=args.line, kind=args.kind, body=args.body, expires_ms=args.expires_ms
+        )
         posted = read_posted(args.key, msgspec.json.encode(request))
         if isinstance(posted, str):
             raise RelayError(f"{posted}.")
@@ -124,5 +126,6 @@ def _row(stored: StoredOutbound) -> r.OutboundRow:
         recorded_ms=taken.recorded_ms,
         updated_ms=stored.updated_ms,
         sent_ms=stored.sent_ms,
+        expires_ms=taken.expires_ms,
         is_reported=stored.reported is stored.state,
     )

@@ -137,6 +137,7 @@ class OutboundPostArgs(msgspec.Struct, frozen=True, kw_only=True):
     kind: Said
     line: str = ""
     body: msgspec.Raw = msgspec.Raw(b"{}")
+    expires_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class CommandSpec(msgspec.Struct, frozen=True):

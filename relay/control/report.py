@@ -141,6 +141,7 @@ class OutboundRow(msgspec.Struct, frozen=True, kw_only=True):
     recorded_ms: int = 0
     updated_ms: int = 0
     sent_ms: int | None = None
+    expires_ms: int | None = None
     is_reported: bool = False
 
 

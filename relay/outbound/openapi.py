@@ -35,6 +35,8 @@ schema can say:
   a link, or not ready, keeps its messages queued.
 * A message whose first byte may have left is never sent again by the relay itself. Without an acknowledgement it ends as
   unknown: a person, or later evidence of the line, may turn it into acknowledged or failed.
+* With expires_ms a message is not begun with from then on, and ends as failed with the reason expired; it is compared like
+  the rest of the message. What is under way does not expire.
 * Every end is reported to the core by POST /v1/network-events with an Idempotency-Key, repeated until it is confirmed;
   see the core's API. Until then is_reported is false.
 * Members that the reader does not know are ignored, except inside body, which is the dialect's own.

@@ -8,6 +8,7 @@ never the relay.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from protocols.dialect import Dialogue
 from protocols.errors import LocalMisuse
@@ -50,9 +51,11 @@ class ZrcDialect:
 
 
 class ZrcKit:
-    """Fulfils protocols.dialect.DialectKit, and SharingKit: lines of one bank must not share numbers."""
+    """Fulfils protocols.dialect.DialectKit, SharingKit (lines of one bank must not share numbers) and RememberingKit (a number
+    is durable before its first byte)."""
 
     name = "zrc"
+    answers_questions: Literal[True] = True
 
     @property
     def profile_model(self) -> type:

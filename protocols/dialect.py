@@ -165,8 +165,9 @@ class Evidence(msgspec.Struct, frozen=True):
 class Delivery(msgspec.Struct, frozen=True):
     """What became of an outbound message: "deferred" (not now, offer it again), "sent" (its first byte may have left),
     "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, or refused by the
-    far end: it has no effect there, and why), or, in answer to a question only, "unsent". After "unknown", later evidence may still say "acknowledged" or "failed", on any
-    link. What a dialogue has when its link closes, and has not ended, is taken for unknown."""
+    far end: it has no effect there, and why); in answer to a question also "unsent". After "unknown", later evidence may still
+    say "acknowledged" or "failed", on any link. What a dialogue has when its link closes, and has not ended, is taken for
+    unknown."""
 
     id: str
     state: str

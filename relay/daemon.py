@@ -413,6 +413,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
             retry_first_ms=core.retry_first_ms,
             retry_max_ms=core.retry_max_ms,
             head_tries_max=core.saf_head_tries_max,
+            valid_ms=core.saf_valid_hours * 3_600_000,
         ),
     )
 

@@ -78,8 +78,8 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
     known_from: int = 0
 
     def never_began(self, id: str, order: int) -> bool:
-        """Whether the core's message `id` surely never was given a number here. False where it was, and where a record of it may
-        have been forgotten, or was made before orders were kept."""
+        """Whether the core's message `id` surely never was given a number here. False where it was, and where a record of it
+        may have been forgotten, or was made before orders were kept."""
         is_on_record = any(i.id == id for i in self.open) or any(e.id == id for e in self.ended)
         return not is_on_record and 0 < self.known_from <= order
 

@@ -1,4 +1,4 @@
-"""The port is whole: each event and action is in its union, and a kit that says it remembers has dialogues that can be asked."""
+"""The port is whole: each event and action is in its union, and who says that it remembers has dialogues that can be asked."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """One link's conversation: cut, decode, 開局, エコー, ask, answer, 精査, 閉局. Pure: events in, actions out.
 
 Owns the link's frames and timers and the order of the day; numbers are in intake.py, notes in cash.py, the durable book in
-keeper.py, the day in day.py and its table in session.py. It must never know the core, a clock or a socket, and never raises
-for anything a peer can send. The traps: nothing is asked and nothing answered before the book that says so is durable; 22, 23
+keeper.py, the day in day.py and its table in session.py, notices of the core in notices.py. It must never know the core, a
+clock or a socket, and never raises for anything a peer can send. The traps: nothing is asked and nothing answered before the book that says so is durable; 22, 23
 and 90 are never answered; and half a frame is timed from its first byte.
 """
 
@@ -17,13 +17,14 @@ from protocols.branch.day import COUNT, OPENING, Day
 from protocols.branch.intake import GAP, Intake
 from protocols.branch.keeper import Keeper
 from protocols.branch.message import BranchMessage
+from protocols.branch.notices import TIMER as NOTICE_TIMER
+from protocols.branch.notices import Notices
 from protocols.branch.rules import LinkRules
 from protocols.branch.session import Moment, State
 from protocols.dialect import (
     Action,
     BytesArrived,
     CommandRequested,
-    Delivery,
     DrainStarted,
     Event,
     HangUp,
@@ -56,6 +57,7 @@ class BranchDialogue:
         "_intake",
         "_keeper",
         "_misses",
+        "_notices",
         "_partial_since_ms",
         "_partial_timer",
         "_rules",
@@ -67,6 +69,7 @@ class BranchDialogue:
         self._keeper = Keeper()
         self._intake = Intake(rules, self._keeper)
         self._cash = Cash(rules, self._keeper)
+        self._notices = Notices(rules)
         self._day = Day(rules, self._keeper, self._intake, self._cash)
         self._heard_ms = 0
         self._misses = 0
@@ -90,7 +93,7 @@ class BranchDialogue:
     @property
     def is_idle(self) -> bool:
         waits = self._cutter.has_partial or self._keeper.is_waiting or self._day.closing is not None
-        return not waits and not self._intake.held_count
+        return not waits and not self._intake.held_count and self._notices.is_idle
 
     def step(self, event: Event, now_ms: int) -> Sequence[Action]:
         """The actions for one event; `now_ms` is monotonic milliseconds."""
@@ -226,7 +229,11 @@ class BranchDialogue:
         actions.append(Note("command-impossible", event.name) if data is None else Send(data))
 
     def _offered(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
-        actions.append(Delivery(event.id, "failed", "branch-p1 has no telegram that the core starts"))
+        may_tell = self.state is State.OPEN and not self._hung_up
+        self._notices.offer(event, self._day.heard if may_tell else None, actions)
+
+    def _received(self, message: BranchMessage, actions: list[Action]) -> None:
+        self._notices.received(message, actions)
 
     # ---- timers ----------------------------------------------------------------------------------------------------------
     def _timer(self, event: TimerFired, now_ms: int, actions: list[Action]) -> None:
@@ -239,6 +246,8 @@ class BranchDialogue:
             self._intake.give_up("照会 unanswered", actions)
         elif name == COMPLETION:
             self._cash.overdue(actions)
+        elif name == NOTICE_TIMER:
+            self._notices.overdue(actions)
         elif name == COUNT:
             self._day.count_missed(actions)
         elif name == OPENING and self.state is State.CONNECTED:
@@ -311,6 +320,7 @@ _ROUTES: dict[str, Callable[[BranchDialogue, BranchMessage, list[Action]], None]
     "30": BranchDialogue._inquiry,
     "31": BranchDialogue._finding,
     "40": BranchDialogue._numbered,
+    "51": BranchDialogue._received,
     "90": BranchDialogue._fault,
 }
 _HANDLERS: dict[type, Callable[..., None]] = {

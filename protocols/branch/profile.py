@@ -50,6 +50,7 @@ class SessionRules(Model):
     completion_ms: Milliseconds = Field(60_000, description="T-complete: an approval is overdue after, milliseconds.")
     count_wait_ms: Milliseconds = Field(300_000, description="Longest wait for 精査応答 at 閉局, milliseconds.")
     gap_wait_ms: Milliseconds = Field(30_000, description="Longest wait for the 照会 about missing 端末通番, milliseconds.")
+    notice_wait_ms: Milliseconds = Field(30_000, description="Longest wait for the 受領 of a 通知, milliseconds.")
     held_count_max: int = Field(8, ge=0, le=1_000, description="Telegrams held behind a gap; beyond it they are refused.")
     pending_count_max: int = Field(32, ge=1, le=1_000, description="Transactions of a terminal whose cash is not proven yet.")
     gap_needs_approver: bool = Field(True, description="Numbers reported as never used need a 役席ID.")

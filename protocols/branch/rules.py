@@ -59,7 +59,13 @@ class LinkRules:
         except ProtocolError:
             return None
 
-    def own(self, heard: BranchMessage, message_type: str, body: dict[str, Value] | None = None) -> bytes | None:
+    def own(
+        self,
+        heard: BranchMessage,
+        message_type: str,
+        body: dict[str, Value] | None = None,
+        center_serial: str = "0000000000",
+    ) -> bytes | None:
         """A telegram that we begin, to the terminal that sent `heard`. It has no 端末通番."""
         return self.written(
             BranchMessage(
@@ -71,6 +77,7 @@ class LinkRules:
                 business_date=heard.business_date,
                 value_date=heard.business_date,
                 sent_at=self._now(),
+                center_serial=center_serial,
                 key_version=heard.key_version,
                 body=body or {},
             )

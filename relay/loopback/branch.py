@@ -64,6 +64,7 @@ class BranchTerminal:
         self.place = place
         self.till: Till[BranchMessage] = Till(cash)
         self.violations: list[str] = []
+        self.notices: list[str] = []  # texts of 通知 that it was shown
         self.repeats_sent = 0
         self.is_offline = False
         self._host, self._port = host, port
@@ -137,6 +138,9 @@ class BranchTerminal:
                 self._say(self._made("15"))
             case "16":
                 self._say(self._made("17", self._count()))
+            case "50":
+                self.notices.append(heard.text("text"))
+                self._say(self._made("51", center_serial=heard.center_serial))
             case "30":
                 # Every number that it asks for was lost with the battery, never used.
                 self._say(self._made("31", {"finding": "2"}, approver=self._policy.approver))

@@ -43,7 +43,8 @@ schema can say:
 
 Kinds of ISO 8583 lines: echo, sign-on, sign-off (no members), cutover (business_date: YYYY-MM-DD, optional) and
 key-exchange (data: DE 96 in hexadecimal, optional). The far end's answer is the acknowledgement; an answer with another
-code than approval is failed.
+code than approval is failed. Of other lines: atm-command (NDC), branch-notice (branch), interbank-transfer and its relatives
+(Zengin RC), zengin-file and zengin-fetch (Zengin files); docs/outbound.md leads to their bodies.
 """
 _PROBLEMS: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {
     400: ("Invalid", ((c.PROBLEM_INVALID, "Not a request of this contract."),)),

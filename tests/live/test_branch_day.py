@@ -5,9 +5,11 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 
+from relay.control.commands import OutboundKeyArgs, OutboundPostArgs
 from relay.control.report import StatusReport
 from relay.loopback.books import Books
 from relay.loopback.branch import BranchPolicy, BranchTerminal, Refused
@@ -150,3 +152,23 @@ async def test_a_whole_day(world: DaemonWorld) -> None:
     with pytest.raises(Refused) as caught:
         await teller.open()
     assert caught.value.code == "1003", "the day is over, on disk too"
+
+
+async def test_a_notice_of_the_core_reaches_an_open_terminal_once_over_a_kill(world: DaemonWorld) -> None:
+    teller = terminal(world, Books(), "0001", "T")
+    line = teller.place.name
+
+    def post(key: str, text: str) -> None:
+        body = msgspec.Raw(msgspec.json.encode({"text": text}))
+        world.control.outbound_post(OutboundPostArgs(key=key, listener="branch", line=line, kind="branch-notice", body=body))
+
+    await asyncio.to_thread(post, "n1", "ｹｲｻﾝ 1")
+    await world.kill()
+    await world.start()
+    await teller.open()
+    await teller.deposit(A, 10_000)
+    assert teller.notices == ["ｹｲｻﾝ 1"]
+    async with asyncio.timeout(30):
+        while (await asyncio.to_thread(world.control.outbound_show, OutboundKeyArgs(key="n1"))).state != "acknowledged":
+            pass
+    teller.cut()

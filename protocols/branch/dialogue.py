@@ -2,8 +2,8 @@
 
 Owns the link's frames and timers and the order of the day; numbers are in intake.py, notes in cash.py, the durable book in
 keeper.py, the day in day.py and its table in session.py, notices of the core in notices.py. It must never know the core, a
-clock or a socket, and never raises for anything a peer can send. The traps: nothing is asked and nothing answered before the book that says so is durable; 22, 23
-and 90 are never answered; and half a frame is timed from its first byte.
+clock or a socket, and never raises for anything a peer can send. The traps: nothing is asked and nothing answered before the
+book that says so is durable; 22, 23 and 90 are never answered; and half a frame is timed from its first byte.
 """
 
 from __future__ import annotations

@@ -298,7 +298,6 @@ class Turns:
         if not register.move(message, event):
             return False
         self._end_wait(message)
-        message.end_expiry()
         message.detail = detail
         register.unknown_count += (message.state is State.UNKNOWN) - was_unknown
         register.count(message, STORED[message.state].value)

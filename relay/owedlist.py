@@ -19,8 +19,10 @@ LISTED = frozenset({StoredState.LISTED, StoredState.UNPROVEN})
 
 def owed_report(desk: Desk, journal: Journal, args: SafListArgs) -> SafReport:
     """Owed ones first, each kind oldest first."""
-    owed = sorted(desk.saf.entries(), key=lambda entry: entry.exchange_id)
     listed = list(journal.listed())
+    on_list = {stored.taken.exchange_id for stored in listed}  # perhaps before the memory has heard that this is durable
+    owed = [entry for entry in desk.saf.entries() if entry.exchange_id not in on_list]
+    owed.sort(key=lambda entry: entry.exchange_id)
     rows: list[SafRow] = []
     if args.what != "listed":
         rows += [owed_row(desk, entry) for entry in owed[: args.count_max]]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import msgspec
+
 from protocols.vocabulary import Approved, Declined, MessageClass, Unknown
 from relay.control.commands import SafListArgs
 from relay.control.report import SafReport
+from relay.journal.port import Journal
+from relay.journal.records import StoredExchange, StoredState
 from relay.owedlist import owed_detail, owed_report
 from tests.support.deskworld import W1, DeskWorld, Message, reversal, stored
 
@@ -67,3 +73,21 @@ def test_one_with_its_history_whatever_its_state() -> None:
     world.time.run(5)
     closed = owed_detail(world.desk, world.journal, stored(world, "ATM1-financial-7"))
     assert (closed.row.state, closed.row.is_listed) == ("answered", False)
+
+
+class Ahead:
+    """A journal whose disk is ahead of the memory: what is owed there is on the list already."""
+
+    def __init__(self, world: DeskWorld, key: str) -> None:
+        self._stored = stored(world, key)
+        self.history = world.journal.history
+
+    def listed(self) -> list[StoredExchange]:
+        return [msgspec.structs.replace(self._stored, state=StoredState.LISTED)]
+
+
+def test_what_is_listed_on_disk_and_not_yet_in_memory_is_one_row() -> None:
+    world = DeskWorld()
+    world.say(world.link(), Message(trace="5", message_class=MessageClass.ADVICE))
+    found = owed_report(world.desk, cast(Journal, Ahead(world, ADVICE)), SafListArgs())
+    assert (found.owed, found.listed, [row.is_listed for row in found.rows]) == (0, 1, [True])

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from random import SystemRandom
 from typing import Any
 
+from protocols.dialect import RememberingKit
+from protocols.dialects import DIALECTS
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
@@ -167,6 +169,7 @@ class Daemon:
             chance,
             settings.relay.center,
             outbound_limits(settings),
+            self._remembers,
         )
         self.outbound_tls = (
             None if settings.outbound.tls is None else server_context(settings.outbound.tls, self.credentials.path)
@@ -221,6 +224,11 @@ class Daemon:
                 allowed = link.terminals if isinstance(link, ListenerSettings) else ()
                 return not line or not allowed or line in allowed
         return False
+
+    def _remembers(self, listener: str) -> bool:
+        """Whether the dialect of a listener or dialer keeps a durable record of what it began with."""
+        links = (*self.settings.listener, *self.settings.dialer)
+        return any(link.name == listener and isinstance(DIALECTS.get(link.dialect), RememberingKit) for link in links)
 
     def new_listener(self, settings: ListenerSettings) -> Listener:
         """Not started. Raises ConfigurationError."""
@@ -405,6 +413,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
             retry_first_ms=core.retry_first_ms,
             retry_max_ms=core.retry_max_ms,
             head_tries_max=core.saf_head_tries_max,
+            valid_ms=core.saf_valid_hours * 3_600_000,
         ),
     )
 

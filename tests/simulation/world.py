@@ -100,6 +100,7 @@ class World:
         self.faults = self.crashes = 0
         self._hash = hashlib.sha256()
         self._epochs_seen = 0
+        self._open_keys: set[str] = set()  # at the last look of `_check_reversals`
         self._movements_seen = 0  # only what is new is looked at after a step
         self._postings: set[tuple[str, str]] = set()
         self.relay: SimulatedRelay | None = None
@@ -300,9 +301,12 @@ class World:
         relay = self.relay
         if relay is None:
             return
+        open_keys = set(relay.desk.register.by_key)
+        own_chain, self._open_keys = self._open_keys | open_keys, open_keys
         for entry in relay.desk.register.by_key.values():
             is_reversal = entry.request.message_class is MessageClass.REVERSAL
-            if (is_reversal or entry.state in UNDOING) and entry.opened_ms < before_ms:
+            waits_for_original = is_reversal and entry.request.original_key in own_chain
+            if (is_reversal or entry.state in UNDOING) and entry.opened_ms < before_ms and not waits_for_original:
                 raise Violation(f"liveness: a reversal is held up by something else: {entry.key} {entry.state.name}")
 
     def _is_settled(self) -> bool:

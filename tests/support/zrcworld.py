@@ -1,8 +1,9 @@
 """The relay's dialogue and the fake center on one wire in memory, with a clock, a disk, and crashes at every durable step.
 
 Owns the world of a simulated day: events go round until nothing moves, then the next timer fires. It must never decide what
-is right; `lost`, `doubled` and the like only count. The desk's rules it copies: an offer that had no end when the link or
-the relay went is unknown, and only evidence changes that.
+is right; `lost`, `doubled` and the like only count. The desk's rules it copies: an offer that had no end when the link
+went is unknown, and only evidence changes that; one that had none when the relay died is asked about before anything else is
+offered, and waits again only where the line proves that it never began with it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from protocols.dialect import (
     LinkOpened,
     Note,
     OutboundOffered,
+    OutboundQuestioned,
     ReplyDecided,
     Send,
     Store,
@@ -67,6 +69,10 @@ class ZrcWorld:
         self.outbound: dict[str, str] = {}  # id -> state
         self.waiting: deque[str] = deque()
         self.offered = ""
+        self.questioned = ""  # of a former life: the line is asked about it first
+        self.asked = False
+        self.orders: dict[str, int] = {}  # id -> its place among all that were posted
+        self.requeued: list[str] = []
         self.again_at_ms = 0
         self.notes: list[str] = []
 
@@ -74,21 +80,34 @@ class ZrcWorld:
     def post(self, id: str) -> None:
         """`id` is the amount, too: it tells telegrams apart in the center's books."""
         self.outbound[id] = "queued"
+        self.orders[id] = len(self.orders) + 1
         self.waiting.append(id)
 
     def _offer(self) -> None:
         if self.offered or not self.waiting or self.dialogue is None or self.now_ms < self.again_at_ms:
             return
-        if not self.dialogue.is_signed_on:
+        if not self.dialogue.is_signed_on or self.questioned:
             return
         self.offered = self.waiting.popleft()
         self.outbound[self.offered] = "sent"
+        self._die_if("before-offer")
         body = msgspec.json.encode({**msgspec.json.decode(BODY), "amount": self.offered})
-        self._step(OutboundOffered(self.offered, "interbank-transfer", body))
+        self._step(OutboundOffered(self.offered, "interbank-transfer", body, self.orders[self.offered]))
+
+    def _question(self) -> None:
+        if self.questioned and self.dialogue is not None and not self.asked and not self.events:
+            self.asked = True
+            self._step(OutboundQuestioned(self.questioned, self.orders[self.questioned]))
 
     def _delivered(self, action: Delivery) -> None:
         state = self.outbound[action.id]
-        if action.state == "deferred":
+        if action.state == "unsent":
+            assert action.id == self.questioned, "an answer that nobody asked for"
+            self.waiting.appendleft(action.id)
+            self.outbound[action.id] = "queued"
+            self.requeued.append(action.id)
+            self.questioned = ""
+        elif action.state == "deferred":
             if self.offered == action.id:
                 self.waiting.appendleft(action.id)
                 self.outbound[action.id] = "queued"
@@ -98,6 +117,8 @@ class ZrcWorld:
             self.outbound[action.id] = action.state
             if self.offered == action.id:
                 self.offered = ""
+            if self.questioned == action.id:
+                self.questioned = ""
 
     def _end_offered(self) -> None:
         if self.offered:
@@ -111,6 +132,8 @@ class ZrcWorld:
 
     def _crash(self) -> None:
         self.crash_count += 1
+        self.questioned = self.questioned or self.offered
+        self.offered = ""
         self._close_link(told=False)
 
     def _close_link(self, told: bool) -> None:
@@ -121,6 +144,7 @@ class ZrcWorld:
                 if isinstance(action, Delivery):
                     self._delivered(action)
         self.dialogue = None
+        self.asked = False
         self.events.clear()
         self._end_offered()
         self.mind.link_closed()
@@ -216,6 +240,7 @@ class ZrcWorld:
         return until()
 
     def _round(self) -> None:
+        self._question()
         self._offer()
         if self.events:
             self._step(self.events.popleft())
@@ -240,7 +265,8 @@ class ZrcWorld:
     @property
     def is_quiet(self) -> bool:
         """Both sides have done what they can."""
-        return not self.events and not self.waiting and not self.offered and self.mind.is_settled and self.state is State.OPEN
+        is_idle = not self.events and not self.waiting and not self.offered and not self.questioned
+        return is_idle and self.mind.is_settled and self.state is State.OPEN
 
     # ---- conservation ----------------------------------------------------------------------------------------------------
     def lost(self) -> list[int]:

@@ -8,6 +8,7 @@ never the relay.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from protocols.dialect import Dialogue
 from protocols.errors import LocalMisuse
@@ -54,9 +55,11 @@ class ZrcDialect:
 
 
 class ZrcKit:
-    """Fulfils protocols.dialect.DialectKit, and SharingKit: lines of one bank must not share numbers."""
+    """Fulfils protocols.dialect.DialectKit, SharingKit (lines of one bank must not share numbers) and RememberingKit (a number
+    is durable before its first byte)."""
 
     name = "zrc"
+    answers_questions: Literal[True] = True
     why_silent = (
         "one message is no conversation on an RC line: both sides count from 開局 on, and a stranger's message would leave the "
         "line in FAULT against its center. To say something to the center: relay outbound post (docs/protocol-zengin.md)"

@@ -3,7 +3,8 @@
 Owns the offer in hand, the line's own telegrams that wait, and the wait for each ACK (t3). It must never read a telegram
 from the center. The traps: numbers are given and stored in one write before the first byte, and never given again, so a
 crash costs a number and never a double; no ACK in time means *unknown*, which is asked about (照会) and never sent again by
-itself; and an id that is offered again after a crash is answered from the stored state.
+itself; and an id that is offered again or asked about after a crash is answered from the stored state, where "never left"
+needs more than that it is not found there: that nothing of its time can have been forgotten.
 
 Source: one outstanding information message per LCN and direction, t3 and the NAK rule [S2][S3]; 照会 by itself [P].
 """
@@ -14,7 +15,7 @@ from collections import deque
 
 import msgspec
 
-from protocols.dialect import Action, Delivery, Note, OutboundOffered, Send, Timer
+from protocols.dialect import Action, Delivery, Note, OutboundOffered, OutboundQuestioned, Send, Timer
 from protocols.errors import LocalMisuse
 from protocols.zengin.session.line import Line, State
 from protocols.zengin.session.message import DeliveryMessage, Information
@@ -79,6 +80,17 @@ class Sending:
             if self._offered is not None:
                 actions.append(Timer(HOLD, min(HOLD_MS_MAX, self._line.rules.profile.timers.ack_wait_ms * 2)))
 
+    def question(self, event: OutboundQuestioned, actions: list[Action]) -> None:
+        """The relay died with a message in its hand: was it ever given a number here?"""
+        outward = self._line.outward
+        ended = next((e for e in outward.ended if e.id == event.id), None)
+        if ended is not None:
+            actions.append(Delivery(event.id, ended.state, ended.detail))
+        elif outward.never_began(event.id, event.order):
+            actions.append(Delivery(event.id, "unsent", "the relay ended before it was given a number; it waits again"))
+        else:
+            actions.append(Delivery(event.id, "unknown", "the relay ended before its logical ACK"))
+
     def say(self, telegram: Telegram, now_ms: int, actions: list[Action], lcn: int | None = None) -> None:
         """A telegram of the line's own, sent as soon as its LCN is free; `lcn` where it is not that of its kind."""
         if len(self._own) >= OWN_COUNT_MAX:
@@ -125,7 +137,7 @@ class Sending:
         lcn = self._lcn(telegram)
         if self._is_free(lcn):
             self._offered = None
-            self._start(offered.id, telegram, lcn, now_ms, actions)
+            self._start(offered.id, telegram, lcn, now_ms, actions, offered.order)
 
     def _fail(self, id: str, why: str, actions: list[Action]) -> None:
         actions.append(Note("outward-refused", why))
@@ -140,7 +152,7 @@ class Sending:
         return lcn not in self._giving and not any(i.lcn == lcn and i.state == "sent" for i in self._line.outward.open)
 
     # ---- leaving -------------------------------------------------------------------------------------------------------
-    def _start(self, id: str, telegram: Telegram, lcn: int, now_ms: int, actions: list[Action]) -> None:
+    def _start(self, id: str, telegram: Telegram, lcn: int, now_ms: int, actions: list[Action], order: int = 0) -> None:
         line, rules = self._line, self._line.rules
         outward = line.outward
         serial = 0
@@ -159,6 +171,7 @@ class Sending:
             return
         intent = Intent(
             id=id,
+            order=order,
             telegram=code_of(telegram),
             subject=head.subject,
             lcn=lcn,

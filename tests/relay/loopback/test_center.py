@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocols.zengin.session import state
 from protocols.zengin.session.session import State
 from protocols.zengin.session.state import Day, unpack
 from relay.loopback.center import CenterState
@@ -41,6 +42,8 @@ def check(world: ZrcWorld) -> None:
     assert world.books.doubles() == []
     assert world.conflicts == 0
     assert world.wrong_outbound() == []
+    amounts = [got.amount for got in world.books.got() if got.amount]
+    assert len(set(amounts)) == len(amounts), "a telegram of the core arrived twice, under two numbers"
     assert all(one.known is Known.TAKEN for one in world.books.given())
 
 
@@ -106,9 +109,45 @@ def test_a_day_full_of_faults_and_crashes_conserves(seed: int, faults: list[Cent
     unknown = [id for id, state in world.outbound.items() if state == "unknown"]
     arrived = {str(got.amount) for got in world.books.got()}
     assert not set(unknown) & arrived, "what arrived is known to have arrived once the line was open again"
+    # What never left was sent after all, what left was asked about. Only a line that never gave a number yet cannot say so.
+    first_begun = min(world.orders[id] for id in world.outbound if id not in unknown)
+    assert all(world.orders[id] < first_begun for id in unknown)
     day = close(world)
     check(world)
     assert day.unsigned == (), day.unsigned
+
+
+@pytest.mark.parametrize("where", ["before-offer", "before-store", "after-store", "before-send"])
+def test_a_kill_with_a_telegram_in_hand_costs_a_person_nothing(where: str) -> None:
+    """At every point between the intent of the desk and the first byte: it is sent after all, or known not to have arrived."""
+    world = ZrcWorld(Random(4))
+    traffic(world, 1)
+    assert world.run(lambda: world.is_quiet)
+    world.crashes = lambda at: at == where and world.offered == "5999" and not world.crash_count
+    world.post("5999")
+    world.post("6000")
+    assert world.run(lambda: world.is_quiet)
+    assert world.crash_count == 1
+    check(world)
+    left = where in ("after-store", "before-send")
+    assert world.requeued == ([] if left else ["5999"])
+    assert world.outbound["5999"] == ("failed" if left else "acknowledged")
+    arrived = [got.amount for got in world.books.got() if got.amount >= 5_999]
+    assert arrived == ([6_000] if left else [5_999, 6_000]), "in the order of the posts"
+
+
+def test_an_answer_that_ignores_what_was_forgotten_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that remembers one end, and a desk that asks late: without the mark it would say that an old one never left."""
+    monkeypatch.setattr(state, "ENDED_KEPT", 1)
+    world = ZrcWorld(Random(5))
+    traffic(world, 4)
+    assert world.run(lambda: world.is_quiet)
+    world.questioned = "5002"
+    world.outbound["5002"] = "sent"
+    assert world.run(lambda: world.is_quiet)
+    assert world.outbound["5002"] == "unknown"
+    assert world.requeued == []
+    check(world)
 
 
 def test_the_world_would_notice_a_lost_telegram() -> None:

@@ -257,3 +257,18 @@ def test_figures() -> None:
     assert world.count("relay_outbound_acknowledge_seconds_count") == 3
     assert 6 <= world.count("relay_outbound_acknowledge_seconds_sum") < 7
     link.close()
+
+
+def test_why_it_was_given_back_is_forgotten_when_it_is_sent() -> None:
+    world = OutboundWorld()
+    link = world.connect(mode="defer")
+    world.posted("k1")
+    world.time.run(10)
+    assert (world.state("k1"), world.stored("k1").detail) == ("queued", "not now")
+    link.mode = "mute"
+    world.time.run(5_000)
+    assert (world.state("k1"), world.stored("k1").detail) == ("sent", "")
+    link.say("k1", "acknowledged")
+    world.time.run(10)
+    assert (world.state("k1"), world.stored("k1").detail) == ("acknowledged", "")
+    assert "detail" not in world.core.calls[-1].detail

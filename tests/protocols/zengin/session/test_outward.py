@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from protocols.dialect import Send, Store, Stored, Timer
+from protocols.dialect import OutboundOffered, OutboundQuestioned, Send, Store, Stored, Timer
 from protocols.zengin.session.message import Information, Watch
 from protocols.zengin.session.outward import OWN_COUNT_MAX
 from protocols.zengin.session.session import State
@@ -154,6 +154,39 @@ def test_a_crash_between_the_numbers_and_the_ack_never_sends_twice(when: str) ->
     else:
         assert ("A", "unknown") in deliveries(again)
         assert [type(telegram) for _, telegram in rig.telegrams(done + again)] == [Enquiry]
+
+
+def question(rig: LineRig, id: str, order: int) -> list[tuple[str, str]]:
+    return deliveries(rig.step(OutboundQuestioned(id, order)))
+
+
+def test_asked_after_a_crash_the_line_says_what_it_knows_and_never_more() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.connect()
+    assert question(rig, "A", 1) == [("A", "unknown")], "a line that never gave a number cannot say that it gave none"
+    rig.crash()
+    rig.opens()
+    rig.step(OutboundOffered("A", "interbank-transfer", BODY, 5))
+    rig.acks(1)
+    rig.step(OutboundOffered("B", "interbank-transfer", BODY, 6))
+    rig.crash()
+    rig.connect()
+    assert question(rig, "A", 5) == [("A", "acknowledged")]
+    assert question(rig, "B", 6) == [("B", "unknown")]
+    assert question(rig, "C", 7) == [("C", "unsent")]
+    assert question(rig, "before", 4) == [("before", "unknown")], "of a time before the records"
+    assert question(rig, "C", 0) == [("C", "unknown")], "without an order nothing is proven"
+
+
+def test_an_unreadable_state_answers_no_question() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.step(OutboundOffered("A", "interbank-transfer", BODY, 5))
+    rig.disk["zrc-01-01/out"] = b"\xc1"
+    rig.crash()
+    rig.connect()
+    assert question(rig, "B", 6) == []
 
 
 def test_the_center_names_the_telegram_as_received_at_the_next_opening() -> None:

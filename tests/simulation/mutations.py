@@ -25,6 +25,7 @@ from protocols.ndc.evidence import CONFIRMED, Finding
 from protocols.vocabulary import Approved, DoubtPolicy, Received, Refusal, Request
 from protocols.zengin.session.state import Intent as ZrcIntent
 from protocols.zengin.session.state import Outward
+from relay.core.client import CoreClient
 from relay.core.port import NotFound
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import Doubt
@@ -257,6 +258,16 @@ def _ratchet_in_memory(put: Put) -> None:
     put(MemoryJournal, "_apply", lambda self, item: None if isinstance(item, EpochItem) else whole(self, item))
 
 
+def _sealed_epoch_believed(put: Put) -> None:
+    """An answer counts, whatever became of its region meanwhile."""
+    whole = CoreClient.__init__
+
+    def trusting(self: CoreClient, *parts: Any, **more: Any) -> None:
+        whole(self, *parts, **{**more, "epoch_floor": lambda: 0})
+
+    put(CoreClient, "__init__", trusting)
+
+
 # ---- messages that the core starts ---------------------------------------------------------------------------------------
 def _outbound_sent_again(put: Put) -> None:
     """After a crash, what may have left is taken for waiting."""
@@ -317,6 +328,7 @@ MUTATIONS = (
     Mutation("outbound message sent again after a crash", "law 3", _outbound_sent_again, seeds=60),
     Mutation("outbound message before its intent", "law 1", _outbound_before_its_intent),
     Mutation("delivery report not repeated", "law 3", _report_not_repeated),
+    Mutation("approval from a sealed epoch passed on", "law 5", _sealed_epoch_believed, seeds=60, caught_by="law 10"),
     Mutation("ratchet kept in memory only", "law 5", _ratchet_in_memory, caught_by="law 5"),
 )
 

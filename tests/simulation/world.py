@@ -40,10 +40,11 @@ CALM_MS = 15_000  # liveness: customers again, no faults
 TRANSCRIPT_LINES = 60
 STALL_MS_MAX = 7_000  # longer than an NDC machine's step, so that commands are sent twice and answered twice
 UNDO_QUIET_MS = 25_000  # after so much quiet every reversal has arrived, whatever else the core cannot digest
+DYING_MS = 120  # a region's last moments
 UNDOING = (State.UNDOING, State.UNDONE, State.PART_UNDONE)
 FAULTS = (
     *("kill", "kill", "storm", "storm", "cut-core", "cut-link", "half-open", "stall"),
-    *("disk-full", "sync-fails", "clock", "epoch", "stale-region", "poison"),
+    *("disk-full", "sync-fails", "clock", "epoch", "failover", "stale-region", "poison"),
 )
 
 ROOMS: Mapping[str, Callable[[Stage], Room]] = {
@@ -196,12 +197,36 @@ class World:
                 self.time.jump_wall(self.chance.choice([-3_000, 2_000, 30_000]))
             case "epoch":
                 self.ledger.activate(self.ledger.epoch + 1)
+            case "failover":
+                self.region.is_dying = True
+                self.time.after(DYING_MS, self._region_lost)
             case "stale-region":
                 self.region.is_stale = True
                 self.time.after(heal_ms, lambda: setattr(self.region, "is_stale", False))
             case "poison":
                 self.region.is_poisoning = True
                 self.time.after(heal_ms, lambda: setattr(self.region, "is_poisoning", False))
+
+    def _region_lost(self) -> None:
+        """The next region serves, without what the old one posted last; the old one's answers arrive when the relay knows."""
+        self.region.is_dying = False
+        held, self.region.dying = self.region.dying, {}
+        for key in held:
+            for account in self.ledger.forget(key):
+                self._postings.discard((key, account))
+        epoch = self.ledger.epoch + 1
+        self.ledger.activate(epoch)
+        self._note(f"region lost with {len(held)} postings")
+
+        def deliver(tries: int) -> None:
+            if self.disk.region_epoch < epoch and tries:
+                self.time.after(20, lambda: deliver(tries - 1))
+                return
+            for answers in held.values():
+                for answer in answers:
+                    answer()
+
+        deliver(100)
 
     def _heal(self) -> None:
         self.injector.set_rates({})

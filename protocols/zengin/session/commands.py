@@ -81,29 +81,36 @@ def _sign(line: Line, day: str, who: str, actions: list[Action]) -> None:
 
 
 def _use_tables(line: Line, previous: bool, actions: list[Action]) -> None:
-    """One command to the version before, or back. It is durable: a restart stays with it."""
+    """One command to the version before, or back. It is durable: a restart stays with it. A version that is refused is not
+    changed to: the line stays with the one that it has."""
     if previous and not line.rules.profile.tables.previous:
         actions.append(Note("command-impossible", "tables-previous: the profile names no previous version"))
         return
+    problems = line.rules.gate.switch(previous)
+    if problems:
+        actions.append(Note("tables-refused", "; ".join(problems[:3])))
+        return
     line.keep_day(msgspec.structs.replace(line.day, use_previous_tables=previous), actions)
-    problems = line.rules.gate.check(previous)
-    actions.append(
-        Note(
-            "tables-refused" if problems else "tables-in-use",
-            "; ".join(problems[:3]) or ("previous" if previous else "current"),
-        )
-    )
+    actions.append(Note("tables-in-use", "previous" if previous else "current"))
 
 
 def _answer_parked(
     line: Line, receiving: Receiving, sending: Sending, words: list[str], now_ms: int, actions: list[Action]
 ) -> None:
-    """回答 to the sender with a result code, and the telegram leaves the list."""
+    """回答 to the sender with a result code, and once that has left, the telegram leaves the list: what a crash comes between
+    is answered twice rather than never."""
     name, result = words[0], words[1]
     kept = receiving.parked(name)
     head = None if kept is None else line.rules.telegrams.head_of(kept.body)
     if head is None or not line.carries or not (len(result) == 4 and result.isascii() and result.isdigit()):
         actions.append(Note("command-impossible", f"answer-parked: {name[:64]} cannot be answered now"))
         return
-    receiving.unpark(name, p.ANSWERED, " ".join(words[2:]), actions)
-    sending.say(line.rules.answer_to(head, line.day.day, result), now_ms, actions)
+    answer = line.rules.answer_to(head, line.day.day, result)
+    if sending.is_to_say(answer):
+        actions.append(Note("command-impossible", f"answer-parked: {name[:64]} is being answered"))
+        return
+
+    def leave(now_ms: int, actions: list[Action]) -> None:
+        receiving.unpark(name, p.ANSWERED, " ".join(words[2:]), actions)
+
+    sending.say(answer, now_ms, actions, then=leave)

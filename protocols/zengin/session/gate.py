@@ -25,22 +25,32 @@ class TableGate:
 
     def check(self, use_previous: bool) -> list[str]:
         """What keeps the line from 開局, as sentences; empty for nothing. With it the tables are in use."""
+        self.reference, problems = self._judge(use_previous)
+        return problems
+
+    def switch(self, use_previous: bool) -> list[str]:
+        """Change the version while the line may be open: what is in use stays in use where the other is refused, because
+        a telegram without its fee is worse than one with yesterday's."""
+        reference, problems = self._judge(use_previous)
+        if not problems:
+            self.reference = reference
+        return problems
+
+    def _judge(self, use_previous: bool) -> tuple[Reference | None, list[str]]:
         rules = self._rules
-        self.reference = None
         if rules.enrichment == "bypass":
-            return []
+            return None, []
         version = rules.previous if use_previous else rules.current
         try:
             texts = self._texts(version)
             loaded = {name: load(text, name) for name, text in texts.items()}
         except LocalMisuse as problem:
-            return [f"reference tables {version or 'without a version'}: {problem}"]
+            return None, [f"reference tables {version or 'without a version'}: {problem}"]
         reference = Reference(loaded["banks"], loaded["branches"], loaded["fees"])
         problems = verify(texts, reference, self._previous_texts(use_previous), rules.rows_drop_max_percent)
         if problems:
-            return [f"reference tables {version}: {problem}" for problem in problems]
-        self.reference = reference
-        return []
+            return None, [f"reference tables {version}: {problem}" for problem in problems]
+        return reference, []
 
     def _texts(self, version: str) -> dict[str, str]:
         return {name: self._read_text(f"tables/{version}/{name}.tsv") for name in TABLES}

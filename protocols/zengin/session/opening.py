@@ -2,9 +2,9 @@
 
 Owns the exchange, whoever begins it, and why it is refused. It must never move money. The traps: 開局 travels with sequence
 number 0, outside the count, because the numbers are what is being agreed on [P]; the first 開局 of a business date starts
-the numbers anew, any other continues them; a center that names a number we never gave, or has forgotten one that we hold,
-is not argued with: FAULT; a number is stated as received only if its message was really taken, never because it was skipped;
-and before anything is said, the reference tables must have passed the gate.
+the numbers anew, any other continues them, also that of a later window of the same date; a center that names a number we
+never gave, or has forgotten one that we hold, is not argued with: FAULT; a number is stated as received only if its message
+was really taken, never because it was skipped; and before anything is said, the reference tables must have passed the gate.
 
 Source: states and exchange of last numbers [P]; the center may be in either state after a timeout [S28].
 """
@@ -59,8 +59,7 @@ class Opening:
             if by_hand:
                 actions.append(Note("opening-refused", "outside the hours of this line"))
             return
-        is_over = line.day.day == window.business_date and line.day.phase == "closed"
-        if line.draining or (not by_hand and (is_over or line.rules.profile.session.opens != "we")):
+        if line.draining or (not by_hand and (self._is_over(window) or line.rules.profile.session.opens != "we")):
             actions.append(Timer(CALENDAR, max(1, min(LOOK_MS_MAX, window.closes_ms - wall_ms))))
             return
         why = self._why_not()
@@ -68,6 +67,11 @@ class Opening:
             self._refuse(why, actions)
             return
         self._begin(window, now_ms, actions)
+
+    def _is_over(self, window: Window) -> bool:
+        """Was the day closed in this very window? In More Time a later window may be of the same business date."""
+        day = self._line.day
+        return day.day == window.business_date and day.phase == "closed" and day.window_ms in (0, window.closes_ms)
 
     def _why_not(self) -> str:
         line = self._line
@@ -110,6 +114,7 @@ class Opening:
                 use_previous_tables=line.day.use_previous_tables,
             )
             line.keep_day(fresh, actions)
+        line.day = msgspec.structs.replace(line.day, window_ms=window.closes_ms)  # stored with what follows
 
     def _state_numbers(self, lcn: int, process: str, result: str, actions: list[Action]) -> None:
         line, rules = self._line, self._line.rules
@@ -155,9 +160,9 @@ class Opening:
             result = NOT_OPEN_NOW
         elif telegram.head.date != window.business_date:
             result = OTHER_DATE
-        elif line.day.day == window.business_date and line.day.phase == "closed":
+        elif self._is_over(window):
             result = CLOSED_ALREADY
-        elif not line.carries:
+        elif line.state in (State.LINK_UP, State.CLOSED):  # else the tables were judged with the first LCN
             why = self._why_not()
             if why:
                 line.alarm("opening-refused", why, actions)

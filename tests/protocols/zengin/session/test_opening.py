@@ -233,3 +233,35 @@ def test_an_answer_to_no_opening_is_only_noted() -> None:
     rig = LineRig()
     rig.opens()
     assert notes(rig.info(0, rig.control("open", RESPONSE))) == ["out-of-turn"]
+
+
+def test_a_later_window_of_the_same_business_date_opens_too() -> None:
+    """More Time by day on a weekend: Saturday's and Sunday's telegrams are both Monday's, and their numbers go on."""
+    hours = [{"opens": "09:00", "closes": "18:00", "days": "rest-days"}]
+    rig = LineRig(
+        "2026-11-28 10:00",
+        calendar={"service": "more-time", "more_time": hours},
+        timers={"watch_silence_ms": 0, "watch_send_ms": 0},
+    )
+    rig.connect()
+    rig.info(0, rig.control("open", RESPONSE, "20261130"))
+    rig.offer("A")
+    rig.acks(1)
+    rig.command("force-close", "Sato")
+    assert rig.telegrams(rig.pass_ms(3_600_000)) == [], "closed by a person: not opened again in this window"
+    done = rig.pass_ms(wall_of("2026-11-29 09:00") - rig.wall_ms + 2)
+    ((sequence, asked),) = rig.telegrams(done)
+    assert isinstance(asked, Control)
+    assert (sequence, asked.head.subject, asked.head.date, asked.figures.last_sent) == (0, "9001", "20261130", 2)
+
+
+def test_the_tables_are_judged_once_though_the_center_opens_each_lcn() -> None:
+    tables = files("v1") | files("v2")
+    rig = LineRig(tables=tables, profile=WITH_TABLES, line={"lcns": [0, 1]}, session={"opens": "peer"})
+    rig.connect()
+    rig.info(0, rig.control("open", REQUEST))
+    assert rig.dialogue.state is State.OPENING
+    tables.clear()  # gone in the middle: the next 開局 will say so, this one goes on with what it judged
+    rig.info(0, rig.control("open", REQUEST), lcn=1)
+    assert rig.dialogue.state is State.OPEN
+    assert rig.dialect.rules.gate.reference is not None

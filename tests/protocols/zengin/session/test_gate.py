@@ -64,3 +64,14 @@ def test_a_table_that_lost_rows_since_the_previous_version() -> None:
 def test_a_missing_or_foreign_file_is_said() -> None:
     assert gate({}).check(use_previous=False)[0].startswith("reference tables v2: tables: there is no tables/v2/banks.tsv")
     assert "without a version" in gate({}, previous="").check(use_previous=True)[0]
+
+
+def test_lines_share_what_they_read_alike_and_nothing_else() -> None:
+    """32 lines open at one moment: the rows are read back once, and any other text is judged by itself."""
+    texts = files("v1") | files("v2")
+    one, other = gate(texts), gate(dict(texts))
+    assert one.check(use_previous=False) == other.check(use_previous=False) == []
+    assert one.reference is other.reference
+    texts.update(files("v2", break_row=2))
+    assert one.check(use_previous=False) == ["reference tables v2: banks: row 2 is not well formed"]
+    assert other.check(use_previous=False) == []

@@ -72,15 +72,18 @@ class ForeignRc:
 
     async def hear(self) -> Heard | None:
         """The next message that is no connection watch; None where the relay has hung up."""
+        while True:
+            heard = await self.hear_any()
+            if heard is None or not heard.is_watch:
+                return heard
+
+    async def hear_any(self) -> Heard | None:
         async with asyncio.timeout(20):
-            while True:
-                try:
-                    head = await self._reader.readexactly(16)
-                    heard = Heard(head + await self._reader.readexactly(int.from_bytes(head[4:6], "big") - 16))
-                except (asyncio.IncompleteReadError, ConnectionError):
-                    return None
-                if not heard.is_watch:
-                    return heard
+            try:
+                head = await self._reader.readexactly(16)
+                return Heard(head + await self._reader.readexactly(int.from_bytes(head[4:6], "big") - 16))
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return None
 
     async def open(self, last_sent: int | None = None, logical: str = "01") -> None:
         """The center's half of 開局. It believes whatever numbers the relay states, or (`last_sent`) says its own."""

@@ -220,12 +220,16 @@ class Closing:
         for name in (CLOSE_WAIT, MATCH, PRE_CLOSE):
             actions.append(Timer(name, None))
         actions.append(Timer(CALENDAR, LOOK_AGAIN_MS))  # the next window may open on this very connection
-        line.keep_day(line.day.closed(found), actions)
-        if found:
-            line.alarm("closed-unmatched", f"{line.day.day}: {'; '.join(found[:3])}", actions)
-        else:
-            actions.append(Note("closed", line.day.day))
-        actions.append(Note("signed-off", f"閉局 {line.day.day}"))
+        day = line.day.day
+
+        def say(now_ms: int, actions: list[Action]) -> None:
+            if found:
+                line.alarm("closed-unmatched", f"{day}: {'; '.join(found[:3])}", actions)
+            else:
+                actions.append(Note("closed", day))
+            actions.append(Note("signed-off", f"閉局 {day}"))
+
+        line.keep_day(line.day.closed(found), actions, say)
         actions.append(Tell("session-down", {"line": line.rules.name, "business_date": line.day.day, "reason": "閉局"}))
 
     def unanswered(self, now_ms: int, actions: list[Action]) -> None:

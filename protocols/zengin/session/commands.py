@@ -1,7 +1,8 @@
 """What a person may say to a line: open, close, match, sign a day, change tables, decide about a parked telegram.
 
-Owns the names and what each one needs. It must never do more than a person asked for. The trap: `data` comes from a command
-line; whatever it holds is checked here, and what cannot be done is noted, never guessed.
+Owns the names and what each one needs. It must never do more than a person asked for. The traps: `data` comes from a
+command line; whatever it holds is checked here, and what cannot be done is noted, never guessed; and nobody is told that a
+decision was taken before it is durable.
 """
 
 from __future__ import annotations
@@ -76,8 +77,11 @@ def _sign(line: Line, day: str, who: str, actions: list[Action]) -> None:
     if signed is None:
         actions.append(Note("command-impossible", f"sign: {day[:16]} waits for nobody"))
         return
-    line.keep_day(signed, actions)
-    actions.append(Note("day-signed", f"{day} by {who}"))
+
+    def say(now_ms: int, actions: list[Action]) -> None:
+        actions.append(Note("day-signed", f"{day} by {who}"))
+
+    line.keep_day(signed, actions, say)
 
 
 def _use_tables(line: Line, previous: bool, actions: list[Action]) -> None:
@@ -90,8 +94,11 @@ def _use_tables(line: Line, previous: bool, actions: list[Action]) -> None:
     if problems:
         actions.append(Note("tables-refused", "; ".join(problems[:3])))
         return
-    line.keep_day(msgspec.structs.replace(line.day, use_previous_tables=previous), actions)
-    actions.append(Note("tables-in-use", "previous" if previous else "current"))
+
+    def say(now_ms: int, actions: list[Action]) -> None:
+        actions.append(Note("tables-in-use", "previous" if previous else "current"))
+
+    line.keep_day(msgspec.structs.replace(line.day, use_previous_tables=previous), actions, say)
 
 
 def _answer_parked(

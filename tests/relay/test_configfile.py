@@ -178,26 +178,6 @@ def test_what_two_links_of_a_dialect_must_not_share_is_a_mistake_of_the_later_on
     ).settings
 
 
-def test_a_zengin_center_of_four_by_eight_lines_of_sixteen_lcns_and_not_one_more() -> None:
-    dialer = (
-        '[[dialer]]\nname = "{p}-{n}"\ndialect = "zrc"\nendpoint = "tcp:host=192.0.2.{p}:port=500{n}"\n'
-        "[dialer.profile.line]\nphysical = {p}\nlogical = {n}\nlcns = {lcns}\n"
-        "[dialer.profile.telegram]\nserial_first = 1{p}{n}000\nserial_last = 1{p}{n}999\n"
-    )
-    full = "".join(dialer.format(p=p, n=n, lcns=[*range(16)]) for p in range(1, 5) for n in range(1, 9))
-    assert check_text(full, "relay.toml").mistakes == ()
-    for p, n, lcns, line, path in (
-        (5, 1, [0], 6, "physical"),
-        (0, 1, [0], 6, "physical"),
-        (1, 9, [0], 7, "logical"),
-        (1, 1, [*range(17)], 8, "lcns[16]"),
-        (1, 1, [*range(16), 0], 8, "lcns"),
-    ):
-        mistake = only(dialer.format(p=p, n=n, lcns=lcns))
-        assert mistake.path.endswith(path), mistake
-        assert mistake.line == line, mistake
-
-
 def test_one_of_many_in_single_brackets() -> None:
     mistake = only("[core]\nname = 'localhost'\n[listener]\nname = 'atm'\n")
     assert (mistake.line, mistake.suggestion) == (3, "write it with two brackets: [[listener]]")

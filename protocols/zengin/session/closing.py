@@ -15,7 +15,7 @@ import msgspec
 from protocols.dialect import Action, Note, Tell, Timer
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line, Moment, State
-from protocols.zengin.session.matching import differences, lines_of
+from protocols.zengin.session.matching import differences
 from protocols.zengin.session.opening import CALENDAR, LOOK_MS_MAX
 from protocols.zengin.session.outward import Sending
 from protocols.zengin.telegram.message import NOTICE, REQUEST, RESPONSE, RESULT_OK, Control, Figures
@@ -106,14 +106,8 @@ class Closing:
         actions.append(Timer(MATCH, line.rules.profile.timers.match_wait_ms))
         self._say_lines(REQUEST, now_ms, actions)
 
-    def figures(self) -> list[Figures]:
-        """Our own lines of the day."""
-        rules = self._line.rules
-        totals = {rules.out_direction: self._line.outward.totals, rules.in_direction: self._line.inward.totals}
-        return lines_of(totals)
-
     def _say_lines(self, process: str, now_ms: int, actions: list[Action]) -> None:
-        for figures in self.figures():
+        for figures in self._line.figures():
             self._sending.say(self._line.rules.control("match", process, self._line.day.day, figures), now_ms, actions)
 
     # ---- control telegrams of the center -----------------------------------------------------------------------------------
@@ -143,7 +137,7 @@ class Closing:
         self._lines[figures.line] = figures
         if len(self._lines) < figures.lines:
             return
-        self._compared = self.figures()
+        self._compared = self._line.figures()
         found = differences(self._compared, self._lines.values())
         self._differences = tuple(found)
         actions.append(Note("matched" if not found else "unmatched", "; ".join(found[:3])))
@@ -191,7 +185,7 @@ class Closing:
 
     def _standing(self) -> tuple[str, ...]:
         """What the comparison found, as far as it still speaks of the day as it is now."""
-        if self._differences != (UNSEEN,) and self._compared != self.figures():
+        if self._differences != (UNSEEN,) and self._compared != self._line.figures():
             return (*self._differences, MOVED)
         return self._differences
 

@@ -2,7 +2,8 @@
 
 Owns the exchange, whoever begins it, and why it is refused. It must never move money. The traps: 開局 travels with sequence
 number 0, outside the count, because the numbers are what is being agreed on [P]; the first 開局 of a business date starts
-the numbers anew, any other continues them, also that of a later window of the same date; a center that names a number we
+the numbers anew, any other continues them, also that of a later window of the same date, and an earlier day
+that was never closed goes to a person; a center that names a number we
 never gave, or has forgotten one that we hold, is not argued with: FAULT; a number is stated as received only if its message
 was really taken, never because it was skipped; and before anything is said, the reference tables must have passed the gate.
 
@@ -19,6 +20,7 @@ from protocols.dialect import Action, Note, Send, Tell, Timer
 from protocols.zengin.session.calendar import Window
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line, Moment, State
+from protocols.zengin.session.matching import said_of
 from protocols.zengin.session.message import Information
 from protocols.zengin.session.outward import Sending
 from protocols.zengin.session.state import Day
@@ -26,6 +28,7 @@ from protocols.zengin.telegram.message import REQUEST, RESPONSE, RESULT_OK, Cont
 
 OPENING, CALENDAR = "opening", "calendar"
 LOOK_MS_MAX = 3_600_000  # the calendar is looked at this often at least
+UNCLOSED = "never closed, no figures were compared"
 # Result codes of 開局回答 [P].
 NOT_READY, NOT_OPEN_NOW, OTHER_DATE, CLOSED_ALREADY = "0901", "0902", "0903", "0910"
 
@@ -52,6 +55,7 @@ class Opening:
         window = line.rules.calendar.at(wall_ms)
         if line.state not in (State.LINK_UP, State.CLOSED):
             return
+        self._end_unclosed(window, actions)
         if window is None:
             following = line.rules.calendar.next_after(wall_ms)
             wait_ms = LOOK_MS_MAX if following is None else min(LOOK_MS_MAX, following.opens_ms - wall_ms)
@@ -67,6 +71,19 @@ class Opening:
             self._refuse(why, actions)
             return
         self._begin(window, now_ms, actions)
+
+    def _end_unclosed(self, window: Window | None, actions: list[Action]) -> None:
+        """An earlier day whose end this line did not see (it was down, or 閉局 failed) is a person's: with our figures, which
+        the next day will not have any more."""
+        line, day = self._line, self._line.day
+        if day.phase in ("new", "closed") or (window is not None and window.business_date == day.day):
+            return
+        found = (UNCLOSED, *said_of(line.figures()))
+
+        def say(now_ms: int, actions: list[Action]) -> None:
+            line.alarm("closed-unmatched", f"{day.day}: {'; '.join(found)}", actions)
+
+        line.keep_day(day.closed(found), actions, say)
 
     def _is_over(self, window: Window) -> bool:
         """Was the day closed in this very window? In More Time a later window may be of the same business date."""
@@ -156,6 +173,8 @@ class Opening:
         line = self._line
         window = line.rules.calendar.at(line.rules.wall_ms())
         result = RESULT_OK
+        if not line.carries:
+            self._end_unclosed(window, actions)
         if window is None or line.draining:
             result = NOT_OPEN_NOW
         elif telegram.head.date != window.business_date:

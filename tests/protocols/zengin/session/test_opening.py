@@ -265,3 +265,39 @@ def test_the_tables_are_judged_once_though_the_center_opens_each_lcn() -> None:
     rig.info(0, rig.control("open", REQUEST), lcn=1)
     assert rig.dialogue.state is State.OPEN
     assert rig.dialect.rules.gate.reference is not None
+
+
+@pytest.mark.parametrize("moment", ["2026-11-26 15:40", "2026-11-27 08:40"])
+def test_a_day_that_was_never_closed_goes_to_a_person(moment: str) -> None:
+    """The line was down at its end; without this the next 開局 would begin a new day and nobody would have matched the old."""
+    rig = LineRig("2026-11-26 15:20", session={"unmatched_blocks_opening": True})
+    rig.opens()
+    rig.info(1, transfer(1))
+    rig.disconnect()
+    rig.wall_ms = wall_of(moment)
+    rig.link()
+    done = rig.connect()
+    assert "closed-unmatched" in notes(done)
+    assert rig.telegrams(done) == []
+    (unsigned,) = day_of(rig).unsigned
+    assert (unsigned.day, unsigned.differences[0]) == (DAY, "never closed, no figures were compared")
+    assert unsigned.differences[1:] == ("RC to host, 種目 1000: 1 over 1000 yen (1-1) here",)
+    assert "closed-unmatched" not in notes(rig.command("open")), "said once"
+    rig.command("sign", f"{DAY} Sato")
+    rig.wall_ms = wall_of("2026-11-27 09:00")
+    ((_, asked),) = rig.telegrams(rig.command("open"))
+    assert asked.head.date == "20261127"
+
+
+def test_the_center_opens_the_next_day_and_the_one_before_was_never_closed() -> None:
+    rig = LineRig(session={"opens": "peer"})
+    rig.connect()
+    rig.info(0, rig.control("open", REQUEST))
+    rig.info(1, transfer(1))
+    rig.disconnect()
+    rig.wall_ms = wall_of("2026-11-27 08:40")
+    rig.link()
+    assert "closed-unmatched" in notes(rig.connect())
+    rig.info(0, rig.control("open", REQUEST, "20261127"))
+    assert rig.dialogue.state is State.OPEN
+    assert [unsigned.day for unsigned in day_of(rig).unsigned] == [DAY]

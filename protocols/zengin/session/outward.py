@@ -109,7 +109,8 @@ class Sending:
             if intent.id and intent.serial and about not in self._enquired:
                 self._enquired.add(about)
                 enquiry = self._line.rules.enquiry(self._line.outward.day, intent.serial, intent.date)
-                self.say(enquiry, now_ms, actions, intent.lcn)
+                is_in_use = intent.lcn in self._line.rules.profile.line.lcns  # the settings may be others by now
+                self.say(enquiry, now_ms, actions, intent.lcn if is_in_use else None)
 
     def pump(self, now_ms: int, actions: list[Action]) -> None:
         """Start whatever may start now: the line's own first."""

@@ -352,3 +352,17 @@ def test_unknown_in_the_pre_close_is_asked_about_at_once() -> None:
     said = [type(telegram) for _, telegram in rig.telegrams(done)]
     said += [type(telegram) for _, telegram in rig.telegrams(rig.acks(2))]
     assert Enquiry in said
+
+
+def test_an_lcn_that_is_no_longer_in_use_is_not_spoken_on() -> None:
+    before = LineRig(line={"lcns": [0, 1], "lcn_of": {"KT": 1}})
+    before.connect()
+    for lcn in (0, 1):
+        before.info(0, before.control("open", RESPONSE), lcn=lcn)
+    before.offer("A")
+    rig = LineRig()
+    rig.disk = before.disk
+    rig.opens()
+    (message,) = (m for m in rig.sent() if isinstance(m, Information) and m.sequence)
+    assert (message.path.lcn, message.sequence) == (0, 1)
+    assert ("A", "acknowledged") in deliveries(rig.answer_enquiry(1, 1, "0000"))

@@ -112,6 +112,13 @@ class Store(msgspec.Struct, frozen=True):
     value: bytes
 
 
+class Forget(msgspec.Struct, frozen=True):
+    """A durable variable that is not needed any more, as of a terminal that is gone for good. Done when `Stored` comes back
+    with its name, also where it was not there."""
+
+    name: str
+
+
 class Timer(msgspec.Struct, frozen=True):
     """(Re)start the named timer, or cancel it with `after_ms=None`."""
 
@@ -134,9 +141,9 @@ class CommandAnswered(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven".
 
-    `detail` is what it said, for the history and for a person; never card data. Late evidence, about an exchange that is
-    unproven and on the list, closes it as it would have in time; so "part" and "undone" are for an explicit word of the far end
-    about this very exchange (law 4), never for a conclusion.
+    A "part" of the whole amount is taken for "confirmed", of more for "unproven". `detail` is what it said, for a person; never
+    card data. Late evidence, about an exchange that is unproven and on the list, closes it as it would have in time; so "part"
+    and "undone" are for an explicit word of the far end about this very exchange (law 4), never for a conclusion.
     """
 
     key: str
@@ -181,9 +188,8 @@ class HangUp(msgspec.Struct, frozen=True):
     abort: bool = False  # True: reset instead of an orderly close
 
 
-Action: TypeAlias = (
-    Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Delivery | Identify | Note | Tell | HangUp
-)
+_Kept: TypeAlias = Store | Forget | Timer | Identify | Note | Tell | HangUp
+Action: TypeAlias = Send | Ask | Refuse | Command | CommandAnswered | Evidence | Delivery | _Kept
 
 
 class Dialogue(Protocol):
@@ -239,12 +245,3 @@ class DialectKit(Protocol):
 
     @property
     def profile_model(self) -> type: ...
-
-
-@runtime_checkable
-class SharingKit(Protocol):
-    """A kit whose links share something that must not be shared: numbers of lines, ranges of serials. Optional."""
-
-    def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
-        """(index of the profile, path in it, problem) for all links of this dialect in one file, in its order."""
-        ...

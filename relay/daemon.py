@@ -179,7 +179,7 @@ class Daemon:
             outbound=self.outbound,
             variables=self.journal,
             roster=self.roster,
-            link_ids=LinkIds(settings.relay.center, self.journal.incarnation),
+            link_ids=LinkIds(settings.relay.center, self.journal.incarnation, self.clock.wall_ms()),
             clock=self.clock,
             timers=self.timers,
             metrics=self.metrics,

@@ -18,6 +18,7 @@ from protocols.dialect import (
     Delivery,
     DrainStarted,
     Event,
+    Forget,
     HangUp,
     Identify,
     LinkClosed,
@@ -181,6 +182,8 @@ class NdcDialogue:
 
     def _malformed(self, body: bytes, error: FieldError, actions: list[Action]) -> None:
         """Refused. A request whose head can be read is declined, because its customer waits."""
+        if error.field == "mac":
+            actions.append(Note("key-alarm", "a request without its right MAC"))
         head = cut(body[:64]).fields
         mcn = head[4][1:2] if len(head) > 4 and len(head[4]) == 2 else ""
         is_waiting = head[0] == TRANSACTION_REQUEST and "1" <= mcn <= "~" and self._session.phase is Phase.IDLE
@@ -225,7 +228,11 @@ class NdcDialogue:
         transaction = self._transaction
         if transaction is None or not transaction.may_begin(request, body, actions):
             return
-        if self.state is State.IN_SERVICE:
+        if self.state is State.IN_SERVICE and self._session.commands.owes_refusal:
+            # An ATM says how a reply ended before it asks again. Its answer to a refusal could pass for a dispense's.
+            actions.append(Note("status-missing", "of a refusal"))
+            actions.append(HangUp("status-missing", abort=True))
+        elif self.state is State.IN_SERVICE:
             transaction.begin(request, body, self._session.config_id, now_ms, actions)
         else:
             reason = _REFUSALS.get(self.state, Refusal.NOT_SIGNED_ON)
@@ -234,8 +241,8 @@ class NdcDialogue:
     def _turn_away(self, request: TransactionRequest, reason: Refusal, detail: str, actions: list[Action]) -> None:
         """A reply of ours without the desk, without dispense and without a number; its status is counted, never believed."""
         frame = self._rules.plain_reply(request, self._session.config_id, reason.value, NO_MONEY, self.terminal)
-        self._session.commands.refusal_sent()
         actions.append(Refuse(reason, frame, detail))
+        self._session.commands.refusal_sent(actions)
 
     def _reply(self, event: ReplyDecided, now_ms: int, actions: list[Action]) -> None:
         message = event.message
@@ -254,10 +261,25 @@ class NdcDialogue:
 
     # ---- commands of the core and of operators -----------------------------------------------------------------------
     def _command(self, event: CommandRequested, now_ms: int, actions: list[Action]) -> None:
+        if event.name == "forget":
+            self._forget(event.data, actions)
+            return
         name = _NAMES.get(event.name, event.name)
         problem = self._session.give(name, "", actions)
         if problem:
             actions.append(Note("command-impossible", f"{name[:40]}: {problem}"))
+
+    def _forget(self, data: bytes, actions: list[Action]) -> None:
+        """A terminal is gone for good: its numbers and what is held of it. Any link of the listener may be told."""
+        terminal = data.decode("utf-8", "replace").strip()
+        stored = {} if self._link is None else self._link.stored
+        names = [name for name in (f"{VARIABLE}{terminal}", f"{STOPPED}{terminal}") if name in stored]
+        if not terminal or terminal == self.terminal or not names:
+            why = "it is here" if terminal and terminal == self.terminal else "nothing is kept of it"
+            actions.append(Note("command-impossible", f"forget: {why}"))
+            return
+        actions += [Forget(name) for name in names]
+        actions.append(Note("terminal-forgotten", terminal[:64]))
 
     def _outbound(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
         if self._hung_up:
@@ -324,7 +346,7 @@ class NdcDialogue:
 
 
 def _is_over(actions: list[Action]) -> bool:
-    return any(isinstance(action, HangUp) for action in actions)
+    return any(type(action) is HangUp for action in actions)
 
 
 _HANDLERS: dict[type, Callable[..., None]] = {

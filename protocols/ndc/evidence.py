@@ -14,6 +14,7 @@ is no statement.
     8 E3, E5, D1, D2, anything else unproven
     A, C (but C10)                  undone: rejected, not executed; 1, 2, 3 also raise a key alarm
     next 11 or counters, same TSN   status good, or counts = request: confirmed; else a note for the list
+    any of them for a refund        given back: 9, B: undone; else unproven, dispute
 
 Source: protocols/ndc/README.md, "completion"; the T-codes are the cash handler's of the open implementations.
 """
@@ -52,6 +53,8 @@ class Finding(msgspec.Struct, frozen=True):
 def judge(sent: Sent, status: SolicitedStatus, denominations: tuple[int, ...]) -> Finding:
     """The status that answers a reply which was sent exactly once. `denominations`: minor units per cassette type, 0 none."""
     descriptor = status.descriptor
+    if sent.function == f.REFUND and descriptor != f.TERMINAL_STATE:
+        return _refunded(status)
     if descriptor in (f.READY, f.REPLY_READY):
         return Finding(CONFIRMED, f"status {descriptor}")
     if descriptor in (f.COMMAND_REJECT, f.SPECIFIC_REJECT):
@@ -62,6 +65,29 @@ def judge(sent: Sent, status: SolicitedStatus, denominations: tuple[int, ...]) -
             return Finding(UNPROVEN, "a device fault without a device", needs_recovery=True)
         return _faulted(sent, device, denominations)
     return Finding("", f"status {descriptor} answers no reply")
+
+
+def judge_unordered(function: str, status: SolicitedStatus) -> Finding:
+    """The status that answers a reply without money: no verdict, but a dispute where notes moved, or stayed in."""
+    is_fault = status.descriptor == f.DEVICE_FAULT
+    if function == f.REFUND:
+        return msgspec.structs.replace(_refunded(status), verdict="")
+    device = fault_of(status)
+    report = None if device is None else cash_report(device)
+    if report is not None and report.counts is not None and any(report.counts):
+        why = f"notes were counted out, and none were ordered: {report.code} {' '.join(map(str, report.counts))}"
+        return Finding("", why, alarm="dispute", needs_recovery=True)
+    return Finding("", "", needs_recovery=is_fault)
+
+
+def _refunded(status: SolicitedStatus) -> Finding:
+    """Notes in escrow were to be given back."""
+    if status.descriptor in (f.READY, f.REPLY_READY):
+        return Finding(UNDONE, f"notes given back, status {status.descriptor}")
+    said = "".join(status.data[:1])[:16]
+    is_fault = status.descriptor == f.DEVICE_FAULT
+    why = f"notes were to be given back, status {status.descriptor} {said}"
+    return Finding(UNPROVEN, why, alarm="dispute", needs_recovery=is_fault)
 
 
 def _rejected(sent: Sent, status: SolicitedStatus) -> Finding:
@@ -108,7 +134,7 @@ def judge_last(sent: Sent, last: LastStatus) -> Finding:
     """The last transaction status of a later request. It confirms, and never undoes: it need not belong to its TSN."""
     if last.tsn != f"{sent.tsn:04}":
         return Finding("", f"the terminal speaks of TSN {last.tsn}")
-    if last.status == "1":
+    if last.status == "1" and not (any(last.notes) and sent.notes and not _same(last.notes, sent.notes)):
         return Finding(CONFIRMED, "last transaction status good")
     if last.status == "2" and sent.notes and last.notes and _same(last.notes, sent.notes):
         return Finding(CONFIRMED, "last transaction status error, with all notes dispensed", alarm="cash-exception")

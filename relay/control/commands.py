@@ -26,7 +26,8 @@ ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth 
 ROWS_MAX = 10_000
 
 Rows: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ROWS_MAX)]
-# What a link may be told: network management of terminals and switches; the session of a Zengin line and its parked telegrams.
+# What a link may be told: network management of terminals and switches; the session of a Zengin line and its parked telegrams;
+# that a terminal named in the data is gone for good.
 Spoken: TypeAlias = Literal[
     "echo",
     "sign-on",
@@ -43,6 +44,7 @@ Spoken: TypeAlias = Literal[
     "resubmit",
     "answer-parked",
     "drop-parked",
+    "forget",
 ]
 Said: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 

@@ -104,7 +104,7 @@ class SimulatedRelay:
             outbound=self.outbound,
             variables=journal,
             roster=self.roster,
-            link_ids=LinkIds("tokyo", journal.incarnation),
+            link_ids=LinkIds("tokyo", journal.incarnation, time.wall_ms()),
             clock=time,
             timers=self.timers,
             metrics=self.metrics,

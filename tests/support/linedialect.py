@@ -97,6 +97,8 @@ class LineDialogue:
                 return [d.Send(b"x" * int(count) + b"\n")]
             case ["STORE", name, value]:
                 return [d.Store(name, value.encode())]
+            case ["FORGET", name]:
+                return [d.Forget(name)]
             case ["TIMER", name, ms]:
                 return [d.Timer(name, int(ms) or None)]
             case ["COMMAND", name]:

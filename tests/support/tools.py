@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,3 +25,11 @@ def need_tool(name: str) -> str:
             pytest.fail(missing)
         pytest.skip(missing)
     return found
+
+
+def sick_disk(folder: Path) -> Path:
+    """The shim of sickdisk.c, built in `folder`: to be preloaded by a daemon whose disk is to fall ill."""
+    library = folder / "sickdisk.so"
+    source = Path(__file__).with_name("sickdisk.c")
+    subprocess.run([need_tool("gcc"), "-shared", "-fPIC", "-Wall", "-o", library, source, "-ldl"], check=True, timeout=60)
+    return library

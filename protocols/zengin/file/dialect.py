@@ -49,6 +49,10 @@ class FileKit:
     """Fulfils protocols.dialect.DialectKit."""
 
     name = "zengin-file"
+    why_silent = (
+        "a file transfer is a session of many telegrams, and one of them is no conversation. To send a file to the relay: the "
+        "station in docs/protocol-zengin-files.md; to have the relay send one: relay outbound post"
+    )
 
     @property
     def profile_model(self) -> type:

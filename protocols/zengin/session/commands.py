@@ -7,8 +7,6 @@ decision was taken before it is durable.
 
 from __future__ import annotations
 
-import msgspec
-
 from protocols import parked as p
 from protocols.dialect import Action, CommandRequested, Note
 from protocols.zengin.session.closing import Closing
@@ -62,7 +60,7 @@ def command(
     elif name == "sign":
         _sign(line, words[0], " ".join(words[1:]), actions)
     elif name in ("tables-previous", "tables-current"):
-        _use_tables(line, name == "tables-previous", actions)
+        _use_tables(line, opening, name == "tables-previous", now_ms, actions)
         opening.look(now_ms, actions)
     elif name == "resubmit":
         receiving.resubmit(words[0], actions)
@@ -84,21 +82,11 @@ def _sign(line: Line, day: str, who: str, actions: list[Action]) -> None:
     line.keep_day(signed, actions, say)
 
 
-def _use_tables(line: Line, previous: bool, actions: list[Action]) -> None:
-    """One command to the version before, or back. It is durable: a restart stays with it. A version that is refused is not
-    changed to: the line stays with the one that it has."""
+def _use_tables(line: Line, opening: Opening, previous: bool, now_ms: int, actions: list[Action]) -> None:
     if previous and not line.rules.profile.tables.previous:
         actions.append(Note("command-impossible", "tables-previous: the profile names no previous version"))
         return
-    problems = line.rules.gate.switch(previous)
-    if problems:
-        actions.append(Note("tables-refused", "; ".join(problems[:3])))
-        return
-
-    def say(now_ms: int, actions: list[Action]) -> None:
-        actions.append(Note("tables-in-use", "previous" if previous else "current"))
-
-    line.keep_day(msgspec.structs.replace(line.day, use_previous_tables=previous), actions, say)
+    opening.use_tables(previous, now_ms, actions)
 
 
 def _answer_parked(

@@ -13,9 +13,11 @@ from protocols.dialect import Dialogue
 from protocols.errors import LocalMisuse
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request, Taken, Verdict
 from protocols.zengin.session.dialogue import ZrcDialogue
+from protocols.zengin.session.gate import ReadBack
 from protocols.zengin.session.inward import TAKEN_CODE, InwardTelegram
 from protocols.zengin.session.profile import ZrcProfile
 from protocols.zengin.session.rules import Rules
+from protocols.zengin.telegram.shared import Shared
 from protocols.zengin.telegram.translate import to_request
 
 
@@ -24,9 +26,16 @@ class ZrcDialect:
 
     name = "zrc"
 
-    def __init__(self, profile: ZrcProfile, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        profile: ZrcProfile,
+        read_text: Callable[[str], str],
+        wall_ms: Callable[[], int],
+        tables: Shared[ReadBack] | None = None,
+    ) -> None:
+        """`tables`: what lines read back together; None for a line alone."""
         self.profile = profile
-        self.rules = Rules(profile, read_text, wall_ms)
+        self.rules = Rules(profile, read_text, wall_ms, tables)
 
     @property
     def answers_on_new_link(self) -> bool:
@@ -53,6 +62,13 @@ class ZrcKit:
     """Fulfils protocols.dialect.DialectKit, and SharingKit: lines of one bank must not share numbers."""
 
     name = "zrc"
+    why_silent = (
+        "one message is no conversation on an RC line: both sides count from 開局 on, and a stranger's message would leave the "
+        "line in FAULT against its center. To say something to the center: relay outbound post (docs/protocol-zengin.md)"
+    )
+
+    def __init__(self) -> None:
+        self._tables: Shared[ReadBack] = Shared()
 
     @property
     def profile_model(self) -> type:
@@ -61,7 +77,7 @@ class ZrcKit:
     def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> ZrcDialect:
         if not isinstance(profile, ZrcProfile):
             raise LocalMisuse("a ZrcProfile", "profile")
-        return ZrcDialect(profile, read_text, wall_ms)
+        return ZrcDialect(profile, read_text, wall_ms, self._tables)
 
     def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
         """Two lines with one number, or with 発信通番 in common: then the center would see two telegrams as one."""

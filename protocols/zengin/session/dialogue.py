@@ -34,6 +34,7 @@ from protocols.dialect import (
 )
 from protocols.errors import FieldError, FrameError
 from protocols.zengin.session import outward, watch
+from protocols.zengin.session.checking import TABLES
 from protocols.zengin.session.closing import CLOSE_WAIT, MATCH, PRE_CLOSE, Closing
 from protocols.zengin.session.commands import command
 from protocols.zengin.session.frame import Frame, FrameCutter
@@ -244,6 +245,8 @@ class ZrcDialogue:
             self._opening.look(now_ms, actions)
         elif name == OPENING:
             self._opening.overdue(now_ms, actions)
+        elif name == TABLES:
+            self._opening.checking.go_on(now_ms, actions)
         elif name == PRE_CLOSE and self._opening.window is not None:
             self._closing.look(self._opening.window.closes_ms, now_ms, actions)
         elif name == CLOSE_WAIT:

@@ -7,7 +7,7 @@ never the relay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from protocols.dialect import Dialogue
 from protocols.errors import LocalMisuse
@@ -22,7 +22,7 @@ from protocols.zengin.telegram.translate import to_request
 
 
 class ZrcDialect:
-    """Fulfils protocols.dialect.Dialect."""
+    """Fulfils protocols.dialect.Dialect, and NamingDialect."""
 
     name = "zrc"
 
@@ -36,6 +36,10 @@ class ZrcDialect:
         """`tables`: what lines read back together; None for a line alone."""
         self.profile = profile
         self.rules = Rules(profile, read_text, wall_ms, tables)
+
+    @property
+    def line_names(self) -> Collection[str]:
+        return (self.rules.line_name,)
 
     @property
     def answers_on_new_link(self) -> bool:

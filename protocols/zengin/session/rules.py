@@ -50,6 +50,7 @@ class Rules:
         line, telegram = profile.line, profile.telegram
         self.profile = profile
         self.name = f"{line.physical:02}-{line.logical:02}"
+        self.line_name = f"zrc-{self.name}"  # what its links call themselves to the relay
         self.wall_ms = wall_ms
         self.codec = Codec(HOST if line.side == "host" else RC, line.sequence_bytes, line.frame_bytes_max)
         self.telegrams = TelegramCodec(build_layouts(telegram.widths), Letters(telegram.characters))

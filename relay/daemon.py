@@ -58,6 +58,7 @@ from relay.telemetry.log import configure_logging, get_log
 from relay.telemetry.metrics import Metrics
 from relay.wheel import TimingWheel
 from relay.wire.dialer import Dialer
+from relay.wire.lines import why_never
 from relay.wire.link import Link
 from relay.wire.listener import Listener
 from relay.wire.ports import LinkIds, WireParts
@@ -162,7 +163,7 @@ class Daemon:
             self.client,
             self.region.permit,
             lambda listener, line: self.roster.find_line(settings.relay.realm, listener, line),
-            self._knows_line,
+            self._why_never,
             self.clock,
             self.timers,
             self.metrics,
@@ -217,13 +218,10 @@ class Daemon:
             certificate_is_terminal=isinstance(link, ListenerSettings) and link.certificate_names == "terminal",
         )
 
-    def _knows_line(self, listener: str, line: str) -> bool:
-        """Whether a message for this line may be taken: there is such a listener or dialer, and it allows the terminal."""
-        for link in (*self.settings.listener, *self.settings.dialer):
-            if link.name == listener:
-                allowed = link.terminals if isinstance(link, ListenerSettings) else ()
-                return not line or not allowed or line in allowed
-        return False
+    def _why_never(self, listener: str, line: str) -> str:
+        """Why a message for this line could never leave; "" where it may."""
+        found = self.listeners.get(listener) or self.dialers.get(listener)
+        return "no such listener or dialer" if found is None else why_never(found.facts, listener in self.dialers, line)
 
     def _remembers(self, listener: str) -> bool:
         """Whether the dialect of a listener or dialer keeps a durable record of what it began with."""

@@ -54,6 +54,8 @@ class BranchDialect:
         self._to_request = compile_to_request(profile)
         self._to_reply = compile_to_reply(profile)
 
+    line_names = ()  # each terminal brings its own
+
     @property
     def answers_on_new_link(self) -> bool:
         return self.profile.answers_on_new_link

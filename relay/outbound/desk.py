@@ -57,7 +57,7 @@ class OutboundLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Outbound:
     """Fulfils relay.wire.ports.OutboundPort.
 
-    `find_line(listener, line)` is the open link of a line, `knows_line(listener, line)` whether there may ever be one,
+    `find_line(listener, line)` is the open link of a line, `why_never(listener, line)` why there can never be one, or "",
     `remembers(listener)` whether its dialogues can be asked what they began with.
     """
 
@@ -67,7 +67,7 @@ class Outbound:
         reporter: Reporter,
         permit: Callable[[], Permit | None],
         find_line: Callable[[str, str], OutboundLink | None],
-        knows_line: Callable[[str, str], bool],
+        why_never: Callable[[str, str], str],
         clock: Clock,
         timers: Timers,
         metrics: Metrics,
@@ -77,7 +77,7 @@ class Outbound:
         remembers: Callable[[str], bool] = lambda listener: False,
     ) -> None:
         self._journal = journal
-        self._knows_line = knows_line
+        self._why_never = why_never
         self._clock = clock
         self._limits = limits
         self._remembers = remembers
@@ -111,8 +111,9 @@ class Outbound:
 
     def _why_not(self, posted: Posted) -> NotTaken | None:
         limits, register = self._limits, self.register
-        if not self._knows_line(posted.listener, posted.line):
-            return NotTaken("unknown-line", "no such listener or dialer, or a terminal that it does not allow")
+        never = self._why_never(posted.listener, posted.line)
+        if never:
+            return NotTaken("unknown-line", never)
         if self.turns.is_draining or register.is_fenced:
             return NotTaken("draining", "this relay is stopping")
         if self._journal.state is not JournalState.WRITABLE:

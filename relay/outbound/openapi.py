@@ -57,7 +57,7 @@ _PROBLEMS: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {
         "Refused",
         (
             (c.PROBLEM_KEY_CONFLICT, "The key was posted with another message. Nothing was changed."),
-            (c.PROBLEM_UNKNOWN_LINE, "There is no such listener or dialer, or it does not allow this terminal."),
+            (c.PROBLEM_UNKNOWN_LINE, "There is no such listener or dialer, or no link of it can ever be that of this line."),
         ),
     ),
     503: (

@@ -130,13 +130,14 @@ class SimulatedRelay:
             self.client,
             self.region.permit,
             lambda listener, line: self.roster.find_line("bank", listener, line),
-            lambda listener, line: listener in self.services,
+            lambda listener, line: "" if listener in self.services else "there is no such line",
             time,
             self.timers,
             self.metrics,
             chance,
             "tokyo",
             OUTBOUND_LIMITS,
+            remembers=lambda listener: listener == "zengin",
         )
         parts = WireParts(
             desk=self.desk,

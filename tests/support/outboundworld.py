@@ -150,7 +150,7 @@ class OutboundWorld:
             self.core,
             lambda: self.permit,
             lambda listener, line: self.links.get((listener, line)),
-            lambda listener, line: (listener, line) not in self.unknown_lines,
+            lambda listener, line: "no such line" if (listener, line) in self.unknown_lines else "",
             self.time,
             self.timers,
             self.metrics,

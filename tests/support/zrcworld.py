@@ -43,6 +43,13 @@ from relay.loopback.centerdeeds import CenterDeed, CenterSettings, Cut, Later, W
 from tests.support.zrcline import BODY, LineRig
 
 REDIAL_MS = 200
+# 種目コード -> kind of what the core posts, in turn: where there are several LCNs, each kind has its own.
+OUTWARD = {
+    "1000": "interbank-transfer",
+    "1100": "interbank-salary",
+    "2000": "interbank-remittance",
+    "4000": "interbank-settlement",
+}
 FINAL = frozenset({"acknowledged", "failed"})
 
 
@@ -53,14 +60,20 @@ class Crash(Exception):
 class ZrcWorld:
     """`crashes(where)` says whether the relay dies at a durable step; `where` names it."""
 
-    def __init__(self, chance: Random, crashes: Callable[[str], bool] = lambda where: False) -> None:
+    def __init__(
+        self, chance: Random, crashes: Callable[[str], bool] = lambda where: False, lcns: tuple[int, ...] = (0,)
+    ) -> None:
         self.chance = chance
         self.crashes = crashes
         self.crash_count = 0
-        self.rig = LineRig(timers={"ack_wait_ms": 1_000, "watch_send_ms": 5_000, "watch_silence_ms": 12_000})
+        spread = {subject: lcns[n % len(lcns)] for n, subject in enumerate(OUTWARD)}
+        self.rig = LineRig(
+            timers={"ack_wait_ms": 1_000, "watch_send_ms": 5_000, "watch_silence_ms": 12_000},
+            line={"lcns": lcns, "lcn_of": spread},
+        )
         self.now_ms = self.rig.now_ms
         self.books = CenterBooks()
-        self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=1_500, watch_ms=4_000))
+        self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=1_500, watch_ms=4_000, lcns=lcns))
         self.dialogue: ZrcDialogue | None = None
         self.journal: dict[str, tuple[Request, int]] = {}  # key -> request, times the core was told
         self.conflicts = 0
@@ -92,7 +105,8 @@ class ZrcWorld:
         self.outbound[self.offered] = "sent"
         self._die_if("before-offer")
         body = msgspec.json.encode({**msgspec.json.decode(BODY), "amount": self.offered})
-        self._step(OutboundOffered(self.offered, "interbank-transfer", body, self.orders[self.offered]))
+        kind = list(OUTWARD.values())[int(self.offered) % len(OUTWARD)]
+        self._step(OutboundOffered(self.offered, kind, body, self.orders[self.offered]))
 
     def _question(self) -> None:
         if self.questioned and self.dialogue is not None and not self.asked and not self.events:

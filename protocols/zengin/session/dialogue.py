@@ -103,7 +103,7 @@ class ZrcDialogue:
             line.release("stored-unreadable", actions, fault=True)
             return
         self._receiving.restore(event.stored)
-        actions.append(Identify(f"zrc-{self._rules.name}"))
+        actions.append(Identify(self._rules.line_name))
         self._watch.opened(now_ms, actions)
         self._sending.tell_again(actions)
         left = tuple(intent for intent in line.outward.open if intent.state == "sent")

@@ -213,6 +213,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     day: str = ""
     phase: Phase = "new"
+    window_ms: int = 0  # end of the window of the last 開局, UTC epoch milliseconds; 0 not known
     unsigned: tuple[Unsigned, ...] = ()
     signed: tuple[str, ...] = ()  # "day by whom", the last ones
     use_previous_tables: bool = False

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from protocols.zengin.session import state
 from protocols.zengin.session.session import State
-from protocols.zengin.session.state import Day, unpack
+from protocols.zengin.session.state import Day, Inward, Outward, unpack
 from relay.loopback.center import CenterState
 from relay.loopback.centerbooks import Known
 from relay.loopback.centerdeeds import CenterFault
 from tests.support.zrcworld import ZrcWorld
+
+LCNS = ((0,), (3, 0, 9, 15))  # the first carries control telegrams
 
 
 def traffic(world: ZrcWorld, count: int) -> None:
@@ -55,13 +57,29 @@ def test_a_quiet_day_matches() -> None:
     assert set(world.outbound.values()) == {"acknowledged"}
     assert len(world.journal) == 10
     assert close(world).unsigned == ()
-    assert [figures.count for figures in world.mind.relay_figures] == [10, 10]
+    assert sum(figures.count for figures in world.mind.relay_figures if figures.direction == "1") == 10
+    assert sum(figures.count for figures in world.mind.relay_figures if figures.direction == "2") == 10
     assert world.mind.counts.get("gap", 0) == 0
 
 
+def test_all_sixteen_lcns_carry_both_ways_and_match() -> None:
+    world = ZrcWorld(Random(4), lcns=tuple(range(16)))
+    traffic(world, 40)
+    assert {given.lcn for given in world.books.given()} == set(range(16))
+    assert world.run(lambda: world.is_quiet)
+    check(world)
+    assert set(world.outbound.values()) == {"acknowledged"}
+    used = unpack(Outward, world.rig.disk["zrc-01-01/out"]).sequences
+    assert {lcn for lcn, last in used.items() if last} == {0, 1, 2, 3}, "by kind"
+    taken = unpack(Inward, world.rig.disk["zrc-01-01/in"]).lcns
+    assert {lcn: state.last for lcn, state in taken.items()} == {lcn: 3 if lcn < 8 else 2 for lcn in range(16)}
+    assert close(world).unsigned == ()
+
+
+@pytest.mark.parametrize("lcns", LCNS)
 @pytest.mark.parametrize("fault", list(CenterFault))
-def test_each_fault_has_its_defined_end(fault: CenterFault) -> None:
-    world = ZrcWorld(Random(2))
+def test_each_fault_has_its_defined_end(fault: CenterFault, lcns: tuple[int, ...]) -> None:
+    world = ZrcWorld(Random(2), lcns=lcns)
     world.mind.faults.append(fault)
     traffic(world, 5)
     assert world.run(lambda: world.is_quiet), f"{world.state} {world.mind.counts} {world.notes}"
@@ -87,11 +105,11 @@ def test_each_fault_has_its_defined_end(fault: CenterFault) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.lists(st.sampled_from(list(CenterFault)), max_size=5))
-def test_a_day_full_of_faults_and_crashes_conserves(seed: int, faults: list[CenterFault]) -> None:
+@given(st.integers(0, 2**32), st.lists(st.sampled_from(list(CenterFault)), max_size=5), st.sampled_from(LCNS))
+def test_a_day_full_of_faults_and_crashes_conserves(seed: int, faults: list[CenterFault], lcns: tuple[int, ...]) -> None:
     """kill -9 at any durable step, a dozen times: what the center gave is in the journal once, what it got it got once."""
     chance = Random(seed)
-    world = ZrcWorld(chance)
+    world = ZrcWorld(chance, lcns=lcns)
     crashes_left = [12]
 
     def crashes(where: str) -> bool:

@@ -37,7 +37,7 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 tools: $(VENV)/.installed  ## promtool, systemd-analyze, gcc and PostgreSQL, which some tests need (installed when missing and allowed)
 	@.ci/tools promtool systemd-analyze gcc postgresql
 
-run: setup  ## the demonstration: relay, fake core and fake ATMs on this machine; Ctrl-C stops it
+run: setup  ## the demonstration: relay, fake core and fake peers of every dialect on this machine; Ctrl-C stops it
 	$(BIN)/relay demo $(ARGS)
 
 lint: setup  ## style, types and import floors

@@ -11,7 +11,7 @@ Evidence from completions), Zengin (Store for sequence numbers before the first 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -59,12 +59,28 @@ class CommandRequested(msgspec.Struct, frozen=True):
 class OutboundOffered(msgspec.Struct, frozen=True):
     """A message that the core started is at the head of this line's queue. The dialogue answers with one or more `Delivery`.
 
-    `id` is the core's idempotency key, `kind` and `body` (JSON) are as posted to /v1/outbound and already durable.
+    `id` is the core's idempotency key, `kind` and `body` (JSON) are as posted to /v1/outbound and already durable. `order` is
+    given when a message is taken, once, and only goes up; 0 where nobody counts.
     """
 
     id: str
     kind: str
     body: bytes
+    order: int = 0
+
+
+class OutboundQuestioned(msgspec.Struct, frozen=True):
+    """The relay died after a message was given to a dialogue of this line, and before it heard what became of it: by what this
+    line keeps durable, did it ever begin with `id`? Nothing else of the line is offered before the answer, a `Delivery`:
+    "unsent" where it surely never did, "acknowledged" or "failed" where its end is on record, else "unknown".
+
+    "unsent" is a proof and not a guess: the message is offered again. So it may be said only where every record that the line
+    makes before a first byte is durable before that byte, and no record of this `id` can have been forgotten. Asked only where
+    the kit is a `RememberingKit`.
+    """
+
+    id: str
+    order: int
 
 
 class DrainStarted(msgspec.Struct, frozen=True):
@@ -83,6 +99,7 @@ Event: TypeAlias = (
     | Stored
     | CommandRequested
     | OutboundOffered
+    | OutboundQuestioned
     | DrainStarted
     | LinkClosed
 )
@@ -112,6 +129,13 @@ class Store(msgspec.Struct, frozen=True):
     value: bytes
 
 
+class Forget(msgspec.Struct, frozen=True):
+    """A durable variable that is not needed any more, as of a terminal that is gone for good. Done when `Stored` comes back
+    with its name, also where it was not there."""
+
+    name: str
+
+
 class Timer(msgspec.Struct, frozen=True):
     """(Re)start the named timer, or cancel it with `after_ms=None`."""
 
@@ -134,9 +158,9 @@ class CommandAnswered(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """What the far end says about an exchange: "confirmed", "part" (with the amount that stands), "undone", "unproven".
 
-    `detail` is what it said, for the history and for a person; never card data. Late evidence, about an exchange that is
-    unproven and on the list, closes it as it would have in time; so "part" and "undone" are for an explicit word of the far end
-    about this very exchange (law 4), never for a conclusion.
+    A "part" of the whole amount is taken for "confirmed", of more for "unproven". `detail` is what it said, for a person; never
+    card data. Late evidence, about an exchange that is unproven and on the list, closes it as it would have in time; so "part"
+    and "undone" are for an explicit word of the far end about this very exchange (law 4), never for a conclusion.
     """
 
     key: str
@@ -148,8 +172,9 @@ class Evidence(msgspec.Struct, frozen=True):
 class Delivery(msgspec.Struct, frozen=True):
     """What became of an outbound message: "deferred" (not now, offer it again), "sent" (its first byte may have left),
     "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, or refused by the
-    far end: it has no effect there, and why). After "unknown", later evidence may still say "acknowledged" or "failed", on any
-    link. What a dialogue has when its link closes, and has not ended, is taken for unknown."""
+    far end: it has no effect there, and why); in answer to a question also "unsent". After "unknown", later evidence may still
+    say "acknowledged" or "failed", on any link. What a dialogue has when its link closes, and has not ended, is taken for
+    unknown."""
 
     id: str
     state: str
@@ -181,9 +206,8 @@ class HangUp(msgspec.Struct, frozen=True):
     abort: bool = False  # True: reset instead of an orderly close
 
 
-Action: TypeAlias = (
-    Send | Ask | Refuse | Store | Timer | Command | CommandAnswered | Evidence | Delivery | Identify | Note | Tell | HangUp
-)
+_Kept: TypeAlias = Store | Forget | Timer | Identify | Note | Tell | HangUp
+Action: TypeAlias = Send | Ask | Refuse | Command | CommandAnswered | Evidence | Delivery | _Kept
 
 
 class Dialogue(Protocol):
@@ -211,6 +235,12 @@ class Dialect(Protocol):
     @property
     def answers_on_new_link(self) -> bool:
         """May an answer go to the terminal's newer link, inside the reply deadline?"""
+        ...
+
+    @property
+    def refusal_ends_message(self) -> bool:
+        """Does a terminal that hears a refusal end there? Then a repeat of it that is already on its way must not be approved.
+        False where the same message under the same key is said again until somebody decides."""
         ...
 
     def new_dialogue(self) -> Dialogue: ...
@@ -242,9 +272,7 @@ class DialectKit(Protocol):
 
 
 @runtime_checkable
-class SharingKit(Protocol):
-    """A kit whose links share something that must not be shared: numbers of lines, ranges of serials. Optional."""
+class RememberingKit(Protocol):
+    """A kit whose dialogues answer `OutboundQuestioned`, from durable link variables. Optional."""
 
-    def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
-        """(index of the profile, path in it, problem) for all links of this dialect in one file, in its order."""
-        ...
+    answers_questions: Literal[True]

@@ -11,6 +11,8 @@ from typing import Protocol, runtime_checkable
 
 from protocols.dialect import Dialect
 
+HOOKS_PATTERN = r"^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?$"  # "package.module:attribute"
+
 
 @runtime_checkable
 class HookedKit(Protocol):

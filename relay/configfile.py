@@ -17,9 +17,10 @@ from typing import TypeAlias, cast
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from protocols.dialect import Dialect, DialectKit, SharingKit
+from protocols.dialect import Dialect, DialectKit
 from protocols.errors import LocalMisuse
 from protocols.hookedkit import HookedKit
+from protocols.relatingkit import LinkFacts, RelatingKit, SharingKit
 from relay.configuration.endpoints import check_endpoints
 from relay.configuration.hooks import HooksUnusable, load_hooks
 from relay.configuration.lines import Path, dotted, key_lines, line_of
@@ -183,11 +184,23 @@ def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], s
             yield Finding((*base, *at), misuse.problem, misuse.suggestion if isinstance(misuse, HooksUnusable) else "")
             continue
         sound.setdefault(link.dialect, []).append((base, profile))
+        if isinstance(kit, RelatingKit):
+            yield from _unrelated(kit, profile, path, link, settings)
     for name, profiles in sound.items():
         kit = kits[name]
         if isinstance(kit, SharingKit):
             for n, where, problem in kit.clashes([profile for _, profile in profiles]):
                 yield Finding((*profiles[n][0], *where.split(".")), problem)
+
+
+def _unrelated(kit: RelatingKit, profile: object, path: Path, link: LinkSettings, settings: Settings) -> Iterator[Finding]:
+    """Settings of a profile that do not fit the relay's own."""
+    completion_ms = settings.relay.completion_deadline_ms
+    also = {"reply_deadline_ms": (*path, "reply_deadline_ms"), "completion_deadline_ms": ("relay", "completion_deadline_ms")}
+    facts = LinkFacts(reply_deadline_ms=link.reply_deadline_ms, completion_deadline_ms=completion_ms)
+    for one in kit.relations(profile, facts):
+        where = (*path, "profile", *one.path.split("."))
+        yield Finding(where, one.problem, one.suggestion, also=(also[one.fact],), is_warning=one.is_warning)
 
 
 # ---- telling ------------------------------------------------------------------------------------------------------------

@@ -7,18 +7,22 @@ thing is changed, and from there on nothing waits (relay/wire/swap.py).
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relay import __version__
+from relay.bridge import answer_of
 from relay.configfile import load
 from relay.control import commands as c
 from relay.control import report as r
 from relay.control.server import Handler
 from relay.errors import JournalUnusable, RelayError
-from relay.exchange.people import resolve
+from relay.exchange.people import resolve, retry
+from relay.journal.port import JournalFailed
+from relay.journal.records import StoredExchange
+from relay.owedlist import owed_detail, owed_report
 from relay.parkedlist import parked_report
 from relay.reload import plan_reload, reasons_of
 from relay.settings import DialerSettings, ListenerSettings, Settings
@@ -46,6 +50,9 @@ class Operator:
             "drain": self._drain,
             "reload": lambda _: self.reload(),
             "resolve": self._resolve,
+            "saf-list": self._saf_list,
+            "saf-show": self._saf_show,
+            "saf-retry": self._saf_retry,
             "log-level": self._log_level,
             "command": self._command,
             **self._daemon.dispatcher.handlers(),
@@ -202,12 +209,28 @@ class Operator:
         return r.Done("draining: no new links, exchanges in flight are finished, then the relay stops")
 
     async def _resolve(self, args: c.ResolveArgs) -> r.Done:
-        decided: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        resolve(self._daemon.desk.register, args.key, args.who, args.why, decided.set_result)
-        problem = await decided
+        problem: str = await answer_of(partial(resolve, self._daemon.desk.register, args.key, args.who, args.why))
         if problem:
             raise RelayError(problem)
         return r.Done(f"resolved by {args.who}")
+
+    def _saf_list(self, args: c.SafListArgs) -> r.SafReport:
+        return owed_report(self._daemon.desk, self._daemon.journal, args)
+
+    async def _saf_show(self, args: c.SafKeyArgs) -> r.SafDetail:
+        stored: StoredExchange | JournalFailed | None = await answer_of(partial(self._daemon.journal.find, args.key))
+        if isinstance(stored, StoredExchange):
+            return owed_detail(self._daemon.desk, self._daemon.journal, stored)
+        raise RelayError(
+            "no exchange has this key." if stored is None else "the journal cannot be read.", "Try: relay saf list"
+        )
+
+    async def _saf_retry(self, args: c.SafRetryArgs) -> r.Done:
+        desk = self._daemon.desk
+        problem: str = await answer_of(partial(retry, desk.register, desk.saf, args.key, args.who, args.why))
+        if problem:
+            raise RelayError(f"{problem}.")
+        return r.Done(f"asked again, signed by {args.who}")
 
     def _log_level(self, args: c.LogLevelArgs) -> r.Done:
         configure_logging(args.level, self._daemon.settings.telemetry.log_format)

@@ -117,6 +117,9 @@ class CoreSettings(Model):
     retry_first_ms: Milliseconds = Field(500, description="First repeat of an owed reversal or advice, milliseconds.")
     retry_max_ms: Milliseconds = Field(30_000, description="Longest pause between repeats, milliseconds.")
     saf_head_tries_max: int = Field(20, ge=1, description="Refusals of an owed message before it goes to the person's list.")
+    saf_valid_hours: int = Field(
+        72, ge=1, le=840, description="How long an owed message is tried before it goes to the person's list, hours."
+    )
 
 
 class LinkSettings(Model):

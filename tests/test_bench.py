@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from protocols.dialects import DIALECTS
 from tests.bench import journal
-from tests.bench.__main__ import load
+from tests.bench.__main__ import load, table
+from tests.bench.dialectpath import MAKERS, Talk
+from tests.bench.dialects import FAR_ENDS
+from tests.bench.everydialect import figures, round_of, with_codec
 from tests.bench.hotpath import WAVE, World
 from tests.bench.processes import start_bare_pipe, start_core, start_relay
 from tests.support.pgserver import PostgresServer
@@ -42,3 +46,39 @@ async def test_each_journal_engine_takes_records_in_a_closed_loop(tmp_path: Path
         assert (await journal.closed_loop(journal.postgres_at(server, "bench"), 8, 0.2, "t"))["per_s"] > 0
     finally:
         server.remove()
+
+
+@pytest.mark.parametrize("name", sorted(FAR_ENDS))
+def test_each_dialect_is_served_and_nothing_is_refused(name: str, tmp_path: Path) -> None:
+    measured = round_of(name, tmp_path, 0.3)
+    assert measured["count"] >= 1
+    assert measured["per_s"] <= measured["answered_per_s"], "a round lasts until the core has been asked for all of it"
+
+
+@pytest.mark.parametrize("name", sorted(MAKERS))
+def test_a_dialects_own_path_answers(name: str) -> None:
+    talk = Talk(name)
+    assert talk.round(5) > 0  # raises where a message was refused, or nobody spoke any more
+    assert talk.room.answered >= 5
+    assert talk.stored, "numbers are durable on the way"
+
+
+def test_every_dialect_has_a_row_of_all_figures() -> None:
+    assert {"iso8583", *FAR_ENDS} == {*DIALECTS}
+    one = [{"per_s": 500.0, "per_cpu_s": 1_000.0}]
+    found = figures(dict.fromkeys(FAR_ENDS, one), [{"per_s": 2_000.0, "per_cpu_s": 10_000.0}], one)
+    codec = [{"parse_us": 4.0, "build_us": 5.0, "zengin_parse_us": 6.0, "zengin_build_us": 7.0}]
+    others = {"ndc": [{"ndc_parse_us": 8.0, "ndc_build_us": 9.0}], "branch-p1": codec, "zengin-file": codec}
+    rows = with_codec(found, codec, others)
+    assert list(rows) == ["iso8583", *FAR_ENDS]
+    assert rows["ndc"] == {
+        "per_s": 500.0,
+        "cpu_us_per_message": 1_000.0,
+        "vs_bare_pipe": 0.1,
+        "wall_vs_bare_pipe": 0.25,
+        "parse_us": 8.0,
+        "build_us": 9.0,
+    }
+    assert (rows["zrc"]["parse_us"], rows["zrc"]["build_us"]) == (6.0, 7.0)
+    text = table({}, rows, {}, {"load": "0"})
+    assert "| ndc | 500 | 0.100 | 0.250 | 1000 | 8.0 | 9.0 |" in text

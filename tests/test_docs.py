@@ -17,6 +17,7 @@ from typing import Any, cast
 import pytest
 from pydantic import BaseModel
 
+from protocols.branch.profile import BranchProfile
 from protocols.dialects import DIALECTS
 from protocols.iso8583.codes import all_codes
 from protocols.iso8583.profile import Iso8583Profile, as_framing
@@ -105,7 +106,7 @@ def settings_of(model: type[BaseModel], prefix: str = "") -> set[str]:
 @pytest.mark.parametrize("page", OURS, ids=name_of)
 def test_settings_that_are_named_exist(page: Path) -> None:
     known = settings_of(Settings)
-    for profile in (Iso8583Profile, NdcProfile, ZrcProfile):
+    for profile in (BranchProfile, Iso8583Profile, NdcProfile, ZrcProfile):
         known |= settings_of(profile) | settings_of(profile, "profile.")
     sections = {name.split(".")[0] for name in known if "." in name}
     named = {match[1] for word in quoted(page) if (match := re.fullmatch(r"([a-z_]+(?:\.[a-z_0-9]+)+)(?: = .*)?", word))}

@@ -19,10 +19,10 @@ from protocols.branch.keys import original_key_of
 from protocols.branch.message import BranchMessage
 from protocols.branch.replies import answer_of
 from protocols.branch.rules import LinkRules
-from protocols.branch.till import Pending, Receipt, TillBook
+from protocols.branch.till import Pending, TillBook
 from protocols.dialect import Action, Evidence, Note, Send, Timer
 from protocols.errors import ProtocolError
-from protocols.vocabulary import DoubtPolicy, Refusal, Reply, Verdict
+from protocols.vocabulary import Refusal, Reply, Verdict
 
 COMPLETION = "completion"
 
@@ -45,26 +45,26 @@ class Cash:
         entry = book.find(message.serial)
         if entry is not None and entry.approved:
             send.append(Timer(COMPLETION, self._rules.session.completion_ms))
-        if book == before:
+        if book == before and not keeper.is_stale:
             keeper.after(actions, send)
         else:
-            keeper.keep(book, actions, send)
+            # An approval of cash whose book is not durable does not leave: the terminal repeats its number, and gets it then.
+            is_silent = reply.verdict is Verdict.APPROVE and self._rules.effect(message) != 0
+            keeper.keep(book, actions, send, [] if is_silent else send)
 
     def _with_number(self, book: TillBook, message: BranchMessage) -> TillBook:
         """An answer that the terminal's older link asked for may come here before the book knows its number."""
-        digest = message.digest()
-        if message.business_date == book.date and book.receipt(message, digest) is Receipt.NEXT:
-            return with_entry(book.with_taken(message.serial, digest), message, self._rules, self._keeper.realm)
-        return book
+        if message.business_date != book.date or not book.is_next(message.serial):
+            return book
+        return with_entry(book.with_taken(message.serial, message.digest()), message, self._rules, self._keeper.realm)
 
     def _after_reply(self, book: TillBook, message: BranchMessage, reply: Reply) -> TillBook:
         effect = self._rules.effect(message)
         if not effect or message.business_date != book.date or reply.code in self._undecided:
             return book
         is_taken = reply.verdict is Verdict.APPROVE
-        if reply.verdict is Verdict.DOUBT:  # undone: the notes stay; repeated until posted: they are in the till for good
-            rule = self._rules.operations.get(message.operation)
-            is_taken = rule is not None and rule.doubt is not DoubtPolicy.UNDO
+        if reply.verdict is Verdict.DOUBT:  # nothing is paid out on it; notes that are in the till stay, and are posted in time
+            is_taken = effect > 0
         serial = message.serial
         if book.is_settled(serial):
             return book
@@ -80,15 +80,13 @@ class Cash:
         return book.with_moved(serial, effect)
 
     def _after_reversal(self, book: TillBook, message: BranchMessage, effect: int) -> TillBook:
-        """A 取消 or 訂正 moves notes back only where its original moved them."""
-        if message.original_date != book.date:
+        """A 取消 or 訂正 moves notes back only where its original moved them, and only once."""
+        original = book.taken(message.original_serial) if message.original_date == book.date else None
+        if original is None:  # of another day, or long ago: its own word is all there is
             return book.with_moved(message.serial, effect)
-        original, taken = book.find(message.original_serial), book.taken(message.original_serial)
-        if original is not None:  # nobody knows whether it moved; together they leave what stands
-            return book.with_unmoved(original.serial).with_moved(message.serial, original.effect + effect)
-        if taken is not None and not taken.settled:  # declined, or in doubt and undone: it never moved
+        if not original.settled and book.find(original.serial) is None:  # declined, or in doubt and undone: it never moved
             return book.with_unmoved(message.serial)
-        return book.with_moved(message.serial, effect)
+        return book.with_standing(original.serial, message.number("standing")).with_unmoved(message.serial)
 
     def _answer(self, message: BranchMessage, reply: Reply, last: int) -> list[Action]:
         data = None
@@ -127,12 +125,12 @@ class Cash:
         keeper.keep(keeper.book.with_moved(entry.serial, -paid), actions, [])
 
     def _completed_unknown(self, message: BranchMessage, key: str, paid: int, actions: list[Action]) -> None:
-        """Not in the book: proven before, or of another day. The desk knows better, and counts what it does not need."""
+        """Not in the book: proven before, or of another day. The desk knows the amount, and counts what it does not need."""
         actions.append(Note("completion-unmatched", f"{message.message_type} {message.original_serial:06}"))
         if message.message_type == "23" and paid == 0:
             actions.append(Evidence(key, "undone"))
-        elif message.message_type == "22" and paid:
-            actions.append(Evidence(key, "confirmed"))
+        elif paid:
+            actions.append(Evidence(key, "part", paid))
 
     def confirmed_by_number(self, message: BranchMessage, actions: list[Action]) -> None:
         """前回確定通番: the transaction it names is complete. It says nothing about any other."""
@@ -156,7 +154,7 @@ class Cash:
         """開局: a new day begins, what the last one left unproven is a person's."""
         keeper = self._keeper
         if date != keeper.book.date:
-            self._leave_unproven(actions)
+            self.leave_unproven(actions)
             if keeper.book.date and not keeper.book.is_closed:
                 actions.append(Note("day-not-closed", keeper.book.date))
         keeper.keep(keeper.book.opened(date, cash), actions, then, refused)
@@ -173,13 +171,13 @@ class Cash:
         elif verdict is Count.DIFFERS:
             if not is_forced:
                 return codes.COUNT_WRONG
-            self._leave_unproven(actions)
+            self.leave_unproven(actions)
         return ""
 
     def end_day(self, counted: int, actions: list[Action], then: list[Action], refused: list[Action]) -> None:
         self._keeper.keep(self._keeper.book.closed(counted), actions, then, refused)
 
-    def _leave_unproven(self, actions: list[Action]) -> None:
+    def leave_unproven(self, actions: list[Action]) -> None:
         for entry in self._keeper.book.pending:
             actions += [Note("pending-unproven", f"{entry.serial:06}, {entry.effect:+} yen"), Evidence(entry.key, "unproven")]
 

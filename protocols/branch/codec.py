@@ -1,8 +1,9 @@
 """Frames to branch telegrams and back for one listener: header, body by 電文種別 and 取引コード, authentication.
 
 Owns `Codec`, shared by every link of a listener. It must never know a session. The traps: コード区分 is compared with the
-line's setting and never believed; the authentication is checked before the body is believed, over the bytes as they came; and
-a message whose body is wrong still has a readable header, which the error carries, so that the sender can be answered.
+line's setting and never believed; the authentication is checked before anything that moves the sender's number, over the bytes
+as they came; and a message with something wrong in it still says who sent it, which the error carries, so that the sender can
+be answered.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import msgspec
 from protocols.branch.fields import BODY_OF_TYPE, LENGTH_BYTES, MAC_BYTES, NUMBERED, Field
 from protocols.branch.hooks import Mac
 from protocols.branch.layout import Layout
-from protocols.branch.message import BranchMessage, Value
+from protocols.branch.message import NO_DATE, BranchMessage, Value
 from protocols.branch.overlay import Tables
 from protocols.characters import Characters
 from protocols.errors import FieldError, LocalMisuse, PeerViolation
@@ -27,6 +28,8 @@ _FLAGS = ("repeat", "offline", "training")
 _DATES = ("business_date", "value_date", "original_date")
 _TEXTS = ("bank", "branch", "terminal_kind", "terminal", "operator", "approver", "operation", "business_date", "value_date")
 _PLAIN = (*_TEXTS, "sent_at", "correction", "original_date", "code", "center_serial", "key_version", "reserved")
+KINDS = ("T", "B", "A", "R")  # 端末種別
+_IDENTITY = ("message_type", "bank", "branch", "terminal_kind", "terminal", "serial", "business_date", "key_version")
 
 
 class MacError(PeerViolation):
@@ -41,7 +44,7 @@ class MacError(PeerViolation):
 class Codec:
     """`body_of` is 取引コード -> name of a body. Raises LocalMisuse where the tables cannot be used."""
 
-    __slots__ = ("_bodies", "_body_of", "_charset_digit", "_header", "_mac", "framing")
+    __slots__ = ("_bodies", "_body_of", "_characters", "_charset_digit", "_header", "_mac", "framing")
 
     def __init__(
         self, tables: Tables, body_of: Mapping[str, str], characters: Characters, framing: Framing, mac: Mac | None = None
@@ -54,6 +57,7 @@ class Codec:
         self._body_of = dict(body_of)
         self._charset_digit = "0" if characters.charset in ("jis-x-0201", "shift-jis") else "1"
         self._mac = mac
+        self._characters = characters
         self.framing = framing
 
     # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -63,14 +67,19 @@ class Codec:
         size = self._header.length
         if len(data) < size + MAC_BYTES:
             raise FieldError("length", 0, f"at least {size + MAC_BYTES} bytes after the length")
-        message = self._read_header(self._header.read(data[:size], LENGTH_BYTES))
+        told, wrong = self._header_items(data[:size])
+        message = _named(told)
         covered, given = data[:-MAC_BYTES], data[-MAC_BYTES:]
-        if self._mac is not None:
+        if self._mac is not None and message is not None:
             computed = self._mac.compute(message.key_version, covered)
-            if computed is None:
+            if computed is None or len(computed) != MAC_BYTES:
                 raise MacError(f"no key has the version {message.key_version}", message, is_key_unknown=True)
             if not hmac.compare_digest(computed, given):
                 raise MacError("the authentication code is wrong", message)
+        if wrong is not None or message is None:
+            problem = wrong or FieldError("length", 0, "a header")
+            raise FieldError(problem.field, problem.offset, problem.expected, message)
+        self._check(message)
         layout = self._layout_of(message)
         if layout is None:
             where = "operation" if BODY_OF_TYPE.get(message.message_type, "") is None else "message_type"
@@ -81,44 +90,48 @@ class Codec:
             raise FieldError(error.field, error.offset, error.expected, message) from None
         return msgspec.structs.replace(message, body=body)
 
-    def _read_header(self, values: Mapping[str, Value]) -> BranchMessage:
-        told = {name: value for name, value in values.items() if isinstance(value, str)}
-        if told["version"] != VERSION:
-            raise FieldError("version", LENGTH_BYTES, f"{VERSION}")
-        if told["charset"] != self._charset_digit:
-            raise FieldError("charset", 95, f"{self._charset_digit}, as this line is set")
-        for name in _FLAGS:
-            if told[name] not in "01":
-                raise FieldError(name, LENGTH_BYTES, "0 or 1")
-        for name in _DATES:
-            if not is_date(told[name]):
-                raise FieldError(name, LENGTH_BYTES, "YYYYMMDD, or zeros")
-        if told["correction"] not in "012":
-            raise FieldError("correction", LENGTH_BYTES, "0, 1 or 2")
-        message = BranchMessage(
-            message_type=told["message_type"],
-            serial=int(told["serial"]),
-            is_repeat=told["repeat"] == "1",
-            original_serial=int(told["original_serial"]),
-            is_offline=told["offline"] == "1",
-            is_training=told["training"] == "1",
-            confirmed_serial=int(told["confirmed_serial"]),
-            **{name: told[name] for name in _PLAIN},  # type: ignore[arg-type]  # the remaining items are all text
-        )
-        self._check(message)
-        return message
+    def _header_items(self, header: bytes) -> tuple[dict[str, str], FieldError | None]:
+        """The header's items that are what they must be, and the first mistake. Raises FieldError for another header."""
+        told: dict[str, str]
+        try:
+            read, wrong = self._header.read(header, LENGTH_BYTES), None
+        except FieldError:
+            read, wrong = self._header.read_what_it_can(header, LENGTH_BYTES)
+        told = {name: value for name, value in read.items() if isinstance(value, str)}
+        for name, only in (("version", VERSION), ("charset", self._charset_digit)):
+            if told.get(name) != only:
+                raise FieldError(name, self._at(name), f"{only}, as this line is set")
+        mistakes = [(name, "0 or 1") for name in _FLAGS if told.get(name, "0") not in "01"]
+        mistakes += [(name, "YYYYMMDD, or zeros") for name in _DATES if not is_date(told.get(name, NO_DATE))]
+        if told.get("correction", "0") not in "012":
+            mistakes.append(("correction", "0, 1 or 2"))
+        if told.get("terminal_kind", "T") not in KINDS:
+            mistakes.append(("terminal_kind", f"one of {', '.join(KINDS)}"))
+        for name, expected in mistakes:
+            wrong = wrong or FieldError(name, self._at(name), expected)
+            del told[name]
+        return told, wrong
+
+    def _at(self, name: str) -> int:
+        """The offset of a header item, the length field counted."""
+        at = LENGTH_BYTES
+        for field in self._header.fields:
+            if field.name == name:
+                break
+            at += field.length
+        return at
 
     def _check(self, message: BranchMessage) -> None:
         kind = message.message_type
         if message.is_offline != (kind == "40") and message.is_numbered:
-            raise FieldError("offline", 93, "1 for 後送 (40) and only for it", message)
+            raise FieldError("offline", self._at("offline"), "1 for 後送 (40) and only for it", message)
         wanted = {"24": "1", "26": "2"}.get(kind, "0")
         if kind in NUMBERED and message.correction != wanted:
-            raise FieldError("correction", 78, f"{wanted} with {kind}", message)
+            raise FieldError("correction", self._at("correction"), f"{wanted} with {kind}", message)
         if kind in NUMBERED and not message.serial:
-            raise FieldError("serial", 41, "000001 to 999999", message)
+            raise FieldError("serial", self._at("serial"), "000001 to 999999", message)
         if kind in ("22", "23", "24", "26") and not (message.original_serial and message.original_date.strip("0")):
-            raise FieldError("original_serial", 79, "the original's date and number", message)
+            raise FieldError("original_serial", self._at("original_date"), "the original's date and number", message)
 
     def _layout_of(self, message: BranchMessage) -> Layout | None:
         kind = message.message_type
@@ -131,6 +144,10 @@ class Codec:
             name = self._body_of.get(message.operation, "")
         return self._bodies.get(name)
 
+    def folded(self, text: str) -> str:
+        """`text` as this line can carry it, as far as its table of substitutions goes: ガ is ｶﾞ, ー is -."""
+        return self._characters.folded(text)
+
     def places(self, message: BranchMessage) -> list[tuple[int, Field]]:
         """Every item of a telegram with its offset, the length field counted; for tools that show one."""
         found: list[tuple[int, Field]] = []
@@ -142,8 +159,10 @@ class Codec:
         return found
 
     # ---- writing ---------------------------------------------------------------------------------------------------------
-    def write(self, message: BranchMessage) -> bytes:
-        """The frame of a telegram. Raises LocalMisuse naming the item that cannot be written."""
+    def write(self, message: BranchMessage, *, is_bare: bool = False) -> bytes:
+        """The frame of a telegram. `is_bare`: zeros instead of the authentication, where there is no key to make it with.
+
+        Raises LocalMisuse naming the item that cannot be written."""
         layout = self._layout_of(message)
         if layout is None:
             raise LocalMisuse(f"no body for {message.message_type} {message.operation}", "message_type")
@@ -160,10 +179,26 @@ class Codec:
             "confirmed_serial": str(message.confirmed_serial),
         }
         covered = self._header.write(header) + layout.write(message.body)
-        code = bytes(MAC_BYTES) if self._mac is None else self._mac.compute(message.key_version, covered)
-        if code is None:
+        code = bytes(MAC_BYTES) if self._mac is None or is_bare else self._mac.compute(message.key_version, covered)
+        if code is None or len(code) != MAC_BYTES:
             raise LocalMisuse(f"no key has the version {message.key_version}", "key_version")
         return wrap(self.framing, covered + code)
+
+
+def _named(told: Mapping[str, str]) -> BranchMessage | None:
+    """The telegram without its body, what could not be read left at its default; None where nobody knows whose it is."""
+    if not all(told.get(name) for name in _IDENTITY):
+        return None
+    return BranchMessage(
+        message_type=told["message_type"],
+        serial=int(told["serial"]),
+        is_repeat=told.get("repeat") == "1",
+        original_serial=int(told.get("original_serial", "0")),
+        is_offline=told.get("offline") == "1",
+        is_training=told.get("training") == "1",
+        confirmed_serial=int(told.get("confirmed_serial", "0")),
+        **{name: told[name] for name in _PLAIN if name in told},  # type: ignore[arg-type]  # the remaining items are all text
+    )
 
 
 @lru_cache(maxsize=256)

@@ -8,10 +8,11 @@ left unproven is a person's; and 閉局 waits for the answers and the notes, nev
 from __future__ import annotations
 
 from protocols.branch import codes
-from protocols.branch.cash import Cash
+from protocols.branch.cash import COMPLETION, Cash
 from protocols.branch.intake import Intake
 from protocols.branch.keeper import Keeper
 from protocols.branch.message import BranchMessage
+from protocols.branch.notices import Notices
 from protocols.branch.rules import LinkRules
 from protocols.branch.session import TRANSITIONS, Moment, State
 from protocols.dialect import Action, Identify, Note, Send, Tell, Timer
@@ -22,13 +23,14 @@ OPENING, COUNT = "opening", "count"
 
 
 class Day:
-    __slots__ = ("_cash", "_intake", "_keeper", "_rules", "_told_up", "closing", "heard", "state")
+    __slots__ = ("_cash", "_intake", "_keeper", "_notices", "_rules", "_told_up", "closing", "heard", "state")
 
-    def __init__(self, rules: LinkRules, keeper: Keeper, intake: Intake, cash: Cash) -> None:
+    def __init__(self, rules: LinkRules, keeper: Keeper, intake: Intake, cash: Cash, notices: Notices) -> None:
         self._rules = rules
         self._keeper = keeper
         self._intake = intake
         self._cash = cash
+        self._notices = notices
         self._told_up = False
         self.state = State.CONNECTED
         self.closing: BranchMessage | None = None  # 閉局要求 that waits for 精査
@@ -60,8 +62,12 @@ class Day:
         if not message.business_date.strip("0"):
             self._refuse(message, codes.DATE_WRONG, "開局 without 営業日", actions)
             return
+        if message.business_date > self._rules.latest_date():
+            self._refuse(message, codes.DATE_WRONG, f"営業日 {message.business_date} is too far ahead", actions)
+            return
         if not self._keeper.terminal:
             self._keeper.take_over(message.terminal_name, actions)
+            self._notices.take_over(message.terminal_name, self._keeper.variables, actions)
             actions.append(Identify(message.terminal_name))
         book = self._keeper.book
         if message.business_date < book.date:
@@ -71,21 +77,30 @@ class Day:
             self._refuse(message, codes.DAY_CLOSED, "再開局 without 役席ID", actions)
             return
         self._cash.confirmed_by_number(message, actions)
+        self._notices.named(message, actions)
         self.heard = message
         last = book.last if message.business_date == book.date else 0
         answer = self._rules.written(message.answered("0000", confirmed_serial=last))
         up: list[Action] = [Send(answer or b""), Note("signed-on", message.terminal_name), Timer(OPENING, None)]
+        if message.business_date == book.date and any(entry.approved for entry in self._keeper.book.pending):
+            up.append(Timer(COMPLETION, self._rules.session.completion_ms))
         if not self._told_up:
             self._told_up = True
             up.append(Tell("session-up", {"terminal": self._keeper.terminal, "business_date": message.business_date}))
         refusal = self._rules.refusal(message, Refusal.NO_JOURNAL, "the till book is not durable", last)
-        self.closing = None
+        if self.closing is not None:
+            self.closing = None
+            up.append(Timer(COUNT, None))
         self.move(Moment.OPENED)
         self._cash.open_day(message.business_date, message.number("opening_cash"), actions, up, [refusal])
 
     def close(self, message: BranchMessage, actions: list[Action]) -> None:
         """閉局要求: first 精査, then the day ends."""
         word = self.may_trade(message)
+        if word == codes.DAY_CLOSED and message.business_date == self._keeper.book.date:  # its answer was lost
+            answer = self._rules.written(message.answered("0000", confirmed_serial=self._keeper.book.last))
+            self._keeper.after(actions, [Send(answer or b"")])
+            return
         if not word and (self._intake.asked or self._intake.held_count):
             word = codes.BUSY
         if word:
@@ -97,6 +112,7 @@ class Day:
         if self._rules.session.count_before_close:
             self._keeper.after(actions, self._count_request(message))
         else:
+            self._cash.leave_unproven(actions)
             self._end_day(self._keeper.book.cash, actions)
 
     def _count_request(self, heard: BranchMessage) -> list[Action]:

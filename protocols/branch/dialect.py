@@ -19,10 +19,12 @@ from protocols.branch.overlay import tables_of
 from protocols.branch.profile import BranchProfile
 from protocols.branch.replies import compile_to_reply
 from protocols.branch.rules import LinkRules
+from protocols.branch.saying import BranchSaying
 from protocols.branch.translate import compile_to_request
 from protocols.characters import Characters
-from protocols.dialect import Dialogue
+from protocols.dialect import Dialect, Dialogue
 from protocols.errors import LocalMisuse
+from protocols.saying import Conversation, Wish
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 NO_HOOKS = Hooks()
@@ -52,9 +54,15 @@ class BranchDialect:
         self._to_request = compile_to_request(profile)
         self._to_reply = compile_to_reply(profile)
 
+    line_names = ()  # each terminal brings its own
+
     @property
     def answers_on_new_link(self) -> bool:
         return self.profile.answers_on_new_link
+
+    @property
+    def refusal_ends_message(self) -> bool:
+        return False  # a number that nobody decided about is sent again
 
     def new_dialogue(self) -> Dialogue:
         return BranchDialogue(self.rules)
@@ -71,7 +79,7 @@ class BranchDialect:
 
 
 class BranchKit:
-    """Fulfils protocols.dialect.DialectKit."""
+    """Fulfils protocols.dialect.DialectKit, protocols.hookedkit.HookedKit and protocols.saying.SpeakingKit."""
 
     name = DIALECT
 
@@ -84,8 +92,40 @@ class BranchKit:
             raise LocalMisuse("a BranchProfile", "profile")
         return BranchDialect(profile, read_text, wall_ms)
 
+    @property
+    def hooks_type(self) -> type:
+        return Hooks
+
+    def hooks_named(self, profile: object) -> str:
+        return profile.hooks if isinstance(profile, BranchProfile) else ""
+
+    def build_hooked(
+        self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int], hooks: object
+    ) -> BranchDialect:
+        if not isinstance(profile, BranchProfile):
+            raise LocalMisuse("a BranchProfile", "profile")
+        return BranchDialect(profile, read_text, wall_ms, usable(hooks, profile))
+
+    def conversation(self, dialect: Dialect, wish: Wish) -> Conversation:
+        if not isinstance(dialect, BranchDialect):
+            raise LocalMisuse("a BranchDialect", "dialect")
+        return BranchSaying(dialect.rules, wish)
+
 
 BRANCH = BranchKit()
+
+
+def usable(hooks: object, profile: BranchProfile) -> Hooks:
+    """The hooks that a configuration attaches. Raises LocalMisuse where they are none, or where nothing would ask them."""
+    if not isinstance(hooks, Hooks):
+        raise LocalMisuse("expected protocols.branch.hooks.Hooks", "hooks")
+    if profile.mac == "none" or hooks.mac is None:
+        raise LocalMisuse('nothing asks them: set mac = "required", and let them have a mac', "hooks")
+    if profile.mac_keys:
+        raise LocalMisuse("either hooks or mac_keys; with both, nobody could say which of them is asked", "hooks")
+    if isinstance(hooks.mac, type) or not callable(getattr(hooks.mac, "compute", None)):
+        raise LocalMisuse("mac is no object with a method compute", "hooks")
+    return hooks
 
 
 def default_profile(**overrides: object) -> BranchProfile:

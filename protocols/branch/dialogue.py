@@ -17,13 +17,13 @@ from protocols.branch.day import COUNT, OPENING, Day
 from protocols.branch.intake import GAP, Intake
 from protocols.branch.keeper import Keeper
 from protocols.branch.message import BranchMessage
+from protocols.branch.notices import NOTICE, Notices
 from protocols.branch.rules import LinkRules
 from protocols.branch.session import Moment, State
 from protocols.dialect import (
     Action,
     BytesArrived,
     CommandRequested,
-    Delivery,
     DrainStarted,
     Event,
     HangUp,
@@ -44,6 +44,7 @@ from protocols.framing import Frame, FrameCutter
 from protocols.vocabulary import Refusal
 
 PARTIAL, IDLE = "partial", "idle"
+STORES_WAITING_MAX = 512  # changes of the till book that one link may have on their way to disk
 
 
 class BranchDialogue:
@@ -56,6 +57,7 @@ class BranchDialogue:
         "_intake",
         "_keeper",
         "_misses",
+        "_notices",
         "_partial_since_ms",
         "_partial_timer",
         "_rules",
@@ -67,7 +69,8 @@ class BranchDialogue:
         self._keeper = Keeper()
         self._intake = Intake(rules, self._keeper)
         self._cash = Cash(rules, self._keeper)
-        self._day = Day(rules, self._keeper, self._intake, self._cash)
+        self._notices = Notices(rules)
+        self._day = Day(rules, self._keeper, self._intake, self._cash, self._notices)
         self._heard_ms = 0
         self._misses = 0
         self._partial_since_ms: int | None = None
@@ -89,7 +92,7 @@ class BranchDialogue:
 
     @property
     def is_idle(self) -> bool:
-        waits = self._cutter.has_partial or self._keeper.is_waiting or self._day.closing is not None
+        waits = self._cutter.has_partial or self._notices.is_waiting or self._keeper.is_waiting or self._day.closing is not None
         return not waits and not self._intake.held_count
 
     def step(self, event: Event, now_ms: int) -> Sequence[Action]:
@@ -117,6 +120,9 @@ class BranchDialogue:
             return
         for frame in frames:
             self._frame(frame, actions)
+        if self._keeper.waiting_count > STORES_WAITING_MAX:  # a peer that does not wait for its answers
+            actions.append(Note("too-many-stores", f"more than {STORES_WAITING_MAX}"))
+            self._hang_up("too-many-stores", actions, abort=True)
         if cutter.has_partial:
             if frames or self._partial_since_ms is None:
                 self._partial_since_ms = now_ms
@@ -152,8 +158,14 @@ class BranchDialogue:
             self._refuse(message, Refusal.FORMAT_ERROR, str(error), actions)
 
     def _is_ours(self, message: BranchMessage, actions: list[Action]) -> bool:
-        """A link speaks for one terminal, the one whose 開局 it carried."""
-        if not self.terminal or message.terminal_name == self.terminal:
+        """A link speaks for one terminal, the one whose 開局 it carried; a training telegram is nobody's word about money."""
+        if message.is_training and not message.is_numbered:
+            self._refuse(message, codes.TRAINING, "training", actions)
+            return False
+        heard = self._day.heard
+        if not self.terminal or (
+            message.terminal_name == self.terminal and (heard is None or message.terminal_kind == heard.terminal_kind)
+        ):
             return True
         self._refuse(message, Refusal.UNKNOWN_TERMINAL, "the link of another terminal", actions)
         return False
@@ -176,7 +188,8 @@ class BranchDialogue:
         if word:
             self._refuse(message, word, "not in this state", actions)
             return
-        self._cash.confirmed_by_number(message, actions)
+        if not message.is_training:
+            self._cash.confirmed_by_number(message, actions)
         self._intake.arrived(message, actions, self._day.barred)
 
     def _completion(self, message: BranchMessage, actions: list[Action]) -> None:
@@ -205,8 +218,14 @@ class BranchDialogue:
     def _echoed(self, message: BranchMessage, actions: list[Action]) -> None:
         actions.append(Note("echo-answered"))
 
+    def _notice_received(self, message: BranchMessage, actions: list[Action]) -> None:
+        self._notices.received(message, actions)
+
     def _fault(self, message: BranchMessage, actions: list[Action]) -> None:
         fault = message.text("fault")
+        if not self.terminal:
+            self._refuse(message, Refusal.NOT_SIGNED_ON, "before 開局", actions)
+            return
         actions += [Note("terminal-fault", fault), Tell("terminal-fault", {"terminal": message.terminal_name, "fault": fault})]
 
     # ---- answers, stores, commands ---------------------------------------------------------------------------------------
@@ -217,7 +236,10 @@ class BranchDialogue:
             self._cash.replied(message, event.reply, actions)
 
     def _stored(self, event: Stored, now_ms: int, actions: list[Action]) -> None:
-        self._keeper.stored(event.name, event.ok, actions)
+        for message in self._keeper.stored(event.name, event.ok, actions):
+            if isinstance(message, BranchMessage):
+                self._intake.asked.discard(message.serial)
+        self._notices.stored(event.name, event.ok, actions)
 
     def _command(self, event: CommandRequested, now_ms: int, actions: list[Action]) -> None:
         message_type = {"echo": "14", "till-check": "16"}.get(event.name)
@@ -226,7 +248,8 @@ class BranchDialogue:
         actions.append(Note("command-impossible", event.name) if data is None else Send(data))
 
     def _offered(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
-        actions.append(Delivery(event.id, "failed", "branch-p1 has no telegram that the core starts"))
+        is_open = self.is_signed_on and not self._hung_up and not self._keeper.book.is_closed
+        self._notices.offered(event, self._day.heard if is_open else None, actions)
 
     # ---- timers ----------------------------------------------------------------------------------------------------------
     def _timer(self, event: TimerFired, now_ms: int, actions: list[Action]) -> None:
@@ -239,6 +262,8 @@ class BranchDialogue:
             self._intake.give_up("照会 unanswered", actions)
         elif name == COMPLETION:
             self._cash.overdue(actions)
+        elif name == NOTICE:
+            self._notices.overdue(actions)
         elif name == COUNT:
             self._day.count_missed(actions)
         elif name == OPENING and self.state is State.CONNECTED:
@@ -289,6 +314,7 @@ class BranchDialogue:
         actions.append(Note("draining"))
 
     def _closed(self, event: LinkClosed, now_ms: int, actions: list[Action]) -> None:
+        self._notices.ended(actions)
         self._day.ended(event.reason, actions)
 
     def _hang_up(self, reason: str, actions: list[Action], *, abort: bool = False) -> None:
@@ -311,6 +337,7 @@ _ROUTES: dict[str, Callable[[BranchDialogue, BranchMessage, list[Action]], None]
     "30": BranchDialogue._inquiry,
     "31": BranchDialogue._finding,
     "40": BranchDialogue._numbered,
+    "51": BranchDialogue._notice_received,
     "90": BranchDialogue._fault,
 }
 _HANDLERS: dict[type, Callable[..., None]] = {

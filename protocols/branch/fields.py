@@ -83,6 +83,7 @@ BODIES: dict[str, tuple[Field, ...]] = {
     "inquiry": _fields(("from_serial", "N", 6), ("to_serial", "N", 6)),
     "finding": _fields(("finding", "N", 1), ("last_serial", "N", 6), ("pending_count", "N", 4)),
     "fault": _fields(("fault", "C", 4), ("text", "C", 40)),
+    "notice": _fields(("subject", "C", 4), ("text", "C", 200)),
 }
 
 # 電文種別 -> body. None: the 取引コード says (OPERATIONS). An answer whose 応答コード is not 0000 has no body.
@@ -98,11 +99,12 @@ BODY_OF_TYPE: dict[str, str | None] = {
     "26": "correct", "27": "empty",       # 訂正要求 / 応答
     "30": "inquiry", "31": "finding",     # 照会 / 回答
     "40": None,                           # 後送, acknowledged by 21
+    "50": "notice", "51": "empty",        # 通知 / 通知受信確認: センター通番 is the notice's number
     "90": "fault",                        # 障害通知
 }
 ANSWER_OF: dict[str, str] = {"10": "11", "12": "13", "14": "15", "16": "17", "20": "21", "24": "25", "26": "27", "30": "31",
-                             "40": "21"}
-ANSWERS = frozenset({"11", "13", "15", "17", "21", "25", "27", "31"})
+                             "40": "21", "50": "51"}
+ANSWERS = frozenset({"11", "13", "15", "17", "21", "25", "27", "31", "51"})
 NUMBERED = frozenset({"20", "24", "26", "40"})  # those that take a 端末通番 of their own
 
 # 取引コード -> kind, body, cash in the till, doubt policy. Completion: by which 端末種別 a 完了確認 is owed.

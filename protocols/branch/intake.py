@@ -2,8 +2,9 @@
 
 Owns the receipt rules (next, repeat, other body, gap), the telegrams held behind a gap with their 照会, and what is refused
 although its number is in order. It must never ask or answer twice for one number. The traps: a telegram refused with the next
-number has used that number up, else the one after it would be a gap; a held telegram is taken only when every number before
-it was taken or reported as never used; and 後送 comes through here like everything else, which is what keeps it in order.
+number has used that number up, else the one after it would be a gap, and stays refused; a held telegram is taken only when
+every number before it was taken or reported as never used; and 後送 comes through here like everything else, which is what
+keeps it in order.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from protocols.branch import codes
 from protocols.branch.keeper import Keeper
 from protocols.branch.keys import key_of
 from protocols.branch.message import BranchMessage
-from protocols.branch.rules import LinkRules
+from protocols.branch.rules import REASON_OF, LinkRules
 from protocols.branch.till import Pending, Receipt, TillBook
 from protocols.dialect import Action, Ask, Note, Send, Timer
 from protocols.vocabulary import Refusal
@@ -64,19 +65,24 @@ class Intake:
             return
         word = self._why_not(message, book, receipt, barred)
         if receipt is Receipt.REPEAT:
-            refusal = rules.refusal(message, word, "a repeat", book.last) if word else None
-            keeper.after(actions, [self._ask(message) if refusal is None else refusal])
-            return
-        book = book.with_taken(message.serial, message.digest())
-        if word:
-            keeper.keep(book.with_unmoved(message.serial), actions, [rules.refusal(message, word, "next", book.last)])
-            return
-        keeper.keep(
-            with_entry(book, message, rules, keeper.realm),
-            actions,
-            [self._ask(message)],
-            [rules.refusal(message, Refusal.NO_JOURNAL, "the till book is not durable", book.last)],
-        )
+            if word:
+                keeper.after(actions, [rules.refusal(message, word, "a repeat", book.last)])
+            elif keeper.is_stale:
+                self._keep_and_ask(book, message, actions)
+            else:
+                keeper.after(actions, [self._ask(message)])
+        elif word:
+            book = book.with_refused(message.serial, message.digest(), word)
+            keeper.keep(book, actions, [rules.refusal(message, word, "next", book.last)])
+        else:
+            book = book.with_taken(message.serial, message.digest())
+            self._keep_and_ask(with_entry(book, message, rules, keeper.realm), message, actions)
+
+    def _keep_and_ask(self, book: TillBook, message: BranchMessage, actions: list[Action]) -> None:
+        def refused() -> list[Action]:  # nearly never made: the journal takes the book
+            return [self._rules.refusal(message, Refusal.NO_JOURNAL, "the till book is not durable", book.last)]
+
+        self._keeper.keep(book, actions, [self._ask(message)], refused)
 
     def _ask(self, message: BranchMessage) -> Ask:
         if message.message_type == "20":
@@ -88,6 +94,9 @@ class Intake:
     def _why_not(self, message: BranchMessage, book: TillBook, receipt: Receipt, barred: str) -> str:
         """The word of a refusal although the number is in order, "" for none."""
         session = self._rules.session
+        taken = book.taken(message.serial) if receipt is Receipt.REPEAT else None
+        if taken is not None and taken.refused in REASON_OF:
+            return taken.refused
         if message.is_training:
             return codes.TRAINING
         if message.message_type != "20":
@@ -122,9 +131,11 @@ class Intake:
     def _inquire(self, actions: list[Action]) -> None:
         head, last = self._held[0], self._keeper.book.last
         body = {"from_serial": str(last + 1), "to_serial": str(head.serial - 1)}
-        data = self._rules.own(head, "30", {**body})
+        # 元取引 is the held number, and 31 repeats it: a late answer about another gap must not explain this one.
+        named = {"original_date": head.business_date, "original_serial": head.serial}
+        data = self._rules.own(head, "30", {**body}, **named)
         if data is not None:
-            actions.append(Send(data))
+            self._keeper.after(actions, [Send(data)])
         actions.append(Timer(GAP, self._rules.session.gap_wait_ms))
 
     def found(self, answer: BranchMessage, actions: list[Action], barred: str = "") -> None:
@@ -133,6 +144,9 @@ class Intake:
             actions.append(Note("unmatched-answer", "31 to no 照会"))
             return
         finding = answer.text("finding")
+        if finding == NEVER_USED and answer.original_serial != self._held[0].serial:
+            actions.append(Note("unmatched-answer", f"31 about {answer.original_serial:06}, held {self._held[0].serial:06}"))
+            return
         may_skip = bool(answer.approver) or not self._rules.session.gap_needs_approver
         if finding == NEVER_USED and may_skip:
             book, head = self._keeper.book, self._held[0]

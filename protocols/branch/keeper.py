@@ -9,63 +9,81 @@ desk's keys, not this book, decide what is a duplicate.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import msgspec
 
 from protocols.branch.till import TillBook, pack, unpack, variable_name
-from protocols.dialect import Action, Note, Store
+from protocols.dialect import Action, Ask, Note, Store
+
+Otherwise: TypeAlias = list[Action] | Callable[[], list[Action]] | None  # a callable where making it costs something
 
 
 class Keeper:
-    __slots__ = ("_name", "_stored", "_waiting", "book", "realm", "terminal")
+    __slots__ = ("_name", "_waiting", "book", "is_stale", "realm", "terminal", "variables")
 
     def __init__(self) -> None:
         self.book = TillBook()
+        self.is_stale = False  # the journal did not take the last change: whatever rests on the book keeps it again
         self.realm = ""
         self.terminal = ""
         self._name = ""
-        self._stored: Mapping[str, bytes] = {}
-        self._waiting: deque[tuple[list[Action], list[Action]]] = deque()
+        self.variables: Mapping[str, bytes] = {}  # the listener's, a live view
+        self._waiting: deque[tuple[list[Action], Otherwise]] = deque()
 
     @property
     def is_waiting(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def waiting_count(self) -> int:
+        """Changes of the book that are on their way to disk."""
+        return len(self._waiting)
+
     def opened(self, realm: str, stored: Mapping[str, bytes]) -> None:
         self.realm = realm
-        self._stored = stored
+        self.variables = stored
 
     def take_over(self, terminal: str, actions: list[Action]) -> None:
         """From now on this is the book of `terminal`, as last stored. One that cannot be read begins anew, and says so."""
         self.terminal = terminal
         self._name = variable_name(terminal)
-        data = self._stored.get(self._name)
-        self._stored = {}
+        data = self.variables.get(self._name)
         if data is not None:
             try:
                 self.book = unpack(data)
             except msgspec.MsgspecError:
                 actions.append(Note("till-book-unreadable", terminal))
 
-    def keep(self, book: TillBook, actions: list[Action], then: list[Action], otherwise: list[Action] | None = None) -> None:
+    def keep(self, book: TillBook, actions: list[Action], then: list[Action], otherwise: Otherwise = None) -> None:
         """`book` from now on; `then` when it is durable, `otherwise` (none: `then`) where the journal does not take it."""
         self.book = book
-        self._waiting.append((then, then if otherwise is None else otherwise))
+        self._waiting.append((then, otherwise))
         actions.append(Store(self._name, pack(book)))
 
     def after(self, actions: list[Action], then: list[Action]) -> None:
         """`then`, in its turn: behind what waits already."""
         if self._waiting:
-            kept, lost = self._waiting[-1]
-            self._waiting[-1] = ([*kept, *then], [*lost, *then])
+            kept, otherwise = self._waiting[-1]
+            lost = None if otherwise is None else [*_made(otherwise), *then]
+            self._waiting[-1] = ([*kept, *then], lost)
         else:
             actions.extend(then)
 
-    def stored(self, name: str, ok: bool, actions: list[Action]) -> None:
+    def stored(self, name: str, ok: bool, actions: list[Action]) -> list[object]:
+        """The messages that are not asked because the journal did not take the book."""
         if name != self._name or not self._waiting:
-            return
+            return []
         then, otherwise = self._waiting.popleft()
-        if not ok:
-            actions.append(Note("till-book-not-stored", self.terminal))
-        actions.extend(then if ok else otherwise)
+        self.is_stale = not ok
+        if ok:
+            actions.extend(then)
+            return []
+        instead = then if otherwise is None else _made(otherwise)
+        actions += [Note("till-book-not-stored", self.terminal), *instead]
+        return [action.message for action in then if isinstance(action, Ask) and action not in instead]
+
+
+def _made(otherwise: list[Action] | Callable[[], list[Action]]) -> list[Action]:
+    return otherwise if isinstance(otherwise, list) else otherwise()

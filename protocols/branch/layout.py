@@ -21,7 +21,7 @@ BODY_BYTES_MAX = 4_096
 class Layout:
     """Raises LocalMisuse where the items cannot be a layout."""
 
-    __slots__ = ("_characters", "_digits", "_names", "_rows", "_simple", "fields", "length")
+    __slots__ = ("_characters", "_digits", "_names", "_numbers", "_rows", "_simple", "fields", "length")
 
     def __init__(self, fields: Sequence[Field], characters: Characters, path: str = "layout") -> None:
         names = [field.name for field in fields]
@@ -44,6 +44,7 @@ class Layout:
         # Without binary or hidden items and kanji blocks a character is a byte: the whole can be decoded, then cut.
         plain = not any(field.type == "B" or field.secret or field.pan for field in fields)
         self._simple = [(f.name, f.type == "N", start, end) for f, start, end in rows] if plain else []
+        self._numbers = _runs(self._simple)
         self._characters = characters
         self._digits = characters.encode_exact("0123456789")
 
@@ -54,22 +55,36 @@ class Layout:
         values: dict[str, Value] = {}
         if self._simple and self._read_at_once(data, values):
             return values
-        characters, digits = self._characters, self._digits
-        for field, start, end in self._rows:
-            piece = data[start:end]
-            if field.type == "N":
-                if piece.strip(digits):
-                    raise FieldError(field.name, offset + start, f"{field.length} digits")
-                value = characters.decode(piece)
-            elif field.type == "C":
-                try:
-                    value = characters.decode(piece).rstrip(" ")
-                except CharacterError as error:
-                    raise FieldError(field.name, offset + start + error.offset, f"text in {characters.charset}") from None
-            else:
-                value = piece.hex().upper()
-            values[field.name] = Pan(value) if field.pan else Secret(value) if field.secret else value
+        values, error = self.read_what_it_can(data, offset)
+        if error is not None:
+            raise error
         return values
+
+    def read_what_it_can(self, data: bytes, offset: int) -> tuple[dict[str, Value], FieldError | None]:
+        """The items that can be read, and what is wrong with the first one that cannot. `data` has the layout's length."""
+        values: dict[str, Value] = {}
+        wrong: FieldError | None = None
+        for field, start, end in self._rows:
+            try:
+                values[field.name] = self._value(field, data[start:end], offset + start)
+            except FieldError as error:
+                wrong = wrong or error
+        return values, wrong
+
+    def _value(self, field: Field, piece: bytes, offset: int) -> Value:
+        characters = self._characters
+        if field.type == "N":
+            if piece.strip(self._digits):
+                raise FieldError(field.name, offset, f"{field.length} digits")
+            value = characters.decode(piece)
+        elif field.type == "C":
+            try:
+                value = characters.decode(piece).rstrip(" ")
+            except CharacterError as error:
+                raise FieldError(field.name, offset + error.offset, f"text in {characters.charset}") from None
+        else:
+            value = piece.hex().upper()
+        return Pan(value) if field.pan else Secret(value) if field.secret else value
 
     def _read_at_once(self, data: bytes, values: dict[str, Value]) -> bool:
         """The fast way; False, with `values` of no use, where the slow way must say what is wrong or cut kanji blocks."""
@@ -79,14 +94,12 @@ class Layout:
             return False
         if len(text) != len(data):
             return False
+        for start, end in self._numbers:
+            run = text[start:end]
+            if not (run.isdigit() and run.isascii()):
+                return False
         for name, is_number, start, end in self._simple:
-            piece = text[start:end]
-            if is_number:
-                if not (piece.isdigit() and piece.isascii()):
-                    return False
-                values[name] = piece
-            else:
-                values[name] = piece.rstrip(" ")
+            values[name] = text[start:end] if is_number else text[start:end].rstrip(" ")
         return True
 
     def write(self, values: Mapping[str, Value]) -> bytes:
@@ -104,16 +117,20 @@ class Layout:
         pieces: list[str] = []
         for name, is_number, start, end in self._simple:
             value = values.get(name, "")
-            if not isinstance(value, str) or len(value) > end - start:
+            if not isinstance(value, str):
                 return None
-            if is_number:
-                if value and not (value.isdigit() and value.isascii()):
+            if len(value) != end - start:
+                if len(value) > end - start:
                     return None
-                pieces.append(value.zfill(end - start))
-            else:
-                pieces.append(value.ljust(end - start))
+                value = value.zfill(end - start) if is_number else value.ljust(end - start)
+            pieces.append(value)
+        text = "".join(pieces)
+        for start, end in self._numbers:
+            run = text[start:end]
+            if not (run.isdigit() and run.isascii()):
+                return None
         try:
-            data = self._characters.encode_exact("".join(pieces))
+            data = self._characters.encode_exact(text)
         except UnencodableError:
             return None
         return data if len(data) == self.length else None
@@ -136,3 +153,14 @@ class Layout:
             return self._characters.fit(value, field.length, field.name, exact=True)
         except UnencodableError:
             raise LocalMisuse(f"text in {self._characters.charset}", field.name) from None
+
+
+def _runs(simple: Sequence[tuple[str, bool, int, int]]) -> list[tuple[int, int]]:
+    """Where digits stand, neighbours together: one look instead of one for each item."""
+    runs: list[tuple[int, int]] = []
+    for _, is_number, start, end in simple:
+        if is_number and runs and runs[-1][1] == start:
+            runs[-1] = (runs[-1][0], end)
+        elif is_number:
+            runs.append((start, end))
+    return runs

@@ -50,9 +50,11 @@ class SessionRules(Model):
     completion_ms: Milliseconds = Field(60_000, description="T-complete: an approval is overdue after, milliseconds.")
     count_wait_ms: Milliseconds = Field(300_000, description="Longest wait for 精査応答 at 閉局, milliseconds.")
     gap_wait_ms: Milliseconds = Field(30_000, description="Longest wait for the 照会 about missing 端末通番, milliseconds.")
+    notice_ms: Milliseconds = Field(30_000, description="Longest wait for 通知受信確認; then delivery unknown, milliseconds.")
     held_count_max: int = Field(8, ge=0, le=1_000, description="Telegrams held behind a gap; beyond it they are refused.")
     pending_count_max: int = Field(32, ge=1, le=1_000, description="Transactions of a terminal whose cash is not proven yet.")
     gap_needs_approver: bool = Field(True, description="Numbers reported as never used need a 役席ID.")
+    days_ahead_max: int = Field(14, ge=0, le=366, description="How far 営業日 at 開局 may lie after today (Japan), days.")
     count_before_close: bool = Field(True, description="閉局 waits for 精査.")
 
 
@@ -69,6 +71,12 @@ class BranchProfile(Model):
     codes: dict[str, str] = Field({}, description="Reason or refusal -> 応答コード; over the defaults.")
     mac: Literal["none", "required"] = Field("none", description="The last 8 bytes: zeros, or the attached hook's.")
 
+    hooks: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*)?$",
+        description='The bank\'s own authentication (3DES, AES-CMAC, an HSM), "package.module:attribute"; instead of mac_keys.',
+    )
     mac_keys: dict[str, str] = Field({}, description="鍵版 (four digits) -> credential whose text is the HMAC key as hex.")
 
     @field_validator("operations")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from protocols.branch import codes
 from protocols.branch.codec import Codec
 from protocols.branch.message import BranchMessage, Value
@@ -49,7 +51,9 @@ class LinkRules:
         """The refusal of a telegram, with its answer on the wire where it wants one."""
         data = b""
         if message.is_answerable:
-            data = self.written(message.answered(self.codes[word], confirmed_serial=last)) or b""
+            answer = message.answered(self.codes[word], confirmed_serial=last)
+            # Under an unknown key nothing can be authenticated: a bare "key unknown" tells the branch what is wrong.
+            data = (self.bare(answer) if word == codes.KEY_UNKNOWN else self.written(answer)) or b""
         return Refuse(REASON_OF[word], data, f"{message.message_type}: {detail}")
 
     def written(self, message: BranchMessage) -> bytes | None:
@@ -59,29 +63,43 @@ class LinkRules:
         except ProtocolError:
             return None
 
-    def own(self, heard: BranchMessage, message_type: str, body: dict[str, Value] | None = None) -> bytes | None:
-        """A telegram that we begin, to the terminal that sent `heard`. It has no 端末通番."""
-        return self.written(
-            BranchMessage(
-                message_type=message_type,
-                bank=heard.bank,
-                branch=heard.branch,
-                terminal_kind=heard.terminal_kind,
-                terminal=heard.terminal,
-                business_date=heard.business_date,
-                value_date=heard.business_date,
-                sent_at=self._now(),
-                key_version=heard.key_version,
-                body=body or {},
-            )
+    def bare(self, message: BranchMessage) -> bytes | None:
+        """As `written`, with zeros for the authentication and 鍵版 0000: a hint, which no terminal may act on."""
+        try:
+            return self.codec.write(msgspec.structs.replace(message, key_version="0000"), is_bare=True)
+        except ProtocolError:
+            return None
+
+    def own(
+        self, heard: BranchMessage, message_type: str, body: dict[str, Value] | None = None, **items: object
+    ) -> bytes | None:
+        """A telegram that we begin, to the terminal that sent `heard`, with these header `items`. It has no 端末通番."""
+        message = BranchMessage(
+            message_type=message_type,
+            bank=heard.bank,
+            branch=heard.branch,
+            terminal_kind=heard.terminal_kind,
+            terminal=heard.terminal,
+            business_date=heard.business_date,
+            value_date=heard.business_date,
+            sent_at=self.now(),
+            key_version=heard.key_version,
+            body=body or {},
         )
+        return self.written(msgspec.structs.replace(message, **items))
 
     def awaits_completion(self, message: BranchMessage) -> bool:
         """Whether an approval of this telegram waits for 完了確認."""
         rule = self.operations.get(message.operation)
         return rule is not None and message.message_type == "20" and message.terminal_kind in rule.completion
 
-    def _now(self) -> str:
+    def latest_date(self) -> str:
+        """The last 営業日 that may be opened now, YYYYMMDD."""
+        now = datetime.fromtimestamp(self.wall_ms() / 1_000, UTC) + TOKYO
+        return f"{now + timedelta(days=self.session.days_ahead_max):%Y%m%d}"
+
+    def now(self) -> str:
+        """送信日時: local time as YYYYMMDDhhmmss."""
         return f"{datetime.fromtimestamp(self.wall_ms() / 1_000, UTC) + TOKYO:%Y%m%d%H%M%S}"
 
     def effect(self, message: BranchMessage) -> int:

@@ -28,12 +28,16 @@ class Receipt(Enum):
     GAP = auto()
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """One number lately taken. `settled`: its cash is counted, or known not to have moved, or it is in `pending`."""
+class Taken(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One number lately taken. `settled`: its cash is counted, or known not to have moved, or it is in `pending`.
+    `refused`: the word with which this line refused it before anybody was asked; a repeat is refused with the same one.
+    `effect`: yen that the till gained by it (negative: lost) as far as `cash` counts them, less what was taken back since."""
 
     serial: int
     digest: str
     settled: bool = False
+    refused: str = ""
+    effect: int = 0
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -57,10 +61,13 @@ class TillBook(msgspec.Struct, frozen=True):
     is_closed: bool = False
 
     # ---- numbers ---------------------------------------------------------------------------------------------------------
+    def is_next(self, serial: int) -> bool:
+        return serial == self.last + 1
+
     def receipt(self, message: BranchMessage, digest: str) -> Receipt:
         """Against the last number taken: next, a repeat, a conflict, or a gap."""
         serial = message.serial
-        if serial == self.last + 1:
+        if self.is_next(serial):
             return Receipt.NEXT
         if serial > self.last:
             return Receipt.GAP
@@ -70,25 +77,38 @@ class TillBook(msgspec.Struct, frozen=True):
         return Receipt.CONFLICT
 
     def taken(self, serial: int) -> Taken | None:
-        return next((taken for taken in self.recent if taken.serial == serial), None)
+        for taken in reversed(self.recent):  # it is nearly always the last one
+            if taken.serial == serial:
+                return taken
+        return None
 
     def with_taken(self, serial: int, digest: str) -> TillBook:
         """`serial` is the last one taken."""
         recent = (*self.recent, Taken(serial, digest))[-RECENT_COUNT:]
         return msgspec.structs.replace(self, last=serial, recent=recent)
 
+    def with_refused(self, serial: int, digest: str, word: str) -> TillBook:
+        """`serial` is the last one taken, and was refused for good: nothing is asked for it, today or later."""
+        book = self.with_taken(serial, digest)
+        return msgspec.structs.replace(book, recent=(*book.recent[:-1], Taken(serial, digest, True, word)))
+
     def with_unused(self, last: int) -> TillBook:
         """Numbers up to `last` were never used; a person said so."""
         return msgspec.structs.replace(self, last=last)
 
     def _settled(self, serial: int, *, cash: int = 0, pending: tuple[Pending, ...] | None = None) -> TillBook:
-        recent = tuple(Taken(t.serial, t.digest, True) if t.serial == serial else t for t in self.recent)
+        recent = tuple(
+            Taken(t.serial, t.digest, True, t.refused, t.effect + cash) if t.serial == serial else t for t in self.recent
+        )
         left = tuple(p for p in self.pending if p.serial != serial) if pending is None else pending
         return msgspec.structs.replace(self, recent=recent, cash=self.cash + cash, pending=left)
 
     # ---- cash ------------------------------------------------------------------------------------------------------------
     def find(self, serial: int) -> Pending | None:
-        return next((entry for entry in self.pending if entry.serial == serial), None)
+        for entry in self.pending:
+            if entry.serial == serial:
+                return entry
+        return None
 
     def with_asked(self, entry: Pending) -> TillBook:
         """`entry` is about to be asked."""
@@ -108,7 +128,21 @@ class TillBook(msgspec.Struct, frozen=True):
         """The cash of `serial` did not move, for good."""
         return self._settled(serial)
 
+    def with_standing(self, serial: int, standing: int) -> TillBook:
+        """取消 or 訂正 of `serial`, which was taken lately: `standing` yen of it stand, without sign. What is gone already does
+        not come back twice, and nothing rises."""
+        taken, entry = self.taken(serial), self.find(serial)
+        if taken is None:
+            return self
+        if entry is not None:  # nobody knows whether it moved; together they leave what stands
+            return self._settled(serial, cash=standing if entry.effect > 0 else -standing)
+        left = min(standing, abs(taken.effect))
+        return self._settled(serial, cash=(left if taken.effect > 0 else -left) - taken.effect)
+
     def is_settled(self, serial: int) -> bool:
+        entry = self.find(serial)
+        if entry is not None:
+            return entry.approved
         taken = self.taken(serial)
         return taken is None or taken.settled
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from protocols.errors import LocalMisuse, ProtocolError
 from protocols.framing import Framing
+from protocols.hookedkit import HOOKS_PATTERN
 from protocols.iso8583 import codes, defaults
 from protocols.primitives import by_alpha
 from protocols.vocabulary import DoubtPolicy
@@ -26,7 +27,6 @@ Element = Annotated[int, Field(ge=2, le=128)]
 Elements = Annotated[tuple[Element, ...], Field(strict=False)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Version = Literal["1987", "1993", "2003"]
-HOOKS_PATTERN = r"^([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?$"
 
 
 class Model(BaseModel):

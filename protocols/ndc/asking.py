@@ -8,6 +8,7 @@ before any debit.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -101,7 +102,12 @@ class Cash(msgspec.Struct, frozen=True):
 
 def key_of(realm: str, terminal: str, mint: str) -> str:
     """The idempotency key: realm, dialect, terminal and what we minted. `mint` begins with the link's own name."""
-    return f"{realm}:ndc:{quote(terminal, safe='')}:{mint}"
+    return f"{realm}:ndc:{_quoted(terminal)}:{mint}"
+
+
+@lru_cache(maxsize=4_096)
+def _quoted(terminal: str) -> str:
+    return quote(terminal, safe="")
 
 
 def open_request(

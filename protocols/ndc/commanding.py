@@ -40,7 +40,7 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Commands:
-    __slots__ = ("_due", "_extra", "_ok", "_said", "_sends", "_steps", "_wait_ms", "waiting")
+    __slots__ = ("_due", "_extra", "_is_rejected", "_ok", "_said", "_sends", "_steps", "_wait_ms", "waiting")
 
     def __init__(self, wait_ms: int) -> None:
         self._wait_ms = wait_ms
@@ -49,7 +49,7 @@ class Commands:
         self._sends = 0
         self._due = 0  # answers that must come before anything else is sent
         self._extra = 0  # answers to refusals that were sent while no command waited
-        self._ok = False
+        self._ok = self._is_rejected = False
         self._said = ""
 
     @property
@@ -61,6 +61,11 @@ class Commands:
     def is_quiet(self) -> bool:
         """Every answer came: what comes next belongs to what is sent next."""
         return self.waiting is None and not self._extra
+
+    @property
+    def owes_refusal(self) -> bool:
+        """A refusal of ours has not got its status, and no command waits behind which it might come."""
+        return self.waiting is None and self._extra > 0
 
     @property
     def queued_count(self) -> int:
@@ -87,24 +92,27 @@ class Commands:
         self.waiting = step
         self._sends, self._due = 1, 1 + self._extra
         self._extra = 0
-        self._ok, self._said = False, ""
+        self._ok, self._is_rejected, self._said = False, False, ""
         if step.outbound_id:
             actions.append(Delivery(step.outbound_id, "sent"))
         actions.append(Command(step.name, step.frame()))
         actions.append(Timer(STEP_TIMER, self._wait_ms))
 
-    def refusal_sent(self) -> None:
+    def refusal_sent(self, actions: list[Action]) -> None:
         """A reply of ours went out of turn: its status must come in too."""
         if self.waiting is None:
             self._extra += 1
+            actions.append(Timer(STEP_TIMER, self._wait_ms))
         else:
             self._due += 1
 
-    def take_extra(self) -> bool:
+    def take_extra(self, actions: list[Action]) -> bool:
         """A status came while no command waited: was it owed for a refusal?"""
-        if self.waiting is not None or not self._extra:
+        if not self.owes_refusal:
             return False
         self._extra -= 1
+        if not self._extra:
+            actions.append(Timer(STEP_TIMER, None))
         return True
 
     def answered(self, ok: bool, said: str, actions: list[Action]) -> Ended | None:
@@ -112,8 +120,10 @@ class Commands:
         step = self.waiting
         if step is None:
             return None
+        # Of a command that was sent twice, one good answer is enough. A key is sent once: the other is a refusal's status.
         self._due -= 1
-        self._ok = self._ok or ok
+        self._is_rejected = self._is_rejected or not ok
+        self._ok = (self._ok or ok) and not (step.answer == KEY and self._is_rejected)
         self._said = said or self._said
         actions.append(CommandAnswered(step.name, ok))
         if self._due > 0:
@@ -130,7 +140,9 @@ class Commands:
         """The step timer fired. True: the line is not to be trusted any more."""
         step = self.waiting
         if step is None:
-            return False
+            if self._extra:
+                actions.append(Note("refusal-unanswered", f"{self._extra} answers"))
+            return self._extra > 0
         if self._sends > 1 or not step.may_resend or not may_resend or self._ok:
             actions.append(Note("command-unanswered", step.name))
             return True

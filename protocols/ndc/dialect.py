@@ -7,9 +7,9 @@ be wrong with a profile must be found here, at start, with its path; after this,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from protocols.dialect import Dialogue
+from protocols.dialect import Dialect, Dialogue
 from protocols.errors import LocalMisuse
 from protocols.ndc.asking import CashNotice, OpenedJournal, OpenedRequest
 from protocols.ndc.dialogue import NdcDialogue
@@ -17,16 +17,21 @@ from protocols.ndc.hooks import NO_HOOKS, Hooks
 from protocols.ndc.load import Load, parse_load
 from protocols.ndc.profile import NdcProfile
 from protocols.ndc.rules import LinkRules, show_amount
+from protocols.ndc.saying import NdcSaying
 from protocols.ndc.translate import compile_to_reply, compile_to_request
+from protocols.relatingkit import LinkFacts, Relation
+from protocols.saying import Conversation, Wish
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 
 class NdcDialect:
-    """Fulfils protocols.dialect.Dialect. `rules` are shared by every link of the listener."""
+    """Fulfils protocols.dialect.Dialect, and NamingDialect. `rules` are shared by every link of the listener."""
 
     name = "ndc"
     # A reply belongs to the session that asked: the ATM forgets its request when the line breaks.
     answers_on_new_link = False
+    refusal_ends_message = True
+    line_names = ()  # each ATM brings its own
 
     def __init__(self, profile: NdcProfile, load: Load | None, wall_ms: Callable[[], int], hooks: Hooks = NO_HOOKS) -> None:
         self.profile = profile
@@ -49,7 +54,7 @@ class NdcDialect:
 
 
 class NdcKit:
-    """Fulfils protocols.dialect.DialectKit."""
+    """Fulfils protocols.dialect.DialectKit, protocols.hookedkit.HookedKit and protocols.relatingkit.RelatingKit."""
 
     name = "ndc"
 
@@ -61,6 +66,54 @@ class NdcKit:
         if not isinstance(profile, NdcProfile):
             raise LocalMisuse("an NdcProfile", "profile")
         return build_dialect(profile, read_text, wall_ms)
+
+    @property
+    def hooks_type(self) -> type:
+        return Hooks
+
+    def hooks_named(self, profile: object) -> str:
+        return profile.hooks if isinstance(profile, NdcProfile) else ""
+
+    def build_hooked(
+        self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int], hooks: object
+    ) -> NdcDialect:
+        if not isinstance(profile, NdcProfile):
+            raise LocalMisuse("an NdcProfile", "profile")
+        return build_dialect(profile, read_text, wall_ms, usable(hooks, profile))
+
+    def relations(self, profile: object, facts: LinkFacts) -> Sequence[Relation]:
+        """protocols.relatingkit.RelatingKit: the window in which a reply may leave, and the wait for its status."""
+        if not isinstance(profile, NdcProfile):
+            return ()
+        found = []
+        window_ms, status_ms = profile.session.reply_window_ms, profile.session.status_wait_ms
+        if facts.reply_deadline_ms >= window_ms:
+            found.append(
+                Relation(
+                    "session.reply_window_ms",
+                    "reply_deadline_ms",
+                    f"an approval may be decided after {facts.reply_deadline_ms} ms, but no reply leaves later than "
+                    f"{window_ms} ms after its request: such a withdrawal would be debited and never paid",
+                    f"more than {facts.reply_deadline_ms}, and less than the ATM's own response timer",
+                )
+            )
+        if facts.completion_deadline_ms < status_ms:
+            found.append(
+                Relation(
+                    "session.status_wait_ms",
+                    "completion_deadline_ms",
+                    f"the status of a reply is awaited for {status_ms} ms, but goes to the person's list after "
+                    f"{facts.completion_deadline_ms} ms",
+                    f"at most {facts.completion_deadline_ms}",
+                    is_warning=True,
+                )
+            )
+        return found
+
+    def conversation(self, dialect: Dialect, wish: Wish) -> Conversation:
+        if not isinstance(dialect, NdcDialect):
+            raise LocalMisuse("an NdcDialect", "dialect")
+        return NdcSaying(dialect.rules, wish)
 
 
 NDC = NdcKit()
@@ -84,3 +137,23 @@ def build_dialect(
         if load.config_id != profile.config_id:
             raise LocalMisuse(f"its configuration id is {load.config_id}, the wanted one {profile.config_id}", "load")
     return NdcDialect(profile, load, wall_ms, hooks)
+
+
+def usable(hooks: object, profile: NdcProfile) -> Hooks:
+    """The hooks that a configuration attaches. Raises LocalMisuse where they are none, or where nothing would ask them: a bank
+    that attaches a MAC and names no message for it would believe that it is checked."""
+    if not isinstance(hooks, Hooks):
+        raise LocalMisuse("expected protocols.ndc.hooks.Hooks", "hooks")
+    security = profile.security
+    wants_mac = security.requests or security.replies or security.loads
+    if hooks.mac is None and hooks.key_loads is None:
+        raise LocalMisuse("neither mac nor key_loads is given", "hooks")
+    if hooks.mac is not None and not wants_mac:
+        raise LocalMisuse("nothing asks its mac: set security.requests, security.replies or security.loads", "hooks")
+    if isinstance(hooks.mac, type):
+        raise LocalMisuse(f"mac is the class {hooks.mac.__name__}, expected an instance of it", "hooks")
+    if hooks.mac is not None and not all(callable(getattr(hooks.mac, method, None)) for method in ("check", "compute")):
+        raise LocalMisuse("mac lacks check or compute", "hooks")
+    if hooks.key_loads is not None and not callable(hooks.key_loads):
+        raise LocalMisuse("key_loads cannot be called", "hooks")
+    return hooks

@@ -18,6 +18,7 @@ from protocols.dialect import (
     Delivery,
     DrainStarted,
     Event,
+    Forget,
     HangUp,
     Identify,
     LinkClosed,
@@ -58,7 +59,8 @@ from protocols.ndc.session import Moment, State
 from protocols.ndc.transaction import STATUS_TIMER, Phase, Transaction
 from protocols.vocabulary import Refusal
 
-PARTIAL = "partial"
+PARTIAL, JOURNAL_AGAIN = "partial", "journal-again"
+JOURNAL_AGAIN_MS = 5_000  # a block that could not be taken is offered again: an ATM that stays connected may never repeat it
 _NAMES = {"echo": SEND_CONFIG_ID, "sign-on": GO_IN_SERVICE, "sign-off": GO_OUT_OF_SERVICE}
 _REFUSALS = {State.DRAINING: Refusal.DRAINING, State.STOPPED: Refusal.SUSPENDED, State.CONFIG_ERROR: Refusal.SUSPENDED}
 
@@ -68,6 +70,7 @@ class NdcDialogue:
         "_cutter",
         "_heard_ms",
         "_hung_up",
+        "_journal_held",
         "_journal_last",
         "_link",
         "_luno",
@@ -88,6 +91,7 @@ class NdcDialogue:
         self._rule: TerminalRule | None = None
         self._luno = ""
         self._journal_last = ""  # the last character acknowledged on this link
+        self._journal_held: OpenedJournal | None = None  # a block that the journal did not take yet
         self._heard_ms = 0
         self._partial_since_ms: int | None = None
         self._partial_timer = False
@@ -177,10 +181,13 @@ class NdcDialogue:
         """To the desk. A gap or an overlap is noted, no reason to refuse: text that is here is better than none."""
         if not continues(block, self._journal_last):
             actions.append(Note("journal-gap", f"{block.previous} follows {self._journal_last}"))
+        self._journal_held = None
         actions.append(Ask(OpenedJournal(block, self.terminal)))
 
     def _malformed(self, body: bytes, error: FieldError, actions: list[Action]) -> None:
         """Refused. A request whose head can be read is declined, because its customer waits."""
+        if error.field == "mac":
+            actions.append(Note("key-alarm", "a request without its right MAC"))
         head = cut(body[:64]).fields
         mcn = head[4][1:2] if len(head) > 4 and len(head[4]) == 2 else ""
         is_waiting = head[0] == TRANSACTION_REQUEST and "1" <= mcn <= "~" and self._session.phase is Phase.IDLE
@@ -223,9 +230,13 @@ class NdcDialogue:
     # ---- transactions ------------------------------------------------------------------------------------------------
     def _request(self, request: TransactionRequest, body: bytes, now_ms: int, actions: list[Action]) -> None:
         transaction = self._transaction
-        if transaction is None or not transaction.may_begin(request, body, actions):
+        if transaction is None or not transaction.may_begin(request, body, now_ms, actions):
             return
-        if self.state is State.IN_SERVICE:
+        if self.state is State.IN_SERVICE and self._session.commands.owes_refusal:
+            # An ATM says how a reply ended before it asks again. Its answer to a refusal could pass for a dispense's.
+            actions.append(Note("status-missing", "of a refusal"))
+            actions.append(HangUp("status-missing", abort=True))
+        elif self.state is State.IN_SERVICE:
             transaction.begin(request, body, self._session.config_id, now_ms, actions)
         else:
             reason = _REFUSALS.get(self.state, Refusal.NOT_SIGNED_ON)
@@ -234,8 +245,8 @@ class NdcDialogue:
     def _turn_away(self, request: TransactionRequest, reason: Refusal, detail: str, actions: list[Action]) -> None:
         """A reply of ours without the desk, without dispense and without a number; its status is counted, never believed."""
         frame = self._rules.plain_reply(request, self._session.config_id, reason.value, NO_MONEY, self.terminal)
-        self._session.commands.refusal_sent()
         actions.append(Refuse(reason, frame, detail))
+        self._session.commands.refusal_sent(actions)
 
     def _reply(self, event: ReplyDecided, now_ms: int, actions: list[Action]) -> None:
         message = event.message
@@ -244,7 +255,9 @@ class NdcDialogue:
                 self._journal_last = message.block.last
                 actions.append(Send(self._rules.journal_acknowledged(message.block.last)))
             else:
+                self._journal_held = message
                 actions.append(Note("journal-refused", event.reply.code))
+                actions.append(Timer(JOURNAL_AGAIN, JOURNAL_AGAIN_MS))
         elif isinstance(message, OpenedRequest) and self._transaction is not None:
             self._transaction.decided(message, event.reply, self._session.commands.is_quiet, now_ms, actions)
 
@@ -254,10 +267,25 @@ class NdcDialogue:
 
     # ---- commands of the core and of operators -----------------------------------------------------------------------
     def _command(self, event: CommandRequested, now_ms: int, actions: list[Action]) -> None:
+        if event.name == "forget":
+            self._forget(event.data, actions)
+            return
         name = _NAMES.get(event.name, event.name)
         problem = self._session.give(name, "", actions)
         if problem:
             actions.append(Note("command-impossible", f"{name[:40]}: {problem}"))
+
+    def _forget(self, data: bytes, actions: list[Action]) -> None:
+        """A terminal is gone for good: its numbers and what is held of it. Any link of the listener may be told."""
+        terminal = data.decode("utf-8", "replace").strip()
+        stored = {} if self._link is None else self._link.stored
+        names = [name for name in (f"{VARIABLE}{terminal}", f"{STOPPED}{terminal}") if name in stored]
+        if not terminal or terminal == self.terminal or not names:
+            why = "it is here" if terminal and terminal == self.terminal else "nothing is kept of it"
+            actions.append(Note("command-impossible", f"forget: {why}"))
+            return
+        actions += [Forget(name) for name in names]
+        actions.append(Note("terminal-forgotten", terminal[:64]))
 
     def _outbound(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
         if self._hung_up:
@@ -279,6 +307,9 @@ class NdcDialogue:
             self._idle_fired(now_ms, actions)
         elif name == PARTIAL:
             self._partial_fired(now_ms, actions)
+        elif name == JOURNAL_AGAIN and self._journal_held is not None:
+            held, self._journal_held = self._journal_held, None
+            actions.append(Ask(held))
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
         session = self._session
@@ -324,7 +355,7 @@ class NdcDialogue:
 
 
 def _is_over(actions: list[Action]) -> bool:
-    return any(isinstance(action, HangUp) for action in actions)
+    return any(type(action) is HangUp for action in actions)
 
 
 _HANDLERS: dict[type, Callable[..., None]] = {

@@ -17,12 +17,22 @@ from protocols.ndc.message import JournalUpload
 PAN_DIGITS_MIN = 13  # ISO/IEC 7812
 HEAD_KEPT, TAIL_KEPT = 6, 4
 _RUN = re.compile(r"[0-9]{5,}")
+_GROUPED = re.compile(
+    r"(?<![0-9])[0-9]{4}([ -])(?:[0-9]{4}\1[0-9]{4}\1[0-9]{1,7}|[0-9]{6}\1[0-9]{5})(?![0-9])"
+)  # as printed on cards
+# As much of such a group as may lie at the edge of a block.
+_GROUP_ENDS = re.compile(r"(?<![0-9])[0-9]{4}[ -](?:[0-9]{4,6}[ -]){0,2}[0-9]{0,6}\Z")
+_GROUP_STARTS = re.compile(r"\A[0-9]{0,6}[ -](?:[0-9]{4,6}[ -]){0,2}[0-9]{1,7}(?![0-9]|[ -][0-9])")
 _TRACK = re.compile(r"[;%]?[0-9]{13,19}[=D^][^\r\n]*")
 
 
 def masked(text: str) -> str:
-    """The text with every run of 13 digits or more shown as first six and last four, and track data not at all."""
+    """The text with every run of 13 digits or more, also in groups, shown as first six and last four, and track data not at
+    all."""
     without_tracks = _TRACK.sub(lambda found: "*" * len(found.group()), text)
+    without_tracks = _GROUPED.sub(lambda found: _hide_digits(found.group(), HEAD_KEPT, TAIL_KEPT), without_tracks)
+    without_tracks = _GROUP_ENDS.sub(lambda found: _hide_digits(found.group(), HEAD_KEPT, 0), without_tracks)
+    without_tracks = _GROUP_STARTS.sub(lambda found: _hide_digits(found.group(), 0, TAIL_KEPT), without_tracks)
 
     def hide(found: re.Match[str]) -> str:
         run = found.group()
@@ -36,6 +46,17 @@ def masked(text: str) -> str:
         return "*" * (len(run) - TAIL_KEPT) + run[-TAIL_KEPT:] if starts else run  # may have begun in the block before
 
     return _RUN.sub(hide, without_tracks)
+
+
+def _hide_digits(text: str, head: int, tail: int) -> str:
+    """All digits but the first `head` and the last `tail`, what separates them kept."""
+    count = sum(one.isdigit() for one in text)
+    seen = 0
+    shown = []
+    for one in text:
+        seen += one.isdigit()
+        shown.append("*" if one.isdigit() and head < seen <= count - tail else one)
+    return "".join(shown)
 
 
 def identity(block: JournalUpload) -> str:

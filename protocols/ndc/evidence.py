@@ -13,7 +13,11 @@ is no statement.
     8 E4, card-first function       undone (purged before the card came out); any other function: unproven
     8 E3, E5, D1, D2, anything else unproven
     A, C (but C10)                  undone: rejected, not executed; 1, 2, 3 also raise a key alarm
-    next 11 or counters, same TSN   status good, or counts = request: confirmed; else a note for the list
+    next 11, same TSN               status good: confirmed; else a note for the list, whatever its counts
+    supply counters, same TSN       a note for the list
+    any of them for a refund        given back: 9, B: undone; else unproven, dispute
+
+Counts alone never confirm: of a dispense whose end it does not know (E3), a terminal reports the notes that were requested.
 
 Source: protocols/ndc/README.md, "completion"; the T-codes are the cash handler's of the open implementations.
 """
@@ -52,6 +56,8 @@ class Finding(msgspec.Struct, frozen=True):
 def judge(sent: Sent, status: SolicitedStatus, denominations: tuple[int, ...]) -> Finding:
     """The status that answers a reply which was sent exactly once. `denominations`: minor units per cassette type, 0 none."""
     descriptor = status.descriptor
+    if sent.function == f.REFUND and descriptor != f.TERMINAL_STATE:
+        return _refunded(status)
     if descriptor in (f.READY, f.REPLY_READY):
         return Finding(CONFIRMED, f"status {descriptor}")
     if descriptor in (f.COMMAND_REJECT, f.SPECIFIC_REJECT):
@@ -62,6 +68,29 @@ def judge(sent: Sent, status: SolicitedStatus, denominations: tuple[int, ...]) -
             return Finding(UNPROVEN, "a device fault without a device", needs_recovery=True)
         return _faulted(sent, device, denominations)
     return Finding("", f"status {descriptor} answers no reply")
+
+
+def judge_unordered(function: str, status: SolicitedStatus) -> Finding:
+    """The status that answers a reply without money: no verdict, but a dispute where notes moved, or stayed in."""
+    is_fault = status.descriptor == f.DEVICE_FAULT
+    if function == f.REFUND:
+        return msgspec.structs.replace(_refunded(status), verdict="")
+    device = fault_of(status)
+    report = None if device is None else cash_report(device)
+    if report is not None and report.counts is not None and any(report.counts):
+        why = f"notes were counted out, and none were ordered: {report.code} {' '.join(map(str, report.counts))}"
+        return Finding("", why, alarm="dispute", needs_recovery=True)
+    return Finding("", "", needs_recovery=is_fault)
+
+
+def _refunded(status: SolicitedStatus) -> Finding:
+    """Notes in escrow were to be given back."""
+    if status.descriptor in (f.READY, f.REPLY_READY):
+        return Finding(UNDONE, f"notes given back, status {status.descriptor}")
+    said = "".join(status.data[:1])[:16]
+    is_fault = status.descriptor == f.DEVICE_FAULT
+    why = f"notes were to be given back, status {status.descriptor} {said}"
+    return Finding(UNPROVEN, why, alarm="dispute", needs_recovery=is_fault)
 
 
 def _rejected(sent: Sent, status: SolicitedStatus) -> Finding:
@@ -108,21 +137,20 @@ def judge_last(sent: Sent, last: LastStatus) -> Finding:
     """The last transaction status of a later request. It confirms, and never undoes: it need not belong to its TSN."""
     if last.tsn != f"{sent.tsn:04}":
         return Finding("", f"the terminal speaks of TSN {last.tsn}")
-    if last.status == "1":
+    if last.status == "1" and not (any(last.notes) and sent.notes and not _same(last.notes, sent.notes)):
         return Finding(CONFIRMED, "last transaction status good")
-    if last.status == "2" and sent.notes and last.notes and _same(last.notes, sent.notes):
-        return Finding(CONFIRMED, "last transaction status error, with all notes dispensed", alarm="cash-exception")
     counted = " ".join(map(str, last.notes))
     return Finding(UNPROVEN, f"last transaction status {last.status} for this TSN, notes {counted or 'not said'}")
 
 
 def judge_counters(sent: Sent, counters: SupplyCounters) -> Finding:
-    """Supply counters, asked for after the fact: they confirm, and never undo."""
+    """Supply counters, asked for after the fact: something for the person who looks at it, and no proof either way."""
     if counters.tsn != f"{sent.tsn:04}":
         return Finding("", f"the counters speak of TSN {counters.tsn}")
-    if sent.notes and _same(counters.last_dispensed, sent.notes):
-        return Finding(CONFIRMED, "supply counters: all notes of this TSN dispensed")
-    return Finding(UNPROVEN, f"supply counters for this TSN, last dispensed {' '.join(map(str, counters.last_dispensed))}")
+    told = " ".join(map(str, counters.last_dispensed))
+    is_whole = bool(sent.notes) and _same(counters.last_dispensed, sent.notes)
+    meaning = "all notes, as also after a dispense of unknown end" if is_whole else "not the notes that were ordered"
+    return Finding(UNPROVEN, f"supply counters for this TSN, last dispensed {told}: {meaning}")
 
 
 def worth(counts: tuple[int, ...], denominations: tuple[int, ...]) -> int | None:

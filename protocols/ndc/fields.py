@@ -170,6 +170,7 @@ FUNCTIONS: dict[str, str] = {
     ":": "process cheque",
 }
 DISPENSING = frozenset("28ABCF")
+REFUND = "*"
 CARD_FIRST = frozenset("AF")  # the card leaves before the notes do
 PRINTERS = frozenset("01234578=>wab")
 CARD_FLAGS: dict[str, str] = {"return": "0", "retain": "1", "return-now": "4"}

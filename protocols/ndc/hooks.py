@@ -7,10 +7,15 @@ came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
+
+from protocols.errors import LocalMisuse
+
+_MAC = re.compile(r"[0-9A-F]{8}")
 
 
 class Mac(Protocol):
@@ -47,3 +52,44 @@ class Hooks(msgspec.Struct, frozen=True):
 
 
 NO_HOOKS = Hooks()
+
+
+class HookFailed(LocalMisuse):
+    """The bank's code raised, or gave what it may not. Its own text is never told, for it may hold a key."""
+
+
+class GuardedHooks:
+    """The hooks as the rest calls them: whatever goes wrong in them is `HookFailed`, or a MAC that is not right."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self._hooks = hooks
+
+    def is_right(self, terminal: str, covered: bytes, mac: str) -> bool:
+        """Whether a MAC belongs to what it covers; False where nobody can say."""
+        hook = self._hooks.mac
+        try:
+            return hook is not None and hook.check(terminal, covered, mac) is True
+        except Exception:  # noqa: BLE001  the bank's code: what cannot be checked is not right
+            return False
+
+    def compute(self, terminal: str, covered: bytes) -> str:
+        """Raises HookFailed: a frame without its MAC never leaves."""
+        hook = self._hooks.mac
+        try:
+            mac = "" if hook is None else hook.compute(terminal, covered)
+        except Exception as error:  # noqa: BLE001  as above
+            raise HookFailed(f"the MAC hook failed ({type(error).__name__})", "hooks") from None
+        if not isinstance(mac, str) or not _MAC.fullmatch(mac):
+            raise HookFailed("the MAC hook gave no eight upper-case hex characters", "hooks")
+        return mac
+
+    def key_loads(self, terminal: str) -> tuple[KeyStep, ...]:
+        """Raises HookFailed."""
+        hook = self._hooks.key_loads
+        try:
+            steps = () if hook is None else tuple(hook(terminal))
+        except Exception as error:  # noqa: BLE001  as above
+            raise HookFailed(f"the key hook failed ({type(error).__name__})", "hooks") from None
+        if not all(isinstance(step, KeyStep) and step.subclass in ("3", "4") and len(step.modifier) == 1 for step in steps):
+            raise HookFailed("the key hook gave something that is no KeyStep of sub-class 3 or 4", "hooks")
+        return steps

@@ -16,6 +16,7 @@ from protocols.ndc import commanding as c
 from protocols.ndc import fields as f
 from protocols.ndc.cassettes import Cassettes
 from protocols.ndc.commanding import Commands, Ended
+from protocols.ndc.hooks import HookFailed
 from protocols.ndc.message import DeviceStatus, EncryptorData, SolicitedStatus
 from protocols.ndc.plans import GO_IN_SERVICE, GO_OUT_OF_SERVICE, SEND_CONFIG_ID, Plans
 from protocols.ndc.rules import LinkRules
@@ -27,6 +28,8 @@ IDENTIFY, IDLE = "identify", "idle"
 STOPPED = "stopped/"  # and the terminal: a link variable, b"1" while somebody holds the ATM out of service
 OUTBOUND_KIND = "atm-command"
 _STOPS = frozenset({GO_OUT_OF_SERVICE, "go-out-of-service-for-now"})
+# Where "the supervisor left" begins anew. He may have come before this link did, and then every command was rejected.
+_SUPERVISED = frozenset({State.SUPERVISOR, State.CONFIG_ERROR, State.STOPPED, State.IN_SERVICE})
 _ANSWERS = frozenset({f.READY, f.REPLY_READY, f.DEVICE_FAULT, f.COMMAND_REJECT, f.SPECIFIC_REJECT})
 
 
@@ -90,7 +93,7 @@ class Management:
         if step is None:
             if transaction is not None and transaction.status(status, actions):
                 self._continue(now_ms, actions)
-            elif status.descriptor not in _ANSWERS or not self.commands.take_extra():
+            elif status.descriptor not in _ANSWERS or not self.commands.take_extra(actions):
                 actions.append(Note("unmatched-status", status.descriptor))
             elif self.commands.is_quiet and transaction is not None:
                 transaction.release(True, now_ms, actions)
@@ -111,6 +114,8 @@ class Management:
             device = fault_of(status)
             return False, "device fault" if device is None else f"device fault {device.device}{device.status[:1]}"
         if descriptor != f.TERMINAL_STATE:
+            if wanted == c.CONFIG_ID:
+                return None, "ready"  # late, for a reply or command of another session: the question stands
             return wanted in (c.READY, c.KEY, c.ANY), "ready"
         identifier = state_id(status)
         fits = {c.CONFIG_ID: config_id(status) is not None, c.COUNTERS: identifier in ("2", "7"), c.ANY: True}
@@ -167,6 +172,8 @@ class Management:
         elif not ended.ok:
             if step.answer == c.KEY:
                 actions.append(Note("key-alarm", ended.said))
+            if step.name in _STOPS and self.state is State.IN_SERVICE:
+                self._hold_out(False, actions)  # it refused, and trades on: nor is it kept out after a reconnect
             if self.state in (State.CONNECTED, State.DOWNLOADING, State.STARTING):
                 self._failed(f"{step.name}: {ended.said}", actions)
             else:
@@ -193,6 +200,14 @@ class Management:
     def _identified(self, actions: list[Action]) -> None:
         """The configuration id is known: start, load, or give up."""
         actions.append(Timer(IDENTIFY, None))
+        try:
+            self._start_or_load(actions)
+        except HookFailed as error:
+            actions.append(Note("key-alarm", error.problem))
+            self._failed(error.problem, actions)
+
+    def _start_or_load(self, actions: list[Action]) -> None:
+        """Raises HookFailed."""
         if self._is_right:
             self.move(Moment.ID_RIGHT, actions)
             self.commands.plan(
@@ -258,7 +273,7 @@ class Management:
             self.commands.clear(actions)
             self._give_back("the supervisor has the machine", actions)
             self.move(Moment.SUPERVISOR_ENTERED, actions)
-        elif device.device == f.SENSORS and device.status[:2] == f.SUPERVISOR_LEFT and self.state is State.SUPERVISOR:
+        elif device.device == f.SENSORS and device.status[:2] == f.SUPERVISOR_LEFT and self.state in _SUPERVISED:
             self._supervisor_left(actions)
         elif device.device in f.CASH_HANDLERS and device.status[:1] == f.CASH_RETRACTED and self.transaction is not None:
             self.transaction.retracted(f"{device.device}{device.status[:15]}", actions)
@@ -320,13 +335,12 @@ class Management:
         if self.commands.queued_count >= self.rules.session.commands_waiting_max:
             return "too many commands wait"
         if name in _STOPS:
-            self.is_held_out = True
-            actions.append(Store(f"{STOPPED}{self.terminal}", b"1"))
+            self._hold_out(True, actions)
         elif name == GO_IN_SERVICE and self.state is not State.IN_SERVICE:
             # By the whole way: what happened meanwhile is not known.
-            self.is_held_out = self._has_loaded = self._has_keys = False
+            self._has_loaded = self._has_keys = False
             self._wanted_outbound = outbound_id
-            actions.append(Store(f"{STOPPED}{self.terminal}", b""))
+            self._hold_out(False, actions)
             self.move(Moment.RESUMED, actions)
             self.probe(actions, may_resend=True)
             return ""
@@ -334,6 +348,11 @@ class Management:
         if not is_busy:
             self.commands.advance(actions)
         return ""
+
+    def _hold_out(self, is_held_out: bool, actions: list[Action]) -> None:
+        """Durably, because a restart must not put an ATM into service that somebody took out."""
+        self.is_held_out = is_held_out
+        actions.append(Store(f"{STOPPED}{self.terminal}", b"1" if is_held_out else b""))
 
     def _give_back(self, why: str, actions: list[Action]) -> None:
         """A "go in service" of the core whose turn did not come: not sent, so it may be offered again."""

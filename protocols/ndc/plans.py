@@ -94,10 +94,9 @@ class Plans:
         return steps
 
     def keys(self) -> list[Step]:
-        """The key loads that the bank's hook wants, none without a hook."""
-        loads = self._rules.key_loads
+        """The key loads that the bank's hook wants, none without a hook. Raises HookFailed."""
         steps = []
-        for one in () if loads is None else loads(self._terminal):
+        for one in self._rules.hooks.key_loads(self._terminal):
             message = self._rules.key_load(one.subclass, one.modifier, one.field, self.luno)
             make = partial(self._rules.frame, message, self._terminal)
             steps.append(Step(name=f"key-{one.modifier}", frame=make, answer=KEY, check_value=one.check_value))

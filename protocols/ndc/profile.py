@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from protocols.errors import LocalMisuse, ProtocolError
 from protocols.framing import Framing
 from protocols.framings import FRAMINGS
+from protocols.hookedkit import HOOKS_PATTERN
 from protocols.ndc import defaults
 from protocols.ndc.fields import CARD_FIRST, DISPENSING, FUNCTIONS, PRINTERS
 from protocols.primitives import by_alpha
@@ -169,6 +170,12 @@ class NdcProfile(Model):
     )
     note_count_digits: int = Field(3, ge=1, le=5, description="Digits of a count in the note acceptor's list.")
     security: Security = Field(default_factory=Security, description="MAC per message.")
+    hooks: str = Field(
+        "",
+        max_length=200,
+        pattern=HOOKS_PATTERN,
+        description='"package.module:attribute": the bank\'s code for MAC and key loads, run inside the relay; empty: none.',
+    )
     session: SessionRules = Field(default_factory=SessionRules, description="Timers, probes, clock.")
 
     @field_validator("framing")

@@ -18,7 +18,7 @@ from protocols.ndc import fields as f
 from protocols.ndc.asking import Cash, OpenedRequest
 from protocols.ndc.codec import decode_terminal, encode
 from protocols.ndc.frame import CHARSET
-from protocols.ndc.hooks import NO_HOOKS, Hooks
+from protocols.ndc.hooks import NO_HOOKS, GuardedHooks, Hooks
 from protocols.ndc.load import Load, LoadStep
 from protocols.ndc.message import (
     DataCommand,
@@ -32,9 +32,10 @@ from protocols.ndc.message import (
 )
 from protocols.ndc.operations import Tables, compile_tables
 from protocols.ndc.profile import NdcProfile
-from protocols.ndc.replies import ReplyParts, parts_of, print_groups, reply_buffers
+from protocols.ndc.replies import ReplyParts, print_groups, reply_buffers
 from protocols.primitives import by_alpha
-from protocols.vocabulary import Reply
+
+HOW_TO_ATTACH = 'name one with hooks = "package.module:attribute"'
 
 
 class LinkRules:
@@ -46,13 +47,12 @@ class LinkRules:
         self.framing = profile.all_framing()
         self.load = load
         self.cash = cash_of(profile)
-        self.key_loads = hooks.key_loads
-        self._mac = hooks.mac
+        self.hooks = GuardedHooks(hooks)
         self._security = profile.security
         self._wall_ms = wall_ms
         self._tables = {name: compile_tables(profile, name) for name in (defaults.ANY_CONFIG, *profile.configs)}
         if (profile.security.requests or profile.security.replies or profile.security.loads) and hooks.mac is None:
-            raise LocalMisuse("a MAC is wanted, but no MAC hook is attached", "security")
+            raise LocalMisuse(f"a MAC is wanted, but no MAC hook is attached; {HOW_TO_ATTACH}", "security")
 
     # ---- tables ------------------------------------------------------------------------------------------------------
     def tables(self, config_id: str) -> Tables:
@@ -71,16 +71,16 @@ class LinkRules:
         message = decode_terminal(body, has_mac)
         if has_mac and isinstance(message, TransactionRequest):
             covered = body[: -(1 + len(message.mac))]
-            if self._mac is None or not message.mac or not self._mac.check(terminal, covered, message.mac):
+            if not message.mac or not self.hooks.is_right(terminal, covered, message.mac):
                 raise FieldError("mac", max(0, len(body) - 8), "the message authentication of this request")
         return message
 
     # ---- writing -----------------------------------------------------------------------------------------------------
     def frame(self, message: HostMessage, terminal: str, *, with_mac: bool = False) -> bytes:
-        """The frame around a message of ours. Raises LocalMisuse where it is too long."""
+        """The frame around a message of ours. Raises LocalMisuse where it is too long, or its MAC cannot be had."""
         body = encode(message)
-        if with_mac and self._mac is not None:
-            body += (f.FS + self._mac.compute(terminal, body)).encode(CHARSET)
+        if with_mac:
+            body += (f.FS + self.hooks.compute(terminal, body)).encode(CHARSET)
         return wrap(self.framing, body)
 
     def luno(self, theirs: str) -> str:
@@ -127,10 +127,9 @@ class LinkRules:
         )
 
     # ---- replies -----------------------------------------------------------------------------------------------------
-    def reply(self, message: OpenedRequest, reply: Reply, tsn: int) -> tuple[ReplyParts, bytes]:
-        """What a decided reply orders, and its frame. Raises LocalMisuse or msgspec.MsgspecError for what cannot be written."""
-        parts = parts_of(reply)
-        return parts, self._reply_frame(message.request, parts, tsn, message.terminal)
+    def reply(self, message: OpenedRequest, parts: ReplyParts, tsn: int) -> bytes:
+        """The frame of a decided reply. Raises LocalMisuse or UnicodeEncodeError for what cannot be written."""
+        return self._reply_frame(message.request, parts, tsn, message.terminal)
 
     def plain_reply(self, request: TransactionRequest, config_id: str, word: str, tsn: int, terminal: str) -> bytes:
         """A reply of the dialogue's own: a refusal, or the recovery after a fault. The profile's check: it never dispenses."""

@@ -57,7 +57,7 @@ TRANSITIONS: dict[tuple[State, Moment], State] = {
     (S.STOPPED, M.RESUMED): S.CONNECTED,
     (S.CONFIG_ERROR, M.RESUMED): S.CONNECTED,
     (S.IN_SERVICE, M.RESUMED): S.IN_SERVICE,
-    (S.SUPERVISOR, M.SUPERVISOR_LEFT): S.CONNECTED,
+    **{(state, M.SUPERVISOR_LEFT): S.CONNECTED for state in (S.SUPERVISOR, S.CONFIG_ERROR, S.STOPPED, S.IN_SERVICE)},
     **{(state, M.FORGOTTEN): S.CONNECTED for state in _LIVE},
     **{(state, M.SUPERVISOR_ENTERED): S.SUPERVISOR for state in _LIVE},
     **{(state, M.FAILED): S.CONFIG_ERROR for state in _LIVE},

@@ -20,8 +20,19 @@ from protocols.ndc import defaults
 from protocols.ndc import fields as f
 from protocols.ndc.asking import CashNotice, OpenedRequest, key_of, open_request
 from protocols.ndc.cassettes import Cassettes
-from protocols.ndc.evidence import CONFIRMED, UNDONE, UNPROVEN, Finding, Sent, judge, judge_counters, judge_last
+from protocols.ndc.evidence import (
+    CONFIRMED,
+    UNDONE,
+    UNPROVEN,
+    Finding,
+    Sent,
+    judge,
+    judge_counters,
+    judge_last,
+    judge_unordered,
+)
 from protocols.ndc.message import LastStatus, SolicitedStatus, TransactionRequest
+from protocols.ndc.replies import parts_of
 from protocols.ndc.rules import LinkRules
 from protocols.ndc.serials import NO_MONEY, VARIABLE, Serials
 from protocols.ndc.status import SupplyCounters
@@ -42,8 +53,10 @@ class Transaction:
         "_body",
         "_cassettes",
         "_denominations",
+        "_function",
         "_held",
         "_is_lost",
+        "_is_nameless",
         "_is_stored",
         "_last_key",
         "_mints",
@@ -76,6 +89,8 @@ class Transaction:
         self._body = b""
         self._is_stored = False
         self._is_lost = False  # the journal did not take the number: only a reply without money may leave, and without it
+        self._is_nameless = False  # the reply that left carries no number of its own
+        self._function = ""  # of the reply that left
         self._held: Reply | None = None
         self._sent: Sent | None = None
         self._last_key = ""  # of the last reply that ordered or took notes
@@ -86,26 +101,36 @@ class Transaction:
         return f"{self.link_id}.{self._mints}"
 
     # ---- the request -------------------------------------------------------------------------------------------------
-    def may_begin(self, request: TransactionRequest, body: bytes, actions: list[Action]) -> bool:
+    def may_begin(self, request: TransactionRequest, body: bytes, now_ms: int, actions: list[Action]) -> bool:
         """Whether a request opens a transaction now; a repeat is swallowed, an impossible one resets the link."""
         if self.phase is Phase.IDLE:
             return True
-        if self.phase is Phase.ASKED:
-            if body == self._body:
-                actions.append(Note("repeat-joined", f"TSN {self._tsn():04}"))
-            else:
-                # Two requests, one answer to come: it could be taken for the other's.
-                self._distrust("request-overtaken", actions)
+        if body == self._body:  # also after our reply, which it crossed: the next customer's has another MCN
+            actions.append(Note("repeat-joined", f"TSN {self._tsn():04}"))
             return False
-        last = request.last
-        proves = last is not None and last.tsn == f"{self._tsn():04}" and last.status == "1"
-        if self.phase is Phase.REPLIED and proves:
+        if self.phase is Phase.ASKED and self._is_out_of_time(now_ms):
+            # The desk could not say anything (its journal was full), and whatever it says now is too late.
+            actions.append(Note("reply-missing", f"TSN {self._tsn():04}"))
+            self._end(actions)
+            return True
+        if self.phase is Phase.ASKED:
+            # Two requests, one answer to come: it could be taken for the other's.
+            self._distrust("request-overtaken", actions)
+            return False
+        finding = self._inferred(request.last)
+        if finding.verdict == CONFIRMED:
             actions.append(Note("status-inferred", f"TSN {self._tsn():04}"))
-            self._conclude(Finding(CONFIRMED, "last transaction status good"), actions)
+            self._conclude(finding, actions)
             self._end(actions)
             return True
         self._distrust("status-missing", actions)
         return False
+
+    def _inferred(self, last: LastStatus | None) -> Finding:
+        """What the next request says of a reply whose status is missing."""
+        if last is None or self.phase is not Phase.REPLIED or self._is_nameless:
+            return Finding("", "")
+        return judge_last(self._sent or Sent("", self._tsn(), "", 0), last)
 
     def begin(self, request: TransactionRequest, body: bytes, config_id: str, now_ms: int, actions: list[Action]) -> None:
         """Open it: number, book, question, in this order of durability."""
@@ -170,7 +195,7 @@ class Transaction:
         if opened is None or reply is None or not self._is_stored or not is_quiet:
             return
         self._held = None
-        if now_ms - opened.received_ms >= self._rules.session.reply_window_ms:
+        if self._is_out_of_time(now_ms):
             actions.append(Note("reply-late", f"TSN {opened.tsn:04}"))
             self._not_sent(opened, reply, "the ATM's response timer has run out", actions)
             self._end(actions)
@@ -180,7 +205,10 @@ class Transaction:
             self._distrust("serial-not-stored", actions)
             return
         try:
-            parts, frame = self._rules.reply(opened, reply, NO_MONEY if self._is_lost else opened.tsn)
+            parts = parts_of(reply)
+            # A reply that orders nothing though it was approved has no number: its "good" would pass for a dispense's.
+            self._is_nameless = self._is_lost or parts.nothing_ordered
+            frame = self._rules.reply(opened, parts, NO_MONEY if self._is_nameless else opened.tsn)
         except (ProtocolError, msgspec.MsgspecError, UnicodeEncodeError):
             actions.append(Note("reply-unwritable", f"TSN {opened.tsn:04}"))
             self._not_sent(opened, reply, "the reply cannot be written", actions)
@@ -189,15 +217,23 @@ class Transaction:
         actions.append(Send(frame))
         actions.append(Timer(STATUS_TIMER, self._rules.session.status_wait_ms))
         self.phase = Phase.REPLIED
+        self._function = parts.function
         if reply.verdict is Verdict.APPROVE and opened.row is not None and opened.row.completion:
             sent = Sent(self._key(opened), opened.tsn, parts.function, parts.amount_minor, parts.notes)
-            if parts.nothing_ordered:
+            if parts.nothing_ordered and parts.function == f.REFUND:
+                self._serials.closed(opened.tsn)
+                self._sent = sent  # in escrow: undone when the machine says that they were given back
+            elif parts.nothing_ordered:
                 self._tell(sent, Finding(UNDONE, "approved, but no dispense could be ordered"), actions)
             else:
                 self._sent, self._last_key = sent, sent.key
                 self._cassettes.ordered(parts.notes)
         else:
             self._serials.closed(opened.tsn)
+
+    def _is_out_of_time(self, now_ms: int) -> bool:
+        opened = self._opened
+        return opened is not None and now_ms - opened.received_ms >= self._rules.session.reply_window_ms
 
     def _not_sent(self, opened: OpenedRequest, reply: Reply, why: str, actions: list[Action]) -> None:
         """An approval that will not leave: nothing automatic undoes it (law 1), a person hears of it."""
@@ -212,10 +248,13 @@ class Transaction:
         if self.phase is Phase.RECOVERING:
             self._end(actions)
             return True
-        finding = Finding("", "", needs_recovery=status.descriptor == f.DEVICE_FAULT)
         if self._sent is not None:
             finding = judge(self._sent, status, self._denominations)
             self._conclude(finding, actions)
+        else:
+            finding = judge_unordered(self._function, status)
+            if finding.alarm and self._opened is not None:
+                self._notice(finding.alarm, finding.why, self._key(self._opened), actions)
         if finding.needs_recovery:
             self._recover(actions)
         else:

@@ -192,8 +192,9 @@ def compile_to_reply(tables_of: TablesOf, cash: Cash, show_amount: Callable[[int
                 "balance": next((show_amount(one.amount.minor) for one in answer.balances), ""),
             },
         )
-        if rule.function in DISPENSING and not notes:
-            # Approved, but what was granted cannot be paid: nothing is ordered, and that is known.
+        takes_in = row.completion and rule.function not in DISPENSING
+        if (rule.function in DISPENSING and not notes) or (takes_in and amount != message.amount_minor):
+            # Approved, but what was granted cannot be paid, or is not what was put in: nothing is ordered, and that is known.
             decline = tables.decline(defaults.UNDISPENSABLE, row.kind)
             return Reply(
                 Verdict.APPROVE, defaults.UNDISPENSABLE, _packed(decline, values, (), amount=amount, nothing_ordered=True)

@@ -25,7 +25,7 @@ MEANINGS = {
     "10": "開局要求", "11": "開局回答", "12": "閉局要求", "13": "閉局回答", "14": "エコー", "15": "エコー回答",
     "16": "精査指示", "17": "精査応答", "20": "取引要求", "21": "取引応答", "22": "完了確認", "23": "不成立通知",
     "24": "取消要求", "25": "取消応答", "26": "訂正要求", "27": "訂正応答", "30": "照会", "31": "回答",
-    "40": "後送", "90": "障害通知",
+    "40": "後送", "50": "通知", "51": "通知受信確認", "90": "障害通知",
 }  # fmt: skip
 _ACCOUNTS = frozenset({"account", "payee_account"})
 _CONSTANT = frozenset({"version", "message_type", "charset"})
@@ -35,6 +35,7 @@ class BranchTelegrams:
     """Frames of a branch line."""
 
     name = "branch-p1"
+    names_itself = False
 
     def __init__(self) -> None:
         self._codecs = {

@@ -1,8 +1,8 @@
 """`relay decode`: hex, a file or a capture as messages, with offsets and names, and nothing that identifies a card.
 
-Owns where bytes come from, and the order of what is printed; `plausible.py` finds dialect and framing, `ndcview.py` NDC,
-`pcap.py` reads captures, `layout.py` prints a message. It must never print a secret: there is no switch for it. The trap: a
-file may hold bytes, hex text or a capture, and only its content tells, never its name.
+Owns where bytes come from, and the order of what is printed; `plausible.py` finds ISO 8583 and its framing, `decoders.py` holds
+the other dialects, `ndcview.py` NDC, `pcap.py` reads captures, `layout.py` prints a message. It must never print a secret:
+there is no switch for it. The trap: a file may hold bytes, hex text or a capture, and only its content tells, never its name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from protocols.errors import LocalMisuse
 from protocols.framing import FRAMINGS, REFUSED
 from protocols.iso8583.codec import Codec, compile_codec
 from protocols.iso8583.overlay import load_overlay
-from relay.cli import decoders, ndcview, zengin_lines
+from relay.cli import decoders, ndcview
 from relay.cli.layout import MessageShown, lines, show
 from relay.cli.pcap import is_capture, read_stretches
 from relay.cli.plausible import NO_FRAMING, Bytes, Fit, fits
@@ -59,17 +59,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one object per message and line: mti, fields by number, offsets")
     parser.epilog = (
         f"Framings: {', '.join((NO_FRAMING, *FRAMINGS))}. "
-        f"Dialects: {', '.join((*overlay_names(), ndcview.DIALECT, zengin_lines.DIALECT, *decoders.DECODERS))}. "
+        f"Dialects: {', '.join((*overlay_names(), ndcview.DIALECT, *decoders.DECODERS))}. "
         "Card numbers, tracks, PIN blocks and the like are always masked. Exit code: 0 decoded, 1 nothing decodes."
     )
 
 
 def run(args: argparse.Namespace) -> int:
     readings = read_input(args.input, sys.stdin.buffer)
-    if args.dialect in (AUTO, zengin_lines.DIALECT) and args.framing == AUTO:
-        found_on_line = next(filter(None, map(zengin_lines.read, readings)), [])
-        if found_on_line or args.dialect != AUTO:
-            return _print_line(found_on_line, args.json)
     if args.dialect in decoders.DECODERS or (args.dialect, args.framing) == (AUTO, AUTO):
         reading = decoders.find(args.dialect, readings)
         if reading is not None or args.dialect in decoders.DECODERS:
@@ -88,6 +84,10 @@ def run(args: argparse.Namespace) -> int:
         names = ", ".join(framings) if args.framing != AUTO else "any known framing"
         raise RelayError(f"No frame could be cut with {names}.", "Is it complete? --framing none takes it as one message.")
     best = found[0]
+    if not best.is_whole and (args.dialect, args.framing) == (AUTO, AUTO):
+        reading = decoders.nearest(readings)
+        if reading is not None:
+            return _show_other(reading, args)
     others = _others(found)
     paint = Paint.for_stream(sys.stdout)
     if not args.json:
@@ -110,16 +110,6 @@ def _show_other(reading: Reading | None, args: argparse.Namespace) -> int:
     for line in decoders.as_json(reading) if args.json else decoders.shown(reading, Paint.for_stream(sys.stdout)):
         print(line)
     return EXIT_DECODED if reading.is_whole else EXIT_NOTHING
-
-
-def _print_line(found: list[MessageShown], as_json: bool) -> int:
-    """Messages of a dialect that says its own name at the start."""
-    if not found:
-        raise RelayError("The input does not begin with SUBJ or SUBZ.", "Is it the stream of one direction, from its start?")
-    paint = Paint.for_stream(sys.stdout)
-    for shown in found:
-        print(msgspec.json.encode(shown).decode() if as_json else "\n".join(["", *zengin_lines.lines(shown, paint)]))
-    return EXIT_DECODED if any(shown.error is None for shown in found) else EXIT_NOTHING
 
 
 def _print_ndc(found: ndcview.Found, as_json: bool) -> int:

@@ -1,7 +1,7 @@
 """The other dialects of `relay decode`: a name per decoder, and how one is found and shown.
 
 Owns the table. A new dialect is one line here. The trap: they are asked before ISO 8583, whose bitmaps fit almost anything,
-so each of them must be sure.
+so each of them must be sure; only when nothing at all is sure, the one whose first bytes say what they are may be shown broken.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from relay.cli.plausible import Bytes
 from relay.cli.reading import Decoder, Item, Reading
 from relay.cli.screen import BOLD, DIM, RED, Paint, safe
 from relay.cli.when import show_moment
+from relay.cli.zengin_lines import RcLines
 from relay.cli.zengindecode import ZenginFrames, ZenginRecords
 
-DECODERS: Mapping[str, Decoder] = {one.name: one for one in (BranchTelegrams(), ZenginRecords(), ZenginFrames())}
+DECODERS: Mapping[str, Decoder] = {one.name: one for one in (RcLines(), BranchTelegrams(), ZenginRecords(), ZenginFrames())}
 
 
 def find(name: str, readings: Sequence[Sequence[Bytes]]) -> Reading | None:
@@ -27,6 +28,16 @@ def find(name: str, readings: Sequence[Sequence[Bytes]]) -> Reading | None:
             continue
         for streams in readings:
             reading = decoder.read(streams, is_guess=name == "auto")
+            if reading is not None:
+                return reading
+    return None
+
+
+def nearest(readings: Sequence[Sequence[Bytes]]) -> Reading | None:
+    """What nothing reads whole, as the dialect that its first bytes name; None where they name none."""
+    for decoder in DECODERS.values():
+        for streams in readings if decoder.names_itself else ():
+            reading = decoder.read(streams, is_guess=False)
             if reading is not None:
                 return reading
     return None

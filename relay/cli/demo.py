@@ -1,36 +1,48 @@
-"""`relay demo`: the real daemon among a fake core, a fake name server and fake ATMs, a line per second of what happens.
+"""`relay demo`: the real daemon among a fake core, a fake name server and fake peers of every dialect, a line for each of them.
 
-Owns the banner, the lines and the closing words. It must never know how anything is run. The trap: with --json the object is
-the only thing on standard output, so that a script can read it; everything for people goes to standard error then.
+Owns the banner, the lines and the closing words. It must never know how anything is run, nor a dialect. The traps: with --json
+the object is the only thing on standard output, so that a script can read it; everything for people goes to standard error
+then. And a screen is redrawn in place, while a pipe or a file gets lines that stay, so fewer of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TextIO
 
 import msgspec
 
-from relay.cli.screen import BOLD, DIM, GREEN, RED, YELLOW, Paint
+from relay.cli.screen import BOLD, CLEAR_BELOW, DIM, GREEN, RED, YELLOW, Paint
 from relay.loopback import demo
 from relay.loopback.figures import LoadReport, as_text
-from relay.loopback.load import Moment
+from relay.loopback.moments import Moment
 from relay.loopback.runner import on_a_stage, run_loop
-from relay.loopback.stage import CORE_NAME, HOST, Stage
+from relay.loopback.stage import CORE_NAME, Stage
+from relay.loopback.troupe import HOST
+from relay.loopback.troupes import parse_shares, shares_text
 
 NAME = "demo"
-HELP = "the whole thing on this machine: relay, fake core, fake ATMs"
+HELP = "the whole thing on this machine: relay, fake core, fake ATMs, branches and Zengin"
 
 EXIT_GOOD, EXIT_BROKEN = 0, 1
 TERMINALS_MAX = 5_000
-HEADER_EVERY = 20
-COLUMNS = "  time   asked  approved  declined  refused  doubt  no reply  waiting   p50 ms   p99 ms  reversals   ATMs  zones"
+HEADER_EVERY = 4  # blocks, where lines stay
+SCREEN_S, PIPE_S = 1.0, 5.0  # how often the lines are told
+# A row that were broken in two could not be drawn over: on a narrow screen it is cut at the edge.
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
+COLUMNS = (
+    "  time  line         there                asked approved declined refused doubt no reply waiting  p50 ms  p99 ms"
+    "  told zones"
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=_positive, metavar="N", help="end after N seconds (default: at Ctrl-C)")
-    parser.add_argument("--terminals", type=_terminals, default=20, metavar="N", help="fake ATMs (default: 20)")
+    parser.add_argument("--terminals", type=_terminals, default=20, metavar="N", help="fake terminals (default: 20)")
+    shares = shares_text(demo.SHARES)
+    parser.add_argument("--dialects", type=mix_of_dialects, metavar="NAME=N,...", help=f"shares of terminals ({shares})")
     parser.add_argument("--calm", action="store_true", help="no troubles: no faults of the core, no lost zone, no kill -9")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of customers and faults (default: 1)")
     parser.add_argument("--json", action="store_true", help="end with one object on standard output")
@@ -41,16 +53,16 @@ def run(args: argparse.Namespace) -> int:
     out = sys.stderr if args.json else sys.stdout
     screen = Screen(out)
     steps = [] if args.calm else demo.troubles(args.seconds)
-    settings = demo.settings(args.terminals, args.seconds, args.seed)
+    settings = demo.settings(args.terminals, args.seconds, args.seed, args.dialects, SCREEN_S if screen.is_live else PIPE_S)
     stage_settings = msgspec.structs.replace(demo.STAGE, seed=args.seed)
-    print("Starting the relay, a fake core in three zones, a fake name server and fake ATMs ...", file=out, flush=True)
+    print("Starting the relay, a fake core in three zones, a fake name server and their peers ...", file=out, flush=True)
     report = run_loop(
         on_a_stage(
             settings,
             stage_settings,
             steps,
             screen,
-            opened=lambda stage: screen.banner(stage, args.terminals),
+            opened=screen.banner,
             stopping=lambda: screen.say("draining: no new customers; what is in flight is finished, what is owed delivered"),
         )
     )
@@ -69,22 +81,21 @@ def finish(report: LoadReport, as_json: bool, out: TextIO) -> int:
 
 
 class Screen:
-    """Prints one line per second, and sentences between them."""
+    """Shows a line per dialect, and sentences above or between them."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._paint = Paint.for_stream(out)
-        self._lines = 0
+        self.is_live = out.isatty() and os.environ.get("TERM") != "dumb"  # lines are drawn over
+        self._shown: list[str] = []
+        self._blocks = 0
 
-    def banner(self, stage: Stage, terminals: int) -> None:
+    def banner(self, stage: Stage) -> None:
         paint, core = self._paint, stage.core
-        rows = [
-            (
-                "relay",
-                f"{HOST}:{stage.listen_port}",
-                f"ISO 8583:1987, ASCII, length in four digits; {terminals} fake ATMs",
-            ),
+        rows = [("" if place else "lines", site.address, site.note) for place, site in enumerate(stage.sites)]
+        rows += [
             ("core", f"http://{CORE_NAME}:{core.port}", f"{len(core.zones)} zones: {', '.join(core.zones)}"),
+            ("its messages", f"http://{HOST}:{stage.outbound_port}/v1/outbound", "where the core posts what it starts"),
             ("name server", f"{HOST}:{stage.names.port}", "where the relay learns the core's addresses"),
             ("metrics", f"http://{HOST}:{stage.metrics_port}/metrics", ""),
             ("control", stage.control_path, ""),
@@ -94,34 +105,68 @@ class Screen:
         tries = [
             f"relay status --socket {stage.control_path}",
             f"relay top --socket {stage.control_path}",
+            f"relay outbound list --socket {stage.control_path}",
             f"curl -s http://{HOST}:{stage.metrics_port}/metrics | grep ^relay_exchanges",
             f"tail -f {stage.log_path}",
         ]
         lines += ["", "  Try in another window:", *(f"    {line}" for line in tries)]
-        lines += ["", "  Ctrl-C drains, and holds the core's ledger against the ATMs' own books.", ""]
+        lines += ["", "  Ctrl-C drains, and holds the core's ledger against the books of everybody at the far end.", ""]
         print("\n".join(lines), file=self._out, flush=True)
+        self._show([self._paint(DIM, COLUMNS)])
 
     def second(self, moment: Moment) -> None:
-        if self._lines % HEADER_EVERY == 0:
-            print(self._paint(DIM, COLUMNS), file=self._out)
-        self._lines += 1
-        print(line(moment, self._paint), file=self._out, flush=True)
+        rows = block(moment, self._paint)
+        self._blocks += 1
+        if self.is_live or self._blocks % HEADER_EVERY == 0:
+            rows.insert(0, self._paint(DIM, COLUMNS))
+        self._show(rows)
 
     def say(self, sentence: str) -> None:
+        shown = self._shown
+        self._wipe()
         print(self._paint(YELLOW, f"  >> {sentence}"), file=self._out, flush=True)
+        if self.is_live:
+            self._show(shown)
+
+    def _show(self, rows: list[str]) -> None:
+        self._wipe()
+        self._shown = rows
+        if rows:
+            text = "\n".join(rows)
+            print(f"{NO_WRAP}{text}{WRAP}" if self.is_live else text, file=self._out, flush=True)
+
+    def _wipe(self) -> None:
+        """Where lines are drawn over: back to above the last ones."""
+        if self.is_live and self._shown:
+            print(f"\x1b[{len(self._shown)}A\r{CLEAR_BELOW}", end="", file=self._out)
+        self._shown = []
 
 
-def line(moment: Moment, paint: Paint) -> str:
-    """One second, aligned under COLUMNS; what should be rare is red when it happens."""
-    bad = [
-        paint(RED, f"{count:{width}d}") if count else f"{count:{width}d}"
-        for count, width in ((moment.refused, 9), (moment.doubted, 7), (moment.timed_out, 10))
-    ]
-    return (
-        f"{moment.elapsed_s:6.0f}{moment.requests:8d}{moment.approved:10d}{moment.declined:10d}{''.join(bad)}"
-        f"{moment.in_flight:9d}{moment.p50_ms:9.1f}{moment.p99_ms:9.1f}{moment.reversals:11d}"
-        f"{moment.signed_on:7d}{moment.zones_up:7d}"
-    )
+def block(moment: Moment, paint: Paint) -> list[str]:
+    """A line per dialect, aligned under COLUMNS; what should be rare is red when it happens."""
+    rows = []
+    for place, line in enumerate(moment.lines):
+        there = f"{line.present} of {line.expected} {line.peers}"
+        bad = [
+            paint(RED, f"{count:{width}d}") if count else f"{count:{width}d}"
+            for count, width in ((line.refused, 8), (line.doubted, 6), (line.timed_out, 9))
+        ]
+        zones = f"{moment.zones_up:6d}" if not place else ""
+        rows.append(
+            f"{f'{moment.elapsed_s:6.0f}' if not place else '':6}  {line.name:<13}"
+            + (there.ljust(19) if line.present >= line.expected else paint(YELLOW, there.ljust(19)))
+            + f"{line.requests:7d}{line.approved:9d}{line.declined:9d}{''.join(bad)}"
+            f"{line.in_flight:8d}{line.p50_ms:8.1f}{line.p99_ms:8.1f}{line.told:6d}{zones}"
+        )
+    return rows
+
+
+def mix_of_dialects(text: str) -> dict[str, float]:
+    """An argument of --dialects."""
+    try:
+        return parse_shares(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> float:

@@ -11,15 +11,17 @@ import argparse
 import sys
 from typing import TextIO
 
-from relay.cli.demo import finish
+from relay.cli.demo import finish, mix_of_dialects
 from relay.cli.screen import CLEAR_LINE, DIM, Paint
 from relay.errors import ConfigurationError
 from relay.loopback.customers import DEFAULT_MIX, parse_mix
 from relay.loopback.deeds import AtmPolicy
-from relay.loopback.load import LoadSettings, Moment
+from relay.loopback.load import LoadSettings
+from relay.loopback.moments import Moment
 from relay.loopback.runner import against, on_a_stage, run_loop
 from relay.loopback.scenario import plan
 from relay.loopback.stage import StageSettings
+from relay.loopback.troupes import DEFAULT_SHARES, ISO8583, shares_text
 
 NAME = "load"
 HELP = "many fake terminals at a rate, and the conservation check"
@@ -30,13 +32,16 @@ STORMS, ZONE_LOSSES, DAEMON_KILLS = 2, 1, 2  # what --faults means
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--terminals", type=_count, default=500, metavar="N", help="fake ATMs (default: 500)")
+    add("--terminals", type=_count, default=500, metavar="N", help="fake terminals (default: 500)")
+    shares = f"shares of terminals and rate (default: {shares_text(DEFAULT_SHARES)}); iso8583 alone: ATMs only"
+    add("--dialects", type=mix_of_dialects, metavar="NAME=N,...", help=shares)
     add("--rate", type=_number, default=1_000.0, metavar="N", help="requests per second of the whole room (default: 1000)")
     add("--closed-loop", action="store_true", help="no rate: each ATM asks again as soon as it is answered")
     add("--think", type=_number, default=0.0, metavar="MS", help="pause between customers in a closed loop (default: 0)")
     add("--duration", type=_number, default=60.0, metavar="S", help="seconds of customers (default: 60)")
     mix = dict(DEFAULT_MIX)
-    add("--mix", type=_mix, default=mix, metavar="KIND=N,...", help=f"weights of kinds (default: {_mix_text()})")
+    add("--mix", type=_mix, default=mix, metavar="KIND=N,...", help=f"what ISO 8583 ATMs ask (default: {_mix_text()})")
+    add("--outbound", type=_number, default=2.0, metavar="N", help="messages that the core starts, per second (default: 2)")
     add("--reply-timeout", type=_number, default=10_000.0, metavar="MS", help="an ATM waits so long (default: 10000)")
     add("--seed", type=int, default=1, metavar="N", help="of customers and faults (default: 1)")
     add("--quiet-max", type=_number, default=60.0, metavar="S", help="longest wait until nothing is in doubt (default: 60)")
@@ -63,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         rate_per_s=None if args.closed_loop else args.rate,
         duration_s=args.duration,
         think_ms=args.think,
+        dialects=args.dialects or {},
+        outbound_per_s=args.outbound,
         mix=args.mix,
         policy=AtmPolicy(reply_timeout_ms=args.reply_timeout, repeat_after_ms=args.reply_timeout * 0.4),
         quiet_s_max=args.quiet_max,
@@ -71,6 +78,10 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     if args.target is not None:
+        if args.dialects and set(args.dialects) != {ISO8583}:
+            raise ConfigurationError(
+                "--target takes --dialects iso8583 only.", "The others need a core and peers of their own."
+            )
         if not args.ledger:
             raise ConfigurationError("--target needs --ledger URL.", "The load ends with the core's ledger against the books.")
         coro = against(

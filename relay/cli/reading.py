@@ -47,6 +47,11 @@ class Decoder(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def names_itself(self) -> bool:
+        """Do its first bytes say what it is? Then it is shown broken, too, where no other dialect reads the input whole."""
+        ...
+
     def read(self, streams: Sequence[Bytes], *, is_guess: bool) -> Reading | None:
         """None where it is not this dialect; for a guess also where there is any doubt."""
         ...

@@ -1,21 +1,21 @@
 """`relay send`: one message to any listener, and its answer, decoded and masked.
 
-Owns the message made from the command line and one blocking conversation. It must never be part of the daemon. The traps: an
-ATM's listener wants a sign-on first (`--sign-on`); what a shell keeps in its history is not masked, so use test cards; and the
-answer is found by type and trace, because a listener may say other things in between.
+Owns the ISO 8583 message made from the command line and one blocking conversation; how other dialects speak is their own
+(speak.py). It must never be part of the daemon. The traps: an ATM's listener wants a sign-on first (`--sign-on`); what a shell
+keeps in its history is not masked, so use test cards; and the answer is found by type and trace, because a listener may say
+other things in between.
 """
 
 from __future__ import annotations
 
 import argparse
 import socket
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 from pydantic import ValidationError
 
+from protocols.dialect import Dialect
+from protocols.dialects import DIALECTS
 from protocols.errors import FieldError, FrameError, LocalMisuse
 from protocols.framing import FRAMINGS, FrameCutter
 from protocols.iso8583.dates import clock_text
@@ -23,22 +23,19 @@ from protocols.iso8583.defaults import CARD_FIELDS
 from protocols.iso8583.dialect import Iso8583Dialect, build_dialect, default_profile
 from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.spec import FieldSpec, Spec
+from protocols.saying import SilentKit
+from relay.cli.speak import speak
+from relay.cli.talk import EXIT_UNEXPECTED, READ_BYTES, NotAnswered, connected
 from relay.clock import Clock, SystemClock
 from relay.configfile import build_dialect as build_configured
-from relay.errors import ConfigurationError, RelayError
+from relay.credentials import Credentials
+from relay.errors import ConfigurationError
 from relay.overlays import overlay_reader
+from relay.settings import LinkSettings
 
 NAME = "send"
 HELP = "one message to a listener, and its answer"
-EXIT_UNEXPECTED = 5
-READ_BYTES = 65_536
 REPEATED = {"0": "1", "2": "3", "4": "5"}
-
-
-class NotAnswered(RelayError):
-    """The listener could not be reached, hung up, was silent, or answered what cannot be read."""
-
-    exit_code = 1
 
 
 class Exchanged(msgspec.Struct, frozen=True):
@@ -56,32 +53,48 @@ class Shown(msgspec.Struct, frozen=True):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="HOST:PORT", help="the listener")
-    parser.add_argument("--dialect", choices=["iso8583"], default="iso8583", help="protocol (default: iso8583)")
+    parser.add_argument("--dialect", choices=sorted(DIALECTS), default="iso8583", help="protocol (default: iso8583)")
     parser.add_argument("--version", choices=["1987", "1993", "2003"], default="1987", help="of the standard (default: 1987)")
     parser.add_argument("--encoding", choices=["ascii", "bcd", "ebcdic"], default="ascii", help="on the wire (default: ascii)")
     parser.add_argument("--overlay", action="append", default=[], metavar="NAME", help="overlay by name; may be repeated")
     parser.add_argument("--framing", choices=sorted(FRAMINGS), default="ascii4", metavar="NAME", help="default: ascii4")
     parser.add_argument("--config", metavar="FILE", help="take dialect and framing from a configuration file instead")
     parser.add_argument("--listener", metavar="NAME", help="listener or dialer in that file (default: the first)")
-    parser.add_argument("--mti", default="0800", help="message type (default: 0800, an echo)")
+    parser.add_argument("--mti", default="0800", help="ISO 8583 message type (default: 0800, an echo)")
     parser.add_argument(
-        "--field", action="append", default=[], metavar="N=VALUE", help="one data element; binary ones in hex; may be repeated"
+        "--type",
+        default="",
+        metavar="TYPE",
+        help="message type of another dialect (branch-p1: two digits, default 14, an echo; ndc: 11 or 12)",
+    )
+    parser.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one item: a data element by number, binary ones in hex, or an item of another dialect by name; may be repeated",
     )
     parser.add_argument("--terminal", default="RELAYCLI", help="terminal in DE 41 (default: RELAYCLI)")
     parser.add_argument("--bare", action="store_true", help="send the given fields only: no DE 7, 11, 12, 13, 41 of our own")
     parser.add_argument("--sign-on", action="store_true", help="sign on before, sign off after")
     parser.add_argument("--repeat", action="store_true", help="send it again as a repeat, and compare the answers")
-    parser.add_argument("--expect", metavar="CODE", help=f"exit with {EXIT_UNEXPECTED} unless DE 39 is this")
+    parser.add_argument(
+        "--expect",
+        metavar="CODE",
+        help=f"exit with {EXIT_UNEXPECTED} unless the answer has this: DE 39, branch reply code, or NDC next state",
+    )
     parser.add_argument("--timeout-ms", type=int, default=20_000, metavar="MS", help="longest wait for each answer (20000)")
     parser.add_argument("--tls", action="store_true", help="TLS towards the listener")
     parser.add_argument("--authorities", metavar="FILE", help="PEM file its certificate must come from (default: the system's)")
     parser.add_argument("--certificate", metavar="FILE", help="PEM file with our certificate and key, for mutual TLS")
-    parser.add_argument("--json", action="store_true", help="one object: a list of {sent, answer, latency_ms}")
+    parser.add_argument("--json", action="store_true", help="JSON: a list of {sent, answer, latency_ms}, or of what was said")
 
 
 def run(args: argparse.Namespace) -> int:
     clock = SystemClock()
-    dialect = dialect_of(args, clock)
+    name, dialect = dialect_of(args, clock)
+    if not isinstance(dialect, Iso8583Dialect):
+        return speak(args, DIALECTS[name], dialect, clock)
     message = message_of(args, dialect, clock.wall_ms())
     messages = [message, repeated(message)] if args.repeat else [message]
     try:
@@ -115,12 +128,16 @@ def _unexpected(args: argparse.Namespace, exchanged: list[Exchanged]) -> str:
 
 
 # ---- what is said --------------------------------------------------------------------------------------------------------
-def dialect_of(args: argparse.Namespace, clock: Clock) -> Iso8583Dialect:
-    """The dialect that the arguments or the configuration file mean. Raises ConfigurationError."""
+def dialect_of(args: argparse.Namespace, clock: Clock) -> tuple[str, Dialect]:
+    """The dialect that the arguments or the configuration file mean, by name. Raises ConfigurationError."""
+    if args.config is None and args.dialect != "iso8583":
+        _refuse_silent(args.dialect)
+        link = LinkSettings.model_construct(name=args.dialect, dialect=args.dialect, profile={})
+        return args.dialect, build_configured(link, overlay_reader("."), clock.wall_ms)
     if args.config is None:
         profile = {"version": args.version, "encoding": args.encoding, "overlays": args.overlay, "framing": args.framing}
         try:
-            return build_dialect(default_profile(**profile), overlay_reader("."), clock.wall_ms)
+            return args.dialect, build_dialect(default_profile(**profile), overlay_reader("."), clock.wall_ms)
         except (LocalMisuse, ValidationError) as error:
             raise ConfigurationError(f"the dialect cannot be used: {error}.") from error
     from relay.cli.reach import settings_of
@@ -131,10 +148,17 @@ def dialect_of(args: argparse.Namespace, clock: Clock) -> Iso8583Dialect:
     if not found:
         names = ", ".join(link.name for link in links) or "none"
         raise ConfigurationError(f'there is no listener "{args.listener}" in {args.config}; there is: {names}.')
-    dialect = build_configured(found[0], overlay_reader(args.config), clock.wall_ms)
-    if not isinstance(dialect, Iso8583Dialect):
-        raise ConfigurationError(f"{found[0].name} speaks {dialect.name}; relay send speaks iso8583.")
-    return dialect
+    _refuse_silent(found[0].dialect)
+    credentials = Credentials(
+        settings.relay.credentials_directory
+    )  # keys of a branch's authentication, where this user may read
+    return found[0].dialect, build_configured(found[0], overlay_reader(args.config, credentials.secret), clock.wall_ms)
+
+
+def _refuse_silent(name: str) -> None:
+    kit = DIALECTS.get(name)
+    if isinstance(kit, SilentKit):
+        raise ConfigurationError(f"relay send cannot speak {name}: {kit.why_silent}.")
 
 
 def message_of(args: argparse.Namespace, dialect: Iso8583Dialect, wall_ms: int) -> IsoMessage:
@@ -201,26 +225,6 @@ def repeated(message: IsoMessage) -> IsoMessage:
 
 
 # ---- the conversation ----------------------------------------------------------------------------------------------------
-@contextmanager
-def connected(args: argparse.Namespace) -> Iterator[socket.socket]:
-    """A connection to the target. Raises NotAnswered."""
-    host, _, port = args.target.rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigurationError(f'"{args.target}": expected HOST:PORT.')
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), args.timeout_ms / 1_000) as plain:
-            if not args.tls:
-                yield plain
-                return
-            context = ssl.create_default_context(cafile=args.authorities)
-            if args.certificate is not None:
-                context.load_cert_chain(args.certificate)
-            with context.wrap_socket(plain, server_hostname=host.strip("[]")) as secured:
-                yield secured
-    except (OSError, OverflowError) as error:
-        raise NotAnswered(f"{args.target}: {error}.", "Is the listener up, and this host allowed?") from error
-
-
 class Conversation:
     """Messages and answers, one after the other, on one connection."""
 

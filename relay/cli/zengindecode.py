@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import TypeAlias
 
 from protocols.errors import FieldError, FrameError
@@ -38,6 +39,7 @@ class ZenginRecords:
     """A file of fixed records."""
 
     name = "zengin-format"
+    names_itself = True  # データ区分 and 種別コード
 
     def read(self, streams: Sequence[Bytes], *, is_guess: bool) -> Reading | None:
         """The variant with the fewest mistakes; for a guess only one without any."""
@@ -58,7 +60,7 @@ class ZenginRecords:
         count, settings, reader, records = best
         end = settings.record_end
         reasons = (
-            f"{reader.type_code} {NAMES[reader.type_code]}",
+            f"{reader.type_code} {NAMES[reader.type_code]}" + (", with results" if settings.debit_results else ""),
             f"{len(records)} records in {settings.characters.charset}, record end {end}",
             f"{count} mistakes" if count else "order, counts, totals and characters are sound",
         )
@@ -76,7 +78,8 @@ def _variants(data: bytes) -> Iterator[FormatSettings]:
     for charset in _CHARSETS:
         if data[:1] != (b"1" if charset in ("shift-jis", "jis-x-0201") else b"\xf1"):
             continue
-        for end in _ENDS:
+        is_debit = data[1:3] in (b"91", b"\xf9\xf1")
+        for end, has_results in product(_ENDS, (False, True) if is_debit else (False,)):
             yield FormatSettings.model_validate(
                 {
                     "characters": {"charset": charset},
@@ -84,6 +87,7 @@ def _variants(data: bytes) -> Iterator[FormatSettings]:
                     "eof": "1a" if data[-1:] == b"\x1a" else "3f" if data[-1:] == b"\x3f" else "no",
                     "short_records": "refuse" if end == "none" else "fill",
                     "wo_in_names": True,
+                    "debit_results": has_results,
                 }
             )
 
@@ -117,6 +121,7 @@ class ZenginFrames:
     """Telegrams of a file transfer link, in our own profile."""
 
     name = "zengin-file"
+    names_itself = False
 
     def __init__(self) -> None:
         self._codec = Codec(FileProfile(text_bytes_max=32_767))

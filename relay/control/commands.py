@@ -18,6 +18,8 @@ from relay.control.report import (
     OutboundRow,
     ParkedReport,
     ReloadReport,
+    SafDetail,
+    SafReport,
     StatusReport,
 )
 
@@ -26,7 +28,8 @@ ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth 
 ROWS_MAX = 10_000
 
 Rows: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=ROWS_MAX)]
-# What a link may be told: network management of terminals and switches; the session of a Zengin line and its parked telegrams.
+# What a link may be told: network management of terminals and switches; the session of a Zengin line and its parked telegrams;
+# that a terminal named in the data is gone for good.
 Spoken: TypeAlias = Literal[
     "echo",
     "sign-on",
@@ -43,6 +46,7 @@ Spoken: TypeAlias = Literal[
     "resubmit",
     "answer-parked",
     "drop-parked",
+    "forget",
 ]
 Said: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 
@@ -82,6 +86,25 @@ class ParkedArgs(msgspec.Struct, frozen=True, kw_only=True):
 
 class ResolveArgs(msgspec.Struct, frozen=True, kw_only=True):
     """A person has settled a listed exchange by other means, and signs for it."""
+
+    key: Said
+    who: Said
+    why: Said
+
+
+class SafListArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """What is owed to the core ("owed"), what waits for a person ("listed"), or both."""
+
+    what: Literal["", "owed", "listed"] = ""
+    count_max: Rows = 1_000
+
+
+class SafKeyArgs(msgspec.Struct, frozen=True, kw_only=True):
+    key: Said
+
+
+class SafRetryArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A person wants something owed, or given up, tried now, and signs for it."""
 
     key: Said
     who: Said
@@ -137,6 +160,7 @@ class OutboundPostArgs(msgspec.Struct, frozen=True, kw_only=True):
     kind: Said
     line: str = ""
     body: msgspec.Raw = msgspec.Raw(b"{}")
+    expires_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class CommandSpec(msgspec.Struct, frozen=True):
@@ -153,6 +177,9 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "drain": CommandSpec(DrainArgs, Done, changes=True),
     "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),
+    "saf-list": CommandSpec(SafListArgs, SafReport, changes=False),
+    "saf-show": CommandSpec(SafKeyArgs, SafDetail, changes=False),
+    "saf-retry": CommandSpec(SafRetryArgs, Done, changes=True),
     "log-level": CommandSpec(LogLevelArgs, Done, changes=True),
     "command": CommandSpec(CommandArgs, Done, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),

@@ -197,6 +197,11 @@ class Doubt:
 
     def complete(self, entry: Open, event: Event, standing_minor: int | None, detail: str = "") -> None:
         """Evidence about an exchange that awaits its completion, or the end of the wait for it. `detail`: what was said."""
+        amount = entry.request.amount
+        if event is Event.EVIDENCE_PART and amount is not None and (standing_minor or 0) >= amount.minor:
+            # A dialect that has forgotten the amount says "part" of what was paid: the whole is no part, more proves nothing.
+            is_whole = standing_minor == amount.minor
+            event, standing_minor = (Event.EVIDENCE_CONFIRMED if is_whole else Event.EVIDENCE_MISSING), None
         if entry.state not in (State.AWAITING_COMPLETION, State.UNPROVEN) or not self._desk.register.move(entry, event):
             return
         entry.cancel_timers()
@@ -291,14 +296,16 @@ class Doubt:
         if entry.link is None or entry.facts is None or entry.intent is not None or entry.withdrawn:
             return
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._desk.register.clock.wall_ms())
-        self._intend(entry, reply, reply.verdict.value)
+        self._intend(entry, reply, reply.verdict.value, answer)
 
-    def _intend(self, entry: Open, reply: Reply, ending: str) -> None:
+    def _intend(self, entry: Open, reply: Reply, ending: str, answer: Answer | None = None) -> None:
+        """`answer`: counted among the refusals where it is one, once it is told."""
         intent = Intent(reply.verdict, reply.code, reply.data)
 
         def durable(result: StepResult) -> None:
             if result is None and entry.intent is None:
                 entry.intent = intent
+                self._desk.counters.decided(entry.facts, answer)
                 self._desk.send(entry, reply, ending)
 
         self._desk.register.write(entry, Event.INTENT_DURABLE, durable, intent=intent)

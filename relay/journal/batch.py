@@ -110,7 +110,7 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys,
     if lines:
         _insert(connection, INSERT_HISTORY, lines)
     if group.variables:
-        _insert(connection, UPSERT_VARIABLE, [(item.link_name, item.name, item.value) for item in group.variables])
+        _write_variables(connection, group.variables)
     if group.outbound:
         write_outbound(connection, group.outbound, keys)
     if group.epochs:
@@ -159,6 +159,17 @@ def store_meta(connection: sqlite3.Connection, name: str, value: int) -> None:
 def load_meta(connection: sqlite3.Connection, name: str) -> int:
     row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return 0 if row is None else int(row[0])
+
+
+def _write_variables(connection: sqlite3.Connection, items: list[VariableItem]) -> None:
+    """The last word about each name."""
+    last = {(item.link_name, item.name): item.value for item in items}
+    kept: list[Row] = [(*where, value) for where, value in last.items() if value is not None]
+    if kept:
+        _insert(connection, UPSERT_VARIABLE, kept)
+    for where, value in last.items():
+        if value is None:
+            connection.execute("DELETE FROM link_variable WHERE link_name = ? AND name = ?", where)
 
 
 def _insert(connection: sqlite3.Connection, many: ManyRows, rows: list[Row]) -> int:

@@ -139,10 +139,14 @@ class JournalFace(ABC):
         self._waiting += 1
         self._put(FindItem(key, done))
 
-    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None:
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None:
         def stored(result: StepResult) -> None:
             if result is None:
-                self._variables.setdefault(link_name, {})[name] = value
+                known = self._variables.setdefault(link_name, {})
+                if value is None:
+                    known.pop(name, None)
+                else:
+                    known[name] = value
             done(result)
 
         self._waiting += 1

@@ -34,7 +34,7 @@ class StepItem(msgspec.Struct, eq=False, gc=False):
 class VariableItem(msgspec.Struct, eq=False, gc=False):
     link_name: str
     name: str
-    value: bytes
+    value: bytes | None  # None: forget it
     done: Callable[[StepResult], None]
 
 

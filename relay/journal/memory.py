@@ -151,7 +151,7 @@ class MemoryJournal:
     def find(self, key: str, done: Callable[[StoredExchange | JournalFailed | None], None]) -> None:
         self._give(FindItem(key, done))
 
-    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None:
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None:
         self._give(VariableItem(link_name, name, value, done))
 
     def raise_epoch(self, epoch: int, done: Callable[[StepResult], None]) -> None:
@@ -300,7 +300,11 @@ class MemoryJournal:
             if step.history:
                 disk.lines.append(HistoryLine(step.exchange_id, step.at_ms, step.event, step.state, step.detail))
         elif isinstance(item, VariableItem):
-            disk.link_variables.setdefault(item.link_name, {})[item.name] = item.value
+            known = disk.link_variables.setdefault(item.link_name, {})
+            if item.value is None:
+                known.pop(item.name, None)
+            else:
+                known[item.name] = item.value
         elif isinstance(item, EpochItem):
             disk.region_epoch = max(disk.region_epoch, item.epoch)
         elif isinstance(item, FindItem):

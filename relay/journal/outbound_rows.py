@@ -22,17 +22,17 @@ LOOKED_AT_COUNT_MAX: Final = 50_000  # the newest so many are looked at for peop
 
 _INSERT = (
     "INSERT INTO outbound (outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms,"
-    " sent_ms, reported) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', '', ?, NULL, '') ON CONFLICT (key) DO NOTHING"
+    " sent_ms, reported, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', '', ?, NULL, '', ?) ON CONFLICT (key) DO NOTHING"
 )
 _STEP = (
-    "UPDATE outbound SET state = coalesce(?1, state), detail = CASE ?2 WHEN '' THEN detail ELSE ?2 END,"
+    "UPDATE outbound SET state = coalesce(?1, state), detail = CASE WHEN ?1 IS NULL THEN detail ELSE ?2 END,"
     " updated_ms = CASE WHEN ?1 IS NULL THEN updated_ms ELSE ?3 END,"
     " sent_ms = CASE ?1 WHEN 'sent' THEN ?3 WHEN 'queued' THEN NULL ELSE sent_ms END,"
     " reported = coalesce(?4, reported) WHERE outbound_id = ?5"
 )
 SELECT_OUTBOUND = (
     "SELECT outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms, sent_ms,"
-    " reported FROM outbound"
+    " reported, expires_ms FROM outbound"
 )
 _OPEN = "INDEXED BY outbound_open WHERE is_open"
 OPEN_STATES: Final = frozenset({OutboundState.QUEUED, OutboundState.SENT, OutboundState.UNKNOWN})
@@ -99,7 +99,7 @@ def prune_outbound(connection: sqlite3.Connection, keys_before_ms: int, bodies_b
     return deleted + blanked, SLICE_COUNT_MAX in (deleted, blanked)
 
 
-def outbound_row(record: OutboundTaken, keys: JournalKeys) -> tuple[int | str | bytes, ...]:
+def outbound_row(record: OutboundTaken, keys: JournalKeys) -> tuple[int | str | bytes | None, ...]:
     return (
         record.outbound_id,
         record.key,
@@ -110,6 +110,7 @@ def outbound_row(record: OutboundTaken, keys: JournalKeys) -> tuple[int | str | 
         record.fingerprint,
         record.recorded_ms,
         record.recorded_ms,
+        record.expires_ms,
     )
 
 
@@ -135,6 +136,7 @@ def read_outbound(row: tuple[Any, ...], keys: JournalKeys) -> StoredOutbound:
             body=keys.open_body(row[5], key) if row[5] else b"",
             fingerprint=row[6],
             recorded_ms=row[7],
+            expires_ms=row[13],
         ),
         state=OutboundState(row[8]),
         detail=row[9],

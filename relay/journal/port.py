@@ -79,8 +79,8 @@ class Journal(Protocol):
         """What is durable under `key`: everything given before this call, and perhaps what was given soon after it."""
         ...
 
-    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None:
-        """A durable link variable (sequence numbers, serials)."""
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None:
+        """A durable link variable (sequence numbers, serials). None forgets it."""
         ...
 
     def variables(self, link_name: str) -> Mapping[str, bytes]:

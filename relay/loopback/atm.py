@@ -224,6 +224,7 @@ class AtmMind:
         if mti == "0810":
             return self._managed(message, now_ms)
         if mti[1] == "8" and message.is_request:
+            self._books.tell(self.terminal, f"{_text(message, 70)}/{_text(message, 15)}")
             return [Say(slips.network_answer(message))]
         self._tally.violation(f"{self.terminal}: a message of type {mti}, which nobody asked for")
         return []

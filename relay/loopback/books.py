@@ -49,6 +49,7 @@ class Books:
 
     def __init__(self) -> None:
         self._acts: dict[tuple[str, str], Act] = {}
+        self.told: dict[tuple[str, str], int] = {}  # (terminal, what the host told it) -> how often
 
     def __len__(self) -> int:
         return len(self._acts)
@@ -59,6 +60,10 @@ class Books:
             raise ValueError(f"terminal {terminal} used trace {trace} twice")
         act = self._acts[terminal, trace] = Act(terminal, trace, kind, account, amount)
         return act
+
+    def tell(self, terminal: str, what: str) -> None:
+        """The host told a terminal something of its own accord, and the terminal accepted it."""
+        self.told[terminal, what] = self.told.get((terminal, what), 0) + 1
 
     def find(self, terminal: str, trace: str) -> Act | None:
         return self._acts.get((terminal, trace))

@@ -25,9 +25,12 @@ from relay.loopback.books import Act, Books, Fate
 from relay.loopback.branchtill import Till
 
 READ_BYTES = 65_536
-IN_PROGRESS, IN_DOUBT = "2006", "4001"
-# Neither yes nor no, or not now: the same number is sent again.
-AGAIN = frozenset({IN_PROGRESS, "3001", "3002", "3003", "3004", "3005", "3006", "3007", "1009"})
+IN_PROGRESS, IN_DOUBT, DAY_CLOSED = "2006", "4001", "1003"
+AGAIN = frozenset({IN_PROGRESS, "3002"})  # neither yes nor no: the same number is sent again
+# To a 取引 these are a no for good: the refusal is in the journal under this number, and nothing else follows.
+NO_FOR_GOOD = frozenset({"3001", "3003", "3004", "3005", "3006", "3007"})
+# Not now, to 開局 or 閉局: they have no number, and are simply said again.
+LATER = frozenset({IN_PROGRESS, "1009", "3001", "3002", "3003", "3004", "3005", "3006", "3007"})
 
 
 class Refused(Exception):
@@ -65,7 +68,11 @@ class BranchTerminal:
         self.till: Till[BranchMessage] = Till(cash)
         self.violations: list[str] = []
         self.repeats_sent = 0
+        self.last_code = ""  # 応答コード of the last question that was answered with a word
         self.is_offline = False
+        self.is_mute = False  # shows notices and does not acknowledge them
+        self.notices: dict[int, str] = {}  # number -> text, as shown
+        self.last_notice = 0  # as stored
         self._host, self._port = host, port
         self._books = books
         self._wall_ms = wall_ms
@@ -75,6 +82,10 @@ class BranchTerminal:
         self._writer: asyncio.StreamWriter | None = None
         self._cutter = FrameCutter(self._codec.framing)
         self._heard: list[BranchMessage] = []
+
+    @property
+    def is_connected(self) -> bool:
+        return self._writer is not None and not self._writer.transport.is_closing()
 
     # ---- the line --------------------------------------------------------------------------------------------------------
     async def open(self, approver: str = "") -> BranchMessage:
@@ -86,8 +97,15 @@ class BranchTerminal:
             except OSError:
                 await asyncio.sleep(self._policy.again_s)
                 continue
-            answer = await self._once(self._made("10", {"opening_cash": f"{self.till.opening:012}"}, approver=approver))
-            if answer is not None and answer.code not in AGAIN:
+            answer = await self._once(
+                self._made(
+                    "10",
+                    {"opening_cash": f"{self.till.opening:012}"},
+                    approver=approver,
+                    center_serial=f"{self.last_notice:010}",
+                )
+            )
+            if answer is not None and answer.code not in LATER:
                 if answer.code == "0000":
                     return answer
                 self.cut()
@@ -104,7 +122,7 @@ class BranchTerminal:
         self._heard.clear()
 
     def _say(self, message: BranchMessage) -> None:
-        if self._writer is not None:
+        if self._writer is not None and self.is_connected:
             self._writer.write(self._codec.write(message))
 
     async def _once(self, message: BranchMessage) -> BranchMessage | None:
@@ -139,11 +157,33 @@ class BranchTerminal:
                 self._say(self._made("17", self._count()))
             case "30":
                 # Every number that it asks for was lost with the battery, never used.
-                self._say(self._made("31", {"finding": "2"}, approver=self._policy.approver))
+                named = {"original_date": heard.original_date, "original_serial": heard.original_serial}
+                self._say(self._made("31", {"finding": "2"}, approver=self._policy.approver, **named))
+            case "50":
+                self._noticed(heard)
             case "21" if heard.code == "0000" and heard.operation == slips.WITHDRAWAL and self.place.kind == "A":
                 act = self._books.find(self.place.name, f"{heard.serial:06}")
                 if act is not None and not act.paid:
                     self._say(self._completion(heard.serial, 0))
+
+    def _noticed(self, heard: BranchMessage) -> None:
+        """A notice is shown once per number, and acknowledged each time it comes."""
+        number = int(heard.center_serial)
+        if number not in self.notices:
+            self.notices[number] = heard.text("text")
+            self.last_notice = number
+        else:
+            self.violations.append(f"{self.place.name}: notice {number} came twice")
+        if not self.is_mute:
+            self._say(self._made("51", center_serial=heard.center_serial))
+
+    async def read_notices(self, count: int) -> None:
+        """Listen until so many notices were shown in all. Raises ConnectionError for a broken line."""
+        while len(self.notices) < count:
+            heard = await self._hear()
+            if heard is None:
+                raise ConnectionError(f"{self.place.name}: the line broke before notice {count}")
+            self._other(heard)
 
     async def ask(self, message: BranchMessage) -> BranchMessage:
         """The same number until it is answered with a word. Raises TimeoutError after too many tries."""
@@ -158,7 +198,8 @@ class BranchTerminal:
             answer = await self._once(message)
             if answer is None:
                 self.cut()
-            elif answer.code not in AGAIN:
+            elif answer.code not in (AGAIN if message.is_numbered else LATER):
+                self.last_code = answer.code
                 return answer
             await asyncio.sleep(self._policy.again_s)
         raise AssertionError("itertools.count does not end")
@@ -206,8 +247,7 @@ class BranchTerminal:
         if (await self.ask(message)).code == "0000":
             if given:
                 self.till.take_out(given)
-            act.paid = given
-            self.till.confirmed = message.serial
+            act.paid = given  # not 確定: that word is for the whole amount, and would be believed for it
             self._say(self._completion(message.serial, given))
         return self._end(act)
 
@@ -278,7 +318,12 @@ class BranchTerminal:
     # ---- the evening -----------------------------------------------------------------------------------------------------
     async def close(self, approver: str = "") -> None:
         """閉局, with the count that is asked for. Raises Refused."""
-        answer = await self.ask(self._made("12", approver=approver))
+        try:
+            answer = await self.ask(self._made("12", approver=approver))
+        except Refused as refused:
+            if refused.code != DAY_CLOSED:
+                raise
+            return  # the answer to 閉局 was lost, and 開局 says so: the day is over
         if answer.code != "0000":
             raise Refused("閉局", answer.code)
         self.cut()

@@ -1,4 +1,4 @@
-"""The fake Zengin center on a TCP port: one relay at a time, as a logical line has it.
+"""The fake Zengin center on a TCP port: one relay at a time, as a logical line has it. Or it dials, where the relay listens.
 
 Owns the socket and the timers of the mind. It must never decide anything (center.py does). The trap: a relay that was
 killed leaves a half-open connection; the newer one replaces it, and nothing that the older one still says is heard.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import cast
 
 from relay.loopback.center import CenterMind
 from relay.loopback.centerdeeds import CenterDeed, CenterFault, Cut, Later, Write
@@ -31,6 +32,10 @@ class CenterServer:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(partial(_CenterLink, self), HOST, self.port)
         self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def dial(self, port: int) -> None:
+        """Connect to a relay that listens, once. Raises OSError."""
+        await asyncio.get_running_loop().create_connection(partial(_CenterLink, self), HOST, port)
 
     async def stop(self) -> None:
         self._forget_timers()
@@ -105,9 +110,7 @@ class _CenterLink(asyncio.Protocol):
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream transport")
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._server.opened(self)
 
     def data_received(self, data: bytes) -> None:

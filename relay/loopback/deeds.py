@@ -29,6 +29,24 @@ class AtmPolicy(msgspec.Struct, frozen=True, kw_only=True):
     utc_offset_minutes: int = 540
 
 
+class NdcPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How this make of machine behaves. Shares are of dispenses, but for the last four."""
+
+    key_ms: float = 2.0  # a customer's step
+    reply_timeout_ms: float = 8_000
+    short_share: float = 0.03
+    none_share: float = 0.03
+    unknown_share: float = 0.03
+    purge_share: float = 0.02  # card not taken, so that the notes were never presented
+    retract_share: float = 0.02
+    power_cut_share: float = 0.03  # in the middle of a reply: before or after the notes moved
+    with_b: float = 0.3  # of good ends that are said with B instead of 9
+    silent_connect: float = 0.3  # of power-ups after which it says nothing
+    supervisor_share: float = 0.01  # of visits, after which the supervisor comes
+    repeat_share: float = 0.05  # of requests that are sent twice
+    reconnect_ms: float = 200.0
+
+
 # ---- what the driver is asked to do --------------------------------------------------------------------------------------
 class Say(msgspec.Struct, frozen=True):
     message: IsoMessage

@@ -27,13 +27,21 @@ STAGE = StageSettings(
 )
 
 
-def settings(terminals: int, seconds: float | None, seed: int = 1) -> LoadSettings:
-    """Closed loop: each ATM has a customer every third of a second or so."""
+# Shares of the terminals; a line and a file station are one each.
+SHARES = {"iso8583": 60.0, "ndc": 20.0, "branch-p1": 20.0, "zrc": 0.1, "zengin-file": 0.1}
+
+
+def settings(
+    terminals: int, seconds: float | None, seed: int = 1, dialects: dict[str, float] | None = None, moment_s: float = 1.0
+) -> LoadSettings:
+    """Closed loop: each terminal has a customer every third of a second or so."""
     return LoadSettings(
         terminals=terminals,
         rate_per_s=None,
         duration_s=seconds,
         think_ms=300.0,
+        dialects=SHARES if dialects is None else dialects,
+        moment_s=moment_s,
         policy=AtmPolicy(reply_timeout_ms=6_000, repeat_after_ms=2_000, not_taken_share=0.01),
         seed=seed,
     )

@@ -21,7 +21,10 @@ MOVES: dict[str, int] = {
     # Files (Zengin): one call per record, or one for the whole file.
     **dict.fromkeys(("bulk-transfer", "salary-transfer", "bonus-transfer", "direct-debit"), -1),
     **dict.fromkeys(("bulk-transfer-file", "salary-transfer-file", "bonus-transfer-file"), -1),
-    **dict.fromkeys(("credit-notice", "statement-entry"), 0),  # what another bank has booked: told, not moved
+    "direct-debit-file": +1,  # to the account that collects
+    # What another bank has booked: told, not moved.
+    **dict.fromkeys(("credit-notice", "credit-notice-cancelled", "statement-entry", "direct-debit-result"), 0),
+    **dict.fromkeys(("credit-notice-file", "statement-entry-file", "direct-debit-result-file"), 0),
     **dict.fromkeys(("interbank-transfer", "interbank-salary", "interbank-remittance"), +1),
     **dict.fromkeys(("interbank-enquiry", "interbank-answer", "interbank-request"), 0),
     **dict.fromkeys(("balance-inquiry", "mini-statement", "pin-change", "pin-unblock"), 0),

@@ -54,6 +54,13 @@ class Histogram:
     def percentiles(self) -> Percentiles:
         return Percentiles(self.percentile_ms(0.5), self.percentile_ms(0.99), self.percentile_ms(0.999))
 
+    def add(self, other: Histogram) -> None:
+        """Count everything that `other` counted."""
+        for index, count in other._counts.items():
+            self._counts[index] = self._counts.get(index, 0) + count
+        self.count += other.count
+        self.max_us = max(self.max_us, other.max_us)
+
     def clear(self) -> None:
         self._counts.clear()
         self.count = self.max_us = 0

@@ -47,6 +47,11 @@ class Status(msgspec.Struct, frozen=True):
         open_count = sum(count for state, count in self.exchanges.items() if state != AWAITING_COMPLETION)
         return max(open_count, self.owed)  # what is owed is open too, but for what waits in a chain
 
+    @property
+    def unended(self) -> int:
+        """As `in_doubt`, and those that wait for a terminal's completion."""
+        return max(sum(self.exchanges.values()), self.owed)
+
 
 class _Row(msgspec.Struct, frozen=True):
     key: str = ""

@@ -40,7 +40,8 @@ async def fetch_lines(url: str, since_ms: int, until_ms: int) -> list[LedgerLine
         for entry in await _entries(url, day, epoch):
             if entry.posted_at_ms >= since_ms - CLOCKS_APART_MS:
                 standing = 0 if entry.standing is None else int(entry.standing.minor)
-                lines.append(LedgerLine(entry.key, entry.terminal, entry.trace, MOVES.get(entry.kind, 0) * standing))
+                moved = MOVES.get(entry.kind, 0) * standing
+                lines.append(LedgerLine(entry.key, entry.terminal, entry.trace, moved, kind=entry.kind))
     return lines
 
 

@@ -1,74 +1,60 @@
-"""A load: a room of terminals at a pace, troubles by plan, then quiet, then the conservation check.
+"""A load: troupes of fake peers at a pace, troubles by plan, then quiet, then the conservation check over all of them.
 
-Owns the order of these, against a stage of our own or against a relay that runs elsewhere. It must never print; it tells a
-listener one `Moment` per second and sentences about troubles. The traps: the check waits until terminals and relay are both
-quiet, because a reversal still under way is no loss; and the daemon's list is read before it is drained, for nobody answers
-afterwards.
+Owns the order of these, against a stage of our own or against a relay that runs elsewhere. It must never print, nor know a
+dialect: a troupe is driven by its port (relay/loopback/troupe.py). The traps: the check waits until peers, relay and ledger
+are all quiet, because a reversal still under way is no loss; and the daemon's list is read before it is drained, for
+nobody answers afterwards.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from relay.bridge import spawn
 from relay.clock import SystemClock
-from relay.errors import RelayError
 from relay.loopback import inspector
-from relay.loopback.books import Books
-from relay.loopback.customers import DEFAULT_MIX, Customers
+from relay.loopback.customers import DEFAULT_MIX
 from relay.loopback.deeds import AtmPolicy
-from relay.loopback.faults import STORM
+from relay.loopback.deliveries import Outcome, Poster
 from relay.loopback.figures import LoadReport, load_report
-from relay.loopback.fleet import Fleet, FleetSettings
 from relay.loopback.ledgerclient import fetch_lines
-from relay.loopback.report import LedgerLine, Listed, compare, lines_of
-from relay.loopback.scenario import Step, Trouble
-from relay.loopback.stage import HOST, Stage
-from relay.loopback.tally import Tally
+from relay.loopback.moments import Moment, Watch
+from relay.loopback.outboundclient import OutboundClient
+from relay.loopback.reckoning import reckon
+from relay.loopback.report import LedgerLine, Listed, lines_of
+from relay.loopback.scenario import Step
+from relay.loopback.stage import Stage
+from relay.loopback.troublemaker import Troublemaker
+from relay.loopback.troupe import HOST, Troupe, until
 
 SIGN_ON_DEADLINE_S = 60.0
-BACK_DEADLINE_S = 30.0  # after a kill: how long until all terminals are signed on again counts as trouble at most
+CORE_PATIENCE_S = 5.0  # of the fake core with its own posts
+LOOK_S = 0.1
+STILL_LOOKS = 5  # looks in a row in which the ledger must not have grown: a file's records come one after the other
 
 
 class LoadSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`duration_s` None: until asked to stop. `rate_per_s` None: closed loop."""
+    """`duration_s` None: until asked to stop. `rate_per_s` None: closed loop. `dialects`: shares; empty: the default ones.
+    `mix` is of what customers want at ISO 8583 ATMs. `moment_s` is how often a listener is told."""
 
     terminals: int = 500
     rate_per_s: float | None = 1_000.0
     duration_s: float | None = 60.0
     think_ms: float = 0.0
+    dialects: dict[str, float] = {}
     mix: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_MIX))
     policy: AtmPolicy = AtmPolicy()
+    outbound_per_s: float = 2.0
     quiet_s_max: float = 60.0
+    moment_s: float = 1.0
     framing: str = "ascii4"
     encoding: str = "ascii"
     seed: int = 1
-
-
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """One second of a load; counts are of that second, `elapsed_s` since customers came in."""
-
-    elapsed_s: float
-    requests: int
-    approved: int
-    declined: int
-    refused: int
-    doubted: int
-    timed_out: int
-    reversals: int
-    duplicates: int
-    in_flight: int
-    signed_on: int
-    p50_ms: float
-    p99_ms: float
-    answered_total: int
-    zones_up: int = 0
-    troubles: tuple[str, ...] = ()
 
 
 class Audience(Protocol):
@@ -90,88 +76,79 @@ class Silence:
 
 
 class Load:
-    """One run. Make it inside the running loop. With a `stage`, its daemon and core; else the relay at `target`."""
+    """One run. Make it inside the running loop. With a `stage`, its daemon and core; else the troupes' own target."""
 
     def __init__(
         self,
         settings: LoadSettings,
-        customers: Customers,
+        troupes: Sequence[Troupe],
         audience: Audience,
         *,
         stage: Stage | None = None,
-        target: tuple[str, int] = (HOST, 8583),
         control_path: str = "",
         ledger_url: str = "",
         steps: Iterable[Step] = (),
     ) -> None:
-        host, port = (HOST, stage.listen_port) if stage is not None else target
         self.settings = settings
+        self.troupes = troupes
         self.audience = audience
         self.stage = stage
-        self.tally = Tally()
-        self.books = Books()
-        self.steps = list(steps)
-        self.fleet = Fleet(
-            FleetSettings(
-                host=host,
-                port=port,
-                terminals=settings.terminals,
-                rate_per_s=settings.rate_per_s,
-                think_ms=settings.think_ms,
-                framing=settings.framing,
-                encoding=settings.encoding,
-                seed=settings.seed,
-            ),
-            settings.policy,
-            customers,
-            self.books,
-            self.tally,
-        )
         self.stopping = asyncio.Event()
+        self._steps = list(steps)
         self._loop = asyncio.get_running_loop()
         self._control_path = stage.control_path if stage is not None else control_path
         self._ledger_url = ledger_url
         self._began_s = self._loop.time()
         self._began_wall_ms = SystemClock().wall_ms()
-        self._restarted = asyncio.Event()
-        self._restarted.set()
-        self._before: tuple[int, ...] = (0,) * 8
-        self._reported_s = 0.0
+        self._poster: Poster | None = None
+        self._troublemaker: Troublemaker | None = None
+        if stage is not None:
+            client = OutboundClient(HOST, stage.outbound_port, timeout_s=CORE_PATIENCE_S)
+            self._poster = Poster(client, troupes, settings.outbound_per_s)
+            self._troublemaker = Troublemaker(stage, troupes, audience.say)
+        self._watcher = Watch(troupes, self._told)
 
     # ---- the order of things ---------------------------------------------------------------------------------------------
     async def run(self) -> LoadReport:
         """The whole load. Ends by itself after `duration_s`, or soon after `stopping` is set."""
-        fleet, tally = self.fleet, self.tally
-        fleet.start()
-        await fleet.until(lambda: fleet.signed_on_count() == len(fleet.terminals) or self.stopping.is_set(), SIGN_ON_DEADLINE_S)
-        if fleet.signed_on_count() < len(fleet.terminals) and not self.stopping.is_set():
-            tally.violation(f"only {fleet.signed_on_count()} of {len(fleet.terminals)} terminals could sign on")
-        self._began_s = self._loop.time()
-        fleet.serve_customers()
-        troubles = spawn("troubles of the load", self._troubles())
         try:
-            await self._watch()
+            return await self._run()
         finally:
-            await self._restarted.wait()  # a daemon broken off while starting would be nobody's child
-            troubles.cancel()
-            await asyncio.wait([troubles])
+            if self._poster is not None:
+                await self._poster.stop()
+
+    async def _run(self) -> LoadReport:
+        await self._sign_on()
+        self._began_s = self._loop.time()
+        for troupe in self.troupes:
+            troupe.open_doors()
+        if self._poster is not None:
+            self._poster.start()
+        await self._with_troubles()
         duration_s = self._loop.time() - self._began_s
-        fleet.send_customers_home()
-        self._end_troubles()
+        for troupe in self.troupes:
+            troupe.close_doors()
+        if self._troublemaker is not None:
+            self._troublemaker.end()
+        if self._poster is not None:
+            self._poster.stop_posting()
         quiet_began_s = self._loop.time()
-        in_doubt = await self._quiet()
+        await asyncio.gather(*(troupe.evening() for troupe in self.troupes))
+        in_doubt = await self._quiet(quiet_began_s + self.settings.quiet_s_max)
         quiet_s = self._loop.time() - quiet_began_s
         listed_count, listed = await self._listed()
-        await fleet.stop()
+        for troupe in self.troupes:
+            await troupe.stop()
         if self.stage is not None:
             code = await self.stage.drain_daemon()
             if code != 0:
-                tally.violation(f"the relay drained with exit code {code}")
-        conservation = compare(self.books, await self._lines(), listed, self._posted_twice())
+                self._violation(f"the relay drained with exit code {code}")
+        poster = self._poster
+        outcomes = [Outcome({}) if poster is None else poster.outcome(troupe) for troupe in self.troupes]
+        reckoning = reckon(self.troupes, await self._lines(), listed, self._posted_twice(), outcomes)
         return load_report(
-            tally,
-            self.books,
-            conservation,
+            self.troupes,
+            reckoning,
             listed=listed_count,
             listed_reasons=Counter(item.why for item in listed),
             duration_s=duration_s,
@@ -181,12 +158,37 @@ class Load:
             faults=None if self.stage is None else {f.value: count for f, count in self.stage.faults.counts.items() if count},
         )
 
+    async def _sign_on(self) -> None:
+        for troupe in self.troupes:
+            troupe.start()
+        await until(lambda: not self._missing() or self.stopping.is_set(), SIGN_ON_DEADLINE_S)
+        if not self.stopping.is_set():
+            for troupe in self._missing():
+                present, expected = troupe.present_count(), troupe.peer_count()
+                troupe.tally.violation(f"only {present} of {expected} {troupe.name} {troupe.peers} could sign on")
+
+    def _missing(self) -> list[Troupe]:
+        return [troupe for troupe in self.troupes if troupe.present_count() < troupe.peer_count()]
+
+    async def _with_troubles(self) -> None:
+        maker = self._troublemaker
+        if maker is None:
+            await self._watch()
+            return
+        troubles = spawn("troubles of the load", maker.follow(self._steps, self._began_s))
+        try:
+            await self._watch()
+        finally:
+            await maker.is_whole.wait()
+            troubles.cancel()
+            await asyncio.wait([troubles])
+
     async def _watch(self) -> None:
-        duration_s = self.settings.duration_s
-        second = 0
+        duration_s, moment_s = self.settings.duration_s, self.settings.moment_s
+        number = 0
         while not self.stopping.is_set():
-            second += 1
-            until_s = self._began_s + (second if duration_s is None else min(second, duration_s))
+            number += 1
+            until_s = self._began_s + (number * moment_s if duration_s is None else min(number * moment_s, duration_s))
             try:
                 async with asyncio.timeout_at(until_s):
                     await self.stopping.wait()
@@ -195,26 +197,45 @@ class Load:
             self.audience.second(self.moment())
             if duration_s is not None and self._loop.time() >= self._began_s + duration_s:
                 return
-            if self.stage is not None and self.stage.daemon_ended() is not None and self._restarted.is_set():
-                self.tally.violation(f"the relay ended by itself with exit code {self.stage.daemon_ended()}")
-                self.audience.say(f"the relay ended by itself:\n{self.stage.last_words()}")
+            if self._has_ended():
                 return
 
-    async def _quiet(self) -> int:
-        """Wait until nobody waits for anything any more; what is still in doubt when `quiet_s_max` is over."""
-        deadline_s = self._loop.time() + self.settings.quiet_s_max
-        in_doubt = 0
+    def _has_ended(self) -> bool:
+        """The relay ended by itself, and nobody is starting it."""
+        stage, maker = self.stage, self._troublemaker
+        if stage is None or maker is None or stage.daemon_ended() is None or not maker.is_whole.is_set():
+            return False
+        self._violation(f"the relay ended by itself with exit code {stage.daemon_ended()}")
+        self.audience.say(f"the relay ended by itself:\n{stage.last_words()}")
+        return True
+
+    async def _quiet(self, deadline_s: float) -> int:
+        """Wait until nobody waits for anything any more; what is still in doubt at `deadline_s`."""
+        still, size = 0, -1
         while True:
-            calm_core = self.stage is None or not self.stage.core.late_commits_waiting
-            in_doubt = self.fleet.unsettled_count()
-            if self._control_path:
-                try:
-                    in_doubt = max(in_doubt, (await inspector.status(self._control_path)).in_doubt)
-                except inspector.NotThere:
-                    in_doubt = max(in_doubt, 1)
-            if (in_doubt == 0 and calm_core) or self._loop.time() >= deadline_s:
+            in_doubt = await self._in_doubt()
+            now_size = 0 if self.stage is None else self.stage.ledger.size
+            still = still + 1 if not in_doubt and now_size == size else 0
+            size = now_size
+            if still >= (STILL_LOOKS if self.stage is not None else 1) or self._loop.time() >= deadline_s:
                 return in_doubt
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(LOOK_S)
+
+    async def _in_doubt(self) -> int:
+        in_doubt = sum(troupe.unsettled_count() for troupe in self.troupes)
+        if self._poster is not None:
+            await self._poster.look()
+            in_doubt = max(in_doubt, self._poster.open_count())
+        if self._control_path:
+            try:
+                status = await inspector.status(self._control_path)
+                # Elsewhere, others' terminals may take their time over their completions.
+                in_doubt = max(in_doubt, status.in_doubt if self.stage is None else status.unended)
+            except inspector.NotThere:
+                in_doubt = max(in_doubt, 1)
+        if self.stage is not None and self.stage.core.late_commits_waiting:
+            in_doubt = max(in_doubt, 1)
+        return in_doubt
 
     async def _listed(self) -> tuple[int, list[Listed]]:
         if not self._control_path:
@@ -222,7 +243,7 @@ class Load:
         try:
             return await inspector.listed(self._control_path)
         except inspector.NotThere as error:
-            self.tally.violation(f"the person's list cannot be read: {error}")
+            self._violation(f"the person's list cannot be read: {error}")
             return 0, []
 
     async def _lines(self) -> list[LedgerLine]:
@@ -235,97 +256,14 @@ class Load:
     def _posted_twice(self) -> list[str]:
         return [] if self.stage is None else self.stage.ledger.posted_twice()
 
-    # ---- troubles --------------------------------------------------------------------------------------------------------
-    async def _troubles(self) -> None:
-        for step in self.steps:
-            await asyncio.sleep(max(0.0, self._began_s + step.at_s - self._loop.time()))
-            try:
-                await self._trouble(step.what)
-            except RelayError as error:
-                self.tally.violation(error.problem)
-                self.audience.say(error.problem)
-                return
+    # ---- small parts -----------------------------------------------------------------------------------------------------
+    def _violation(self, what: str) -> None:
+        self.troupes[0].tally.violation(what)
 
-    async def _trouble(self, what: Trouble) -> None:
-        stage = self.stage
-        if stage is None:
-            return
-        now_ms = self.fleet.now_ms()
-        match what:
-            case Trouble.STORM_ON:
-                self.audience.say(what.value)
-                self.tally.open_window(now_ms, "storm")
-                stage.faults.set_rates(STORM)
-            case Trouble.STORM_OFF:
-                self._end_storm()
-                self.audience.say(what.value)
-            case Trouble.ZONE_DOWN:
-                up = stage.core.zones_up()
-                if len(up) > 1:
-                    self.audience.say(f"{what.value} ({up[-1]})")
-                    # Only what was in flight on that address may fail: the window is this instant and its tail.
-                    self.tally.open_window(now_ms, "zone")
-                    stage.core.kill_zone(up[-1])
-                    self.tally.close_window(now_ms, "zone")
-            case Trouble.ZONE_UP:
-                for zone in set(stage.core.zones) - set(stage.core.zones_up()):
-                    self.audience.say(f"{what.value} ({zone})")
-                    await stage.core.heal_zone(zone)
-            case Trouble.DAEMON_KILL:
-                self.audience.say(what.value)
-                await self._kill(stage)
+    def _told(self, name: str) -> int:
+        return 0 if self._poster is None else self._poster.states(name)["acknowledged"]
 
-    async def _kill(self, stage: Stage) -> None:
-        fleet = self.fleet
-        self.tally.open_window(fleet.now_ms(), "kill")
-        self._restarted.clear()
-        killed_s = self._loop.time()
-        try:
-            await stage.kill_daemon()
-            await stage.start_daemon()
-        finally:
-            self._restarted.set()
-        await fleet.until(lambda: fleet.signed_on_count() == len(fleet.terminals), BACK_DEADLINE_S)
-        self.tally.close_window(fleet.now_ms(), "kill")
-        self.audience.say(
-            f"the relay serves again, {fleet.signed_on_count()} terminals are back after {self._loop.time() - killed_s:.1f} s"
-        )
-
-    def _end_storm(self) -> None:
-        if self.stage is not None and self.stage.faults.is_on:
-            self.stage.faults.set_rates({})
-            self.tally.close_window(self.fleet.now_ms(), "storm")
-
-    def _end_troubles(self) -> None:
-        self._end_storm()
-        self.tally.close_window(self.fleet.now_ms(), "kill")
-
-    # ---- one second ------------------------------------------------------------------------------------------------------
     def moment(self) -> Moment:
         """What happened since the last call."""
-        t = self.tally
-        now = (t.requests, t.approved, t.declined, t.refused, t.doubted, t.timed_out, t.reversals_sent, t.duplicate_replies)
-        requests, approved, declined, refused, doubted, timed_out, reversals, duplicates = (
-            after - before for after, before in zip(now, self._before, strict=True)
-        )
-        self._before = now
-        recent = t.recent.percentiles()
-        t.recent.clear()
-        return Moment(
-            elapsed_s=self._loop.time() - self._began_s,
-            requests=requests,
-            approved=approved,
-            declined=declined,
-            refused=refused,
-            doubted=doubted,
-            timed_out=timed_out,
-            reversals=reversals,
-            duplicates=duplicates,
-            in_flight=self.fleet.unsettled_count(),
-            signed_on=self.fleet.signed_on_count(),
-            p50_ms=recent.p50,
-            p99_ms=recent.p99,
-            answered_total=t.answered,
-            zones_up=0 if self.stage is None else len(self.stage.core.zones_up()),
-            troubles=tuple(w.what for w in t.windows if w.end_ms == float("inf")),
-        )
+        zones_up = 0 if self.stage is None else len(self.stage.core.zones_up())
+        return self._watcher.look(self._loop.time() - self._began_s, zones_up)

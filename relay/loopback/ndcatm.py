@@ -34,31 +34,13 @@ from protocols.ndc.message import (
 )
 from protocols.vocabulary import Secret
 from relay.loopback.customers import Order
-from relay.loopback.deeds import Connect, HangUp, Ready, Wake
+from relay.loopback.deeds import Connect, HangUp, NdcPolicy, Ready, Wake
 from relay.loopback.ndcbooks import CashAct, NoteBooks
 from relay.loopback.ndcstates import IDLE, Asks, States, Walk, Wish
 from relay.loopback.ndctally import NdcTally
 
 JOURNAL_TEXT_MAX = 900
 KEYS = {"withdrawal": "A", "balance-inquiry": "B"}
-
-
-class NdcPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How this make of machine behaves. Shares are of dispenses, but for the last four."""
-
-    key_ms: float = 2.0  # a customer's step
-    reply_timeout_ms: float = 8_000
-    short_share: float = 0.03
-    none_share: float = 0.03
-    unknown_share: float = 0.03
-    purge_share: float = 0.02  # card not taken, so that the notes were never presented
-    retract_share: float = 0.02
-    power_cut_share: float = 0.03  # in the middle of a reply: before or after the notes moved
-    with_b: float = 0.3  # of good ends that are said with B instead of 9
-    silent_connect: float = 0.3  # of power-ups after which it says nothing
-    supervisor_share: float = 0.01  # of visits, after which the supervisor comes
-    repeat_share: float = 0.05  # of requests that are sent twice
-    reconnect_ms: float = 200.0
 
 
 class Power(Enum):
@@ -102,6 +84,8 @@ class NdcMind:
         self._act: CashAct | None = None
         self._asks: Asks | None = None
         self._mcn = 0
+        self._given_up = ""  # coordination number of the last request that was answered too late for us
+        self._asked_ms: float | None = None  # since when somebody waits for a reply
         self._wants_out = False  # told to go out of service in the middle of a visit
 
     @property
@@ -126,6 +110,7 @@ class NdcMind:
     def link_closed(self, now_ms: float) -> Sequence[Deed]:
         """The line is gone: a customer who was waiting gets his card back, and no money."""
         self.power = Power.OFF
+        self._give_up(now_ms)
         self._end_visit("line lost")
         deeds: list[Deed] = [Wake("step", None), Wake("reply", None), Wake("supervisor", None)]
         return deeds if self.stopped else [*deeds, Connect(self._policy.reconnect_ms * (0.5 + self._chance.random()))]
@@ -149,28 +134,34 @@ class NdcMind:
 
     def timer_fired(self, name: str, now_ms: float) -> Sequence[Deed]:
         if name == "step" and self._walk is not None:
-            return self._step(self._walk)
+            return self._step(self._walk, now_ms)
         if name == "reply" and self._walk is not None and self._asks is not None:
-            self._tally.timed_out += 1
+            self._given_up = chr(0x31 + self._mcn)
+            self._give_up(now_ms)
             return self._visit_over("no answer in time")
         if name == "supervisor" and self.power is Power.SUPERVISOR:
             self.power = Power.OUT_OF_SERVICE
             return [Utter(self._unsolicited("P", f.SUPERVISOR_LEFT))]
         return []
 
-    def _step(self, walk: Walk) -> Sequence[Deed]:
+    def _give_up(self, now_ms: float) -> None:
+        if self._asked_ms is not None:
+            self._tally.gave_up(self._asked_ms, now_ms)
+        self._asked_ms = None
+
+    def _step(self, walk: Walk, now_ms: float) -> Sequence[Deed]:
         found = self._states.step(walk)
         if found is True:
             return [Wake("step", self._policy.key_ms)]
         if found is False:
             return self._visit_over("the states lead nowhere")
-        return self._ask(walk, found)
+        return self._ask(walk, found, now_ms)
 
-    def _ask(self, walk: Walk, asks: Asks) -> Sequence[Deed]:
+    def _ask(self, walk: Walk, asks: Asks, now_ms: float) -> Sequence[Deed]:
         order = self._order
         if order is None:
             return []
-        self._asks = asks
+        self._asks, self._asked_ms = asks, now_ms
         self._mcn = (self._mcn + 1) % 15
         if order.kind == "withdrawal":
             self._act = self._books.begin(self.terminal, order.card.pan.reveal(), order.amount_minor)
@@ -186,7 +177,7 @@ class NdcMind:
         self._tally.requests += 1
         deeds: list[Deed] = [Utter(request), Wake("reply", self._policy.reply_timeout_ms)]
         if self._chance.random() < self._policy.repeat_share:
-            self._tally.repeats += 1
+            self._tally.repeats_sent += 1
             deeds.insert(1, Utter(request))
         return deeds
 
@@ -215,7 +206,7 @@ class NdcMind:
     def received(self, message: HostMessage, now_ms: float) -> Sequence[Deed]:
         match message:
             case TransactionReply():
-                return self._replied(message)
+                return self._replied(message, now_ms)
             case TerminalCommand():
                 return self._commanded(message.code)
             case DataCommand():
@@ -247,6 +238,7 @@ class NdcMind:
             counts = "".join(f"{count:05}" for group in groups for count in group[:4])
             return [Utter(self._state(f"2{self._last.tsn}{self._transactions:07}{counts}{'0' * 20}"))]
         if code[0] in "5678":
+            self._books.tell(self.terminal, code)
             return [Utter(self._state(code[0] + "0" * 8))]
         return [Utter(self._reject("B04"))]
 
@@ -261,15 +253,17 @@ class NdcMind:
             self._tally.loads += 1
         return [Utter(self._ready())]
 
-    def _replied(self, reply: TransactionReply) -> Sequence[Deed]:
+    def _replied(self, reply: TransactionReply, now_ms: float) -> Sequence[Deed]:
         asks, order = self._asks, self._order
         ordered = tuple(int(reply.notes[at : at + 2]) for at in range(0, len(reply.notes), 2))
         if asks is None or order is None or reply.mcn != chr(0x31 + self._mcn):
-            if any(ordered):
+            if any(ordered) and reply.mcn != self._given_up:
                 self._tally.violation(f"{self.terminal}: a dispense that nobody waits for (TSN {reply.tsn})")
             return [Utter(self._reject("C01" if asks is None else "B09"))]
         self._asks = None
-        self._tally.replies += 1
+        if self._asked_ms is not None:  # else it is the recovery after a device fault
+            self._tally.replied(reply.next_state, any(ordered), self._asked_ms, now_ms)
+        self._asked_ms = None
         if not any(ordered):
             self._last = LastStatus(reply.tsn, "1", (0, 0, 0, 0))
             # A close state ends the visit; the recovery after a fault comes this way too.

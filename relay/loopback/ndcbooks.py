@@ -81,6 +81,7 @@ class NoteBooks:
     def __init__(self) -> None:
         self.machines: dict[str, Machine] = {}
         self._acts: list[CashAct] = []
+        self.told: dict[tuple[str, str], int] = {}  # (terminal, command) -> how often it was obeyed
 
     def install(self, terminal: str, values: Sequence[int], loaded: Sequence[int]) -> Machine:
         machine = self.machines[terminal] = Machine(values, loaded)
@@ -90,6 +91,10 @@ class NoteBooks:
         act = CashAct(terminal, len(self._acts) + 1, account, amount)
         self._acts.append(act)
         return act
+
+    def tell(self, terminal: str, command: str) -> None:
+        """The host gave a command, and the machine obeyed."""
+        self.told[terminal, command] = self.told.get((terminal, command), 0) + 1
 
     def acts(self) -> Iterator[CashAct]:
         return iter(self._acts)

@@ -25,6 +25,7 @@ class LedgerLine(msgspec.Struct, frozen=True):
     trace: str
     delta_minor: int
     account: str = ""
+    kind: str = ""
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ class Conservation(msgspec.Struct, frozen=True):
     the ledger booked more than once, under one key or several."""
 
     holds: bool
-    accounts: int  # pairs of terminal and account compared
+    accounts: int  # pairs of terminal and account compared; single acts where the books are held act by act
     books_minor: int
     ledger_minor: int
     listed_minor: int
@@ -64,7 +65,7 @@ class Conservation(msgspec.Struct, frozen=True):
 
 def lines_of(entries: Iterable[Entry]) -> list[LedgerLine]:
     """A ledger in this process as lines. Entries that never moved anything are lines too: they may be somebody's act."""
-    return [LedgerLine(e.key, e.terminal, e.trace, MOVES.get(e.kind, 0) * e.standing_minor, e.account) for e in entries]
+    return [LedgerLine(e.key, e.terminal, e.trace, MOVES.get(e.kind, 0) * e.standing_minor, e.account, e.kind) for e in entries]
 
 
 def compare(
@@ -116,6 +117,22 @@ def compare(
         listed_minor=sum(excused for _, _, excused in sums.values()),
         lost=lost,
         doubled=len(twice),
+        differences=tuple(differences[:DIFFERENCES_KEPT]),
+    )
+
+
+def united(parts: Iterable[Conservation]) -> Conservation:
+    """The whole, from the parts of several troupes: it holds when every part does."""
+    parts = list(parts)
+    differences = sorted((d for part in parts for d in part.differences), key=lambda difference: difference.is_listed)
+    return Conservation(
+        holds=all(part.holds for part in parts),
+        accounts=sum(part.accounts for part in parts),
+        books_minor=sum(part.books_minor for part in parts),
+        ledger_minor=sum(part.ledger_minor for part in parts),
+        listed_minor=sum(part.listed_minor for part in parts),
+        lost=sum(part.lost for part in parts),
+        doubled=sum(part.doubled for part in parts),
         differences=tuple(differences[:DIFFERENCES_KEPT]),
     )
 

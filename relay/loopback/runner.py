@@ -16,12 +16,16 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from relay.bridge import drain
 from relay.loopback.customers import Customers
 from relay.loopback.figures import LoadReport
 from relay.loopback.load import Audience, Load, LoadSettings
 from relay.loopback.scenario import Step
 from relay.loopback.stage import Stage, StageSettings
+from relay.loopback.troupe import Troupe
+from relay.loopback.troupes import DEFAULT_SHARES, ISO8583, Plan, assemble
 
 T = TypeVar("T")
 
@@ -46,17 +50,24 @@ async def on_a_stage(
 ) -> LoadReport:
     """A load against a core, a name server and a daemon of its own. `opened` is called when the daemon serves, `stopping`
     at the first Ctrl-C. Raises RelayError when the stage cannot be set up."""
-    customers = Customers(settings.seed, max(100, settings.terminals), settings.mix)
+    steps = list(steps)
+    customers, troupes = _cast(settings, with_faults=bool(steps))
     with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as directory:
-        stage = Stage(Path(directory), stage_settings, customers)
         try:
-            await stage.start()
-            opened(stage)
-            load = Load(settings, customers, audience, stage=stage, steps=steps)
-            with asking_to_stop(load, stopping):
-                return await load.run()
+            for troupe in troupes:
+                await troupe.prepare()
+            stage = Stage(Path(directory), stage_settings, customers, [troupe.site() for troupe in troupes])
+            try:
+                await stage.start()
+                load = Load(settings, troupes, audience, stage=stage, steps=steps)
+                with asking_to_stop(load, stopping):
+                    opened(stage)
+                    return await load.run()
+            finally:
+                await stage.stop()
         finally:
-            await stage.stop()
+            for troupe in troupes:
+                await troupe.stop()
             await drain(1_000)
 
 
@@ -69,14 +80,35 @@ async def against(
     control_path: str = "",
     stopping: Callable[[], None] = lambda: None,
 ) -> LoadReport:
-    """A load against a relay that runs elsewhere."""
-    customers = Customers(settings.seed, max(100, settings.terminals), settings.mix)
-    load = Load(settings, customers, audience, target=target, control_path=control_path, ledger_url=ledger_url)
+    """A load of ISO 8583 ATMs against a relay that runs elsewhere."""
+    alone = msgspec.structs.replace(settings, dialects={ISO8583: 1.0})
+    _, troupes = _cast(alone, target=target)
+    load = Load(alone, troupes, audience, control_path=control_path, ledger_url=ledger_url)
     try:
         with asking_to_stop(load, stopping):
             return await load.run()
     finally:
         await drain(1_000)
+
+
+def _cast(
+    settings: LoadSettings, *, with_faults: bool = False, target: tuple[str, int] | None = None
+) -> tuple[Customers, list[Troupe]]:
+    """The people and the troupes of a load."""
+    customers = Customers(settings.seed, max(100, settings.terminals), settings.mix)
+    plan = Plan(
+        shares=settings.dialects or dict(DEFAULT_SHARES),
+        terminals=settings.terminals,
+        rate_per_s=settings.rate_per_s,
+        think_ms=settings.think_ms,
+        policy=settings.policy,
+        framing=settings.framing,
+        encoding=settings.encoding,
+        seed=settings.seed,
+        with_faults=with_faults,
+        target=target,
+    )
+    return customers, assemble(plan, customers)
 
 
 @contextlib.contextmanager

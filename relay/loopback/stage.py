@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -24,11 +25,11 @@ from relay.loopback.customers import Customers
 from relay.loopback.faults import FaultInjector
 from relay.loopback.ledger import Ledger
 from relay.loopback.nameserver import FakeZone, NameServer
+from relay.loopback.troupe import HOST, Site
 
 _ROOT = str(Path(__file__).resolve().parents[2])  # where `relay` is imported from, installed or not
 
 CORE_NAME = "core.bank.internal"
-HOST = "127.0.0.1"
 START_DEADLINE_S = 60.0
 DRAIN_DEADLINE_S = 40.0
 LOG_LINES_SHOWN = 15
@@ -52,6 +53,7 @@ CONFIG = """\
 center = "demo"
 realm = "bank"
 drain_deadline_ms = 10000
+completion_deadline_ms = 5000
 credentials_directory = "{directory}/credentials"
 
 [journal]
@@ -76,21 +78,18 @@ log_format = "text"
 [control]
 path = "{directory}/control.sock"
 
-[[listener]]
-name = "atm"
-dialect = "iso8583"
-endpoint = "tcp:{listen_port}:interface={host}"
-reply_deadline_ms = {reply_deadline_ms}
-connection_count_max = {links_max}
-connection_count_per_host_max = {links_max}
-accept_per_second_max = 1000
+[outbound]
+endpoint = "tcp:{outbound_port}:interface={host}"
+deferred_first_ms = 200
+deferred_max_ms = 2000
+delivery_deadline_ms = 20000
 """
 
 
 class Stage:
-    """`directory` must exist and be empty; the caller deletes it."""
+    """`directory` must exist and be empty; the caller deletes it. `sites` are what the daemon is configured for."""
 
-    def __init__(self, directory: Path, settings: StageSettings, customers: Customers) -> None:
+    def __init__(self, directory: Path, settings: StageSettings, customers: Customers, sites: Sequence[Site]) -> None:
         self.directory = directory
         self.settings = settings
         self.ledger = Ledger()
@@ -101,7 +100,8 @@ class Stage:
         self.core = CoreServer(FakeCore(self.ledger), self.faults, latency_ms=settings.latency_ms)
         self.zone = FakeZone({(f"{CORE_NAME}.", "A"): list(self.core.zones)})
         self.names = NameServer(self.zone)
-        self.listen_port = free_port()
+        self.sites = sites
+        self.outbound_port = free_port()
         self.metrics_port = free_port()
         self.config_path = directory / "relay.toml"
         self.control_path = str(directory / "control.sock")
@@ -116,9 +116,21 @@ class Stage:
         await self.names.start()
         credentials = self.directory / "credentials"
         credentials.mkdir(mode=0o700)
-        key = credentials / "journal-key"
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_hex(32))
+        self._write_secret("journal-key", secrets.token_hex(32))
+        config = "\n".join(site.config for site in self.sites)
+        for site in self.sites:
+            for name, value in site.credentials.items():
+                self._write_secret(name, value)
+            for name, text in site.files.items():
+                path = self.directory / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text)
+        for name, value in (
+            ("{directory}", str(self.directory)),
+            ("{reply_deadline_ms}", str(self.settings.reply_deadline_ms)),
+            ("{links_max}", str(self.settings.links_max)),
+        ):
+            config = config.replace(name, value)
         self.config_path.write_text(
             CONFIG.format(
                 directory=self.directory,
@@ -127,14 +139,18 @@ class Stage:
                 core_port=self.core.port,
                 dns_port=self.names.port,
                 metrics_port=self.metrics_port,
-                listen_port=self.listen_port,
+                outbound_port=self.outbound_port,
                 call_timeout_ms=self.settings.call_timeout_ms,
-                reply_deadline_ms=self.settings.reply_deadline_ms,
-                links_max=self.settings.links_max,
                 log_level=self.settings.log_level,
             )
+            + config
         )
         await self.start_daemon()
+
+    def _write_secret(self, name: str, value: str) -> None:
+        path = self.directory / "credentials" / name
+        path.touch(mode=0o600)
+        path.write_text(value)
 
     async def start_daemon(self) -> None:
         environment = dict(os.environ)

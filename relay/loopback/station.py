@@ -37,7 +37,12 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def count(self) -> int:
-        return len(self.content) // self.record_bytes
+        return -(-len(self.content) // self.record_bytes)  # the last may be short
+
+    @property
+    def code(self) -> str:
+        """コード区分: 0 JIS, 1 EBCDIC."""
+        return "0" if self.settings.characters.charset in ("jis-x-0201", "shift-jis") else "1"
 
     def amounts(self) -> list[int]:
         records = read_file(self.content, self.settings).records
@@ -135,6 +140,7 @@ class FileStation:
             record_bytes=parcel.record_bytes,
             record_count=parcel.count,
             resume=place + 1 if place else 0,
+            code=parcel.code,
         )
         await wire.say(start)
         answer = await wire.hear_file("file-start-answer")
@@ -152,6 +158,7 @@ class FileStation:
             cycle=parcel.cycle,
             record_bytes=parcel.record_bytes,
             record_count=parcel.count,
+            code=parcel.code,
         )
         await wire.say(end)
         if fault.cut_before_answer:
@@ -277,7 +284,7 @@ class FileStation:
                 self.cut_receiving_after = None
                 self._halves[started.file, started.cycle] = content
                 raise LineLost("cut in the middle, on purpose")
-        whole = len(content) == telegram.record_count * started.record_bytes
+        whole = -(-len(content) // started.record_bytes) == telegram.record_count
         self.books.received[started.file, started.cycle] = content
         result = "ok" if whole else "count-differs"
         await wire.say(msgspec.structs.replace(telegram, kind="file-end-answer", result=result))

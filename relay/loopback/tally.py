@@ -7,6 +7,8 @@ outside the windows, so that refusing everything fails the check.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from relay.loopback.faults import Window, is_outside
 from relay.loopback.histogram import Histogram
 
@@ -16,6 +18,18 @@ VIOLATIONS_KEPT = 50
 CORE_CODES = frozenset({"00", "10", "04", "05", "13", "14", "41", "43", "51", "52", "54", "55", "57", "59"}) | frozenset(
     {"61", "62", "63", "65", "75"}
 )
+
+
+class Ending(Enum):
+    """How a request ended, in no dialect's words."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"  # by the core
+    REFUSED = "refused"  # by the relay, for itself
+    DOUBTED = "doubted"  # the relay said that it does not know
+
+
+CORES_OWN = frozenset({Ending.APPROVED, Ending.DECLINED})
 
 
 class Tally:
@@ -55,20 +69,35 @@ class Tally:
 
     def ended(self, code: str, asked_ms: float, now_ms: float) -> None:
         """A request got DE 39 `code` in time."""
+        if code in ("00", "10"):
+            ending = Ending.APPROVED
+        elif code in CORE_CODES:
+            ending = Ending.DECLINED
+        else:
+            ending = Ending.DOUBTED if code == "68" else Ending.REFUSED
+        self.ended_as(ending, asked_ms, now_ms, code)
+
+    def ended_as(self, ending: Ending, asked_ms: float, now_ms: float, code: str, who_is_known: bool = True) -> None:
+        """A request got its answer in time; `code` is the dialect's own word. `who_is_known`: it tells whether the core spoke
+        or the relay; where it does not, it counts neither for nor against the calm."""
         self.codes[code] = self.codes.get(code, 0) + 1
+        self._timed(asked_ms, now_ms)
+        self.approved += ending is Ending.APPROVED
+        self.declined += ending is Ending.DECLINED
+        self.doubted += ending is Ending.DOUBTED
+        self.refused += ending is Ending.REFUSED
+        if who_is_known:
+            self._outside(asked_ms, now_ms, ending in CORES_OWN, f"code {code}")
+
+    def taken(self, count: int, asked_ms: float, now_ms: float) -> None:
+        """`count` messages were taken over together: durable at the relay, which is all their sender waits for."""
+        self.approved += count
+        self._timed(asked_ms, now_ms)
+
+    def _timed(self, asked_ms: float, now_ms: float) -> None:
         latency_us = round((now_ms - asked_ms) * 1_000)
         self.latency.record(latency_us)
         self.recent.record(latency_us)
-        is_core = code in CORE_CODES
-        if code in ("00", "10"):
-            self.approved += 1
-        elif is_core:
-            self.declined += 1
-        elif code == "68":
-            self.doubted += 1
-        else:
-            self.refused += 1
-        self._outside(asked_ms, now_ms, is_core, f"code {code}")
 
     def gave_up(self, asked_ms: float, now_ms: float) -> None:
         """A request got no word in time."""

@@ -204,6 +204,10 @@ class Performer:
         services = self._services
         services.variables.store_variable(services.listener.name, action.name, action.value, partial(self._stored, action.name))
 
+    def _forget(self, action: d.Forget) -> None:
+        services = self._services
+        services.variables.store_variable(services.listener.name, action.name, None, partial(self._stored, action.name))
+
     def _stored(self, name: str, result: StepResult) -> None:
         if self.is_open:
             self.step(d.Stored(name, result is None))
@@ -298,6 +302,7 @@ _DEEDS: dict[type, Callable[[Performer, Any], None]] = {
     d.Ask: Performer._ask,
     d.Refuse: Performer._refuse,
     d.Store: Performer._store,
+    d.Forget: Performer._forget,
     d.Timer: Performer._timer,
     d.Command: Performer._command,
     d.CommandAnswered: Performer._command_answered,

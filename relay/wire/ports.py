@@ -37,7 +37,7 @@ class VariableStore(Protocol):
     """Durable link variables; the journal fulfils it. All links of a listener share them under the listener's name, and a
     dialogue puts its terminal into a variable's name where it needs one per terminal."""
 
-    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None: ...
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None: ...
 
     def variables(self, link_name: str) -> Mapping[str, bytes]: ...
 
@@ -55,19 +55,20 @@ class OutboundPort(Protocol):
 
 
 class LinkIds:
-    """Names for links, each given once by any relay center: its name, the journal's incarnation and a count, in hexadecimal.
+    """Names for links, each given once by any relay center: its name, the start of this life (`begun_ms`, UTC epoch
+    milliseconds), the journal's incarnation and a count, in hexadecimal.
 
-    The center is part of it because a dialect mints keys from it, and a terminal may dial either center: the same key for two
-    transactions would be one posting.
+    A dialect mints keys from it, and the same key for two transactions would be one posting. So the center is part of it,
+    because a terminal may dial either one; and the start is, because a journal that was lost is followed by a new one, which
+    counts its incarnations from the beginning.
     """
 
-    def __init__(self, center: str, incarnation: int) -> None:
-        self._center = center
-        self._incarnation = incarnation
+    def __init__(self, center: str, incarnation: int, begun_ms: int) -> None:
+        self._life = f"{center}-{begun_ms:x}-{incarnation:x}"
         self._count = count(1)
 
     def __call__(self) -> str:
-        return f"{self._center}-{self._incarnation:x}-{next(self._count):x}"
+        return f"{self._life}-{next(self._count):x}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,14 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import branchcodec, codec, journal, ndc, plots, zenginfiles
+from tests.bench import branchcodec, codec, everydialect, journal, ndc, plots, zenginfiles
+from tests.bench.dialects import FAR_ENDS
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
 OUT = ROOT / "docs" / "performance"
 SHORT = os.environ.get("BENCH", "") == "short"
 ROUNDS = 5
+SIDE_ROUNDS = 3 if SHORT else ROUNDS  # of all but the bare pipe and the relay's ISO 8583
 SECONDS = 2.0 if SHORT else 6.0
 TERMINALS = 64
 STEADY_PER_S = 2_000.0
@@ -54,10 +56,23 @@ def load(port: int, gateway: Process, seconds: float, rate: float = 0.0, termina
 
 
 def throughput(directory: Path) -> dict[str, list[dict[str, float]]]:
-    """Closed loop, 64 terminals, gateway on one core: interleaved rounds of bare pipe, relay, relay on httpx, aiohttp pipe."""
-    rounds: dict[str, list[dict[str, float]]] = {"bare": [], "relay": [], "httpx": [], "aiohttp": []}
+    """Closed loop, gateway on one core: interleaved rounds of bare pipe, relay, relay on httpx, aiohttp pipe, and the relay's
+    other dialects; 64 terminals each, but files, of which there is one at a time."""
+    rounds: dict[str, list[dict[str, float]]] = {
+        "bare": [],
+        "relay": [],
+        "httpx": [],
+        "aiohttp": [],
+        **{n: [] for n in FAR_ENDS},
+    }
     for number in range(ROUNDS):
         for name in rounds:
+            if name not in ("bare", "relay") and number >= SIDE_ROUNDS:
+                continue
+            if name in FAR_ENDS:
+                rounds[name].append(everydialect.round_of(name, directory, SECONDS))
+                say(number, name, rounds[name][-1])
+                continue
             core, core_port = start_core()
             if name in ("bare", "aiohttp"):
                 gateway, port = start_bare_pipe(core_port, name)
@@ -66,9 +81,12 @@ def throughput(directory: Path) -> dict[str, list[dict[str, float]]]:
             rounds[name].append(load(port, gateway, SECONDS))
             gateway.end()
             core.end()
-            last = rounds[name][-1]
-            print(f"  round {number + 1} {name:8} {last['per_s']:9.0f}/s  {last['per_cpu_s']:9.0f} per CPU second", flush=True)
+            say(number, name, rounds[name][-1])
     return rounds
+
+
+def say(number: int, name: str, last: dict[str, float]) -> None:
+    print(f"  round {number + 1} {name:11} {last['per_s']:9.0f}/s  {last['per_cpu_s']:9.0f} per CPU second", flush=True)
 
 
 def latency(directory: Path, rate: float) -> dict[str, list[dict[str, float]]]:
@@ -118,6 +136,7 @@ def middle(rounds: list[dict[str, float]], name: str) -> float:
 
 def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
+    where = machine()  # first: the load of others, not the bench's own
     with tempfile.TemporaryDirectory(prefix="relay-bench-") as name:
         directory = Path(name)
         print("codec", flush=True)
@@ -176,19 +195,24 @@ def main() -> int:
         "idle_sessions": sessions,
         "fsync_us": fsync,
         "rounds": ROUNDS,
+        "rounds_of_the_other_sides": SIDE_ROUNDS,
         "seconds_per_round": SECONDS,
         "form": "short" if SHORT else "full",
     }
-    written = figures | {"details": details, "machine": machine()}
+    ends = everydialect.figures({name: through[name] for name in FAR_ENDS}, through["bare"], through["relay"])
+    dialects = everydialect.with_codec(ends, codecs, others)
+    written = figures | {"dialects": dialects, "details": details, "machine": where}
     (OUT / "latest.json").write_text(json.dumps(written, indent=2) + "\n")
-    (OUT / "latest.md").write_text(table(figures, details, machine()))
+    (OUT / "latest.md").write_text(table(figures, dialects, details, where))
     plots.draw(OUT / "latest.svg", through, late, calm)
     plots.draw_journal(OUT / "journal.svg", journals)
     print((OUT / "latest.md").read_text())
     return 0
 
 
-def table(figures: dict[str, object], details: dict[str, object], where: dict[str, str]) -> str:
+def table(
+    figures: dict[str, object], dialects: dict[str, dict[str, float]], details: dict[str, object], where: dict[str, str]
+) -> str:
     lines = ["# Measured", "", "Written by `make bench`; medians of interleaved rounds in one sitting.", ""]
     lines += [f"* {name}: {value}" for name, value in where.items()]
     lines += ["", "| figure | measured | goal |", "|---|---|---|"]
@@ -204,7 +228,7 @@ def table(figures: dict[str, object], details: dict[str, object], where: dict[st
             wanted = f"{sign} {limit:g}"
             met = number >= limit if sign == ">=" else number <= limit
         lines.append(f"| {name} | {said} | {wanted}: {'met' if met else '**missed**'} |")
-    lines += ["", "| detail | measured |", "|---|---|"]
+    lines += ["", *everydialect.table(dialects), "", "| detail | measured |", "|---|---|"]
     for name, value in details.items():
         if isinstance(value, dict):
             said = ", ".join(f"{k} {v:.2f}" for k, v in value.items())

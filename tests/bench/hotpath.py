@@ -166,7 +166,7 @@ class World:
         services = LinkServices(
             listener=facts, desk=desk, variables=Variables(), roster=Roster(), clock=clock, timers=self.timers,
             counters=LinkCounters(metrics, "atm", self.timers), tell=lambda *_: None, outbound=Nothing(),
-            link_ids=LinkIds("tokyo", 1),
+            link_ids=LinkIds("tokyo", 1, 1_793_600_000_000),
         )  # fmt: skip
         floor = Floor(services)
         room = Room(1.0)
@@ -235,7 +235,7 @@ class Nothing:
 
 
 class Variables:
-    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[Any], None]) -> None: ...
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[Any], None]) -> None: ...
 
     def variables(self, link_name: str) -> dict[str, bytes]:
         return {}

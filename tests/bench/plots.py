@@ -1,8 +1,10 @@
-"""The bench's rounds as one picture: what each side did per second of CPU, and what a steady rate's latency was."""
+"""The bench's rounds as one picture: what each side and each dialect did per second of CPU, and a steady rate's latency."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from tests.bench.dialects import FAR_ENDS
 
 Rounds = dict[str, list[dict[str, float]]]
 
@@ -14,12 +16,18 @@ def draw(path: Path, through: Rounds, late: Rounds, calm: Rounds) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "relay"
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
-    names = list(through)
+    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(15, 4))
+    names = [name for name in through if name not in FAR_ENDS]
     left.boxplot([[one["per_cpu_s"] for one in through[name]] for name in names], tick_labels=names)
     left.set_yscale("log")
     left.set_ylabel("answers per CPU second of the gateway")
     left.set_title("closed loop, 64 terminals")
+    dialects = {"bare": through["bare"], "iso8583": through["relay"], **{name: through[name] for name in FAR_ENDS}}
+    middle.boxplot([[one["per_cpu_s"] for one in rounds] for rounds in dialects.values()], tick_labels=list(dialects))
+    middle.set_yscale("log")
+    middle.set_ylabel("messages per CPU second of the gateway")
+    middle.set_title("dialects")
+    middle.tick_params(axis="x", labelrotation=20)
     rows = [(f"{side} {form}", rounds[side]) for form, rounds in (("2,000/s", late), ("calm", calm)) for side in rounds]
     right.boxplot([[one["p99_ms"] for one in rounds] for _, rounds in rows], tick_labels=[name for name, _ in rows])
     right.set_yscale("log")

@@ -104,6 +104,8 @@ metrics_port = 0
 log_level = "warning"
 [control]
 path = "{directory}/{name}.sock"
+"""
+ATM = """
 [[listener]]
 name = "atm"
 endpoint = "tcp:{port}:interface=127.0.0.1"
@@ -111,8 +113,9 @@ accept_per_second_max = 20000
 """
 
 
-def start_relay(core_port: int, directory: Path, door: str = "own") -> tuple[Process, int]:
-    """The relay itself; `door` "httpx" puts it on httpx's default pool instead of its own transport."""
+def start_relay(core_port: int, directory: Path, door: str = "own", links: str = ATM) -> tuple[Process, int]:
+    """The relay itself; `door` "httpx" puts it on httpx's default pool instead of its own transport. `links` are what it serves
+    or dials at the port that is returned."""
     port = free_port()
     name = f"{door}-{port}"
     key = directory / "journal-key"
@@ -120,7 +123,8 @@ def start_relay(core_port: int, directory: Path, door: str = "own") -> tuple[Pro
         key.write_text(secrets.token_hex(32))
         key.chmod(0o600)
     config = directory / f"{name}.toml"
-    config.write_text(CONFIG.format(directory=directory, name=name, core_port=core_port, port=port))
+    common = CONFIG.format(directory=directory, name=name, core_port=core_port)
+    config.write_text(common + links.format(port=port))
     log = directory / f"{name}.log"
     relay = Process(["-m", "tests.bench.relayproc", str(config), door], GATEWAY_CORE, log=log)
     if relay.line() != "ready":
@@ -141,6 +145,7 @@ def machine() -> dict[str, str]:
         "python": sys.version.split()[0],
         "commit": commit.stdout.strip() or "unknown",
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "load before": ", ".join(f"{one:.2f}" for one in os.getloadavg()),  # of 1, 5 and 15 minutes
     }
 
 

@@ -1,7 +1,7 @@
 """The bench's core: a raw uvloop server that approves everything, in the contract's words, at the least cost.
 
-Owns nothing of a core's rules; the fake core has those, and would be what is measured. `python -m tests.bench.rawcore PORT`
-prints "ready" and serves until its standard input closes.
+Owns nothing of a core's rules; the fake core has those, and would be what is measured. `GET /bench/posted` says for how many
+transactions it was asked. `python -m tests.bench.rawcore PORT` prints "ready" and serves until its standard input closes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ REGION = b'{"region":"bench","epoch":1,"state":"serving"}'
 
 
 class Connection(asyncio.Protocol):
+    posted = 0  # transactions that the core was asked for, on all connections
+
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.parser = httptools.HttpRequestParser(self)
@@ -36,7 +38,10 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self.target == b"/v1/region":
             self.answer(REGION, b"")
+        elif self.target == b"/bench/posted":
+            self.answer(b"%d" % Connection.posted, b"")
         else:
+            Connection.posted += self.target == b"/v1/transactions"
             key = self.key.strip(b'"')
             self.answer(b'{"key":"%b","status":"approved","authorisation_id":"123456"}' % key, self.key)
 

@@ -17,9 +17,9 @@ import pytest_asyncio
 
 from relay.control.commands import ListedArgs
 from relay.loopback.customers import Customers
+from relay.loopback.deeds import NdcPolicy
 from relay.loopback.entries import Entry
 from relay.loopback.faults import STORM
-from relay.loopback.ndcatm import NdcPolicy
 from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndcroom import NdcRoom, RoomSettings
 from relay.loopback.ndcstates import DEMO_LOAD

@@ -5,7 +5,6 @@ commands. Nothing sleeps: each step waits for an answer, a word of `relay status
 """
 
 import asyncio
-import subprocess
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,19 +12,16 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.daemonworld import ROOT, DaemonWorld
+from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import ForeignAtm
-from tests.support.tools import need_tool
+from tests.support.tools import sick_disk
 
 PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")
 def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("shim") / "sickdisk.so"
-    source = ROOT / "tests" / "support" / "sickdisk.c"
-    subprocess.run([need_tool("gcc"), "-shared", "-fPIC", "-Wall", "-o", library, source, "-ldl"], check=True, timeout=60)
-    return library
+    return sick_disk(tmp_path_factory.mktemp("shim"))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest_asyncio
 
+from protocols.zengin.format.settings import FormatSettings
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.filebooks import FileFate
 from relay.loopback.stage import free_port
 from relay.loopback.station import Fault, FileStation, Parcel
 from tests.support.daemonworld import DaemonWorld
+from tests.support.zenginfiles import sound_file
 from tests.support.zenginrelay import DIALER, LISTENER, PATIENCE_S, WaitedLedger, company, parcel, spoiled, write_credentials
 
 HOST = "127.0.0.1"
@@ -106,6 +108,42 @@ async def test_a_day_of_files(world: DaemonWorld) -> None:
     log = world.log()
     assert "OPEN01" not in log
     assert "CLOSE1" not in log
+
+
+MORE_FILES = """
+[[listener.profile.files]]
+name = "FURIKAE"
+calls = "batch"
+format = { formats = ["91"], record_end = "nl", characters = { charset = "ebcdic-kana" } }
+[[listener.profile.files]]
+name = "SHORT"
+format = { formats = ["21"], record_end = "crlf", short_records = "fill", eof = "1a" }
+"""
+
+
+async def test_files_of_other_shapes(world: DaemonWorld) -> None:
+    """EBCDIC with NL in one call for the batch; short records with CR LF and an end-of-file byte."""
+    ledger = ledger_of(world)
+    world.configure(LISTENER + MORE_FILES)
+    await world.start()
+    host = FormatSettings.model_validate(
+        {"formats": ["91"], "record_end": "nl", "characters": {"charset": "ebcdic-kana"}},
+    )
+    debits = Parcel(name="FURIKAE", cycle="01", content=sound_file("91", 10, host), record_bytes=121, settings=host)
+    short = FormatSettings.model_validate(
+        {"formats": ["21"], "record_end": "crlf", "short_records": "fill", "eof": "1a", "last_end": "with"}
+    )
+    whole = sound_file("21", 10, short)
+    content = b"\r\n".join(record.rstrip(b" ") for record in whole[:-1].split(b"\r\n")) + b"\x1a"
+    shortened = Parcel(name="SHORT", cycle="01", content=content, record_bytes=100, settings=short)
+    station = company()
+    assert await station.send(HOST, world.port, [debits, shortened]) == ["ok", "ok"]
+    await ledger.until("SHORT", "01", 10)
+    assert await world.stop() == 0
+    (batch,) = (entry for entry in ledger.entries() if "FURIKAE" in entry.key)
+    assert (batch.kind, batch.account) == ("direct-debit-file", "0001-001-1-7654321")
+    assert batch.amount is not None
+    assert int(batch.amount.minor) == sum(debits.amounts())
 
 
 async def test_the_relay_calls_and_fetches(world: DaemonWorld) -> None:

@@ -71,6 +71,33 @@ async def test_the_relay_calls_and_sends(world: DaemonWorld) -> None:
     await station.stop()
 
 
+async def test_a_relay_that_is_killed_with_a_file_on_its_way_says_unknown_and_sends_nothing_again_by_itself(
+    world: DaemonWorld,
+) -> None:
+    port, outbound = free_port(), world.hold_port()
+    station = company()
+    await station.serve(HOST, port)
+    dialer = DIALER.replace("{station_port}", str(port)).replace('"MEISAI"', '"SOUFURI"').replace('"receive"', '"both"')
+    dialer = dialer.replace("fetch = true\n", "").replace('"03"', '"21"')
+    world.configure(dialer, f'[outbound]\nendpoint = "tcp:{outbound}:interface=127.0.0.1"\n')
+    await world.start()
+    client = OutboundClient(HOST, outbound)
+    station.cut_receiving_after = 2
+    await client.post("k1", "bank", "zengin-file", "", body(90, "01"))
+    await world.logged("session-lost")
+    await world.kill()
+    await world.start()
+    said = await ended(client, "k1")
+    assert said.startswith(("unknown", "acknowledged"))
+    if said.startswith("unknown"):  # a person asks, and posts it again: a new file under the same cycle
+        assert station.books.received == {}
+        await client.post("k2", "bank", "zengin-file", "", body(90, "01"))
+        assert await ended(client, "k2") == "acknowledged"
+    assert station.books.received["SOUFURI", "01"] == sound_file("21", 90)
+    assert await world.stop() == 0
+    await station.stop()
+
+
 async def test_a_station_asks_for_what_the_core_has_queued(world: DaemonWorld) -> None:
     outbound = world.hold_port()
     world.configure(LISTENER.replace('"receive"', '"both"'), f'[outbound]\nendpoint = "tcp:{outbound}:interface=127.0.0.1"\n')

@@ -178,6 +178,21 @@ def test_what_two_links_of_a_dialect_must_not_share_is_a_mistake_of_the_later_on
     ).settings
 
 
+def test_a_wait_of_a_profile_that_does_not_fit_the_deadline_of_its_link() -> None:
+    listener = FINE.replace('name = "atm"\n', 'name = "atm"\ndialect = "ndc"\n').replace('framing = "binary2"\n', "")
+    assert check_text(listener, "relay.toml").settings
+    late = only(listener.replace("[listener.profile]", "reply_deadline_ms = 30_000\n[listener.profile]"))
+    assert late.path == "listener[0].profile.session.reply_window_ms"
+    assert "debited and never paid" in late.problem
+    window = "[listener.profile]\n[listener.profile.session]\nreply_window_ms = 15_000"
+    assert (only(listener.replace("[listener.profile]", window)).line, late.line) == (12, 11)
+    early = check_text(listener.replace("[relay]", "[relay]\ncompletion_deadline_ms = 80_000"), "relay.toml")
+    assert early.settings
+    assert [warning.path for warning in early.warnings if "ndc" not in warning.path and "status" in warning.path] == [
+        "listener[0].profile.session.status_wait_ms"
+    ]
+
+
 def test_one_of_many_in_single_brackets() -> None:
     mistake = only("[core]\nname = 'localhost'\n[listener]\nname = 'atm'\n")
     assert (mistake.line, mistake.suggestion) == (3, "write it with two brackets: [[listener]]")

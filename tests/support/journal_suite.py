@@ -349,6 +349,28 @@ class JournalSuite:
             assert rig.journal.variables("nobody") == {}
             rig.crash()
 
+    def test_a_variable_can_be_forgotten_for_good(self, rig: Rig) -> None:
+        store = rig.journal.store_variable
+        view = rig.journal.variables("ndc")
+        results: list[object] = []
+        store("ndc", "tsn/gone", b"\x01", results.append)
+        store("ndc", "tsn/here", b"\x02", results.append)
+        store("ndc", "tsn/gone", None, results.append)
+        store("ndc", "never there", None, results.append)
+        store("ndc", "back again", b"\x03", results.append)
+        store("ndc", "back again", None, results.append)
+        store("ndc", "back again", b"\x04", results.append)
+        rig.settle()
+        assert results == [None] * 7
+        assert view == {"tsn/here": b"\x02", "back again": b"\x04"}
+        rig.crash()
+        store = rig.journal.store_variable
+        assert rig.journal.variables("ndc") == {"tsn/here": b"\x02", "back again": b"\x04"}
+        store("ndc", "tsn/here", None, results.append)
+        rig.settle()
+        rig.crash()
+        assert rig.journal.variables("ndc") == {"back again": b"\x04"}
+
     def test_the_epoch_only_rises(self, rig: Rig) -> None:
         results: list[object] = []
         assert rig.journal.epoch == 0

@@ -22,8 +22,8 @@ from protocols.ndc.codec import decode_host, encode
 from protocols.ndc.dialect import NdcDialect, build_dialect, default_profile
 from protocols.vocabulary import TAKEN, Answer, Approved, Declined, Received, Request, Verdict
 from relay.loopback.customers import Customers
-from relay.loopback.deeds import Connect, HangUp, Ready, Wake
-from relay.loopback.ndcatm import Deed, NdcMind, NdcPolicy, Utter
+from relay.loopback.deeds import Connect, HangUp, NdcPolicy, Ready, Wake
+from relay.loopback.ndcatm import Deed, NdcMind, Utter
 from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.loopback.ndctally import NdcTally

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -22,6 +23,14 @@ def need_tool(name: str) -> str:
     if found is None:
         _missing(name)
     return found
+
+
+def sick_disk(folder: Path) -> Path:
+    """The shim of sickdisk.c, built in `folder`: to be preloaded by a daemon whose disk is to fall ill."""
+    library = folder / "sickdisk.so"
+    source = Path(__file__).with_name("sickdisk.c")
+    subprocess.run([need_tool("gcc"), "-shared", "-fPIC", "-Wall", "-o", library, source, "-ldl"], check=True, timeout=60)
+    return library
 
 
 def need_postgresql() -> Path:

@@ -86,12 +86,16 @@ class Variables:
         self.waiting: list[Callable[[], None]] = []
         self.is_failing = False
 
-    def store_variable(self, link_name: str, name: str, value: bytes, done: Callable[[StepResult], None]) -> None:
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None:
         def durable() -> None:
             if self.is_failing:
                 done(JournalFailed("full"))
             else:
-                self.kept.setdefault(link_name, {})[name] = value
+                known = self.kept.setdefault(link_name, {})
+                if value is None:
+                    known.pop(name, None)
+                else:
+                    known[name] = value
                 done(None)
 
         self.waiting.append(durable)
@@ -158,7 +162,7 @@ class WireWorld:
             outbound=self.outbound,
             variables=self.variables,
             roster=self.roster,
-            link_ids=LinkIds("tokyo", 10),
+            link_ids=LinkIds("tokyo", 10, 0x19A),
             clock=self.time,
             timers=self.time,
             metrics=self.metrics,

@@ -99,7 +99,8 @@ class WaitedLedger(Ledger):
             parts = entry.key.split(":")
             if parts[1] == "zfile" and entry.state is EntryState.POSTED and entry.amount is not None:
                 _, _, _, name, date, cycle, number = parts
-                found.append((name, date, cycle, int(number), int(entry.amount.minor)))
+                if number.isdecimal():  # a call for a whole batch is no record
+                    found.append((name, date, cycle, int(number), int(entry.amount.minor)))
         return found
 
 

@@ -14,7 +14,7 @@ of one listener live side by side for a while.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from hashlib import sha256
 
@@ -22,6 +22,7 @@ import msgspec
 
 from protocols.dialect import Store
 from protocols.zengin.file.message import FileIdentity
+from protocols.zengin.file.work import Done, Head, Work
 from protocols.zengin.format.reader import FileReader
 from protocols.zengin.format.settings import FormatSettings
 
@@ -29,98 +30,37 @@ DONE_MAX = 4_000  # completed files remembered per station, whatever their age
 _WORK, _TEXT, _DONE = "zfile/head/", "zfile/text/", "zfile/done/"
 
 
-class Head(msgspec.Struct, frozen=True):
-    """A file in work, as it is stored."""
+class Archive:
+    """`open_max` files in work at a time; bytes are made durable in parts of `stage_bytes`.
 
-    identity: FileIdentity
-    state: str  # receiving | taking
-    record_bytes: int
-    record_count: int  # as announced
-    parts: list[tuple[int, int]]  # number and bytes of each part
-    digest: str  # SHA-256 of all parts
-    taken: int = 0  # data records that the journal has, without gap
-    calls: str = ""  # record | batch, as it was when the file was accepted: its keys must not change under way
-
-
-class Done(msgspec.Struct, frozen=True):
-    """A completed file. `confirmed`: the far end acknowledged our answer; until then it may send it again in good faith."""
-
-    identity: FileIdentity
-    digest: str
-    result: str
-    confirmed: bool = False
-
-
-class Work:
-    """One file on its way: its bytes, how many of them are durable, and how far it is taken."""
-
-    __slots__ = (
-        "calls",
-        "content",
-        "hash",
-        "identity",
-        "is_run",
-        "is_sure",
-        "next_part",
-        "parts",
-        "reader",
-        "record_bytes",
-        "record_count",
-        "slot",
-        "state",
-        "taken",
-    )
+    `today` is our own day, YYYYMMDD: a station whose clock runs ahead must not make us forget what it sent.
+    """
 
     def __init__(
-        self, slot: str, identity: FileIdentity, record_bytes: int, record_count: int, settings: FormatSettings
+        self,
+        settings_of: Mapping[str, FormatSettings],
+        open_max: int,
+        stage_bytes: int,
+        days: int,
+        today: Callable[[], str] = lambda: "99991231",
     ) -> None:
-        self.slot = slot
-        self.identity = identity
-        self.record_bytes = record_bytes
-        self.record_count = record_count
-        self.content = bytearray()
-        self.hash = sha256()  # of the bytes in `parts`
-        self.parts: list[tuple[int, int]] = []
-        self.next_part = 0
-        self.is_sure = True  # False: nobody saw whether the parts became durable
-        self.calls = ""
-        self.state = "receiving"
-        self.taken = 0
-        self.is_run = False  # a link receives or takes it right now
-        self.reader = FileReader(settings)
-
-    @property
-    def received_count(self) -> int:
-        """Whole records that are here."""
-        return len(self.content) // self.record_bytes
-
-    @property
-    def staged_bytes(self) -> int:
-        return sum(size for _, size in self.parts)
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of what is staged: of the whole file once it is accepted."""
-        return self.hash.hexdigest()
-
-
-class Archive:
-    """`open_max` files in work at a time; bytes are made durable in parts of `stage_bytes`."""
-
-    def __init__(self, settings_of: Mapping[str, FormatSettings], open_max: int, stage_bytes: int, days: int) -> None:
         self._settings_of = settings_of
+        self._read_as = {name: sha256(one.model_dump_json().encode()).hexdigest() for name, one in settings_of.items()}
         self._open_max = open_max
         self._stage_bytes = stage_bytes
         self._days = days
+        self._today = today
         self._works: dict[str, Work] = {}
         self._done: dict[str, list[Done]] = {}
         self._kept: set[str] = set()  # slots of accepted files that cannot be taken: a person decides, nothing overwrites them
         self._is_loaded = False
+        self._stored: Mapping[str, bytes] = {}  # a live view of what is durable
         self._seen: dict[str, bytes] = {}  # what of "done" was read last
 
     # ---- after a start ------------------------------------------------------------------------------------------------
     def load(self, stored: Mapping[str, bytes]) -> list[str]:
         """Take up what is durable, once. Returns what could not be read, for the log; such a file starts anew."""
+        self._stored = stored
         troubles = self._load_done(stored)
         if self._is_loaded:
             return troubles
@@ -173,8 +113,10 @@ class Archive:
         work.calls = head.calls
         work.state = head.state
         work.taken = head.taken
-        work.reader.feed(content)
-        if head.state != "receiving":
+        work.refused = head.refused
+        if head.state != "receiving" and head.settings != self._read_as[head.identity.file]:
+            while not work.read():
+                pass
             work.reader.finish()
             if work.reader.mistakes:  # it was sound when it was accepted: the settings of the file have changed since
                 self._is_lost(slot, head.state)
@@ -210,18 +152,50 @@ class Archive:
         work.content += text
         return self.stage(work) if len(work.content) - work.staged_bytes >= self._stage_bytes else []
 
+    def rewind(self, work: Work, count: int) -> list[Store]:
+        """Forget what came behind the first `count` records: the far end wants to send that part again.
+
+        Until the last of these is durable a crash may bring the forgotten part back.
+        """
+        del work.content[count * work.record_bytes :]
+        work.reader = FileReader(self._settings_of[work.identity.file], date.fromisoformat(work.identity.date))
+        work.read_bytes = 0
+        work.is_sure = False  # parts that reach further are not its own any more
+        return self.stage(work)
+
     def stage(self, work: Work) -> list[Store]:
-        """Make durable whatever of the bytes is not; all of them, as another part, where nobody saw what became of them."""
+        """Make durable whatever of the bytes is not, in parts of about `stage_bytes`."""
+        is_head_due = not work.is_sure
         if not work.is_sure:
-            work.parts, work.hash, work.is_sure = [], sha256(), True
-        fresh = bytes(work.content[work.staged_bytes :])
-        if not fresh:
-            return []
-        part = work.next_part
-        work.next_part += 1
-        work.parts.append((part, len(fresh)))
-        work.hash.update(fresh)
-        return [Store(f"{_TEXT}{work.slot}/{part}", fresh), self._head(work)]
+            self._keep_durable_parts(work)
+        at = work.staged_bytes
+        stores = []
+        while at < len(work.content):
+            left = len(work.content) - at
+            size = left if left < 2 * self._stage_bytes + work.record_bytes else self._stage_bytes
+            fresh = bytes(work.content[at : at + size])
+            part = work.next_part
+            work.next_part += 1
+            work.parts.append((part, len(fresh)))
+            work.hash.update(fresh)
+            stores.append(Store(f"{_TEXT}{work.slot}/{part}", fresh))
+            at += len(fresh)
+        return [*stores, self._head(work)] if stores or (is_head_due and work.parts) else []
+
+    def _keep_durable_parts(self, work: Work) -> None:
+        """Nobody saw what became of the parts that were given last: keep those that are stored, from the first on.
+
+        The others get new numbers, because a store of an old number may still be on its way.
+        """
+        parts, work.parts, work.hash, work.is_sure = work.parts, [], sha256(), True
+        at = 0
+        for part, size in parts:
+            text = bytes(work.content[at : at + size])
+            if len(text) != size or self._stored.get(f"{_TEXT}{work.slot}/{part}") != text:
+                break
+            work.parts.append((part, size))
+            work.hash.update(text)
+            at += size
 
     def unsure(self, work: Work) -> None:
         """Its link is gone, and with it the word about what was given last."""
@@ -307,8 +281,9 @@ class Archive:
         self._done[station] = after
         return [self._store_done(station)]
 
-    def _is_recent(self, done: Done, today: str) -> bool:
-        age = date.fromisoformat(today) - date.fromisoformat(done.identity.date)
+    def _is_recent(self, done: Done, day: str) -> bool:
+        """`day` is the far end's; ours where that is earlier."""
+        age = date.fromisoformat(min(day, self._today())) - date.fromisoformat(done.identity.date)
         return age.days <= self._days
 
     def _store_done(self, station: str) -> Store:
@@ -324,6 +299,8 @@ class Archive:
             work.digest,
             work.taken,
             work.calls,
+            "" if work.state == "receiving" else self._read_as[work.identity.file],
+            work.refused,
         )
         return Store(f"{_WORK}{work.slot}", msgspec.json.encode(head))
 

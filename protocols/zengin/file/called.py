@@ -111,7 +111,7 @@ class Called:
         password = station.secret("close_answer") if result == "ok" else NO_SECRET
         talk.timer(CLOSE, talk.timers.close_ms)
         if result != "ok":
-            talk.note("close-refused", f"{station.name}: {result}")
+            talk.note("session-close-refused", f"{station.name}: {result}")
             talk.say(self._answer("close-answer", result, password))
         elif talk.rules.profile.close_done == "answer-sent":
             talk.say(self._answer("close-answer", result, password))

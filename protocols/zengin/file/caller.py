@@ -147,7 +147,7 @@ class Caller:
         if message.result == "ok" and is_right:
             talk.note("session-closed", "" if station is None else station.name)
         else:
-            talk.note("close-refused", f"{'' if station is None else station.name}: {message.result}")
+            talk.note("session-close-refused", f"{'' if station is None else station.name}: {message.result}")
         talk.hang_up("session-ended")
 
     def lost(self) -> None:

@@ -23,6 +23,7 @@ class FileDialect:
 
     name = "zengin-file"
     answers_on_new_link = False  # a record's answer belongs to the link that asked; the next link asks again
+    refusal_ends_message = False
 
     def __init__(self, profile: FileProfile, wall_ms: Callable[[], int]) -> None:
         for rule in profile.files:
@@ -49,6 +50,10 @@ class FileKit:
     """Fulfils protocols.dialect.DialectKit."""
 
     name = "zengin-file"
+    why_silent = (
+        "a file transfer is a session of many telegrams, and one of them is no conversation. To send a file to the relay: the "
+        "station in docs/protocol-zengin-files.md; to have the relay send one: relay outbound post"
+    )
 
     @property
     def profile_model(self) -> type:

@@ -38,6 +38,7 @@ from protocols.zengin.file.message import (
     BatchMessage,
     DataMessage,
     FileIdentity,
+    FileMessage,
     Frame,
     RecordMessage,
     Signal,
@@ -50,7 +51,7 @@ from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.sending import Sending
 from protocols.zengin.file.session import TERMINAL, Moment, State
 from protocols.zengin.file.taking import Taking
-from protocols.zengin.file.talk import ACK, CLOSE, FILE, IDLE, LINGER, OFFER, OPEN, RETRY, Talk
+from protocols.zengin.file.talk import ACK, CHECK, CLOSE, FILE, IDLE, LINGER, OFFER, OPEN, RETRY, SKIP, Talk
 
 # In which state a telegram may come, for the side that hears it.
 _CALLED_HEARS = {
@@ -248,9 +249,20 @@ class FileDialogue:
             return False
         if isinstance(telegram, DataMessage):
             return self._receiving.accepts(telegram)
-        if kind == "file-end":
-            return self._receiving.work is not None
-        return kind != "file-end-answer" or self._sending.is_active
+        if isinstance(telegram, FileMessage) and not self._is_of_this_file(telegram):
+            talk.note("telegram-unexpected", f"{kind} of another file")
+            return False
+        return True
+
+    def _is_of_this_file(self, telegram: FileMessage) -> bool:
+        """Two sides that speak of different files agree about neither."""
+        if telegram.kind == "file-end":
+            return self._receiving.is_ended_by(telegram)
+        if telegram.kind == "file-end-answer":
+            return self._sending.is_answered_by(telegram)
+        if telegram.kind == "file-start-answer":
+            return telegram.file == (self._receiving.wanted_file if self._sending.offer is None else self._sending.offer.file)
+        return True
 
     def _telegram(self, telegram: Telegram) -> None:
         if isinstance(telegram, DataMessage):
@@ -284,7 +296,8 @@ class FileDialogue:
 
     def _stored(self, event: Stored) -> None:
         if event.ok:
-            self._taking.stored(event.name)
+            if self._taking.stored(event.name):
+                self._receiving.stored(event.name)
         else:
             self._talk.note("not-stored", event.name)
             self._talk.abort("not-stored")
@@ -318,6 +331,11 @@ class FileDialogue:
                 talk.abort("file-timeout")
         elif name == RETRY:
             self._taking.retry()
+        elif name == SKIP:
+            self._taking.go_on()
+        elif name == CHECK:
+            self._receiving.check()
+            self._caller_goes_on()
         elif name == PARTIAL and self._cutter.has_partial:
             talk.note("partial-frame", f"{self._cutter.buffered_count} bytes")
             talk.abort("partial-frame")

@@ -99,7 +99,8 @@ class RecordMessage(msgspec.Struct, frozen=True):
 
 
 class BatchMessage(msgspec.Struct, frozen=True):
-    """A whole taken file in one call."""
+    """A taken file in one call: or, where it holds several batches (header to trailer), one of them, for each has its own
+    account and day. `number` counts those with data records, from 1."""
 
     identity: FileIdentity
     type_code: str
@@ -108,9 +109,10 @@ class BatchMessage(msgspec.Struct, frozen=True):
     header: Record
     lines: tuple[str, ...]  # every record, as text
     digest: str  # SHA-256 of the file, hex
+    number: int = 1
 
     def __repr__(self) -> str:
-        return f"BatchMessage({self.identity.text()}, {self.count} records)"
+        return f"BatchMessage({self.identity.text()}, {self.number}, {self.count} records)"
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -125,7 +127,7 @@ class Offer(msgspec.Struct, frozen=True):
 
     @property
     def record_count(self) -> int:
-        return len(self.content) // self.record_bytes
+        return -(-len(self.content) // self.record_bytes)  # the last may be short
 
     def __repr__(self) -> str:
         return f"Offer({self.id}, {self.file}, <{len(self.content)}>)"

@@ -60,7 +60,7 @@ def read_offer(profile: FileProfile, event: OutboundOffered) -> Offer:
     if mistakes:
         raise LocalMisuse(str(mistakes[0]), "content")
     size = layout_of(body.format).length + len(ENDS[rule.format.record_end])
-    if len(content) % size or len(content) > profile.file_bytes_max:
+    if (len(content) % size and not rule.format.may_end_short) or len(content) > profile.file_bytes_max:
         raise LocalMisuse(f"whole records of {size} bytes, {profile.file_bytes_max} bytes at most", "content")
     code = "0" if rule.format.characters.charset in _JIS else "1"
     return Offer(event.id, body.file, body.cycle, size, content, code)

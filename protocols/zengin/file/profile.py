@@ -67,7 +67,9 @@ class FileRule(Model):
     access_key: SecretStr = Field(_EMPTY, description="ファイルアクセスキー, as credential:NAME; empty: none.")
     direction: Literal["receive", "send", "both"] = Field("receive", description="May it come in, go out, or both?")
     format: FormatSettings = Field(FormatSettings(), description="Characters and layout of its records.")
-    calls: Literal["record", "batch"] = Field("record", description="One call to the core per data record, or one per file.")
+    calls: Literal["record", "batch"] = Field(
+        "record", description="One call to the core per data record, or one per batch, header to trailer."
+    )
     same_bytes: Literal["refuse", "take"] = Field(
         "refuse",
         description="A file with the very bytes of one that is done, under another date or cycle: most likely sent twice.",

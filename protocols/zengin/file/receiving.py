@@ -3,7 +3,9 @@
 Owns `Receiving`, for both roles. It must never know the journal: an accepted file goes to `take`, and `finished` is called when
 all of it is durable, only then is its end answered. The traps: nothing of a file is asked of the core before all of it is here
 and sound, so that a file whose total is wrong costs nobody a yen; the receiver says where the sender goes on, because only he
-knows what he has; and the same bytes sent again by a far end that never saw our answer are answered, not taken twice.
+knows what he has, but never behind the point from which the sender wants to send again: that part may have been corrected, and
+it is forgotten durably before the answer; and the same bytes sent again by a far end that never saw our answer are answered,
+not taken twice.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 
-from protocols.zengin.file.archive import Work
+from protocols.dialect import Store
+from protocols.zengin.file.archive import head_name
 from protocols.zengin.file.message import DataMessage, FileIdentity, FileMessage
 from protocols.zengin.file.profile import FileRule
 from protocols.zengin.file.session import Moment, State
-from protocols.zengin.file.talk import FILE, Talk
+from protocols.zengin.file.talk import CHECK, FILE, Talk
+from protocols.zengin.file.work import Work
 
 MISTAKES_TOLD_MAX = 50  # notes about one refused file
 _SUMS = frozenset({"count", "total", "in_count", "in_total", "out_count", "out_total", "data_records", "record_total"})
@@ -28,11 +32,22 @@ class Receiving:
         self.work: Work | None = None
         self._rule: FileRule | None = None  # of the file that we asked for
         self._wanted = 0  # first record that must come next
-        self._held: FileMessage | None = None  # announced, and being taken already: answered when that is done
+        self._held: FileMessage | None = None  # announced, and being taken or forgotten: answered when that is done
+        self._forgets = ""  # the variable whose `Stored` says that it is forgotten
 
     @property
     def is_active(self) -> bool:
         return self.work is not None or self._rule is not None
+
+    @property
+    def wanted_file(self) -> str:
+        """The name of the file that we asked for; empty where we asked for none."""
+        return "" if self._rule is None else self._rule.name
+
+    def is_ended_by(self, message: FileMessage) -> bool:
+        """Does this ファイル終了要求 speak of the file that came?"""
+        work = self.work
+        return work is not None and (work.identity.file, work.identity.cycle) == (message.file, message.cycle)
 
     # ---- announced: the far end wants to send ----------------------------------------------------------------------------
     def announced(self, message: FileMessage) -> None:
@@ -42,8 +57,29 @@ class Receiving:
         if work is not None and work.state == "taking":  # the far end lost our answer, or we the line
             self._held = message
             talk.is_ours = True
+            return
+        stores = [] if work is None or self._judge(message) != "ok" else self._forget(work, message)
+        if work is not None and stores:
+            talk.actions += stores
+            self._held, self._forgets = message, head_name(work)
         else:
             self._announce(message)
+
+    def _forget(self, work: Work, message: FileMessage) -> list[Store]:
+        """What is here and must not be part of the file that comes now."""
+        archive = self._talk.rules.archive
+        same = (work.record_bytes, work.record_count) == (message.record_bytes, message.record_count)
+        if message.kind != "file-resend" or message.resume <= 1 or not same:
+            return archive.discard(work)
+        kept = message.resume - 1
+        return archive.rewind(work, kept) if kept < work.received_count else []
+
+    def stored(self, name: str) -> None:
+        """Every store of this variable that this link gave is durable."""
+        if self._held is not None and name == self._forgets:
+            held, self._held, self._forgets = self._held, None, ""
+            if not self._talk.is_over:
+                self._announce(held)
 
     def _announce(self, message: FileMessage) -> None:
         talk = self._talk
@@ -85,7 +121,7 @@ class Receiving:
             return "no-file"
         if not hmac.compare_digest(message.access_key.reveal().encode(), rule.secret_key().reveal().encode()):
             return "wrong-access-key"
-        if message.record_bytes not in talk.rules.record_lengths(rule):
+        if not talk.rules.may_be_length(rule, message.record_bytes):
             return "wrong-record-length"
         if message.cycle == "00" or message.code != talk.rules.code_of(rule):
             return "other"
@@ -185,19 +221,20 @@ class Receiving:
 
     # ---- data and end ----------------------------------------------------------------------------------------------------
     def accepts(self, message: DataMessage) -> bool:
-        """Whole records, the ones that must come now, and no more than announced."""
+        """Whole records, the ones that must come now, and no more than announced; the last may be short where it is so set."""
         work = self.work
-        if work is None or message.serial != self._wanted or len(message.text) % work.record_bytes:
+        if work is None or message.serial != self._wanted or len(message.text) > self._talk.text_bytes_max:
             return False
-        count = len(message.text) // work.record_bytes
-        return len(message.text) <= self._talk.text_bytes_max and work.received_count + count <= work.record_count
+        count = -(-len(message.text) // work.record_bytes)
+        left = work.record_count - work.received_count - count
+        return left >= 0 if len(message.text) % work.record_bytes == 0 else left == 0 and work.may_end_short
 
     def data(self, message: DataMessage) -> None:
         work = self.work
         if work is None:
             return
-        work.reader.feed(message.text)
         self._talk.actions += self._talk.rules.archive.append(work, message.text)
+        work.read(len(message.text))
         self._wanted = work.received_count + 1
 
     def ended(self, message: FileMessage) -> None:
@@ -206,11 +243,22 @@ class Receiving:
         talk.move(Moment.END_ASKED)
         if work is None:
             return
-        archive = talk.rules.archive
         if message.record_count != work.received_count or message.record_count != work.record_count:
             talk.note("file-incomplete", f"{work.identity.text()}: {work.received_count} of {message.record_count} records")
             self._refuse("count-differs")
             return
+        talk.is_ours = True
+        self.check()
+
+    def check(self) -> None:
+        """Read what is not read yet, a slice at a time; then judge the whole file."""
+        talk, work = self._talk, self.work
+        if work is None or talk.state is not State.FILE_ENDING or talk.is_over:
+            return
+        if not work.read():
+            talk.timer(CHECK, 1)
+            return
+        archive = talk.rules.archive
         work.reader.finish()
         mistakes = work.reader.mistakes
         if mistakes:
@@ -237,7 +285,6 @@ class Receiving:
             self._refuse("duplicate-cycle")
             return
         talk.actions += staged
-        talk.is_ours = True
         self._take(work)
 
     def _refuse(self, result: str) -> None:
@@ -249,7 +296,7 @@ class Receiving:
     def finished(self, identity: FileIdentity, result: str) -> None:
         """Every record is durable, and the file itself remembered as done."""
         held = self._held
-        if held is not None and (held.file, held.cycle) == (identity.file, identity.cycle):
+        if held is not None and not self._forgets and (held.file, held.cycle) == (identity.file, identity.cycle):
             self._held = None
             self._talk.is_ours = False
             if not self._talk.is_over:
@@ -286,6 +333,7 @@ class Receiving:
         """The link ends: what came is kept, durable to its last record."""
         work, self.work = self.work, None
         self._rule = self._held = None
+        self._forgets = ""
         if work is not None and work.state == "receiving":
             archive = self._talk.rules.archive
             self._talk.actions += archive.stage(work)

@@ -33,6 +33,7 @@ class LinkRules:
             profile.files_open_max,
             profile.stage_bytes,
             profile.duplicate_days,
+            lambda: self.now()[:8],
         )
         self.positions: dict[str, int] = {}  # outbound id -> first record not acknowledged
         for place, rule in enumerate(profile.files):
@@ -59,8 +60,14 @@ class LinkRules:
         """YYYYMMDDhhmmss in Japan."""
         return (datetime.fromtimestamp(self.wall_ms() / 1000, UTC) + _JAPAN).strftime("%Y%m%d%H%M%S")
 
+    def may_be_length(self, rule: FileRule, record_bytes: int) -> bool:
+        """May レコード長 be this? Where records may be short, the file travels in blocks of whatever length was agreed."""
+        if rule.format.short_records == "fill":
+            return 0 < record_bytes <= self.profile.text_bytes_max
+        return record_bytes in self.record_lengths(rule)
+
     def record_lengths(self, rule: FileRule) -> frozenset[int]:
-        """Bytes that a record of this file may have on the wire, its record end included."""
+        """Bytes that a whole record of this file may have on the wire, its record end included."""
         end = len(ENDS[rule.format.record_end])
         return frozenset(layout_of(code).length + end for code in rule.format.formats)
 

@@ -29,6 +29,12 @@ class Sending:
     def is_active(self) -> bool:
         return self.offer is not None and self._talk.state in (State.FILE_STARTING, State.TRANSFER, State.FILE_ENDING)
 
+    def is_answered_by(self, message: FileMessage) -> bool:
+        """Does this ファイル終了回答 speak of the file that went?"""
+        return (
+            self.is_active and self.offer is not None and (self.offer.file, self.offer.cycle) == (message.file, message.cycle)
+        )
+
     # ---- asked for (照会モード, we are called) ---------------------------------------------------------------------------
     def wanted(self, message: FileMessage) -> None:
         """A file is asked for. Where none is here, the answer waits: what the core has queued for this line is offered only

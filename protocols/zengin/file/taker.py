@@ -3,7 +3,7 @@
 Owns `Taker`: which record is asked next, which are taken, and when all are. It must never know the wire. The traps: a record
 counts as taken when its `ReplyDecided` says so, and progress is what is taken without a gap, so that a restart asks the rest
 and a few again, which the journal answers from its record; a refusal that may pass is asked again later, one that never will
-is counted and told, and the file then ends with another result than "ok".
+is counted durably and told, and the file then ends with another result than "ok", whichever link or life ends it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections.abc import Iterator
 
 from protocols.dialect import Ask, Note, Timer
 from protocols.vocabulary import Refusal, Reply, Verdict
-from protocols.zengin.file.archive import Work
 from protocols.zengin.file.message import BatchMessage, RecordMessage
 from protocols.zengin.file.rules import LinkRules
-from protocols.zengin.file.talk import RETRY, Talk
+from protocols.zengin.file.talk import RETRY, SKIP, Talk
+from protocols.zengin.file.work import Work
 from protocols.zengin.format.reader import FileReader
 from protocols.zengin.format.record import Record
 
 _PIECE_BYTES = 16_384
+SKIPPED_MAX = 2_000  # records passed over at a time, some tens of milliseconds
 NEVER = frozenset(
     {
         Refusal.FORMAT_ERROR,
@@ -50,7 +51,6 @@ class Taker:
         self._ahead: set[int] = set()  # taken, with a gap before them
         self._is_drained = False  # the source has no more
         self._marked = work.taken
-        self.refused_count = 0
         work.is_run = True
 
     @property
@@ -59,23 +59,28 @@ class Taker:
 
     @property
     def result(self) -> str:
-        return "other" if self.refused_count else "ok"
+        return "other" if self.work.refused else "ok"
 
     def ask(self, talk: Talk) -> None:
-        """Ask as many as may wait."""
+        """Ask as many as may wait. What is taken already is passed over in slices: other links wait meanwhile."""
+        skipped = 0
         while not self._is_drained and len(self._asked) < self._limit:
             message = next(self._source, None)
             if message is None:
                 self._is_drained = True
                 break
-            number = message.number if isinstance(message, RecordMessage) else 1
+            number = message.number
             if number <= self.work.taken:
+                skipped += 1
+                if skipped >= SKIPPED_MAX:
+                    talk.timer(SKIP, 1)
+                    break
                 continue
             self._asked[number] = message
             talk.actions.append(Ask(message))
 
     def decided(self, message: RecordMessage | BatchMessage, reply: Reply, talk: Talk) -> None:
-        number = message.number if isinstance(message, RecordMessage) else 1
+        number = message.number
         if number not in self._asked:
             return
         if reply.verdict is Verdict.APPROVE:
@@ -83,7 +88,7 @@ class Taker:
             self._take(number, talk)
         elif reply.code in NEVER:
             del self._asked[number]
-            self.refused_count += 1
+            self.work.refused += 1
             talk.actions.append(Note("record-refused", f"{message!r}: {reply.code}"))
             self._take(number, talk)
         else:
@@ -130,19 +135,24 @@ class Taker:
                 yield RecordMessage(self.work.identity, reader.type_code, number, header, record)
 
     def _batch(self) -> Iterator[RecordMessage | BatchMessage]:
+        identity, digest = self.work.identity, self.work.digest
         header: Record | None = None
         lines: list[str] = []
         type_code = ""
-        count = total = 0
+        number = count = total = 0
         for reader, record in self._parsed():
+            if record.kind == "1":
+                if header is not None and count:
+                    number += 1
+                    yield BatchMessage(identity, type_code, count, total, header, tuple(lines), digest, number)
+                header, lines, count, total = record, [], 0, 0
             type_code = reader.type_code
-            header = header or record
             lines.append("".join(_padded(reader, record)))
             if record.kind == "2":
                 count += 1
                 total += record.number("amount")
-        if header is not None:
-            yield BatchMessage(self.work.identity, type_code, count, total, header, tuple(lines), self.work.digest)
+        if header is not None and count:
+            yield BatchMessage(identity, type_code, count, total, header, tuple(lines), digest, number + 1)
 
 
 def _padded(reader: FileReader, record: Record) -> Iterator[str]:

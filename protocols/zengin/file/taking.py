@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 
 from protocols.dialect import Action, Store, Tell
 from protocols.vocabulary import Reply
-from protocols.zengin.file.archive import Work, done_name, head_name
+from protocols.zengin.file.archive import done_name, head_name
 from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
 from protocols.zengin.file.taker import Taker
 from protocols.zengin.file.talk import Talk
+from protocols.zengin.file.work import Work
 
 
 class Taking:
@@ -54,12 +55,12 @@ class Taking:
                 self._talk.note("file-resumed", f"{work.identity.text()}: {work.taken} records taken so far")
                 self.take(work)
 
-    def stored(self, name: str) -> None:
-        """One store of this variable is durable."""
+    def stored(self, name: str) -> bool:
+        """One store of this variable is durable. False: another one of it is on its way."""
         left = self._pending.get(name, 1) - 1
         if left > 0:
             self._pending[name] = left
-            return
+            return False
         self._pending.pop(name, None)
         work = self._accepting.pop(name, None)
         if work is not None:
@@ -69,11 +70,18 @@ class Taking:
         for taker in [one for one in self._finishing if done_name(one.work.identity.station) == name]:
             self._finishing.remove(taker)
             self._conclude(taker)
+        return True
 
     def decided(self, message: RecordMessage | BatchMessage, reply: Reply) -> None:
         taker = self._takers.get(message.identity)
         if taker is not None:
             taker.decided(message, reply, self._talk)
+            self._finish_if_taken(taker)
+
+    def go_on(self) -> None:
+        """Records that were taken before are passed over a slice at a time."""
+        for taker in list(self._takers.values()):
+            taker.ask(self._talk)
             self._finish_if_taken(taker)
 
     def retry(self) -> None:

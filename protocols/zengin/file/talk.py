@@ -26,6 +26,7 @@ SERIAL_MAX = 65_535
 QUEUE_MAX = 64  # telegrams of ours that wait behind one that is not acknowledged
 ACK, IDLE, OPEN, FILE, CLOSE = "ack", "idle", "open", "file", "close"
 RETRY, LINGER, OFFER = "retry", "linger", "offer"
+CHECK, SKIP = "check", "skip"  # go on with what was cut into slices
 
 
 def after(serial: int) -> int:

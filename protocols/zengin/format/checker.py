@@ -1,7 +1,8 @@
 """The rules that hold between records: order, counts, totals. One record after the other, with a handful of sums kept.
 
 Owns `OrderChecker`. It must never read bytes nor keep a record. The traps: a trailer speaks of its own batch only, so that the
-sums start anew after it; a cancelled notice (取消区分 1) is counted beside, not among, the credits; and a file that stops
+sums start anew after it; a cancelled notice (取消区分 1) is counted beside, not among, the credits; a file of debit results
+looks like the requests that it answers, and booked as requests it would debit everybody a second time; and a file that stops
 after its last data record is no file, which only `finish` can say.
 """
 
@@ -9,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from protocols.zengin.format.layout import layout_of
 from protocols.zengin.format.record import Mistake, Record
 from protocols.zengin.format.settings import FormatSettings
 
 # What may follow what; "" is the beginning.
 _FOLLOWS = {"": "1", "1": "28", "2": "28", "8": "19", "9": ""}
+_NO_RESULTS = "expected zero or blank: this file is of requests, not of results (debit_results)"
+_RESULT_SUMS = ("ok_count", "ok_total", "ng_count", "ng_total")
 _NAMES = {"1": "header", "2": "data", "8": "trailer", "9": "end"}
 
 
@@ -23,6 +27,7 @@ class OrderChecker:
     def __init__(self, type_code: str, settings: FormatSettings) -> None:
         self._settings = settings
         self._check = _TRAILERS[type_code]
+        self._records = layout_of(type_code).records
         self._last = ""
         self._sums: dict[str, list[int]] = {}
         self.record_count = 0
@@ -46,8 +51,10 @@ class OrderChecker:
                 found.append(Mistake(number, 1, "data_kubun", "expected one batch only"))
         elif kind == "2":
             self._add(record)
+            if not self._settings.debit_results and record.number("result_code"):
+                found.append(self._mistake(record, number, "result_code", _NO_RESULTS))
         elif kind == "8":
-            found += [Mistake(number, 0, name, problem) for name, problem in self._check(self, record)]
+            found += [self._mistake(record, number, name, problem) for name, problem in self._check(self, record)]
             self._sums = {}
         elif self._settings.end_counts != "ignore" and "record_total" in record.fields:
             found += self._check_end(record, number)
@@ -58,6 +65,9 @@ class OrderChecker:
         if self._last == "9":
             return []
         return [Mistake(self.record_count + 1, 0, "", "the file stops before its end record")]
+
+    def _mistake(self, record: Record, number: int, name: str, problem: str) -> Mistake:
+        return Mistake(number, self._records[record.kind].field(name).start + 1, name, problem)
 
     def _add(self, record: Record) -> None:
         self.data_count += 1
@@ -96,6 +106,8 @@ class OrderChecker:
         if self._settings.debit_results:
             found += self._wrong(record, "ok", "ok_count", "ok_total")
             found += self._wrong(record, "ng", "ng_count", "ng_total")
+        else:
+            found += [(name, _NO_RESULTS) for name in _RESULT_SUMS if record.number(name)]
         return found
 
     def _notices(self, record: Record) -> list[tuple[str, str]]:
@@ -111,10 +123,9 @@ class OrderChecker:
     def _check_end(self, record: Record, number: int) -> list[Mistake]:
         counted = self.record_count if self._settings.end_counts == "all" else self.data_count
         found = []
-        if record.number("record_total") != counted:
-            found.append(Mistake(number, 0, "record_total", f"says {record.number('record_total')}, counted {counted}"))
-        if record.number("accounts") != self.batch_count:
-            found.append(Mistake(number, 0, "accounts", f"says {record.number('accounts')}, counted {self.batch_count}"))
+        for name, count in (("record_total", counted), ("accounts", self.batch_count)):
+            if record.number(name) != count:
+                found.append(self._mistake(record, number, name, f"says {record.number(name)}, counted {count}"))
         return found
 
 

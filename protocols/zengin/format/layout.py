@@ -94,10 +94,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     records: Mapping[str, RecordLayout]
 
 
-_CALENDARS = {
-    "mmdd": r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])",
-    "wareki": r"[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])",
-}
+# Every month has the days it has; whether a year has a 29 February is for who knows the year (reader.py, dates.py).
+_MONTH_DAY = "(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|[12][0-9]))"
+_CALENDARS = {"mmdd": _MONTH_DAY, "wareki": "(?!00)[0-9]{2}" + _MONTH_DAY}
 
 
 @lru_cache(maxsize=64)

@@ -8,12 +8,15 @@ cut ends early, and says where.
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
 
 from protocols.characters.text import CharacterError, Characters
 from protocols.errors import FrameError
 from protocols.zengin.format.checker import OrderChecker
 from protocols.zengin.format.cutter import RecordCutter
+from protocols.zengin.format.dates import from_month_day
 from protocols.zengin.format.layout import Field, Layout, layout_of
 from protocols.zengin.format.record import Mistake, Record, read_record
 from protocols.zengin.format.settings import FormatSettings
@@ -23,10 +26,14 @@ _JIS = frozenset({"jis-x-0201", "shift-jis"})
 
 
 class FileReader:
-    """One file. `records` come from `feed`; `mistakes` grow, up to the settings' limit, `mistake_count` beyond it."""
+    """One file. `records` come from `feed`; `mistakes` grow, up to the settings' limit, `mistake_count` beyond it.
 
-    def __init__(self, settings: FormatSettings) -> None:
+    With `today` a header's day must be one of a year near to it.
+    """
+
+    def __init__(self, settings: FormatSettings, today: date | None = None) -> None:
         self._settings = settings
+        self._today = today
         self._characters = Characters(settings.characters)
         self._layout: Layout | None = None
         self._cutter: RecordCutter | None = None
@@ -145,11 +152,16 @@ class FileReader:
         return record
 
     def _check_header(self, record: Record, number: int) -> list[Mistake]:
+        found = []
         wanted = "0" if self._settings.characters.charset in _JIS else "1"
         code = record.fields["code_kubun"]
         if code in ("0", "1") and code != wanted:
-            return [Mistake(number, 4, "code_kubun", f"expected {wanted}, for the file is read as {self._characters.charset}")]
-        return []
+            charset = self._characters.charset
+            found.append(Mistake(number, 4, "code_kubun", f"expected {wanted}, for the file is read as {charset}"))
+        day = record.fields.get("date_mmdd", "")
+        if day == "0229" and self._today is not None and from_month_day(day, self._today) is None:
+            found.append(Mistake(number, 55, "date_mmdd", "expected a day of last year, this year or next year"))
+        return found
 
     def _add(self, mistakes: list[Mistake]) -> None:
         self.mistake_count += len(mistakes)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from protocols.characters.kanji import WRITTEN
 from protocols.characters.text import CharacterError, Characters, UnencodableError
 from protocols.errors import LocalMisuse
 from protocols.zengin.format.layout import RecordLayout
@@ -86,13 +87,16 @@ def _read_by_field(layout: RecordLayout, data: bytes, characters: Characters, nu
             found.append(Mistake(number, field.start + error.offset + 1, field.name, error.problem))
             continue
         fields[field.name] = text if field.is_number else text.rstrip(" ")
-        if len(text) == len(part):
-            problem = field.problem(text)
-            if problem is not None:
-                found.append(Mistake(number, field.start + problem[0] + 1, field.name, f"expected {problem[1]}"))
-        elif field.is_number:
-            found.append(Mistake(number, field.start + 1, field.name, "expected digits"))
+        problem = field.problem(text if field.is_number else _beside_kanji(text))
+        if problem is not None:
+            found.append(Mistake(number, field.start + problem[0] + 1, field.name, f"expected {problem[1]}"))
     return Record(layout.kind, fields, number), found
+
+
+def _beside_kanji(text: str) -> str:
+    """The text with ｱ for each byte of a kanji block, which every text may hold and a reserved item may not: a block is
+    opaque, what stands beside it is not."""
+    return WRITTEN.sub(lambda block: "ｱ" * (len(block[1]) // 2), text)
 
 
 def _whole(layout: RecordLayout, fields: Mapping[str, str], characters: Characters) -> bytes | None:
@@ -137,7 +141,7 @@ def write_record(layout: RecordLayout, fields: Mapping[str, str], characters: Ch
         if len(part) != field.width:
             raise LocalMisuse(f"{len(part)} bytes do not fit into {field.width}", field.name)
         text = characters.decode(part)
-        problem = field.problem(text) if len(text) == len(part) else None
+        problem = field.problem(text if field.is_number else _beside_kanji(text))
         if problem is not None:
             raise LocalMisuse(f"expected {problem[1]} (at {problem[0] + 1})", field.name)
         out += part

@@ -51,5 +51,10 @@ class FormatSettings(Model):
             raise ValueError(f"formats: {', '.join(unknown)}: expected some of {', '.join(sorted(LAYOUTS))}")
         return self
 
+    @property
+    def may_end_short(self) -> bool:
+        """May the last piece of a file be shorter than a record with its end?"""
+        return self.short_records == "fill" or self.eof != "no" or (self.record_end != "none" and self.last_end != "with")
+
     def rules(self) -> Rules:
         return Rules(wo_in_names=self.wo_in_names, long_vowel=self.long_vowel, dummy_free=self.dummy_free)

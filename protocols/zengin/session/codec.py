@@ -9,6 +9,8 @@ Source: header tables [S1] FSPG0466, checks [S2] FSPG0467; reserved bytes must b
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from protocols.errors import FieldError, LocalMisuse
 from protocols.framing import wrap
 from protocols.zengin.session import fields as f
@@ -24,6 +26,7 @@ class Codec:
         self.sequence_max: int = (1 << 8 * sequence_bytes) - 1
         self._sequence_bytes = sequence_bytes
         self._sequence_end = f.SEQUENCE_OFFSET + sequence_bytes
+        self._reserve = bytes(f.BUSINESS_BYTES - self._sequence_end)
         self._peer = f.other(side)
         self.reading = framing_of(self._peer, message_bytes_max)
         self.writing = framing_of(side, message_bytes_max)
@@ -83,26 +86,16 @@ class Codec:
         """The bytes of a message as our side writes it. Raises LocalMisuse for what the headers cannot hold."""
         if isinstance(message, Watch):
             return wrap(self.writing, _sublayer(self.side.control))
-        path = message.path
-        if not all(0 <= number <= 99 for number in (path.physical, path.logical, path.lcn)):
-            raise LocalMisuse("two digits", "path")
         if not 0 <= message.sequence <= self.sequence_max:
             raise LocalMisuse(f"0 to {self.sequence_max}", "sequence")
-        is_information = isinstance(message, Information)
-        response = f.NO_RESPONSE
-        if isinstance(message, DeliveryMessage):
-            response = f.LOGICAL_ACK if message.is_ack else f.LOGICAL_NAK
-        header = b"".join(
-            (
-                self.side.business_id,
-                f.BUSINESS_BYTES.to_bytes(2, "big"),
-                bytes((f.PROTOCOL_NUMBER, response)),
-                f"{path.physical:02}{path.logical:02}{path.lcn:02}".encode("ascii"),
-                message.sequence.to_bytes(self._sequence_bytes, "big"),
-            )
-        ).ljust(f.BUSINESS_BYTES, b"\0")
-        text = message.body if isinstance(message, Information) else b""
-        return wrap(self.writing, _sublayer(f.INFORMATION if is_information else f.DELIVERY) + header + text)
+        kind, response, text = f.INFORMATION, f.NO_RESPONSE, b""
+        if isinstance(message, Information):
+            text = message.body
+        else:
+            kind, response = f.DELIVERY, f.LOGICAL_ACK if message.is_ack else f.LOGICAL_NAK
+        lead = _lead(self.side, kind, message.path, response)
+        number = message.sequence.to_bytes(self._sequence_bytes, "big")
+        return wrap(self.writing, b"".join((lead, number, self._reserve, text)))
 
     def after(self, sequence: int) -> int:
         """The sequence number that follows: 1 after the largest. 0 is never counted, it is that of 開局 [P]."""
@@ -112,6 +105,22 @@ class Codec:
         """How many numbers `one` is ahead of `other` (negative: behind), round the end where that is the shorter way."""
         steps = (one - other) % self.sequence_max
         return steps if steps <= self.sequence_max // 2 else steps - self.sequence_max
+
+
+@lru_cache(maxsize=2_048)  # a line has few paths, and says little else than ACK
+def _lead(side: f.Side, kind: int, path: Path, response: int) -> bytes:
+    """Both headers as far as the sequence number. Raises LocalMisuse."""
+    if not all(0 <= number <= 99 for number in (path.physical, path.logical, path.lcn)):
+        raise LocalMisuse("two digits", "path")
+    return b"".join(
+        (
+            _sublayer(kind),
+            side.business_id,
+            f.BUSINESS_BYTES.to_bytes(2, "big"),
+            bytes((f.PROTOCOL_NUMBER, response)),
+            f"{path.physical:02}{path.logical:02}{path.lcn:02}".encode("ascii"),
+        )
+    )
 
 
 def _sublayer(kind: int) -> bytes:

@@ -57,7 +57,7 @@ class Letters:
 class _Walk:
     """One struct's fields in one layout, as loops want them: name, start, end; texts, codes and numbers apart."""
 
-    __slots__ = ("codes", "kind", "layout", "numbers", "texts")
+    __slots__ = ("_runs", "codes", "kind", "layout", "numbers", "texts")
 
     def __init__(self, kind: type[msgspec.Struct], layout: Layout) -> None:
         self.kind = kind
@@ -68,21 +68,29 @@ class _Walk:
         digits = [(name, start, end) for name, start, end, field in placed if field.kind == "N"]
         self.codes = [part for part in digits if part[0] in CODES]
         self.numbers = [part for part in digits if part[0] not in CODES]
+        self._runs: list[tuple[int, int]] = []  # where digits stand, neighbours together: one look for many fields
+        for _, start, end in digits:
+            if self._runs and self._runs[-1][1] == start:
+                self._runs[-1] = (self._runs[-1][0], end)
+            else:
+                self._runs.append((start, end))
 
     def read(self, text: str, values: dict[str, str | int]) -> None:
         """Put the values into `values`. Raises FieldError."""
+        if not all(text[start:end].isdecimal() for start, end in self._runs):
+            self._blame(text)
         for name, start, end in self.codes:
-            value = text[start:end]
-            if not value.isdecimal():
-                raise FieldError(name, start, f"{end - start} digits")
-            values[name] = value
+            values[name] = text[start:end]
         for name, start, end in self.numbers:
-            value = text[start:end]
-            if not value.isdecimal():
-                raise FieldError(name, start, f"{end - start} digits")
-            values[name] = int(value)
+            values[name] = int(text[start:end])
         for name, start, end in self.texts:
             values[name] = text[start:end].rstrip(" ")
+
+    def _blame(self, text: str) -> None:
+        """Raise FieldError for the first field that has no digits where digits belong."""
+        for name, start, end in (*self.codes, *self.numbers):
+            if not text[start:end].isdecimal():
+                raise FieldError(name, start, f"{end - start} digits")
 
 
 class TelegramCodec:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from protocols.zengin.telegram.reference import Reference
+from protocols.zengin.telegram.slices import LIGHT, PIECE_ROWS, Pace, Slices, finish, pieces
 
 PROBLEMS_MAX = 20  # said of one set of tables; the first is enough to refuse
 NAME_CHARACTERS_MAX = 64
@@ -35,6 +36,13 @@ def verify(texts: Mapping[str, str], in_use: Reference, previous: Mapping[str, s
 
     `previous` holds the files of the last version, where there are any.
     """
+    return finish(verifying(texts, in_use, previous, drop_max_percent, Pace()))
+
+
+def verifying(
+    texts: Mapping[str, str], in_use: Reference, previous: Mapping[str, str], drop_max_percent: int, pace: Pace
+) -> Slices[list[str]]:
+    """The same, in slices."""
     problems: list[str] = []
     keys: dict[str, list[tuple[str, ...]]] = {}
     versions = set()
@@ -47,7 +55,7 @@ def verify(texts: Mapping[str, str], in_use: Reference, previous: Mapping[str, s
             continue
         versions.add(head[2])
         body = text[head.end() :]
-        keys[name] = _read_rows(name, row_form, body, in_use, problems)
+        keys[name] = yield from _read_rows(name, row_form, body, in_use, problems, pace)
         rows = body.count("\n")
         is_read_through &= len(keys[name]) == rows
         if rows != int(head[3]) or not rows:
@@ -62,11 +70,13 @@ def verify(texts: Mapping[str, str], in_use: Reference, previous: Mapping[str, s
     if len(versions) > 1:
         problems.append(f"the tables are of different versions: {', '.join(sorted(versions))}")
     if len(keys) == len(_ROWS) and is_read_through:  # else the first bad row would be said again for each that follows
-        problems += _cross_check(keys)
+        problems += yield from _cross_check(keys, pace)
     return problems[:PROBLEMS_MAX]
 
 
-def _read_rows(name: str, form: re.Pattern[str], body: str, in_use: Reference, problems: list[str]) -> list[tuple[str, ...]]:
+def _read_rows(
+    name: str, form: re.Pattern[str], body: str, in_use: Reference, problems: list[str], pace: Pace
+) -> Slices[list[tuple[str, ...]]]:
     """The keys of all rows. Only the first bad row of a table is said: what follows it is seldom its own mistake."""
     keys: list[tuple[str, ...]] = []
     last: tuple[str, ...] | None = None
@@ -90,20 +100,33 @@ def _read_rows(name: str, form: re.Pattern[str], body: str, in_use: Reference, p
             break
         last = key
         keys.append(cells[:2])
+        if not number % PIECE_ROWS and pace.is_due(PIECE_ROWS):
+            yield
     return keys
 
 
-def _cross_check(keys: Mapping[str, list[tuple[str, ...]]]) -> list[str]:
+def _cross_check(keys: Mapping[str, list[tuple[str, ...]]], pace: Pace) -> Slices[list[str]]:
     problems: list[str] = []
     banks = {key[0] for key in keys["banks"]}
-    homeless = next((n for n, key in enumerate(keys["branches"], 1) if key[0] not in banks), None)
+    homeless: int | None = None
+    bare_banks = set(banks)
+    checked = 0
+    for some in pieces(keys["branches"]):
+        if homeless is None:
+            homeless = next((n for n, key in enumerate(some, checked + 1) if key[0] not in banks), None)
+        bare_banks.difference_update(key[0] for key in some)
+        checked += len(some)
+        if pace.is_due(len(some) // LIGHT):
+            yield
     if homeless is not None:
         problems.append(f"branches: row {homeless} names a bank that the table of banks does not have")
-    bare = sorted(banks - {key[0] for key in keys["branches"]})
+    bare = sorted(bare_banks)
     if bare:
         problems.append(f"banks: {bare[0]} has no branch in the table of branches")
     expected = 1
     for number, (start, end) in enumerate(keys["fees"], 1):
+        if not number % PIECE_ROWS and pace.is_due(PIECE_ROWS // LIGHT):
+            yield
         if int(start) != expected or int(end) < int(start):
             problems.append(f"fees: row {number} does not begin where the last band ended")
             break

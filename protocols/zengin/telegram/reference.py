@@ -24,6 +24,7 @@ from hashlib import sha256
 import msgspec
 
 from protocols.errors import LocalMisuse
+from protocols.zengin.telegram.slices import LIGHT, Pace, Slices, finish, pieces
 
 TABLES = ("banks", "branches", "fees")
 COLUMNS = {"banks": 3, "branches": 4, "fees": 3}
@@ -50,6 +51,11 @@ def compose(name: str, version: str, rows: Sequence[Sequence[str]]) -> str:
 
 def load(text: str, name: str) -> Table:
     """A file as a table. Raises LocalMisuse where it cannot be one at all."""
+    return finish(loading(text, name, Pace()))
+
+
+def loading(text: str, name: str, pace: Pace) -> Slices[Table]:
+    """The same, in slices."""
     if len(text) > TABLE_BYTES_MAX:
         raise LocalMisuse(f"larger than {TABLE_BYTES_MAX} characters", name)
     head: dict[str, str] = {}
@@ -63,9 +69,13 @@ def load(text: str, name: str) -> Table:
         raise LocalMisuse(f"the file says it is the table {head.get('table', 'without a name')!r:.40}", name)
     if len(lines) > ROWS_MAX:
         raise LocalMisuse(f"more than {ROWS_MAX} rows", name)
+    rows: list[tuple[str, ...]] = []
+    for some in pieces(lines):
+        rows += [tuple(line.split("\t")) for line in some]
+        if pace.is_due(len(some) // LIGHT):
+            yield
     try:
-        count = int(head["rows"])
-        return Table(name, head["version"], count, head["sha256"], tuple(tuple(line.split("\t")) for line in lines))
+        return Table(name, head["version"], int(head["rows"]), head["sha256"], tuple(rows))
     except (KeyError, ValueError):
         raise LocalMisuse("the head names no version, rows and sha256", name) from None
 
@@ -75,10 +85,34 @@ class Reference:
 
     def __init__(self, banks: Table, branches: Table, fees: Table) -> None:
         self.version = banks.version
-        self._banks = {row[0]: row[2] for row in banks.rows if len(row) == COLUMNS["banks"]}
-        self._branches = {(row[0], row[1]): row[3] for row in branches.rows if len(row) == COLUMNS["branches"]}
-        bands = [row for row in fees.rows if len(row) == COLUMNS["fees"] and all(cell.isdecimal() for cell in row)]
-        self._fees = sorted((int(row[0]), int(row[1]), int(row[2])) for row in bands)
+        self._banks: dict[str, str] = {}
+        self._branches: dict[tuple[str, str], str] = {}
+        self._fees: list[tuple[int, int, int]] = []
+        self._starts: list[int] = []
+        finish(self._indexing(banks, branches, fees, Pace()))
+
+    @classmethod
+    def making(cls, banks: Table, branches: Table, fees: Table, pace: Pace) -> Slices[Reference]:
+        """One with these tables, in slices."""
+        made = cls(*(msgspec.structs.replace(table, rows=()) for table in (banks, branches, fees)))
+        yield from made._indexing(banks, branches, fees, pace)
+        return made
+
+    def _indexing(self, banks: Table, branches: Table, fees: Table, pace: Pace) -> Slices[None]:
+        for some in pieces(banks.rows):
+            self._banks.update((row[0], row[2]) for row in some if len(row) == COLUMNS["banks"])
+            if pace.is_due(len(some) // LIGHT):
+                yield
+        for some in pieces(branches.rows):
+            self._branches.update(((row[0], row[1]), row[3]) for row in some if len(row) == COLUMNS["branches"])
+            if pace.is_due(len(some) // LIGHT):
+                yield
+        for some in pieces(fees.rows):
+            bands = [row for row in some if len(row) == COLUMNS["fees"] and all(cell.isdecimal() for cell in row)]
+            self._fees += [(int(row[0]), int(row[1]), int(row[2])) for row in bands]
+            if pace.is_due(len(some) // LIGHT):
+                yield
+        self._fees.sort()
         self._starts = [band[0] for band in self._fees]
 
     def bank_name(self, code: str) -> str:

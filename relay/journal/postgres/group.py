@@ -106,7 +106,7 @@ def folded_steps(steps: Iterable[StepItem]) -> list[Row]:
 
 
 def folded_variables(items: Iterable[VariableItem]) -> list[Row]:
-    """One row per variable: its last value."""
+    """One row per variable: its last value, NULL where it is forgotten."""
     last = {(item.link_name, item.name): item.value for item in items}
     return [(link_name, name, value) for (link_name, name), value in last.items()]
 

@@ -21,10 +21,11 @@ SLICE_COUNT_MAX: Final = 500  # messages forgotten in one transaction
 
 _INSERT = (
     "INSERT INTO outbound (outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms,"
-    " sent_ms, reported) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', '', $9, NULL, '') ON CONFLICT (key) DO NOTHING"
+    " sent_ms, reported, expires_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', '', $9, NULL, '', $10)"
+    " ON CONFLICT (key) DO NOTHING"
 )
 _STEP = (
-    "UPDATE outbound SET state = coalesce($1::text, state), detail = CASE $2::text WHEN '' THEN detail ELSE $2::text END,"
+    "UPDATE outbound SET state = coalesce($1::text, state), detail = CASE WHEN $1::text IS NULL THEN detail ELSE $2::text END,"
     " updated_ms = CASE WHEN $1::text IS NULL THEN updated_ms ELSE $3::bigint END,"
     " sent_ms = CASE $1::text WHEN 'sent' THEN $3::bigint WHEN 'queued' THEN NULL ELSE sent_ms END,"
     " reported = coalesce($4::text, reported) WHERE outbound_id = $5 RETURNING outbound_id"

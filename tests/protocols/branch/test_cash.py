@@ -16,6 +16,7 @@ from tests.support.branchlink import (
     completion,
     correct,
     deposit,
+    make_branch,
     request_of,
     telegram,
     withdrawal,
@@ -143,7 +144,7 @@ def test_after_a_power_cut_the_number_on_the_next_opening_confirms(paid: BranchL
     ],
 )
 def test_what_an_answer_moves(message: BranchMessage, answer: Answer, cash: int) -> None:
-    link = BranchLink().open(OPENING)
+    link = BranchLink().open(OPENING, terminal_kind=message.terminal_kind)
     link.do(message, answer)
     assert (book_of(link).cash, book_of(link).pending) == (cash, ())
     link.say(msgspec.structs.replace(message, is_repeat=True))
@@ -193,9 +194,9 @@ def test_an_answer_on_a_newer_link_brings_its_number_with_it() -> None:
     ],
 )
 def test_cancelled_and_corrected(first: BranchMessage, answer: Answer, second: BranchMessage, cash: int) -> None:
-    link = BranchLink().open(OPENING)
+    link = BranchLink().open(OPENING, terminal_kind=first.terminal_kind)
     link.do(first, answer)
-    actions = link.do(second, TAKEN)
+    actions = link.do(msgspec.structs.replace(second, terminal_kind=first.terminal_kind), TAKEN)
     assert link.codes(actions) == [f"{int(second.message_type) + 1} 0000"]
     assert (book_of(link).cash, book_of(link).pending) == (cash, ())
 
@@ -213,3 +214,63 @@ def test_a_completion_of_another_day_is_the_desks(paid: BranchLink) -> None:
     assert [one.verdict for one in evidence(actions)] == ["undone"]
     assert notes(actions) == ["completion-unmatched"]
     assert book_of(paid).find(1) is not None
+
+
+def test_a_completion_of_something_forgotten_says_what_was_paid_and_the_desk_knows_of_how_much() -> None:
+    link = BranchLink().open(OPENING)
+    assert evidence(link.say(completion(1, 4_000))) == [Evidence(key(1), "part", 4_000)]
+    assert evidence(link.say(completion(1, 3_000, "23"))) == [Evidence(key(1), "part", 3_000)]
+    assert evidence(link.say(completion(1, 0))) == []
+
+
+def test_notes_come_back_once_however_often_the_original_is_cancelled(paid: BranchLink) -> None:
+    paid.say(completion(1, 10_000))
+    for serial in (2, 3):
+        paid.do(cancel(serial, 1), TAKEN)
+        assert book_of(paid).cash == OPENING
+
+
+def test_a_cancelled_amount_that_was_never_moved_does_not_come_back() -> None:
+    """元金額 is the terminal's word; what the original moved is in the book."""
+    link = BranchLink().open(OPENING)
+    link.do(deposit(1, 3_000))
+    link.do(cancel(2, 1, amount=50_000, operation="01001"), TAKEN)
+    assert book_of(link).cash == OPENING
+
+
+def test_two_corrections_leave_the_lower_amount_and_a_rise_changes_nothing() -> None:
+    link = BranchLink().open(OPENING)
+    link.do(deposit(1, 9_000))
+    for serial, standing, cash in ((2, 5_000, 5_000), (3, 2_000, 2_000), (4, 8_000, 2_000)):
+        link.do(correct(serial, 1, 9_000, standing, operation="01001"), TAKEN)
+        assert book_of(link).cash == OPENING + cash
+
+
+def test_a_withdrawal_held_in_doubt_moved_no_notes() -> None:
+    rule = {"kind": "withdrawal", "body": "withdrawal", "cash": "out", "doubt": "hold"}
+    link = BranchLink(make_branch(operations={"01002": rule})).open(OPENING)
+    link.do(withdrawal(1), Refusal.IN_DOUBT)
+    assert (book_of(link).cash, book_of(link).pending) == (OPENING, ())
+    link.do(withdrawal(1, is_repeat=True))
+    assert book_of(link).cash == OPENING - 10_000, "the core's word came in the end"
+
+
+def test_an_approval_whose_book_is_not_durable_does_not_leave_before_the_terminal_repeats() -> None:
+    link = BranchLink().open(OPENING)
+    link.say(withdrawal(1))
+    reply = BRANCH_P1.to_reply(withdrawal(1), Approved(), WALL_MS)
+    actions = link.step(ReplyDecided(withdrawal(1), reply), is_writable=lambda store: False)
+    assert (link.sent(actions), notes(actions)) == ([], ["till-book-not-stored"])
+    assert book_of(link).pending == (Pending(1, key(1), -10_000, False),)
+    assert link.codes(link.do(withdrawal(1, is_repeat=True))) == ["21 0000"]
+    assert book_of(link).pending == (Pending(1, key(1), -10_000, True),)
+
+
+def test_an_answer_later_than_sixteen_other_numbers_still_becomes_pending() -> None:
+    link = BranchLink().open(OPENING)
+    link.say(withdrawal(1))
+    body = {**ACCOUNT, "amount": "000000001000", "name": "", "remark": ""}
+    for serial in range(2, 20):
+        link.do(telegram("40", operation="01001", serial=serial, is_offline=True, body=body), TAKEN)
+    link.answer(link.asked[0])
+    assert Pending(1, key(1), -10_000, True) in book_of(link).pending

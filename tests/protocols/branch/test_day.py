@@ -5,7 +5,18 @@ import pytest
 from protocols.branch import codes
 from protocols.branch.session import State
 from protocols.branch.till import TillBook, unpack
-from protocols.dialect import Action, BytesArrived, CommandRequested, Evidence, Identify, LinkClosed, Note, Tell, TimerFired
+from protocols.dialect import (
+    Action,
+    BytesArrived,
+    CommandRequested,
+    Evidence,
+    Identify,
+    LinkClosed,
+    Note,
+    Tell,
+    Timer,
+    TimerFired,
+)
 from protocols.vocabulary import Refusal
 from tests.support.branchlink import (
     BRANCH_P1,
@@ -206,3 +217,41 @@ def test_a_lost_link_is_told_once_a_day_was_open() -> None:
     link = BranchLink().open()
     close(link, 1_000_000)
     assert tells(link.step(LinkClosed("peer-closed"))) == []
+
+
+def test_a_day_too_far_ahead_does_not_open() -> None:
+    """A wrong clock would shut the terminal out of every real day until then."""
+    link = BranchLink(make_branch(session={"days_ahead_max": 7}))
+    today = link.branch.rules.latest_date
+    assert today() >= DAY
+    late = f"{int(today()) + 1}"
+    assert link.codes(link.say(opening(business_date=late))) == [f"11 {code_of(codes.DATE_WRONG)}"]
+    assert link.codes(link.say(opening(business_date=today()))) == ["11 0000"]
+
+
+def test_a_closing_whose_answer_was_lost_is_answered_again() -> None:
+    link = BranchLink().open()
+    close(link, 1_000_000)
+    assert link.codes(link.say(telegram("12", is_repeat=True))) == ["13 0000"]
+    assert link.codes(link.say(withdrawal(1))) == [f"21 {code_of(codes.DAY_CLOSED)}"]
+
+
+def test_without_a_count_what_is_unproven_is_a_persons() -> None:
+    link = BranchLink(make_branch(session={"count_before_close": False})).open()
+    link.do(withdrawal(1))
+    actions = link.say(telegram("12"))
+    assert [verdict for _, verdict in evidence(actions)] == ["unproven"]
+    assert link.codes(actions) == ["13 0000"]
+
+
+def test_a_pending_one_of_an_older_link_is_still_told_when_overdue() -> None:
+    old = BranchLink().open()
+    old.do(withdrawal(1))
+    assert Timer("completion", 60_000) in BranchLink(stored=old.stored).say(opening())
+    assert not [one for one in BranchLink().say(opening()) if isinstance(one, Timer) and one.name == "completion"]
+
+
+def test_an_opening_in_the_middle_of_a_count_ends_the_wait_for_it() -> None:
+    link = BranchLink().open()
+    link.say(telegram("12"))
+    assert Timer("count", None) in link.say(opening())

@@ -5,6 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from protocols.branch import codes
+from protocols.branch.codec import Codec
+from protocols.branch.dialogue import STORES_WAITING_MAX
 from protocols.branch.hooks import HmacMac, Hooks
 from protocols.branch.message import BranchMessage
 from protocols.dialect import (
@@ -14,6 +16,7 @@ from protocols.dialect import (
     CommandRequested,
     Delivery,
     DrainStarted,
+    Evidence,
     HangUp,
     LinkClosed,
     Note,
@@ -21,6 +24,7 @@ from protocols.dialect import (
     Refuse,
     Send,
     Stored,
+    Tell,
     Timer,
     TimerFired,
 )
@@ -34,6 +38,7 @@ from tests.support.branchlink import (
     count,
     deposit,
     make_branch,
+    messages_in,
     opening,
     telegram,
     withdrawal,
@@ -164,10 +169,14 @@ def test_commands_that_do_not_exist_here_are_told() -> None:
     assert notes(link.open().step(CommandRequested("key-exchange"))) == ["command-impossible"]
 
 
-def test_what_the_core_starts_fails_with_a_reason() -> None:
-    (delivery,) = BranchLink().open().step(OutboundOffered("id-1", "notice", b"{}"))
+def test_what_the_core_starts_waits_for_the_opening() -> None:
+    link = BranchLink()
+    (delivery,) = link.step(OutboundOffered("id-1", "notice", b'{"text": "A"}'))
     assert isinstance(delivery, Delivery)
-    assert (delivery.id, delivery.state) == ("id-1", "failed")
+    assert (delivery.id, delivery.state) == ("id-1", "deferred")
+    assert [
+        message.message_type for message in link.sent(link.open().step(OutboundOffered("id-1", "notice", b'{"text": "A"}')))
+    ] == ["50"]
 
 
 def test_idle_means_that_nothing_waits() -> None:
@@ -202,7 +211,8 @@ def test_a_closed_link_says_nothing() -> None:
 
 
 DAY = [opening(), withdrawal(1), completion(1, 10_000), deposit(2), cancel(3, 2, operation="01001"), deposit(5), telegram("30"),
-       telegram("14"), telegram("31", body={"finding": "2"}, approver="M"), telegram("12"), count(990_000)]  # fmt: skip
+       telegram("14"), telegram("31", body={"finding": "2"}, approver="M", original_serial=5), telegram("12"), count(990_000),
+       telegram("51"), telegram("51", center_serial="0000000001"), telegram("90", body={"fault": "P001"})]  # fmt: skip
 STREAM = b"".join(WRITE(message) for message in DAY)
 
 
@@ -231,6 +241,7 @@ def test_any_bytes_cut_anywhere_never_raise_and_never_pile_up(data: st.DataObjec
     pieces = data.draw(st.lists(st.one_of(st.sampled_from(DAY).map(WRITE), broken, st.binary(max_size=40)), max_size=12))
     stream = b"".join(pieces)
     position = 0
+    link.step(OutboundOffered("id", "notice", b'{"text": "A"}'))
     while position < len(stream):
         size = data.draw(st.integers(1, 400))
         for action in link.step(BytesArrived(stream[position : position + size])):
@@ -243,3 +254,78 @@ def test_any_bytes_cut_anywhere_never_raise_and_never_pile_up(data: st.DataObjec
         assert link.dialogue._intake.held_count <= 8
     for name in ("partial", "idle", "gap", "completion", "count", "opening"):
         link.step(TimerFired(name))
+
+
+def header_changed(message: BranchMessage, offset: int, data: bytes, codec: Codec = BRANCH_P1.codec) -> bytes:
+    raw = bytearray(codec.write(message))
+    raw[offset : offset + len(data)] = data
+    return bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("offset", "data"),
+    [(55, "ｱ".encode("cp932")), (63, b"x"), (77, b"2"), (78, b"7"), (79, b"x"), (96, b"x"), (110, "ｱ".encode("cp932"))],
+)
+def test_a_mistake_in_the_header_of_a_known_sender_is_answered_and_uses_the_number_up(offset: int, data: bytes) -> None:
+    link = BranchLink().open()
+    actions = link.step(BytesArrived(header_changed(withdrawal(1), offset, data)))
+    assert link.codes(actions) == [f"21 {code_of(Refusal.FORMAT_ERROR)}"]
+    link.say(withdrawal(2))
+    assert [message.serial for message in link.asked] == [2]
+
+
+@pytest.mark.parametrize(("offset", "data"), [(8, b"x"), (12, b"x"), (15, b"Z"), (16, b"x"), (41, b"x"), (47, b"20261301")])
+def test_a_mistake_in_what_names_the_sender_or_its_number_is_silence(offset: int, data: bytes) -> None:
+    link = BranchLink().open()
+    actions = link.step(BytesArrived(header_changed(withdrawal(1), offset, data)))
+    assert [(type(action), action.data) for action in actions if isinstance(action, Refuse)] == [(Refuse, b"")]
+    link.say(withdrawal(1))
+    assert [message.serial for message in link.asked] == [1]
+
+
+@pytest.mark.parametrize(("offset", "data"), [(78, b"1"), (93, b"1"), (63, b"x"), (160, b"x")])
+def test_nothing_that_is_not_authenticated_uses_a_number_up(offset: int, data: bytes) -> None:
+    branch = make_branch(Hooks(mac=HmacMac({"0001": b"k" * 16})), mac="required")
+    link = BranchLink(branch).open(key_version="0001")
+    raw = header_changed(withdrawal(1, key_version="0001"), offset, data, branch.codec)
+    assert link.codes(link.step(BytesArrived(raw))) == [f"21 {code_of(codes.MAC_WRONG)}"]
+    link.say(withdrawal(1, key_version="0001"))
+    assert [message.serial for message in link.asked] == [1]
+
+
+def test_another_kind_of_terminal_than_at_the_opening_is_another_terminal() -> None:
+    link = BranchLink().open()
+    assert link.codes(link.say(withdrawal(1, terminal_kind="T"))) == [f"21 {code_of(Refusal.UNKNOWN_TERMINAL)}"]
+    assert not link.asked
+
+
+def test_training_is_no_evidence_and_opens_no_day() -> None:
+    link = BranchLink()
+    assert link.codes(link.say(opening(is_training=True))) == [f"11 {code_of(codes.TRAINING)}"]
+    link.open().do(withdrawal(1))
+    for message in (completion(1, 0, "23", is_training=True), withdrawal(2, confirmed_serial=1, is_training=True)):
+        assert not [action for action in link.say(message) if isinstance(action, Evidence)]
+
+
+def test_a_fault_before_the_opening_is_told_to_nobody() -> None:
+    assert not [action for action in BranchLink().say(telegram("90", body={"fault": "P001"})) if isinstance(action, Tell)]
+
+
+def test_a_peer_that_floods_the_journal_is_hung_up_on() -> None:
+    link = BranchLink().open()
+    data = b"".join(WRITE(deposit(serial)) for serial in range(1, STORES_WAITING_MAX + 2))
+    actions = link.dialogue.step(BytesArrived(data), 0)
+    assert actions[-1] == HangUp("too-many-stores", abort=True)
+    assert link.dialogue.step(BytesArrived(WRITE(deposit(STORES_WAITING_MAX + 2))), 0) == []
+    fewer = BranchLink().open()
+    assert not [a for a in fewer.dialogue.step(BytesArrived(data[: len(data) // 2]), 0) if isinstance(a, HangUp)]
+
+
+def test_an_unknown_key_is_told_without_one() -> None:
+    branch = make_branch(Hooks(mac=HmacMac({"0001": b"k" * 16})), mac="required")
+    link = BranchLink(branch)
+    data = make_branch(Hooks(mac=HmacMac({"0002": b"k" * 16})), mac="required").codec.write(opening(key_version="0002"))
+    (refuse,) = link.step(BytesArrived(data))
+    assert isinstance(refuse, Refuse)
+    (answer,) = messages_in(refuse.data)
+    assert (answer.code, answer.key_version, refuse.data[-8:]) == (code_of(codes.KEY_UNKNOWN), "0000", bytes(8))

@@ -1,5 +1,6 @@
 """Receipt as transcripts: next, repeat, conflict, gap, 後送 in order, and numbers that are used up by a refusal."""
 
+import msgspec
 import pytest
 
 from protocols.branch import codes
@@ -10,6 +11,7 @@ from protocols.vocabulary import Declined, Refusal
 from tests.support.branchlink import (
     ACCOUNT,
     BRANCH_P1,
+    DAY,
     REALM,
     BranchLink,
     code_of,
@@ -34,8 +36,9 @@ def offline(serial: int, amount: int = 1_000) -> BranchMessage:
     return telegram("40", operation="01001", serial=serial, is_offline=True, body=body)
 
 
-def finding(code: str, approver: str = "") -> BranchMessage:
-    return telegram("31", body={"finding": code, "last_serial": "0", "pending_count": "0"}, approver=approver)
+def finding(code: str, approver: str = "", about: int = 3) -> BranchMessage:
+    body = {"finding": code, "last_serial": "0", "pending_count": "0"}
+    return telegram("31", body=body, approver=approver, original_date=DAY, original_serial=about)
 
 
 def test_nothing_is_asked_before_its_number_is_durable() -> None:
@@ -98,6 +101,19 @@ def test_numbers_never_used_need_an_approver() -> None:
     assert [message.serial for message in link.asked] == [3]
     actions = link.say(withdrawal(2, is_repeat=True))
     assert link.codes(actions) == [f"21 {code_of(codes.SERIAL_WRONG)}"], "what was declared unused is not taken afterwards"
+
+
+def test_never_used_is_believed_of_the_number_it_names_only() -> None:
+    """A late answer about another gap would skip numbers that were used: their telegrams would be refused for ever."""
+    link = BranchLink().open()
+    (inquiry,) = link.sent(link.say(withdrawal(3)))
+    assert (inquiry.original_date, inquiry.original_serial) == (DAY, 3)
+    link.step(TimerFired("gap"))
+    link.say(withdrawal(9))
+    assert notes(link.say(finding("2", approver="MGR00001", about=3))) == ["unmatched-answer"]
+    assert not link.asked
+    link.say(offline(1))
+    assert [message.serial for message in link.asked] == [1]
 
 
 @pytest.mark.parametrize("ending", ["timer", "unknown"])
@@ -192,3 +208,45 @@ def test_a_refused_answer_stays_the_same_for_its_repeat() -> None:
     ]
     assert not [action for action in again if isinstance(action, Refuse)]
     assert messages_in(b"".join(a.data for a in again if isinstance(a, Send)))[0].code == code_of("insufficient-funds")
+
+
+def refused_at_the_door() -> list[tuple[BranchLink, BranchMessage, str]]:
+    draining = BranchLink().open()
+    draining.step(DrainStarted())
+    full = BranchLink(make_branch(session={"pending_count_max": 1})).open()
+    full.do(withdrawal(1))
+    rule = {"kind": "withdrawal", "body": "withdrawal", "cash": "out", "doubt": "undo", "completion": "A", "approver_from": 1}
+    unapproved = BranchLink(make_branch(operations={"01002": rule})).open()
+    return [
+        (draining, withdrawal(1), code_of(Refusal.DRAINING)),
+        (full, withdrawal(2), code_of(codes.PENDING_FULL)),
+        (unapproved, withdrawal(1), code_of(codes.APPROVER_WANTED)),
+    ]
+
+
+@pytest.mark.parametrize(("link", "message", "code"), refused_at_the_door())
+def test_a_number_refused_before_anybody_was_asked_stays_refused_also_on_a_later_link(
+    link: BranchLink, message: BranchMessage, code: str
+) -> None:
+    """Taken after all, its cash would not be in the till book, and the count would be read as another transaction's."""
+    asked = len(link.asked)
+    assert link.codes(link.say(message)) == [f"21 {code}"]
+    later = BranchLink(link.branch, link.stored).open()
+    again = msgspec.structs.replace(message, is_repeat=True, approver="MGR00001")
+    assert later.codes(later.say(again)) == [f"21 {code}"]
+    assert (len(link.asked), later.asked) == (asked, [])
+
+
+def test_a_number_that_the_journal_did_not_take_keeps_nobody_from_closing() -> None:
+    link = BranchLink().open()
+    link.step(BytesArrived(BRANCH_P1.codec.write(withdrawal(1))), is_writable=lambda store: False)
+    assert [message.message_type for message in link.sent(link.say(telegram("12")))] == ["16"]
+
+
+def test_a_repeat_after_a_full_journal_is_durable_before_it_is_asked() -> None:
+    link = BranchLink().open()
+    link.step(BytesArrived(BRANCH_P1.codec.write(withdrawal(1))), is_writable=lambda store: False)
+    (store,) = link.dialogue.step(BytesArrived(BRANCH_P1.codec.write(withdrawal(1, is_repeat=True))), 0)
+    assert isinstance(store, Store)
+    assert unpack(store.value).last == 1
+    assert link.dialogue.step(Stored(NAME, True), 0) == [Ask(withdrawal(1, is_repeat=True))]

@@ -45,6 +45,35 @@ def test_what_is_not_durable_is_told_otherwise() -> None:
     ]
 
 
+def test_what_costs_something_is_made_only_where_the_journal_does_not_take_the_book() -> None:
+    for ok, wanted in ((True, []), (False, ["made"])):
+        made: list[str] = []
+
+        def refusal(made: list[str] = made) -> list[Action]:
+            made.append("made")
+            return [Note("lost")]
+
+        keeper = Keeper()
+        keeper.keep(TillBook(last=1), [], [Note("one")], refusal)
+        out: list[Action] = []
+        keeper.stored("", ok, out)
+        assert made == wanted
+        assert out[-1] == Note("one" if ok else "lost")
+
+
+def test_what_comes_behind_a_costly_refusal_comes_out_either_way() -> None:
+    for ok in (True, False):
+        keeper = Keeper()
+        keeper.keep(TillBook(last=1), [], [Note("one")], lambda: [Note("lost")])
+        keeper.after([], [Note("after")])
+        out: list[Action] = []
+        keeper.stored("", ok, out)
+        assert [action for action in out if action != Note("till-book-not-stored")] == [
+            Note("one" if ok else "lost"),
+            Note("after"),
+        ]
+
+
 def test_stores_of_others_are_not_ours() -> None:
     keeper, _ = kept()
     out: list[Action] = []

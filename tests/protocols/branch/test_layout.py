@@ -112,3 +112,17 @@ def test_kanji_blocks_pass_as_they_are() -> None:
     values = layout.read(data, 0)
     assert values["name"] == "⟪0e45410f⟫"
     assert layout.write(values) == data
+
+
+ROW = Layout((Field("a", "N", 3), Field("b", "N", 2), Field("t", "C", 2), Field("c", "N", 4)), Characters())
+
+
+@pytest.mark.parametrize("at", [0, 2, 3, 4, 7, 10])
+def test_one_wrong_digit_anywhere_in_a_run_of_items_is_found_and_its_item_named(at: int) -> None:
+    data = ROW.write({"a": "1", "b": "2", "t": "xy", "c": "3"})
+    assert data == b"00102xy0003"
+    name = next(name for name, end in (("a", 3), ("b", 5), ("c", 11)) if at < end)
+    with pytest.raises(FieldError, match=name):
+        ROW.read(data[:at] + b"x" + data[at + 1 :], 0)
+    with pytest.raises(LocalMisuse, match=name):
+        ROW.write({name: "1x"})

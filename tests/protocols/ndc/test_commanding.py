@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from protocols.dialect import Action, Command, Delivery, Note, Timer
-from protocols.ndc.commanding import Commands, Step
+from protocols.ndc.commanding import KEY, Commands, Step
 
 
 def step(name: str = "one", *, may_resend: bool = True, outbound_id: str = "") -> Step:
@@ -51,18 +53,30 @@ def test_what_may_not_be_sent_twice_is_not() -> None:
 
 def test_a_refusal_owes_an_answer_before_anything_else() -> None:
     commands, actions = Commands(30_000), []  # type: Commands, list[Action]
-    commands.refusal_sent()
+    commands.refusal_sent(actions)
     assert not commands.is_quiet
     commands.plan([step()], actions)
     commands.advance(actions)
     assert commands.answered(True, "ready", actions) is None
-    commands.refusal_sent()
+    commands.refusal_sent(actions)
     assert commands.answered(True, "ready", actions) is None
     assert commands.answered(True, "ready", actions) is not None
-    assert not commands.take_extra()
-    commands.refusal_sent()
-    assert commands.take_extra()
+    assert not commands.take_extra(actions)
+    commands.refusal_sent(actions)
+    assert commands.take_extra(actions)
     assert commands.is_quiet
+
+
+def test_a_rejected_key_stays_rejected_whatever_a_refusals_status_says() -> None:
+    for answers in ((True, False), (False, True)):
+        commands, actions = Commands(30_000), []  # type: Commands, list[Action]
+        commands.plan([msgspec.structs.replace(step("key"), answer=KEY)], actions)
+        commands.advance(actions)
+        commands.refusal_sent(actions)
+        assert commands.answered(answers[0], "", actions) is None
+        ended = commands.answered(answers[1], "", actions)
+        assert ended is not None
+        assert not ended.ok
 
 
 def test_nothing_waits_nothing_is_overdue_or_answered() -> None:

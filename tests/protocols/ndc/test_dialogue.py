@@ -31,7 +31,7 @@ from protocols.dialect import (
     TimerFired,
 )
 from protocols.ndc.asking import OpenedJournal
-from protocols.ndc.dialogue import NdcDialogue
+from protocols.ndc.dialogue import JOURNAL_AGAIN, JOURNAL_AGAIN_MS, NdcDialogue
 from protocols.ndc.message import JournalCommand, JournalUpload, TransactionReply
 from protocols.ndc.session import State
 from protocols.vocabulary import TAKEN, Refusal, Secret
@@ -120,6 +120,7 @@ def test_a_request_before_service_is_declined_without_number_or_notes() -> None:
         refuse = book.take(Refuse)
         reply = declined(refuse)
         assert (refuse.reason, reply.function, reply.tsn, reply.notes) == (Refusal.NOT_SIGNED_ON, "5", "0000", "00000000")
+        book << Timer("step", 30_000)
 
 
 def test_the_status_of_a_refusal_must_come_before_service() -> None:
@@ -138,7 +139,8 @@ def test_the_status_of_a_refusal_must_come_before_service() -> None:
 def test_a_malformed_request_is_declined_when_its_head_can_be_read() -> None:
     with in_service() as book:
         book >> arrived(request(operation="XX")) << like(Refuse, reason=Refusal.FORMAT_ERROR, detail=containing("operation"))
-        book >> arrived(READY)
+        book << Timer("step", 30_000)
+        book >> arrived(READY) << Timer("step", None)
         book >> BytesArrived(b"\x00\x0511\x1c00") << like(Refuse, reason=Refusal.FORMAT_ERROR, data=b"")
         book >> BytesArrived(b"\x00\x0202") << like(Refuse, reason=Refusal.FORMAT_ERROR, data=b"")
         asked(book)
@@ -152,8 +154,21 @@ def test_while_draining_what_is_open_goes_on_and_nothing_new_is_taken() -> None:
         book >> arrived(READY)
         book.rest()
         assert book.dialogue.is_idle
-        book >> arrived(request(mcn="4")) << like(Refuse, reason=Refusal.DRAINING)
+        book >> arrived(request(mcn="4")) << like(Refuse, reason=Refusal.DRAINING) << like(Timer)
         assert opened.tsn == 1
+
+
+def test_a_refusal_whose_status_never_comes_ends_the_link() -> None:
+    """Else every reply to come would wait behind it, approved and never sent."""
+    with in_service() as book:
+        book >> arrived(request(operation="XX")) << like(Refuse) << Timer("step", 30_000)
+        book >> TimerFired("step") << Note("refusal-unanswered", "1 answers") << HangUp("command-unanswered", abort=True)
+
+
+def test_a_request_before_the_status_of_a_refusal_is_not_asked() -> None:
+    with in_service() as book:
+        book >> arrived(request(operation="XX")) << like(Refuse) << like(Timer)
+        book >> arrived(request(mcn="4")) << Note("status-missing", "of a refusal") << HangUp("status-missing", abort=True)
 
 
 # ---- the journal ---------------------------------------------------------------------------------------------------------
@@ -168,7 +183,14 @@ def test_a_journal_block_is_acknowledged_only_when_it_is_durable() -> None:
             book
             >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, Refusal.NO_JOURNAL, WALL_MS))
             << like(Note, name="journal-refused")
+            << Timer(JOURNAL_AGAIN, JOURNAL_AGAIN_MS)
         )
+        # It stays connected and never repeats it: the relay offers it to its journal again.
+        book >> TimerFired(JOURNAL_AGAIN) << Ask(asked_for)
+        book >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, TAKEN, WALL_MS))
+        assert said(book.take(Send), PLAIN) == JournalCommand("1", "000013")
+        book >> TimerFired(JOURNAL_AGAIN)
+        book.rest()
 
 
 def test_a_gap_in_the_journal_is_noted_and_the_block_is_kept() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,18 @@ def test_a_card_number_cut_between_two_blocks_shows_ten_digits_at_most(at: int, 
     assert digits not in both
     shown = sum(1 for one in both[14 : 14 + len(digits)] if one.isdigit())
     assert shown <= 10
+
+
+@pytest.mark.parametrize("shown", ["4000 0012 3456 7899", "4000-0012-3456-7899", "3782 822463 10005"])
+def test_a_card_number_in_groups_is_one_too(shown: str) -> None:
+    kept = masked(f"CARD {shown} IN")
+    assert [one for one in kept if one.isdigit()] == list("".join(filter(str.isdigit, shown))[:6] + shown[-4:])
+    assert len(kept) == len(f"CARD {shown} IN")
+    for cut in range(4, len(shown) + 8):
+        text = f"AT 21:40 CARD {shown} IN"
+        both = masked(text[:cut]) + masked(text[cut:])
+        assert sum(one.isdigit() for one in both[14 : 14 + len(shown)]) <= 12, both
+    assert masked("2026-11-25 21:40 TSN 0042") == "2026-11-25 21:40 TSN 0042"
 
 
 def test_identity_is_the_span_of_characters_and_the_time() -> None:

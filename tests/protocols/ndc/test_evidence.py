@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.ndc import fields as f
-from protocols.ndc.evidence import CONFIRMED, PART, UNDONE, UNPROVEN, Sent, judge, judge_counters, judge_last, worth
+from protocols.ndc.evidence import (
+    CONFIRMED,
+    PART,
+    UNDONE,
+    UNPROVEN,
+    Sent,
+    judge,
+    judge_counters,
+    judge_last,
+    judge_unordered,
+    worth,
+)
 from protocols.ndc.message import LastStatus, SolicitedStatus
 from protocols.ndc.status import SupplyCounters
 
@@ -19,6 +30,7 @@ DENOMINATIONS = (1_000, 5_000, 10_000, 0)
 SENT = Sent("key", 7, "2", 15_000, (0, 1, 1, 0))
 CARD_FIRST = Sent("key", 7, "A", 15_000, (0, 1, 1, 0))
 DEPOSIT = Sent("key", 7, "-", 15_000)
+REFUND = Sent("key", 7, "*", 0)
 
 
 def status(descriptor: str, *data: str) -> SolicitedStatus:
@@ -65,7 +77,11 @@ ROWS = [
     (status("8", "E200000000"), DEPOSIT, UNPROVEN, None, "", True),
     (status("8", "w2"), DEPOSIT, UNPROVEN, None, "", True),
     (status("C", "C01"), DEPOSIT, UNPROVEN, None, "", False),  # the notes are still in escrow, and where they go is not said
+    (status("9"), REFUND, UNDONE, None, "", False),
+    (status("8", "w2"), REFUND, UNPROVEN, None, "dispute", True),
+    (status("C", "C01"), REFUND, UNPROVEN, None, "dispute", False),
     (status("F", "60001"), SENT, "", None, "", False),
+    (status("F", "60001"), REFUND, "", None, "", False),
 ]
 
 
@@ -106,7 +122,9 @@ def test_a_dispense_of_unknown_end_is_never_undone(code: str, sent: Sent) -> Non
 LAST = [
     (LastStatus("0007", "1"), CONFIRMED),
     (LastStatus("0007", "1", (0, 0, 0, 0)), CONFIRMED),
-    (LastStatus("0007", "2", (0, 1, 1, 0)), CONFIRMED),
+    (LastStatus("0007", "1", (0, 1, 1, 0)), CONFIRMED),
+    (LastStatus("0007", "1", (0, 1, 0, 0)), UNPROVEN),  # good, and other notes than ordered: a contradiction
+    (LastStatus("0007", "2", (0, 1, 1, 0)), UNPROVEN),  # as also after a dispense of unknown end
     (LastStatus("0007", "2", (0, 1, 0, 0)), UNPROVEN),
     (LastStatus("0007", "2"), UNPROVEN),
     (LastStatus("0007", "0"), UNPROVEN),
@@ -125,12 +143,34 @@ def counters(tsn: str, last: tuple[int, ...]) -> SupplyCounters:
     return SupplyCounters(tsn, 1, (0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0), last)
 
 
-def test_supply_counters_confirm_or_note_and_never_undo() -> None:
-    assert judge_counters(SENT, counters("0007", (0, 1, 1, 0))).verdict == CONFIRMED
-    assert judge_counters(SENT, counters("0007", (0, 1, 1, 0, 0, 0, 0))).verdict == CONFIRMED
+def test_supply_counters_are_a_note_and_no_proof() -> None:
+    whole = judge_counters(SENT, counters("0007", (0, 1, 1, 0, 0, 0, 0)))
+    assert whole.verdict == UNPROVEN
+    assert "all notes" in whole.why
     assert judge_counters(SENT, counters("0007", (0, 0, 0, 0))).verdict == UNPROVEN
     assert judge_counters(SENT, counters("0006", (0, 1, 1, 0))).verdict == ""
     assert judge_counters(DEPOSIT, counters("0007", (0, 0, 0, 0))).verdict == UNPROVEN
+
+
+UNORDERED = [
+    # what came, for which function, alarm, recovery
+    ("5", status("9"), "", False),
+    ("5", status("C", "B09"), "", False),
+    ("5", status("8", "G2"), "", True),
+    ("5", status("8", "E300000000"), "", True),
+    ("5", status("8", "E100010000"), "dispute", True),  # it paid, and nobody ordered it to
+    ("*", status("B"), "", False),
+    ("*", status("8", "w2"), "dispute", True),  # a customer's notes are in the machine, and not on his account
+    ("*", status("A"), "dispute", False),
+]
+
+
+@pytest.mark.parametrize(("function", "came", "alarm", "recovery"), UNORDERED)
+def test_a_reply_without_an_order_has_no_verdict_and_may_be_a_dispute(
+    function: str, came: SolicitedStatus, alarm: str, recovery: bool
+) -> None:
+    found = judge_unordered(function, came)
+    assert (found.verdict, found.alarm, found.needs_recovery) == ("", alarm, recovery)
 
 
 def test_worth_knows_only_notes_that_have_a_value() -> None:

@@ -97,7 +97,7 @@ def test_a_reject_of_a_required_step_waits_for_a_person_and_no_loop() -> None:
         book >> arrived(reject("C02")) << like(CommandAnswered, ok=False) << like(Timer)
         book << like(Note, name="configuration-error") << like(Tell, event="configuration-error")
         assert state(book) is State.CONFIG_ERROR
-        book >> arrived(request()) << like(Refuse, reason=Refusal.SUSPENDED)
+        book >> arrived(request()) << like(Refuse, reason=Refusal.SUSPENDED) << like(Timer)
 
 
 LOADED = make_dialect(config_id="0001", load="branch", session={"set_clock": False, "read_counters": False})
@@ -210,14 +210,40 @@ def test_the_supervisor_takes_the_machine_and_everything_is_read_again_afterward
     with in_service() as book:
         book >> arrived(sensor("21"))
         assert Tell("session-down", {"terminal": TERMINAL, "reason": "supervisor"}) in book.rest()
-        book >> arrived(request()) << like(Refuse, reason=Refusal.NOT_SIGNED_ON)
-        book >> arrived(READY)
+        book >> arrived(request()) << like(Refuse, reason=Refusal.NOT_SIGNED_ON) << like(Timer)
+        book >> arrived(READY) << Timer("step", None)
         book >> CommandRequested("echo") << like(Note, name="command-impossible")
         book >> arrived(sensor("20"))
         assert commands(book) == ["send-configuration-id"]
         book >> arrived(config_status(), READY, READY)
         book.rest()
         assert state(book) is State.IN_SERVICE
+
+
+def test_a_supervisor_who_came_before_this_link_did_is_heard_when_he_leaves() -> None:
+    """A restart of ours while he has the machine: it rejects every command, and nobody at the center need do anything."""
+    with opened(play()) as book:
+        book >> arrived(power_up())
+        book.rest()
+        book >> arrived(reject("C03")) << like(CommandAnswered)
+        book.rest()
+        assert state(book) is State.CONFIG_ERROR
+        book >> arrived(sensor("20"))
+        assert commands(book) == ["send-configuration-id"]
+        book >> arrived(config_status())
+        assert commands(book) == ["go-out-of-service"]
+
+
+def test_a_late_ready_is_no_configuration_id() -> None:
+    """The status of a reply of another session, sent when the line is back: the question stands."""
+    with opened(play()) as book:
+        book >> TimerFired("identify")
+        assert commands(book) == ["send-configuration-id"]
+        book >> arrived(READY)
+        assert commands(book) == []
+        assert state(book) is State.CONNECTED
+        book >> arrived(config_status())
+        assert commands(book) == ["go-out-of-service"]
 
 
 def test_the_supervisor_may_come_while_a_dispense_is_unproven() -> None:

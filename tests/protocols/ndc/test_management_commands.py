@@ -11,6 +11,7 @@ from protocols.dialect import (
     CommandAnswered,
     CommandRequested,
     Delivery,
+    Forget,
     LinkClosed,
     Note,
     OutboundOffered,
@@ -113,6 +114,26 @@ def test_a_rejected_command_of_the_core_failed() -> None:
         book.rest()
         book >> arrived(reject("B04"))
         assert like(Delivery, id="out-1", state="failed") in book.rest()
+
+
+def test_a_terminal_that_is_gone_for_good_is_forgotten_by_any_link_of_its_listener() -> None:
+    stored = {"tsn/OLD": b"x", "stopped/OLD": b"1", "tsn/OTHER": b"y", f"tsn/{TERMINAL}": b""}
+    with in_service(opened=msgspec.structs.replace(OPENED, stored=stored)) as book:
+        book >> CommandRequested("forget", b"OLD") << Forget("tsn/OLD") << Forget("stopped/OLD")
+        book << Note("terminal-forgotten", "OLD")
+        for data in (b"NOBODY", b"", b"\xff", TERMINAL.encode()):
+            book >> CommandRequested("forget", data) << like(Note, name="command-impossible")
+
+
+def test_an_atm_that_refuses_to_stop_is_not_kept_out_after_a_reconnect() -> None:
+    """The core was told that its command had no effect."""
+    with in_service() as book:
+        book >> CommandRequested("sign-off") << Store(f"stopped/{TERMINAL}", b"1")
+        book.rest()
+        book >> arrived(reject("C10"))
+        stores = [action for action in book.rest() if isinstance(action, Store)]
+        assert stores == [Store(f"stopped/{TERMINAL}", b"")]
+        assert state(book) is State.IN_SERVICE
 
 
 def test_a_command_of_the_core_waits_while_the_atm_is_busy() -> None:

@@ -9,6 +9,7 @@ from protocols.ndc.codec import decode_host, encode
 from protocols.ndc.dialect import default_profile
 from protocols.ndc.hooks import Hooks
 from protocols.ndc.message import TransactionReply
+from protocols.ndc.replies import parts_of
 from protocols.ndc.rules import cash_of, show_amount
 from tests.support.ndcplay import NDC, PLAIN, asked, in_service, make_dialect, reply_to, request
 
@@ -45,7 +46,7 @@ def test_a_request_with_a_right_mac_is_read_and_with_a_wrong_one_refused() -> No
 
 def test_a_reply_ends_in_a_mac_over_everything_before_it() -> None:
     opened = asked(in_service(PLAIN))
-    _, frame = SECURE.rules.reply(opened, reply_to(opened), 7)
+    frame = SECURE.rules.reply(opened, parts_of(reply_to(opened)), 7)
     body = frame[2:]
     assert body[-8:].decode() == Xor().compute("T", body[:-9])
     assert body[-9:-8] == b"\x1c"
@@ -65,7 +66,7 @@ def test_seven_cassettes_are_seven_pairs_of_digits() -> None:
     values = [1_000, 5_000, 10_000, 0, 0, 0, 2_000]
     dialect = make_dialect(denominations=values, session={"set_clock": False, "read_counters": False})
     opened = asked(in_service(dialect), request(amount="00002000"), dialect)
-    _, frame = dialect.rules.reply(opened, reply_to(opened, dialect=dialect), opened.tsn)
+    frame = dialect.rules.reply(opened, parts_of(reply_to(opened, dialect=dialect)), opened.tsn)
     assert b"\x1c00000000000001\x1c" in frame
 
 

@@ -22,7 +22,12 @@ from protocols.dialect import (
     TimerFired,
 )
 from protocols.ndc.asking import CashNotice, OpenedRequest
-from protocols.ndc.message import DeviceStatus, LastStatus, TransactionReply, UnsolicitedStatus
+from protocols.ndc.message import (
+    DeviceStatus,
+    LastStatus,
+    TransactionReply,
+    UnsolicitedStatus,
+)
 from protocols.vocabulary import Approved, Declined, Refusal, Reply, Verdict
 from tests.support.ndcplay import (
     HOST,
@@ -131,12 +136,34 @@ def test_the_same_request_again_while_it_is_open_is_the_same_question() -> None:
         book >> decided(opened) << like(Note, name="reply-unmatched")
 
 
+def test_the_same_request_that_crossed_our_reply_is_the_same_question() -> None:
+    with in_service() as book:
+        replied(book)
+        book >> arrived(request()) << Note("repeat-joined", "TSN 0001")
+        book >> arrived(READY) << like(Evidence, key=KEY, verdict="confirmed") << like(Timer)
+
+
 def test_the_same_request_after_its_proof_is_another_customer() -> None:
     with in_service() as book:
         replied(book)
         book >> arrived(READY)
         book.rest()
         assert asked(book).mint == f"{LINK}.2"
+
+
+def test_a_question_that_nobody_answered_in_time_does_not_stand_in_the_next_customers_way() -> None:
+    """The desk says nothing where its journal could not take the answer (law 1); after the window it is too late to say it."""
+    with in_service() as book:
+        first = asked(book)
+        book >> After(30_000)
+        book >> arrived(request(mcn="5", amount="00001000")) << Note("reply-missing", "TSN 0001")
+        book << like(Store, name=f"tsn/{TERMINAL}")
+        second = book.take(Ask).message
+        assert isinstance(second, OpenedRequest)
+        assert second.mint != first.mint
+        book >> decided(first)
+        assert book.take(Note).name == "reply-unmatched"
+        assert book.take(Evidence).verdict == "unproven"
 
 
 def test_another_request_while_one_is_open_resets_the_link() -> None:
@@ -233,6 +260,16 @@ def test_an_approval_of_what_cannot_be_paid_orders_nothing_and_is_undone() -> No
         book >> arrived(READY) << Timer("status", None)
 
 
+def test_the_good_end_of_a_reply_that_ordered_nothing_never_passes_for_a_dispense() -> None:
+    """A restart between that reply and its evidence: the number is open in the book, so the reply must not carry it."""
+    with in_service() as book:
+        opened = asked(book)
+        book >> decided(opened, Approved(amount=yen(14_999)))
+        assert sent_reply(book).tsn == "0000"
+        book << like(Timer) << like(Evidence, verdict="undone")
+        book >> arrived(request(mcn="4", last=LastStatus("0001", "1"))) << like(Note, name="status-missing") << like(HangUp)
+
+
 def test_an_approval_of_less_is_paid_as_approved() -> None:
     with in_service() as book:
         opened = asked(book)
@@ -258,6 +295,14 @@ def test_a_request_instead_of_a_status_resets_the_link_unless_it_proves_the_repl
         replied(book)
         book >> arrived(request(mcn="4", last=LastStatus("0001", "1"))) << Note("status-inferred", "TSN 0001")
         book << like(Evidence, key=KEY, verdict="confirmed") << Timer("status", None) << like(Store) << like(Ask)
+
+
+def test_a_request_that_says_how_a_decline_ended_is_the_next_customers() -> None:
+    with in_service() as book:
+        opened = asked(book)
+        book >> decided(opened, Declined(reason="limit-exceeded")) << like(Send) << like(Timer)
+        book >> arrived(request(mcn="4", last=LastStatus("0001", "1"))) << Note("status-inferred", "TSN 0001")
+        book << Timer("status", None) << like(Store) << like(Ask)
 
 
 def test_a_status_before_the_reply_belongs_to_nothing() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import subprocess
+import sys
 
 import pytest
 
 from relay.cli import load
 from relay.errors import ConfigurationError
-from relay.loopback.load import Moment
+from relay.loopback.moments import Moment
+
+ELSEWHERE = ["--target", "h:1", "--ledger", "http://c", "--dialects"]
 
 
 def parse(*words: str) -> argparse.Namespace:
@@ -41,6 +46,8 @@ def test_the_defaults_are_the_issues_load() -> None:
     args = parse()
     assert (args.terminals, args.rate, args.duration, args.closed_loop, args.faults) == (500, 1_000.0, 60.0, False, False)
     assert args.mix["withdrawal"] > args.mix["deposit"]
+    assert args.dialects is None, "all of them"
+    assert parse("--dialects", "iso8583").dialects == {"iso8583": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +57,8 @@ def test_the_defaults_are_the_issues_load() -> None:
         ["--terminals", "100000"],
         ["--rate", "-1"],
         ["--mix", "lottery=1"],
+        ["--dialects", "iso8583=80,morse=1"],
+        ["--outbound", "x"],
         ["--kill-daemon", "21"],
         ["--duration", "x"],
     ],
@@ -61,7 +70,13 @@ def test_limits(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["--target", "host:1"], ["--target", "host", "--ledger", "http://c"], ["--target", "h:0", "--ledger", "x"]]
+    "words",
+    [
+        ["--target", "host:1"],
+        ["--target", "host", "--ledger", "http://c"],
+        ["--target", "h:0", "--ledger", "x"],
+        [*ELSEWHERE, "ndc"],
+    ],
 )
 def test_a_target_needs_a_port_and_a_ledger(words: list[str]) -> None:
     with pytest.raises(ConfigurationError):
@@ -85,3 +100,29 @@ def test_the_bar_on_a_terminal() -> None:
     out = Terminal()
     load.Bar(out, 60).second(moment(30))
     assert out.getvalue().startswith("\r[##############..............]   30/60 s   1000/s asked")
+
+
+@pytest.mark.timeout(180)
+def test_the_process_ends_with_one_object_and_figures_for_each_dialect() -> None:
+    words = [
+        "--dialects",
+        "iso8583=60,zrc=40",
+        "--terminals",
+        "5",
+        "--rate",
+        "20",
+        "--duration",
+        "4",
+        "--outbound",
+        "5",
+        "--json",
+    ]
+    command = [sys.executable, "-m", "relay", "load", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert list(report["dialects"]) == ["iso8583", "zrc"]
+    assert report["requests"] == sum(own["requests"] for own in report["dialects"].values()) > 0
+    assert report["lost"] == report["doubled"] == report["outbound_lost"] == report["outbound_doubled"] == 0
+    assert report["dialects"]["zrc"]["books"]["telegrams_in"] > 0
+    assert report["outbound"]["acknowledged"] > 0

@@ -13,11 +13,12 @@ from protocols.zengin.file.codec import Codec
 from protocols.zengin.file.message import DataMessage, FileMessage, Signal, StationMessage
 from protocols.zengin.file.profile import FileProfile
 from protocols.zengin.format.settings import FormatSettings
+from protocols.zengin.format.writer import write_file
 from relay.cli.decoders import DECODERS, find
 from relay.cli.plausible import Bytes
 from relay.main import main
 from tests.support.isomessages import CODECS
-from tests.support.zenginfiles import sound_file
+from tests.support.zenginfiles import header, payment, sound_file
 
 Capture = pytest.CaptureFixture[str]
 CODEC = Codec(FileProfile())
@@ -75,6 +76,37 @@ def test_an_unsound_file_is_shown_where_it_is_asked_for(tmp_path: Path, capsys: 
     assert mistakes[0].startswith("record 2, column 1: data_kubun")
     assert [item["title"] for item in told if item["mistakes"]] == ["record 2", "record 3: data", "record 4: trailer"]
     assert find("auto", stream(data)) is None
+
+
+@pytest.mark.parametrize(
+    ("was", "became", "told"),
+    [
+        (b"8000002000000002005", b"8000002000000002006", "record 4, column 8: total: says 2006, the records add up to 2005"),
+        (b"0000001004", b"00000010\xb14", "record 3, column 89: amount: expected a digit, not U+FF71"),
+        (b"1125", b"0231", "record 1, column 55: date_mmdd: expected a month and a day"),
+        (b"9" + b" " * 119, b"", "record 5: the file stops before its end record"),
+    ],
+)
+def test_a_file_with_a_mistake_is_found_out_all_the_same(
+    was: bytes, became: bytes, told: str, tmp_path: Path, capsys: Capture
+) -> None:
+    path = tmp_path / "furikomi.txt"
+    data = sound_file("21", 2)
+    assert data.count(was) == 1
+    path.write_bytes(data.replace(was, became))
+    assert main(["decode", str(path)]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("zengin-format: 21")
+    assert told in said
+
+
+def test_results_of_debits_are_found_out() -> None:
+    settings = FormatSettings(debit_results=True)
+    records = [{**payment("91", number), "result_code": str(number % 2)} for number in (1, 2, 3)]
+    data = write_file("91", header("91"), records, settings)
+    reading = find("auto", stream(data))
+    assert reading is not None
+    assert reading.reasons[0].endswith("with results")
 
 
 def test_what_is_no_file_of_records() -> None:

@@ -106,3 +106,47 @@ def test_an_advice_is_delivered_without_secrets_from_the_first_time(world: DeskW
     assert card is not None
     assert card.pan is not None
     assert (card.track2, card.pin_block) == (None, None)
+
+
+def refusals(world: DeskWorld) -> dict[str, float]:
+    """Reason -> how often, by the desk's own metric."""
+    samples = [sample for family in world.metrics.refusals.collect() for sample in family.samples]
+    return {sample.labels["reason"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+
+def test_what_a_waiting_terminal_is_told_after_a_restart_is_counted_as_a_refusal(world: DeskWorld) -> None:
+    restarted(world, DoubtPolicy.HOLD)
+    world.core.pending[-1].reply(Reversed(0))
+    world.time.run(5)
+    assert refusals(world) == {"reversed": 1}
+
+
+def test_an_approval_told_after_a_restart_is_no_refusal(world: DeskWorld) -> None:
+    restarted(world, DoubtPolicy.HOLD)
+    world.core.pending[-1].reply(APPROVED)
+    world.time.run(5)
+    assert refusals(world) == {}
+
+
+def completed_in_part(world: DeskWorld, standing_minor: int) -> None:
+    world.say(world.link(), Message(trace="1", needs_completion=True))
+    world.core.last("submit").reply(APPROVED)
+    world.time.run(5)
+    world.desk.evidence(W1, "part", standing_minor)
+    world.time.run(5)
+
+
+def test_a_part_that_is_the_whole_amount_is_a_confirmation_and_owes_nothing(world: DeskWorld) -> None:
+    completed_in_part(world, 10_000)
+    assert stored(world, W1).state is StoredState.CONFIRMED
+    assert not [call for call in world.core.calls if call.verb == "undo"]
+
+
+def test_a_part_of_more_than_the_amount_proves_nothing(world: DeskWorld) -> None:
+    completed_in_part(world, 10_001)
+    assert [each.taken.key for each in world.journal.listed()] == [W1]
+
+
+def test_a_part_owes_the_rest(world: DeskWorld) -> None:
+    completed_in_part(world, 9_999)
+    assert world.core.last("undo").standing_minor == 9_999

@@ -150,3 +150,25 @@ async def test_a_till_that_does_not_balance_is_refused(branch: Scene) -> None:
     with pytest.raises(Refused):
         await terminal.close()
     await terminal.close(approver="MGR00001")
+
+
+@pytest.mark.parametrize("refusal", [Refusal.OVERLOADED, Refusal.CORE_UNREACHABLE, Refusal.DRAINING])
+async def test_not_now_is_a_no_for_this_number_and_the_notes_go_back(branch: Scene, refusal: Refusal) -> None:
+    """The relay's refusal is in its journal under the number: saying it again would be answered the same for ever."""
+    terminal, counter, _ = branch
+    await terminal.open()
+    counter.decide = lambda message: refusal
+    act = await terminal.deposit(A, 5_000)
+    assert (act.returned, act.fate, terminal.till.cash, len(counter.heard)) == (5_000, Fate.ANSWERED, OPENING, 1)
+    assert (await terminal.withdraw(A, 1_000)).paid == 0
+    counter.decide = lambda message: Approved()
+    assert (await terminal.deposit(A, 5_000)).returned == 0, "the next number is a new try"
+
+
+async def test_without_a_journal_the_same_number_is_said_again(branch: Scene) -> None:
+    terminal, counter, _ = branch
+    await terminal.open()
+    answers = iter((Refusal.NO_JOURNAL, Approved()))
+    counter.decide = lambda message: next(answers)
+    act = await terminal.deposit(A, 5_000)
+    assert (act.returned, [message.serial for message in counter.heard]) == (0, [1, 1])

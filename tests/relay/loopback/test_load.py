@@ -8,10 +8,14 @@ from relay.bridge import drain
 from relay.loopback.customers import Customers
 from relay.loopback.deeds import AtmPolicy
 from relay.loopback.figures import LoadReport, as_text
-from relay.loopback.load import Load, LoadSettings, Moment
+from relay.loopback.isotroupe import IsoTroupe
+from relay.loopback.load import Load, LoadSettings
+from relay.loopback.moments import Moment
 from relay.loopback.runner import on_a_stage
 from relay.loopback.scenario import plan
-from relay.loopback.stage import HOST, Stage, StageSettings
+from relay.loopback.stage import Stage, StageSettings, free_port
+from relay.loopback.troupe import HOST, Part
+from relay.loopback.troupes import DEFAULT_SHARES, ISO8583
 
 
 class Watcher:
@@ -34,7 +38,9 @@ def check(report: LoadReport) -> None:
 @pytest.mark.timeout(240)
 async def test_with_faults_on_nothing_is_lost_and_nothing_is_posted_twice() -> None:
     watcher = Watcher()
-    settings = LoadSettings(terminals=30, rate_per_s=60.0, duration_s=18.0, policy=AtmPolicy(reply_timeout_ms=8_000))
+    settings = LoadSettings(
+        terminals=30, rate_per_s=60.0, duration_s=18.0, policy=AtmPolicy(reply_timeout_ms=8_000), dialects={ISO8583: 1.0}
+    )
     stage = StageSettings(reply_deadline_ms=5_000, call_timeout_ms=1_000)
     report = await on_a_stage(settings, stage, plan(18, storms=1, zone_losses=1, daemon_kills=1), watcher)
     check(report)
@@ -48,17 +54,46 @@ async def test_with_faults_on_nothing_is_lost_and_nothing_is_posted_twice() -> N
     assert any("kill -9" in sentence for sentence in watcher.sentences)
 
 
+@pytest.mark.timeout(240)
+async def test_all_dialects_together_with_a_kill_nothing_is_lost_and_nothing_is_posted_twice() -> None:
+    watcher = Watcher()
+    settings = LoadSettings(
+        terminals=24,
+        rate_per_s=60.0,
+        duration_s=18.0,
+        policy=AtmPolicy(reply_timeout_ms=8_000),
+        dialects={ISO8583: 40, "ndc": 25, "branch-p1": 20, "zrc": 10, "zengin-file": 5},
+        outbound_per_s=4.0,
+    )
+    stage = StageSettings(reply_deadline_ms=5_000, call_timeout_ms=1_000)
+    report = await on_a_stage(settings, stage, plan(18, storms=1, daemon_kills=1), watcher)
+    check(report)
+    assert (report.outbound_lost, report.outbound_doubled) == (0, 0), report.outbound_examples
+    assert report.daemon_kills == 1
+    assert list(report.dialects) == list(DEFAULT_SHARES)
+    for name, own in report.dialects.items():
+        assert own.conservation_holds, name
+        assert own.answered > 10, name
+        assert own.ledger_minor, f"{name} moved no money: equal books would prove nothing"
+        if name != "branch-p1":  # no telegram there is the core's to start
+            assert own.outbound.get("acknowledged", 0) >= 1, (name, own.outbound)
+    assert sum(own.requests for own in report.dialects.values()) == report.requests
+    assert report.listed <= 10, report.listed_reasons
+    assert {line.name for line in watcher.moments[-1].lines} == set(DEFAULT_SHARES)
+
+
 @pytest.mark.timeout(120)
 async def test_against_a_relay_elsewhere_the_ledger_is_read_over_http(tmp_path_factory: pytest.TempPathFactory) -> None:
     customers = Customers(card_count=100)
-    stage = Stage(tmp_path_factory.mktemp("stage"), StageSettings(), customers)
+    part = Part(terminals=5, rate_per_s=None, think_ms=5)
+    atms = IsoTroupe(part, customers, AtmPolicy(), (HOST, free_port()))
+    stage = Stage(tmp_path_factory.mktemp("stage"), StageSettings(), customers, [atms.site()])
     try:
         await stage.start()
         load = Load(
-            LoadSettings(terminals=5, rate_per_s=None, duration_s=2.0, think_ms=5),
-            customers,
+            LoadSettings(duration_s=2.0),
+            [atms],
             Watcher(),
-            target=(HOST, stage.listen_port),
             control_path=stage.control_path,
             ledger_url=f"http://{HOST}:{stage.core.port}",
         )

@@ -19,8 +19,8 @@ from protocols.ndc.message import (
     UnsolicitedStatus,
 )
 from relay.loopback.customers import Customers
-from relay.loopback.deeds import Connect, HangUp, Ready
-from relay.loopback.ndcatm import NdcMind, NdcPolicy, Power, Utter
+from relay.loopback.deeds import Connect, HangUp, NdcPolicy, Ready
+from relay.loopback.ndcatm import NdcMind, Power, Utter
 from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.loopback.ndctally import NdcTally

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from relay.loopback.ndcatm import NdcPolicy
+from relay.loopback.deeds import NdcPolicy
 from tests.support.ndcworld import TERMINAL, NdcWorld
 
 VISITS = 400

@@ -11,7 +11,7 @@ from protocols.framing import FrameCutter, Framing, wrap
 from protocols.ndc.codec import decode_terminal, encode
 from protocols.ndc.message import TerminalCommand, UnsolicitedStatus
 from relay.loopback.customers import Customers
-from relay.loopback.ndcatm import NdcPolicy
+from relay.loopback.deeds import NdcPolicy
 from relay.loopback.ndcbooks import NoteBooks
 from relay.loopback.ndcroom import NdcRoom, RoomSettings
 from relay.loopback.ndctally import NdcTally

@@ -1,12 +1,16 @@
-"""Violations are counted, and only so many are kept."""
+"""A reply's next state says who said no, where it can; the general no counts neither way."""
 
 from __future__ import annotations
 
-from relay.loopback.ndctally import VIOLATIONS_KEPT, NdcTally
+from relay.loopback.ndctally import REFUSED, SHOWN, NdcTally
 
 
-def test_violations_are_counted_beyond_those_kept() -> None:
+def test_what_a_reply_says() -> None:
     tally = NdcTally()
-    for number in range(VIOLATIONS_KEPT + 1):
-        tally.violation(str(number))
-    assert (tally.violation_count, len(tally.violations)) == (VIOLATIONS_KEPT + 1, VIOLATIONS_KEPT)
+    tally.replied("125", True, 0, 5)
+    tally.replied(SHOWN, False, 0, 5)
+    tally.replied("133", False, 0, 5)
+    assert (tally.approved, tally.declined, tally.replies) == (2, 1, 3)
+    assert (tally.outside_requests, tally.outside_core_outcomes) == (3, 3)
+    tally.replied(REFUSED, False, 0, 5)
+    assert (tally.declined, tally.outside_requests) == (2, 3)

@@ -12,12 +12,13 @@ from relay.loopback.customers import Customers
 from relay.loopback.load import Load, LoadSettings, Silence
 from relay.loopback.runner import asking_to_stop, on_a_stage, run_loop
 from relay.loopback.stage import Stage, StageSettings
+from relay.loopback.troupes import ISO8583, Plan, assemble
 
-IDLE = LoadSettings(terminals=1, rate_per_s=1.0)
+IDLE = LoadSettings(terminals=1, rate_per_s=1.0, dialects={ISO8583: 1.0})
 
 
 async def test_the_first_signal_asks_to_stop_and_gives_the_handlers_back() -> None:
-    load = Load(IDLE, Customers(card_count=1), Silence(), target=("127.0.0.1", 1))
+    load = Load(IDLE, assemble(Plan(shares=IDLE.dialects, terminals=1, target=("127.0.0.1", 1)), Customers()), Silence())
     asked: list[str] = []
     with asking_to_stop(load, lambda: asked.append("stopping")):
         os.kill(os.getpid(), signal.SIGINT)

@@ -16,12 +16,17 @@ from relay.errors import RelayError
 from relay.journal.reader import JournalReader
 from relay.loopback import inspector
 from relay.loopback.customers import Customers
-from relay.loopback.stage import HOST, Stage, StageSettings, free_port
+from relay.loopback.isotroupe import atm_site
+from relay.loopback.stage import Stage, StageSettings, free_port
+from relay.loopback.troupe import HOST, Site
+
+PORT = free_port()
+SITE = atm_site(PORT, 1)
 
 
 @pytest_asyncio.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    made = Stage(tmp_path, StageSettings(), Customers(card_count=100))
+    made = Stage(tmp_path, StageSettings(), Customers(card_count=100), [SITE])
     yield made
     await made.stop()
     await drain(1_000)
@@ -36,10 +41,10 @@ async def test_a_killed_daemon_comes_back_at_the_same_address_as_the_next_incarn
     with pytest.raises(inspector.NotThere):
         await inspector.status(stage.control_path)
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((HOST, stage.listen_port)).close()
+        socket.create_connection((HOST, PORT)).close()
     await stage.start_daemon()
     assert (await inspector.status(stage.control_path)).incarnation == 2
-    socket.create_connection((HOST, stage.listen_port)).close()
+    socket.create_connection((HOST, PORT)).close()
     assert (stage.kills, stage.daemon_ended()) == (1, None)
     assert await stage.drain_daemon() == 0
     assert await stage.drain_daemon() == 0  # it has ended: nothing more to do
@@ -59,16 +64,34 @@ async def test_a_daemon_that_cannot_start_says_why(stage: Stage) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        stage.listen_port = taken.getsockname()[1]
+        port = taken.getsockname()[1]
+        stage.sites = [atm_site(port, 1)]
         with pytest.raises(RelayError, match="exit code"):
             await stage.start()
-    assert str(stage.listen_port) in stage.last_words()
+    assert str(port) in stage.last_words()
 
 
 def test_refused_cards_are_refused_by_the_ledger(tmp_path: Path) -> None:
     customers = Customers(card_count=100)
-    made = Stage(tmp_path, StageSettings(), customers)
+    made = Stage(tmp_path, StageSettings(), customers, [])
     assert [card.refusal for card in customers.cards if card.refusal] == ["stolen-card", "expired-card", "incorrect-pin"]
-    assert made.listen_port != made.metrics_port
+    assert made.outbound_port != made.metrics_port
     assert made.last_words() == ""
     assert 0 < free_port() < 65_536
+
+
+@pytest.mark.timeout(100)
+async def test_a_site_brings_its_secrets_and_files(stage: Stage) -> None:
+    site = Site(
+        config="# {directory} {links_max} {reply_deadline_ms}",
+        address="",
+        note="",
+        credentials={"a": "b"},
+        files={"x/y.toml": "z"},
+    )
+    stage.sites = [SITE, site]
+    await stage.start()
+    assert (stage.directory / "credentials" / "a").read_text() == "b"
+    assert (stage.directory / "credentials" / "a").stat().st_mode & 0o077 == 0
+    assert (stage.directory / "x" / "y.toml").read_text() == "z"
+    assert stage.config_path.read_text().endswith(f"# {stage.directory} 20000 6000")

@@ -33,6 +33,18 @@ async def test_store_is_told_when_durable_and_not_before(world: WireWorld) -> No
     assert await later.hear() == "OPEN serial=7"
 
 
+async def test_what_is_forgotten_is_not_there_for_the_next_link(world: WireWorld) -> None:
+    listener = await world.listen()
+    peer = await world.terminal(listener, "ATM1")
+    for said in ("STORE serial 7", "STORE other 8", "FORGET serial"):
+        peer.say(said)
+    await world.until(lambda: len(world.variables.waiting) == 3)
+    world.variables.make_durable()
+    assert [await peer.hear() for _ in range(3)] == ["STORED serial True", "STORED other True", "STORED serial True"]
+    later = await world.dial(listener)
+    assert await later.hear() == "OPEN other=8"
+
+
 async def test_what_becomes_durable_after_the_link_is_gone_is_told_to_nobody(world: WireWorld) -> None:
     listener = await world.listen()
     peer = await world.terminal(listener, "ATM1")
@@ -195,8 +207,11 @@ async def test_a_message_of_the_core_is_offered_and_its_delivery_told(world: Wir
     assert await peer.ask("ACK k1\nPING") == "PONG"
     assert link.offer(d.OutboundOffered("k2", "later", b"{}"))
     assert world.outbound.deliveries == [("k1", "sent"), ("k1", "acknowledged"), ("k2", "deferred")]
+    assert link.question(d.OutboundQuestioned("k0", 2))
+    assert world.outbound.deliveries[3:] == [("k0", "unsent")]
     link.drain()
     assert not link.offer(d.OutboundOffered("k3", "notice", b"{}")), "a link that drains takes nothing new"
+    assert not link.question(d.OutboundQuestioned("k0", 2))
     assert await peer.hear() == "DRAINING"
 
 
@@ -217,4 +232,4 @@ async def test_a_line_is_ready_when_it_opens_names_itself_and_signs_on(world: Wi
 async def test_every_link_has_an_id_of_its_own(world: WireWorld) -> None:
     listener = await world.listen()
     first, second = await world.dial(listener), await world.dial(listener)
-    assert [await first.ask("WHO"), await second.ask("WHO")] == ["LINK tokyo-a-1", "LINK tokyo-a-2"]
+    assert [await first.ask("WHO"), await second.ask("WHO")] == ["LINK tokyo-19a-a-1", "LINK tokyo-19a-a-2"]

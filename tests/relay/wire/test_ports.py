@@ -37,8 +37,10 @@ def test_services_are_what_the_relay_shares_and_what_the_listener_adds(world: Wi
 
 
 def test_a_link_id_is_given_once_over_all_lives_and_centers() -> None:
-    lives = [LinkIds(center, incarnation) for center in ("tokyo", "osaka") for incarnation in (1, 2, 0x11)]
+    begun_ms = 0x1A19C4F8800
+    lives = [LinkIds(center, incarnation, begun_ms) for center in ("tokyo", "osaka") for incarnation in (1, 2, 0x11)]
+    lives.append(LinkIds("tokyo", 1, begun_ms + 60_000))  # a new journal after the old one was lost
     given = [ids() for ids in lives for _ in range(300)]
-    assert len(set(given)) == 1_800
-    assert given[0] == "tokyo-1-1"
-    assert max(map(len, given)) < 14, "a few bytes"
+    assert len(set(given)) == 2_100
+    assert given[0] == "tokyo-1a19c4f8800-1-1"
+    assert max(map(len, given)) < 26, "a few bytes"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from protocols.dialect import Store
-from protocols.zengin.file.archive import Archive, Work, done_name
+from protocols.zengin.file.archive import Archive, done_name
 from protocols.zengin.file.message import FileIdentity
+from protocols.zengin.file.work import Work
 from protocols.zengin.format.settings import FormatSettings
 from tests.support.zenginfiles import sound_file
 
@@ -160,21 +161,70 @@ def test_unreadable_variables_are_told() -> None:
     assert made.load({"zfile/head/X/Y/02": b"{"}) == []
 
 
-def test_bytes_whose_fate_nobody_saw_are_stored_again_beside_the_old_ones() -> None:
+@pytest.mark.parametrize("durable", range(9))
+def test_bytes_whose_fate_nobody_saw_are_kept_as_far_as_they_are_durable(durable: int) -> None:
+    variables: dict[str, bytes] = {}
     stores: list[Store] = []
     made = archive()
+    made.load(variables)  # a live view
     work = filled(made, stores)
     stores += made.stage(work)
+    assert len(stores) == 8
+    variables.update({store.name: store.value for store in stores[:durable]})
     made.unsure(work)
     again = made.accept(work, "record")
-    assert [(store.name, len(store.value)) for store in again[:1]] == [("zfile/text/COMPANY/SOUFURI/01/4", 960)]
+    texts = [store for store in again if "/text/" in store.name]
+    assert sum(len(store.value) for store in texts) == 240 * ((8 - durable) // 2)
+    assert not {store.name for store in texts} & {store.name for store in stores}, "an old store may be on its way"
     for cut in range(len(again) + 1):
-        other, troubles = reloaded([*stores, *again[:cut]])
-        found = other.find("COMPANY", "SOUFURI", "01")
+        other, troubles = reloaded([*stores[:durable], *again[:cut]])
         assert not troubles
-        assert found is not None
-        assert bytes(found.content) == CONTENT
-    assert len(made.release(work)) == 1 + 5
+        found = other.find("COMPANY", "SOUFURI", "01")
+        assert cut < len(again) or found is not None
+        assert found is None or CONTENT.startswith(bytes(found.content))
+        assert cut < len(again) or (found is not None and found.state == "taking")
+
+
+def test_any_number_of_lost_links_stores_each_byte_once() -> None:
+    """Nothing grows with the number of cuts: not the variables, not the bytes in them."""
+    variables: dict[str, bytes] = {}
+    made = archive()
+    made.load(variables)
+    work = made.begin(ONE, 120, 8)
+    assert work is not None
+    for at in range(0, len(CONTENT), 120):
+        stores = made.append(work, CONTENT[at : at + 120]) + made.stage(work)
+        variables.update({store.name: store.value for store in stores})
+        made.unsure(work)
+    variables.update({store.name: store.value for store in made.accept(work, "record")})
+    assert sum(len(value) for name, value in variables.items() if "/text/" in name) == len(CONTENT)
+    other, troubles = reloaded([Store(name, value) for name, value in variables.items()])
+    assert not troubles
+    assert [bytes(one.content) for one in other.unfinished()] == [CONTENT]
+
+
+def test_a_rewound_file_is_the_kept_part_and_what_comes_then() -> None:
+    variables: dict[str, bytes] = {}
+    made = archive()
+    made.load(variables)
+    stores: list[Store] = []
+    work = filled(made, stores)
+    variables.update({store.name: store.value for store in [*stores, *made.stage(work)]})
+    variables.update({store.name: store.value for store in made.rewind(work, 3)})
+    assert work.received_count == 3
+    other, _ = reloaded([Store(name, value) for name, value in variables.items()])
+    found = other.find("COMPANY", "SOUFURI", "01")
+    assert found is not None
+    assert bytes(found.content) == CONTENT[:360]
+    changed = CONTENT[360:].replace(b"0000003", b"9999993")
+    for store in made.append(work, changed) + made.accept(work, "record"):
+        variables[store.name] = store.value
+    assert work.read()
+    work.reader.finish()
+    assert not work.reader.mistakes
+    other, troubles = reloaded([Store(name, value) for name, value in variables.items()])
+    assert not troubles
+    assert [bytes(one.content) for one in other.unfinished()] == [CONTENT[:360] + changed]
 
 
 def test_how_a_file_is_asked_does_not_change_under_way() -> None:
@@ -185,6 +235,15 @@ def test_how_a_file_is_asked_does_not_change_under_way() -> None:
     (found,) = other.unfinished()
     other.accept(found, "batch")
     assert found.calls == "record"
+
+
+def test_an_accepted_file_is_not_read_again_where_its_settings_are_the_same() -> None:
+    stores: list[Store] = []
+    made = archive()
+    stores += made.accept(filled(made, stores), "record")
+    other, _ = reloaded(stores)
+    (found,) = other.unfinished()
+    assert found.read_bytes == 0
 
 
 def test_an_accepted_file_that_is_no_longer_read_as_it_was_is_kept_for_a_person() -> None:

@@ -226,7 +226,7 @@ def test_a_wrong_close_password_is_told_and_costs_nothing() -> None:
     line.caller.offer("o1", body())
     line.run()
     assert "called close-answer wrong-password" in line.transcript
-    assert "close-refused" in line.called.names
+    assert "session-close-refused" in line.called.names
     assert line.caller.deliveries[-1] == ("o1", "acknowledged")
 
 
@@ -307,7 +307,7 @@ def test_a_file_whose_total_is_wrong_costs_nobody_a_yen() -> None:
     assert bank.asked_count == 0
     assert bank.variables["zfile/head/COMPANY/SOUFURI/01"] == b""
     assert [detail for name, detail in bank.notes if name == "file-mistake"] == [
-        "COMPANY:SOUFURI:20261125:01: record 7: total: says 5056, the records add up to 5055"
+        "COMPANY:SOUFURI:20261125:01: record 7, column 8: total: says 5056, the records add up to 5055"
     ]
 
 

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.dialect import BytesArrived, CommandRequested, HangUp, LinkOpened, ReplyDecided, TimerFired
-from protocols.vocabulary import TAKEN, MessageClass, Refusal, Request
+from protocols.vocabulary import TAKEN, MessageClass, Refusal, Request, Secret
 from protocols.zengin.file.dialect import FileDialect
 from protocols.zengin.file.dialogue import FileDialogue
+from protocols.zengin.file.message import DataMessage, FileMessage
 from tests.support.zenginfiles import sound_file, total
-from tests.support.zenginlink import BANK, COMPANY, WALL_MS, Line, Side, pair, profile
+from tests.support.zenginlink import BANK, COMPANY, WALL_MS, Hand, Line, Side, opened, pair, profile
 
 COUNT = 12
 CONTENT = sound_file("21", COUNT)
@@ -279,3 +280,56 @@ def test_keys_are_alike_however_the_file_came() -> None:
         attempt(line, "1")
         keys.append(line.called.ledger)
     assert list(keys[0]) == list(keys[1]) == [f"bank:zfile:COMPANY:SOUFURI:20261125:01:{n:06}" for n in range(1, COUNT + 1)]
+
+
+def test_a_station_whose_clock_runs_ahead_does_not_make_us_forget_its_files() -> None:
+    files = [{"name": "SOUFURI", "access_key": "KEY1", "direction": "both", "format": {"formats": ["21"]}}]
+    line = pair(files=files)
+    attempt(line, "1")
+    line.caller.wall_ms += 400 * 86_400_000
+    attempt(line, "2")  # the same bytes, in a year that is not yet
+    assert line.caller.deliveries[-1] == ("2", "failed")
+    other = msgspec.json.encode(
+        {"file": "SOUFURI", "cycle": "02", "format": "21", "content": base64.b64encode(sound_file("21", 3)).decode()}
+    )
+    line.connect()
+    line.caller.offer("3", other)
+    line.run()
+    line.caller.wall_ms = WALL_MS
+    attempt(line, "4")
+    assert line.caller.deliveries[-1] == ("4", "failed")
+    assert len(line.called.ledger) == COUNT + 3
+
+
+def test_a_corrected_file_sent_again_from_a_point_is_not_mixed_with_what_came_before() -> None:
+    """The sender puts record 6 right and sends again from there: nothing of the first sending behind it is booked."""
+    changed = CONTENT[:600] + CONTENT[600:].replace(b"0000005", b"9999995")
+    assert changed != CONTENT
+    bank, hand = opened()
+    start = FileMessage(
+        kind="file-start", file="SOUFURI", access_key=Secret("KEY1"), cycle="01", record_bytes=120, record_count=COUNT + 3
+    )
+    hand.say(start)
+    assert hand.heard(FileMessage).result == "ok"
+    for first in range(1, 12, 2):
+        hand.say(DataMessage(first, CONTENT[(first - 1) * 120 : (first + 1) * 120]))
+    bank.close()
+    bank.open(dialled=False)
+    hand = Hand(bank)
+    hand.open()
+    bank.is_slow = True
+    hand.say(msgspec.structs.replace(start, kind="file-resend", resume=6))
+    assert [one.name for one in hand.signals()] == ["ack"], "no answer before the old part is durably forgotten"
+    bank.commit(99)
+    bank.is_slow = False
+    answer = hand.heard(FileMessage)
+    assert isinstance(answer, FileMessage)
+    assert (answer.result, answer.resume) == ("ok", 6)
+    for at in range(6, COUNT + 4, 2):
+        hand.say(DataMessage(at, changed[(at - 1) * 120 : min(len(changed), (at + 1) * 120)]))
+    hand.say(msgspec.structs.replace(start, kind="file-end", access_key=Secret("")))
+    end = hand.heard(FileMessage)
+    assert isinstance(end, FileMessage)
+    assert end.result == "ok"
+    accounts = [(request.to_account or "")[-7:] for request in bank.ledger.values()]
+    assert accounts == [f"{number:07}".replace("0000005", "9999995") for number in range(1, COUNT + 1)]

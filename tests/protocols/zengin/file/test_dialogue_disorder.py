@@ -62,6 +62,56 @@ def test_data_that_is_not_the_records_that_must_come(serial: int, size: int) -> 
     assert bank.hung_up == "out-of-order"
 
 
+@pytest.mark.parametrize("changed", [{"file": "MEISAI"}, {"cycle": "02"}])
+def test_the_end_of_another_file_than_the_one_that_came(changed: dict[str, str]) -> None:
+    bank, hand = opened()
+    content = sound_file("21", 5)
+    start = FileMessage(
+        kind="file-start", file="SOUFURI", access_key=Secret("KEY1"), cycle="01", record_bytes=120, record_count=8
+    )
+    hand.say(start)
+    hand.heard(FileMessage)
+    for first in range(1, 9, 2):
+        hand.say(DataMessage(first, content[(first - 1) * 120 : (first + 1) * 120]))
+    bank.out.clear()
+    hand.say(msgspec.structs.replace(start, kind="file-end", **changed))
+    assert [signal.name for signal in hand.signals()] == ["nak"]
+    assert (bank.hung_up, bank.asked_count) == ("out-of-order", 0)
+
+
+def answered(kind: str, **changed: str) -> Side:
+    """A caller that sent a file, and hears an answer about another one."""
+    line = pair()
+    line.connect()
+    line.caller.offer("o1", BODY)
+    codec = line.called.dialect.rules.codec
+    while True:
+        line.called.step(BytesArrived(line.caller.out.popleft()))
+        while line.called.out:
+            data = line.called.out.popleft()
+            frame = codec.read(codec.cutter().feed(data)[0])
+            if not isinstance(frame, Signal) and getattr(frame.telegram, "kind", "") == kind:
+                other = msgspec.structs.replace(frame.telegram, **changed)
+                line.caller.step(BytesArrived(codec.write(frame.serial, other, ack_wanted=True)))
+                line.cut()
+                return line.caller
+            line.caller.step(BytesArrived(data))
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "state"),
+    [
+        ("file-start-answer", {"file": "MEISAI"}, "deferred"),
+        ("file-end-answer", {"file": "MEISAI"}, "unknown"),
+        ("file-end-answer", {"cycle": "02"}, "unknown"),
+    ],
+)
+def test_the_answer_about_another_file_settles_nothing(kind: str, changed: dict[str, str], state: str) -> None:
+    caller = answered(kind, **changed)
+    assert caller.hung_up == "out-of-order"
+    assert caller.deliveries[-1] == ("o1", state)
+
+
 def test_malformed_telegrams_and_frames() -> None:
     bank, hand = opened()
     bank.step(BytesArrived(bytes.fromhex("000600000002f9f9")))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from protocols.dialect import Send
+import msgspec
+
+from protocols.dialect import Send, Store
 from protocols.vocabulary import Secret
-from protocols.zengin.file.archive import Work
 from protocols.zengin.file.message import DataMessage, FileMessage, Frame
 from protocols.zengin.file.receiving import Receiving
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.session import Moment
 from protocols.zengin.file.talk import Talk
+from protocols.zengin.file.work import Work
 from tests.support.zenginfiles import sound_file
 from tests.support.zenginlink import BANK, COMPANY, WALL_MS, profile
 
@@ -34,6 +36,11 @@ def fresh() -> LinkRules:
     return rules
 
 
+def durable(one: Receiving, talk: Talk) -> None:
+    for name in [action.name for action in talk.actions if isinstance(action, Store)]:
+        one.stored(name)
+
+
 def answer(talk: Talk) -> FileMessage:
     codec = talk.rules.codec
     frames = [codec.read(codec.cutter().feed(one.data)[0]) for one in talk.actions if isinstance(one, Send)]
@@ -49,15 +56,17 @@ def test_a_fresh_start_forgets_what_was_there_and_a_resend_goes_on() -> None:
     one.announced(START)
     one.data(DataMessage(1, CONTENT[:360]))
     one.lost()
-    resend = FileMessage(**{**{n: getattr(START, n) for n in START.__struct_fields__}, "kind": "file-resend", "resume": 3})
+    resend = FileMessage(**{**{n: getattr(START, n) for n in START.__struct_fields__}, "kind": "file-resend", "resume": 9})
     two, talk, _ = receiving(rules)
     two.announced(resend)
+    durable(two, talk)
     assert answer(talk).resume == 4
     assert two.accepts(DataMessage(4, CONTENT[360:480]))
     assert not two.accepts(DataMessage(3, CONTENT[240:360]))
     two.lost()
     three, talk, _ = receiving(rules)
     three.announced(START)
+    durable(three, talk)
     assert answer(talk).resume == 1
 
 
@@ -72,7 +81,29 @@ def test_a_resend_with_another_size_starts_anew() -> None:
     )
     two, talk, _ = receiving(rules)
     two.announced(other)
+    durable(two, talk)
     assert answer(talk).resume == 1
+
+
+def test_a_resend_from_an_earlier_point_forgets_durably_what_came_behind_it() -> None:
+    rules = fresh()
+    one, talk, _ = receiving(rules)
+    one.announced(START)
+    one.data(DataMessage(1, CONTENT[:600]))
+    one.lost()
+    variables = {store.name: store.value for store in talk.actions if isinstance(store, Store)}
+    two, talk, _ = receiving(rules)
+    two.announced(msgspec.structs.replace(START, kind="file-resend", resume=3))
+    assert not any(isinstance(action, Send) for action in talk.actions), "not before it is durable"
+    variables |= {store.name: store.value for store in talk.actions if isinstance(store, Store)}
+    durable(two, talk)
+    assert answer(talk).resume == 3
+    assert two.accepts(DataMessage(3, CONTENT[240:360]))
+    other = LinkRules(profile(BANK, COMPANY), lambda: WALL_MS)
+    assert other.archive.load(variables) == []
+    found = other.archive.find("COMPANY", "SOUFURI", "01")
+    assert found is not None
+    assert bytes(found.content) == CONTENT[:240]
 
 
 def test_one_file_is_received_on_one_link_only() -> None:

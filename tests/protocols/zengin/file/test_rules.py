@@ -21,11 +21,14 @@ def test_lengths_and_codes_of_a_file() -> None:
         files=[
             {"name": "A", "format": {"formats": ["21", "03"], "record_end": "crlf"}},
             {"name": "B", "format": {"formats": ["21"], "characters": {"charset": "ebcdic-kana"}}},
+            {"name": "C", "format": {"formats": ["21"], "record_end": "cr", "short_records": "fill"}},
         ],
     )
     rules = LinkRules(settings, lambda: WALL_MS)
     assert rules.record_lengths(settings.files[0]) == {122, 202}
-    assert [rules.code_of(rule) for rule in settings.files] == ["0", "1"]
+    assert [length for length in (0, 120, 121, 122, 202) if rules.may_be_length(settings.files[0], length)] == [122, 202]
+    assert [length for length in (0, 1, 120, 256, 257) if rules.may_be_length(settings.files[2], length)] == [1, 120, 256]
+    assert [rules.code_of(rule) for rule in settings.files] == ["0", "1", "0"]
 
 
 def test_a_password_that_the_control_charset_lacks() -> None:

@@ -11,6 +11,7 @@ from protocols.zengin.format.layouts import LAYOUTS
 from protocols.zengin.format.reader import read_file
 from protocols.zengin.format.record import Record
 from protocols.zengin.format.settings import FormatSettings
+from relay.loopback.entries import MOVES
 from tests.support.zenginfiles import sound_file
 from tests.support.zenginlink import BANK, COMPANY, RECEIVED, profile
 
@@ -50,6 +51,52 @@ def test_every_format(code: str, kind: str, source: str | None, target: str | No
 def test_money_that_leaves_an_account_in_a_statement() -> None:
     made = request("03", 2)
     assert (made.from_account, made.to_account) == ("0001-001-1-0007654321", None)
+
+
+def test_the_result_of_a_debit_is_no_debit() -> None:
+    results = profile(BANK, COMPANY, files=[{"name": "SOUFURI", "format": {"formats": ["91"], "debit_results": True}}])
+    records = read_file(sound_file("91", 1), FormatSettings()).records
+    for code in "0", "1":
+        record = Record("2", {**records[1].fields, "result_code": code})
+        made = compile_to_request(results)(RecordMessage(ONE, "91", 1, records[0], record), RECEIVED)
+        assert isinstance(made, Request)
+        assert made.kind == "direct-debit-result"
+        assert made.extra["result_code"] == code
+    whole = compile_to_request(results)(BatchMessage(ONE, "91", 1, 5, records[0], (), ""), RECEIVED)
+    assert isinstance(whole, Request)
+    assert whole.kind == "direct-debit-result-file"
+
+
+def test_a_cancelled_credit_is_no_credit() -> None:
+    records = read_file(sound_file("01", 1), FormatSettings()).records
+    record = Record("2", {**records[1].fields, "cancel_kubun": "1"})
+    made = TO_REQUEST(RecordMessage(ONE, "01", 1, records[0], record), RECEIVED)
+    assert isinstance(made, Request)
+    assert made.kind == "credit-notice-cancelled"
+
+
+def test_an_account_of_zeros_is_none_and_a_code_of_zeros_is_one() -> None:
+    records = read_file(sound_file("21", 1), FormatSettings()).records
+    head = Record("1", {**records[0].fields, "account_no": "0000000"})
+    record = Record("2", {**records[1].fields, "customer_code1": "0000000000", "new_code": "0"})
+    made = TO_REQUEST(RecordMessage(ONE, "21", 1, head, record), RECEIVED)
+    assert isinstance(made, Request)
+    assert made.from_account is None
+    assert made.extra["customer_code1"] == "0000000000"
+    assert "new_code" not in made.extra
+
+
+@pytest.mark.parametrize("code", sorted(LAYOUTS))
+def test_a_whole_file_moves_the_money_of_its_header_the_way_its_records_would(code: str) -> None:
+    records = read_file(sound_file(code, 1), FormatSettings()).records
+    one = TO_REQUEST(RecordMessage(ONE, code, 1, records[0], records[1]), RECEIVED)
+    whole = TO_REQUEST(BatchMessage(ONE, code, 1, 5, records[0], (), "", 2), RECEIVED)
+    assert isinstance(one, Request)
+    assert isinstance(whole, Request)
+    holder = account(records[0])
+    assert (whole.from_account == holder, whole.to_account == holder) == (one.from_account == holder, one.to_account == holder)
+    assert whole.key.endswith(":01:file-2")
+    assert {one.kind, whole.kind} <= set(MOVES) | {"gift", "gift-file"}
 
 
 def test_every_format_has_a_kind() -> None:

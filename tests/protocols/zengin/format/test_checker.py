@@ -66,7 +66,28 @@ def test_debit_results_are_summed_apart() -> None:
     sums = {"ok_count": "1", "ok_total": "5", "ng_count": "1", "ng_total": "7"}
     assert said("91", [*records, trailer(2, 12, **sums), END], debit_results=True) == []
     assert said("91", [*records, trailer(2, 12, **{**sums, "ng_total": "8"}), END], debit_results=True) == [(4, "ng_total")]
-    assert said("91", [*records, trailer(2, 12), END]) == []
+
+
+def test_a_file_of_debit_results_is_not_read_as_requests() -> None:
+    done = [HEAD, pay(5, result_code="0"), trailer(1, 5, ok_count="1", ok_total="5"), END]
+    assert said("91", done, debit_results=True) == []
+    assert said("91", done) == [(3, "ok_count"), (3, "ok_total")]
+    failed = [HEAD, pay(5, result_code="1"), trailer(1, 5, ng_count="1", ng_total="5"), END]
+    assert said("91", failed) == [(2, "result_code"), (3, "ng_count"), (3, "ng_total")]
+    assert said("91", [HEAD, pay(5, result_code=" "), pay(5, result_code="0"), trailer(2, 10), END]) == []
+
+
+def test_what_disagrees_is_told_with_its_column() -> None:
+    checker = OrderChecker("03", FormatSettings())
+    end = record("9", record_total="9", accounts="2")
+    sums = {"in_count": "1", "in_total": "5", "out_count": "0", "out_total": "7", "data_records": "2"}
+    found = [m for one in (HEAD, pay(5, inout_kubun="1"), record("8", **sums), end) for m in checker.feed(one)]
+    assert [(one.record, one.column, one.field) for one in found] == [
+        (3, 27, "out_total"),
+        (3, 55, "data_records"),
+        (4, 2, "record_total"),
+        (4, 12, "accounts"),
+    ]
 
 
 def test_cancelled_notices_are_counted_beside() -> None:

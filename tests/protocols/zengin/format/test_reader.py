@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ def test_every_mistake_of_a_file_at_once() -> None:
         (2, 90, "amount"),
         (3, 0, ""),
         (4, 1, "data_kubun"),
-        (6, 0, "count"),
-        (6, 0, "total"),
+        (6, 2, "count"),
+        (6, 8, "total"),
     ]
 
 
@@ -150,6 +151,14 @@ def test_the_wrong_charset_is_seen_by_the_code_in_the_header() -> None:
     jis = bytearray(sound_file("21", 1))
     jis[3:4] = b"1"
     assert [mistake.field for mistake in read_file(bytes(jis), FormatSettings()).mistakes] == ["code_kubun"]
+
+
+@pytest.mark.parametrize(("today", "count"), [(date(2026, 2, 1), 1), (date(2027, 12, 1), 0), (None, 0)])
+def test_a_29_february_that_no_near_year_has(today: date | None, count: int) -> None:
+    reader = FileReader(FormatSettings(), today)
+    reader.feed(sound_file("21", 1).replace(b"1125", b"0229", 1))
+    reader.finish()
+    assert [(one.record, one.column, one.field) for one in reader.mistakes] == [(1, 55, "date_mmdd")] * count
 
 
 def test_mistakes_are_counted_beyond_the_limit() -> None:

@@ -64,6 +64,26 @@ def test_kanji_in_a_name_are_kept_and_written_again() -> None:
     assert write_record(DATA, record.fields, HOST) == bytes(data)
 
 
+@pytest.mark.parametrize(
+    ("start", "data", "place"),
+    [
+        (50, "0e4f5848f20f" + "6b", (57, "payee_name")),  # a comma behind the block
+        (113, "0e4f5848f20f40", (114, "dummy")),
+        (80, "0e4f5848f248f248f20f", (81, "amount")),
+    ],
+)
+def test_what_stands_beside_kanji_is_checked_and_where_they_may_not_stand(
+    start: int, data: str, place: tuple[int, str]
+) -> None:
+    given = bytearray(write_record(DATA, FIELDS, HOST))
+    given[start : start + len(data) // 2] = bytes.fromhex(data)
+    record, found = read_record(DATA, bytes(given), HOST)
+    assert [(mistake.column, mistake.field) for mistake in found] == [place]
+    with pytest.raises(LocalMisuse) as caught:
+        write_record(DATA, record.fields, HOST)
+    assert caught.value.path == place[1]
+
+
 def test_a_kanji_block_that_a_field_cuts_is_a_mistake() -> None:
     data = bytearray(write_record(DATA, FIELDS, HOST))
     data[78:84] = bytes.fromhex("0e4f5848f20f")

@@ -28,3 +28,19 @@ def test_rules_that_are_loosened_reach_the_layout() -> None:
     assert rules.wo_in_names
     assert rules.long_vowel
     assert rules.dummy_free
+
+
+@pytest.mark.parametrize(
+    ("settings", "may"),
+    [
+        ({}, False),
+        ({"record_end": "none", "last_end": "without"}, False),
+        ({"record_end": "crlf", "last_end": "with"}, False),
+        ({"record_end": "crlf"}, True),
+        ({"record_end": "crlf", "last_end": "without"}, True),
+        ({"record_end": "cr", "last_end": "with", "short_records": "fill"}, True),
+        ({"eof": "1a"}, True),
+    ],
+)
+def test_which_files_may_end_short(settings: dict[str, object], may: bool) -> None:
+    assert FormatSettings.model_validate(settings).may_end_short is may

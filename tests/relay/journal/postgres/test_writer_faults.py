@@ -19,6 +19,12 @@ STATEMENTS = (
     *("BEGIN", "COMMIT", "SELECT hold", "SAVEPOINT", "RELEASE", "SELECT exchange_id", "INSERT"),
 )
 ROUNDS = 40
+EVERYTHING = (
+    "SELECT 'taken ' || key || ' ' || exchange_id FROM taken"
+    " UNION ALL SELECT 'standing ' || exchange_id || ' ' || state FROM standing"
+    " UNION ALL SELECT 'variable ' || name || ' ' || encode(value, 'hex') FROM link_variable"
+    " UNION ALL SELECT 'outbound ' || key || ' ' || state FROM outbound"
+)
 
 
 class Model:
@@ -49,7 +55,7 @@ class Model:
         elif draw < 0.85:
             self.rig.journal.step(step_to(self.rig.journal.next_exchange_id(), StoredState.DONE), self.expect_failed)
         elif draw < 0.95:
-            name, value = self.random.choice("ab"), bytes([self.count % 256])
+            name, value = self.random.choice("ab"), bytes([self.count % 256]) if self.random.random() < 0.7 else None
             self.rig.journal.store_variable("link", name, value, lambda result: self.stored(name, value, result))
         else:
             self.give_outbound(f"o{self.count}")
@@ -95,9 +101,11 @@ class Model:
         self.rig.journal.take_outbound(record, told)
         self.rig.journal.step_outbound(moved(record.outbound_id, OutboundState.SENT), stepped)
 
-    def stored(self, name: str, value: bytes, result: object) -> None:
+    def stored(self, name: str, value: bytes | None, result: object) -> None:
         self.told.append(result)
-        if result is None:
+        if result is None and value is None:
+            self.variables.pop(name, None)
+        elif result is None and value is not None:
             self.variables[name] = value
 
     def expect_failed(self, result: object) -> None:
@@ -106,14 +114,13 @@ class Model:
 
     def check(self) -> None:
         """The server has what was told, and nothing else."""
-        rows = self.rig.sql("SELECT key || ' ' || exchange_id FROM taken").splitlines()
-        assert sorted(rows) == sorted(f"{key} {record.exchange_id}" for key, record in self.held.items())
-        rows = self.rig.sql("SELECT exchange_id || ' ' || state FROM standing").splitlines()
-        assert sorted(rows) == sorted(f"{exchange_id} {state}" for exchange_id, state in self.states.items())
-        rows = self.rig.sql("SELECT name || ' ' || encode(value, 'hex') FROM link_variable").splitlines()
-        assert sorted(rows) == sorted(f"{name} {value.hex()}" for name, value in self.variables.items())
-        rows = self.rig.sql("SELECT key || ' ' || state FROM outbound").splitlines()
-        assert sorted(rows) == sorted(f"{key} {state}" for key, state in self.outbound.items())
+        expected = [
+            *(f"taken {key} {record.exchange_id}" for key, record in self.held.items()),
+            *(f"standing {exchange_id} {state}" for exchange_id, state in self.states.items()),
+            *(f"variable {name} {value.hex()}" for name, value in self.variables.items()),
+            *(f"outbound {key} {state}" for key, state in self.outbound.items()),
+        ]
+        assert sorted(self.rig.sql(EVERYTHING).splitlines()) == sorted(expected)
         assert self.rig.journal.variables("link") == self.variables
 
 

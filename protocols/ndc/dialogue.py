@@ -270,6 +270,8 @@ class NdcDialogue:
         if event.name == "forget":
             self._forget(event.data, actions)
             return
+        if self._transaction is not None:
+            self._transaction.look(now_ms, actions)
         name = _NAMES.get(event.name, event.name)
         problem = self._session.give(name, "", actions)
         if problem:
@@ -291,6 +293,8 @@ class NdcDialogue:
         if self._hung_up:
             actions.append(Delivery(event.id, "deferred", "the link is ending"))
         else:
+            if self._transaction is not None:
+                self._transaction.look(now_ms, actions)
             self._session.outbound(event.id, event.kind, event.body, actions)
 
     # ---- timers ------------------------------------------------------------------------------------------------------

@@ -103,16 +103,12 @@ class Transaction:
     # ---- the request -------------------------------------------------------------------------------------------------
     def may_begin(self, request: TransactionRequest, body: bytes, now_ms: int, actions: list[Action]) -> bool:
         """Whether a request opens a transaction now; a repeat is swallowed, an impossible one resets the link."""
+        self.look(now_ms, actions)
         if self.phase is Phase.IDLE:
             return True
         if body == self._body:  # also after our reply, which it crossed: the next customer's has another MCN
             actions.append(Note("repeat-joined", f"TSN {self._tsn():04}"))
             return False
-        if self.phase is Phase.ASKED and self._is_out_of_time(now_ms):
-            # The desk could not say anything (its journal was full), and whatever it says now is too late.
-            actions.append(Note("reply-missing", f"TSN {self._tsn():04}"))
-            self._end(actions)
-            return True
         if self.phase is Phase.ASKED:
             # Two requests, one answer to come: it could be taken for the other's.
             self._distrust("request-overtaken", actions)
@@ -230,6 +226,13 @@ class Transaction:
                 self._cassettes.ordered(parts.notes)
         else:
             self._serials.closed(opened.tsn)
+
+    def look(self, now_ms: int, actions: list[Action]) -> None:
+        """End a transaction that nobody can answer any more: the desk said nothing (law 1: its journal did not take the
+        answer), and whatever it says now is too late. Looked at before anything new begins on the link."""
+        if self.phase is Phase.ASKED and self._is_out_of_time(now_ms):
+            actions.append(Note("reply-missing", f"TSN {self._tsn():04}"))
+            self._end(actions)
 
     def _is_out_of_time(self, now_ms: int) -> bool:
         opened = self._opened

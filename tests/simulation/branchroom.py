@@ -53,7 +53,8 @@ class Worker:
         account, amount = chance.choice(ACCOUNTS), chance.randint(1, 60) * 1_000
         if terminal.place.kind == "A":
             if chance.random() < 0.15:
-                await terminal.dispense_nothing(account, amount, given=chance.choice((0, 0, 1_000)))
+                # It says so once, and that word may be lost.
+                self.unclear.append(await terminal.dispense_nothing(account, amount, given=chance.choice((0, 0, 1_000))))
                 return
             power = chance.choice(POWER)
             act = await terminal.withdraw(account, amount, power=power)

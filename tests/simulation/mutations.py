@@ -315,7 +315,7 @@ MUTATIONS = (
     Mutation("deposit undone automatically", "law 3", _deposit_undone),
     Mutation("undo forgotten", "law 3", _forgotten_undo),
     Mutation("delta instead of absolute reversal", "law 3", _reversal_as_delta),
-    Mutation("SAF head blocking a reversal", "law 7", _saf_head_blocks, rooms=("ndc",), caught_by="held up"),
+    Mutation("SAF head blocking a reversal", "law 7", _saf_head_blocks, rooms=("ndc",), seeds=60, caught_by="held up"),
     Mutation(
         "a second NDC ready taken as completion",
         "law 4",
@@ -324,7 +324,7 @@ MUTATIONS = (
         seeds=60,
         caught_by="law 10",
     ),
-    Mutation("NDC counts taken as completion", "law 4", _counts_confirm, rooms=("ndc",)),
+    Mutation("NDC counts taken as completion", "law 4", _counts_confirm, rooms=("ndc",), seeds=60),
     Mutation("outbound message sent again after a crash", "law 3", _outbound_sent_again, seeds=60),
     Mutation("outbound message before its intent", "law 1", _outbound_before_its_intent),
     Mutation("delivery report not repeated", "law 3", _report_not_repeated),

@@ -23,7 +23,7 @@ def test_a_telegram_leaves_after_its_numbers_are_durable() -> None:
     rig.opens()
     rig.holds_stores = True
     assert rig.offer("A") == [], "not a byte before the disk has it"
-    assert "A" in [i.id for i in unpack(Outward, rig.held[-1].value).open]
+    assert unpack(Outward, rig.held[-1].value).open[-1].id == "A"
     done = rig.let_stores_go()
     assert deliveries(done) == [("A", "sent")]
     ((sequence, telegram),) = rig.telegrams(done)
@@ -382,9 +382,8 @@ def test_unknown_in_the_pre_close_is_asked_about_at_once() -> None:
     rig.command("pre-close")
     done = rig.pass_ms(30_000)
     assert deliveries(done) == [("A", "unknown")]
-    said = [type(telegram) for _, telegram in rig.telegrams(done)]
-    said += [type(telegram) for _, telegram in rig.telegrams(rig.acks(2))]
-    assert Enquiry in said
+    said = [*rig.telegrams(done), *rig.telegrams(rig.acks(2))]
+    assert Enquiry in [type(telegram) for _, telegram in said]
 
 
 def test_an_lcn_that_is_no_longer_in_use_is_not_spoken_on() -> None:

@@ -34,6 +34,7 @@ from relay.dialectshelf import DialectShelf
 from relay.dispatcher import Dispatcher
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
+from relay.exchange.hotspots import HotLimits
 from relay.exchange.lanes import LaneLimits
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
@@ -212,6 +213,7 @@ class Daemon:
             dialect=self.dialects.take(link),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
             certificate_is_terminal=isinstance(link, ListenerSettings) and link.certificate_names == "terminal",
+            branch_name_chars=link.branch_name_chars,
         )
 
     def _knows_line(self, listener: str, line: str) -> bool:
@@ -399,6 +401,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
         inflight_count_max=core.inflight_count_max,
         completion_deadline_ms=settings.relay.completion_deadline_ms,
         lanes=LaneLimits(queue_count_max=core.queue_count_max),
+        hot=HotLimits(**settings.hot_lanes.model_dump()),
         doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
         saf=SafLimits(
             call_timeout_ms=core.call_timeout_ms,

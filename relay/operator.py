@@ -19,6 +19,7 @@ from relay.control import commands as c
 from relay.control import report as r
 from relay.control.server import Handler
 from relay.errors import RelayError
+from relay.exchange.hotspots import HotLimits
 from relay.exchange.people import resolve
 from relay.parkedlist import parked_report
 from relay.reload import plan_reload, reasons_of
@@ -251,6 +252,10 @@ class Operator:
         swap.bind(plan.removed_listeners)
         swap.commit(plan.removed_listeners, plan.removed_dialers, new.relay.drain_deadline_ms)
         configure_logging(new.telemetry.log_level, new.telemetry.log_format)
+        if new.hot_lanes != d.settings.hot_lanes:
+            now_ms = d.clock.monotonic_ms()
+            d.desk.traffic.use(HotLimits(**new.hot_lanes.model_dump()), now_ms)
+            d.desk.pump(now_ms)
         d.settings = new
         return r.ReloadReport(is_applied=True, changes=plan.changes)
 

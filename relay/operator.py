@@ -17,11 +17,13 @@ from relay import __version__
 from relay.configfile import load
 from relay.control import commands as c
 from relay.control import report as r
+from relay.control.pressure import PressureReport
 from relay.control.server import Handler
 from relay.errors import RelayError
 from relay.exchange.hotspots import HotLimits
 from relay.exchange.people import resolve
 from relay.parkedlist import parked_report
+from relay.pressurelist import pressure_report
 from relay.reload import plan_reload, reasons_of
 from relay.settings import DialerSettings, ListenerSettings, Settings
 from relay.telemetry.log import configure_logging, get_log
@@ -45,6 +47,7 @@ class Operator:
             "links": self._links,
             "listed": self._listed,
             "parked": self._parked,
+            "pressure": lambda _: self._pressure(),
             "drain": self._drain,
             "reload": lambda _: self.reload(),
             "resolve": self._resolve,
@@ -190,6 +193,11 @@ class Operator:
     def _parked(self, args: c.ParkedArgs) -> r.ParkedReport:
         d = self._daemon
         return parked_report([*d.listeners, *d.dialers], d.journal.variables, args)
+
+    def _pressure(self) -> PressureReport:
+        d = self._daemon
+        limits = d.settings.core.queue_count_max, d.settings.journal.waiting_count_max
+        return pressure_report(d.desk, d.journal, d.clock.monotonic_ms(), d.clock.wall_ms(), *limits)
 
     # ---- what is done ----------------------------------------------------------------------------------------------------
     def _drain(self, args: c.DrainArgs) -> r.Done:

@@ -99,7 +99,7 @@ class CoreSettings(Model):
 
 
 class HotLanesSettings(Model):
-    """Who asks far more often than usual gets a lane and a budget of its own, so that everybody else does not wait behind it."""
+    """Who asks far more often than usual gets a lane and a budget of its own; everybody else does not wait behind it."""
 
     enabled: bool = Field(True, description="false: nobody is ever hot, all terminals take turns.")
     factor: float = Field(10.0, ge=2.0, le=1_000.0, description="Hot is who asks so many times more often than usual.")
@@ -141,8 +141,8 @@ class LinkSettings(Model):
         0,
         ge=0,
         le=64,
-        description="Leading characters of a terminal's name that name its branch; 0: of branch terminals what stands before the "
-        "last dash, of partners the listener's name, of ATMs none.",
+        description="Leading characters of a terminal's name that name its branch; 0: of branch terminals what stands before "
+        "the last dash, of partners the listener's name, of ATMs none.",
     )
     tls: TlsSettings | None = Field(None, description="TLS on these links.")
     reply_deadline_ms: Milliseconds = Field(15_000, description="Within it a terminal is answered, milliseconds after receipt.")

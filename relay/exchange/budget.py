@@ -15,6 +15,7 @@ WINDOW_CALLS_MIN = 8
 THIN_WINDOW_MS, THIN_WINDOW_CALLS_MIN = 1_000, 3  # where everybody else says little
 CALM_SHARE = 0.01  # of what one window says goes into the remembered latency
 CALM_GROWTH_MAX = 2.0
+WARM_WINDOWS = 3
 SLOW_FACTOR, SLOW_EXTRA_MS = 1.1, 2.0  # above the remembered latency by this: somebody waits inside the core
 FINE_FACTOR, FINE_EXTRA_MS = 1.05, 1.0
 SHRINK = 0.7
@@ -29,6 +30,7 @@ class HotBudget:
         self.slots = 1
         self.calm_ms = 0.0  # mean latency of everybody else's calls while nothing is hot; 0 while unknown
         self._is_hot = False
+        self._remembered = 0  # windows
         self._changed_ms = self._grow_ms = 0
         self._window_ms = 0
         self._sum_ms = self._count = self._inflight_sum = self._hot_sum = self._hot_peak = 0
@@ -96,9 +98,14 @@ class HotBudget:
             self._clear(now_ms)
 
     def _remember(self, mean_ms: float) -> None:
-        if not self.calm_ms:
+        """The mean of the first windows, later one that moves slowly; the very first calls open connections: not counted."""
+        self._remembered += 1
+        number = self._remembered - WARM_WINDOWS
+        if number == 1:
             self.calm_ms = mean_ms
-        self.calm_ms += (min(mean_ms, self.calm_ms * CALM_GROWTH_MAX) - self.calm_ms) * CALM_SHARE
+        elif number > 1:
+            mean_ms = min(mean_ms, self.calm_ms * CALM_GROWTH_MAX)
+            self.calm_ms += (mean_ms - self.calm_ms) * max(CALM_SHARE, 1 / number)
 
     def _grow(self, target: int, now_ms: int) -> None:
         is_used = self._hot_peak >= self.slots

@@ -143,6 +143,10 @@ class Traffic:
         """Calls in flight that were started for hot lanes."""
         return sum(count for name, count in self._calls.items() if name)
 
+    def calls_of(self, name: str) -> int:
+        """Calls in flight of one hot lane."""
+        return self._calls.get(name, 0)
+
     # ---- the call ------------------------------------------------------------------------------------------------------
     def started(self, entry: Open) -> None:
         self._calls[entry.group] = self._calls.get(entry.group, 0) + 1
@@ -185,10 +189,8 @@ class Traffic:
         for lane in self.spots.lanes.values():
             self._tell(Moved(Move.LEFT, lane, 0.0), now_ms)
         self.spots = Hotspots(hot)
-        calm_ms = self.budget.calm_ms
-        self.budget = HotBudget(hot.share_percent)
-        self.budget.calm_ms = calm_ms
         self._follow(now_ms)
+        self.budget = HotBudget(hot.share_percent)
 
     def _follow(self, now_ms: int) -> None:
         names = self.spots.lanes

@@ -178,8 +178,8 @@ class _Connection(asyncio.Protocol):
 class CoreServer:
     """A `FakeCore` listening on all `zones` at one port.
 
-    `latency_ms` delays every answer (the ledger is asked at once); `wall_ms` stamps postings. With `concurrency_count_max` above 0
-    no more than that many requests are worked on at once, for `latency_ms` each, and the rest waits; GET /v1/region does not.
+    `latency_ms` delays every answer (the ledger is asked at once); `wall_ms` stamps postings. With `concurrency_count_max`
+    above 0 no more than that many requests are worked on at once, for `latency_ms` each; the rest waits, GET /v1/region not.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
 """The fake core's workers: so many requests are worked on at once, each takes so long, the rest waits its turn.
 
-Owns the line before the workers. Time comes in as a callable, so the same line runs on sockets and in tests. The trap: a core that
-only delays its answers never saturates, however many ask; with workers its latency rises when more is asked than it can do.
+Owns the line before the workers. Time comes in as a callable, so the same line runs on sockets and in tests. The trap: a
+core that only delays its answers never saturates, however many ask; with workers its latency rises when more is asked than
+it can do.
 """
 
 from __future__ import annotations

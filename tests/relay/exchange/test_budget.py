@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.exchange.budget import HOLD_MS, PROBE_MS, THIN_WINDOW_CALLS_MIN, WINDOW_CALLS_MIN, WINDOW_MS, HotBudget
+from relay.exchange.budget import HOLD_MS, PROBE_MS, THIN_WINDOW_CALLS_MIN, WARM_WINDOWS, WINDOW_CALLS_MIN, WINDOW_MS, HotBudget
 
 TARGET = 64
 
@@ -51,7 +51,8 @@ def test_it_begins_with_the_share_and_gives_up_what_queues_inside_the_core_withi
 
 def test_share_percent_is_the_most() -> None:
     core = Core(slots=1_000, share_percent=25)
-    core.window(4, hot=0)
+    for _ in range(5):
+        core.window(4, hot=0)
     core.sut.begin(TARGET, 50, core.now_ms)
     assert core.sut.slots == 16
     for _ in range(200):
@@ -151,6 +152,8 @@ def test_a_target_that_falls_takes_the_share_along() -> None:
 
 def test_a_storm_does_not_teach_that_slow_is_usual_but_a_slower_core_is_learned() -> None:
     core = calm()
+    for _ in range(200):
+        core.window(4, hot=0)
     core.window(64, hot=0)  # before anybody is known to be hot
     assert core.sut.calm_ms < 52
     core.window(64, hot=0, is_pressed=True)
@@ -165,3 +168,13 @@ def test_one_who_has_seen_no_calm_time_goes_by_the_best_latency() -> None:
     sut = HotBudget(50)
     sut.begin(TARGET, 40, 0)
     assert sut.calm_ms == 40
+
+
+def test_the_first_calls_open_connections_and_are_not_remembered() -> None:
+    core = Core(best_ms=900)
+    for _ in range(WARM_WINDOWS):
+        core.window(4, hot=0)
+    assert core.sut.calm_ms == 0
+    core.best_ms = 50
+    core.window(4, hot=0)
+    assert core.sut.calm_ms == 50

@@ -1,7 +1,7 @@
 """The pressure report's rows, gathered from the exchange floor.
 
-Owns the gathering. It must never judge (control/pressure.py does). The trap: what is gathered is read once, on the loop, so no row
-may cost more than a look into a table.
+Owns the gathering. It must never judge (control/pressure.py does). The trap: what is gathered is read once, on the loop, so
+no row may cost more than a look into a table.
 """
 
 from __future__ import annotations

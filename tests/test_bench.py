@@ -20,7 +20,7 @@ def test_the_street_of_the_fairness_demonstration_is_served(tmp_path: Path) -> N
     found = fairness.one(tmp_path, True, 1, 0.5)
     assert found["count"] > 0
     assert found["cpu_percent"] > 0
-    rounds = dict.fromkeys(fairness.SIDES, [found])
+    rounds = {side: [found] for side in fairness.SIDES}
     assert fairness.figures(rounds)["p99_on_vs_quiet"] == 1.0
     fairness.draw(tmp_path / "plot.svg", rounds)
     assert (tmp_path / "plot.svg").exists()

@@ -1,7 +1,7 @@
 """`relay report pressure`: where it builds up before the core, who sends most, who is hot, what was refused and why.
 
-Owns the page. It must never gather or judge: control/pressure.py does. The trap: whoever reads this was woken up, so what it means
-comes first, in sentences, and the figures after it.
+Owns the page. It must never gather or judge: control/pressure.py does. The trap: whoever reads this was woken up, so what
+it means comes first, in sentences, and the figures after it.
 """
 
 from __future__ import annotations

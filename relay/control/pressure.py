@@ -1,7 +1,7 @@
 """Where it builds up: the answer of `relay report pressure`, and what it means for an operator.
 
-Owns the shape and the judgement. It must never gather. The trap: a terminal or branch is named, an account never is: its name is
-a keyed hash, and the key of one of its exchanges leads to it for whoever may read the journal.
+Owns the shape and the judgement. It must never gather. The trap: a terminal or branch is named, an account never is: its
+name is a keyed hash, and the key of one of its exchanges leads to it for whoever may read the journal.
 """
 
 from __future__ import annotations

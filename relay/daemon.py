@@ -36,6 +36,7 @@ from relay.dialectshelf import DialectShelf
 from relay.dispatcher import Dispatcher
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
+from relay.exchange.hotspots import HotLimits
 from relay.exchange.lanes import LaneLimits
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
@@ -217,6 +218,7 @@ class Daemon:
             dialect=self.dialects.take(link),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
             certificate_is_terminal=isinstance(link, ListenerSettings) and link.certificate_names == "terminal",
+            branch_name_chars=link.branch_name_chars,
         )
 
     def _why_never(self, listener: str, line: str) -> str:
@@ -406,6 +408,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
         inflight_count_max=core.inflight_count_max,
         completion_deadline_ms=settings.relay.completion_deadline_ms,
         lanes=LaneLimits(queue_count_max=core.queue_count_max),
+        hot=HotLimits(**settings.hot_lanes.model_dump()),
         doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
         saf=SafLimits(
             call_timeout_ms=core.call_timeout_ms,

@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "the whole thing on this machine: relay, fake core, fake ATMs, branches and Zengin",
     "check": "every mistake in a configuration file, with line and suggestion",
     "status": "the running relay on one screen",
+    "report": "where it builds up: pressure before the core",
     "top": "live sessions, refreshed each second",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "outbound": "messages that the core started: list, show, cancel, settle, post",

@@ -34,6 +34,7 @@ from relay.control.commands import (
     SafRetryArgs,
     StatusArgs,
 )
+from relay.control.pressure import PressureReport
 from relay.control.report import (
     Done,
     LinksReport,
@@ -81,6 +82,9 @@ class ControlClient:
 
     def parked(self, args: ParkedArgs) -> ParkedReport:
         return self._call("parked", args, ParkedReport)
+
+    def pressure(self) -> PressureReport:
+        return self._call("pressure", StatusArgs(), PressureReport)
 
     def drain(self, args: DrainArgs) -> Done:
         return self._call("drain", args, Done)

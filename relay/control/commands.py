@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from relay.control.pressure import PressureReport
 from relay.control.report import (
     Done,
     LinksReport,
@@ -174,6 +175,7 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "links": CommandSpec(LinksArgs, LinksReport, changes=False),
     "listed": CommandSpec(ListedArgs, ListedReport, changes=False),
     "parked": CommandSpec(ParkedArgs, ParkedReport, changes=False),
+    "pressure": CommandSpec(StatusArgs, PressureReport, changes=False),
     "drain": CommandSpec(DrainArgs, Done, changes=True),
     "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),

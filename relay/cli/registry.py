@@ -23,6 +23,7 @@ COMMANDS = {
     "top": "live sessions, refreshed each second",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "outbound": "messages that the core started: list, show, cancel, settle, post",
+    "reconcile": "the journal against the core's ledger: now, report, sign",
     "journal": "search, show, export and verify what was made durable",
     "decode": "hex, file or pcap as fields, masked, with offsets",
     "send": "one message to a listener, and its answer",

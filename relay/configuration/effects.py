@@ -32,7 +32,7 @@ EFFECTS: dict[str, Effect] = {
     "telemetry.log_format":                   Effect.LIVE,
 }
 # fmt: on
-RESTART_TABLES = ("journal", "core", "outbound", "control")  # opened once, at start
+RESTART_TABLES = ("journal", "core", "outbound", "reconcile", "control")  # opened once, at start
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 

@@ -15,7 +15,7 @@ from relay.journal.port import StepResult
 from relay.reconcile.matcher import Difference
 from relay.reconcile.report import Layer, Report
 
-LINK_NAME = "reconcile"  # beside the links' own names; a listener's have a slash or a colon, this has neither
+LINK_NAME = "@reconcile"  # beside the listeners, whose names have no such sign
 REPORTS_COUNT_MAX = 2_000  # kept: beyond it the oldest that is signed, or has nothing to sign for, is forgotten
 _RUN, _REPORT = "run", "report/"
 

@@ -52,6 +52,7 @@ from relay.outbound.server import OutboundServer
 from relay.overlays import overlay_reader
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
+from relay.reconciler import Reconciler
 from relay.region.active import ActiveRegion
 from relay.settings import DialerSettings, LinkSettings, ListenerSettings, Settings
 from relay.telemetry.exposition import Exposition
@@ -198,6 +199,7 @@ class Daemon:
         self.leaving = Leaving(self.timers)
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
         self.dispatcher = Dispatcher(self)
+        self.reconciler = Reconciler(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -274,6 +276,7 @@ class Daemon:
         await self._start_outbound()
         self.gauges.start()
         self._prune_later()
+        self.reconciler.start()
         self._start_watchdog()
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
@@ -310,6 +313,7 @@ class Daemon:
         log.info("drained", inflight=self.desk.inflight_count, links=self.roster.link_count, owed=self.desk.saf.owed_count)
 
     async def _end(self) -> None:
+        self.reconciler.stop()
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()

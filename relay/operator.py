@@ -60,6 +60,7 @@ class Operator:
             "log-level": self._log_level,
             "command": self._command,
             **self._daemon.dispatcher.handlers(),
+            **self._daemon.reconciler.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------

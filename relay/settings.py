@@ -241,6 +241,19 @@ class OutboundSettings(Model):
     report_inflight_count_max: int = Field(16, ge=1, le=1_000, description="Delivery reports under way to the core at once.")
 
 
+class ReconcileSettings(Model):
+    """The journal against the core's ledger listing, once per business date."""
+
+    enabled: bool = Field(False, description="Sweep each business date after it closed; off where the core has no listing.")
+    cutover_minute: int = Field(0, ge=0, le=1_439, description="The bank day begins so many minutes after local midnight.")
+    utc_offset_minutes: int = Field(540, ge=-720, le=840, description="Local time of the bank, minutes east of UTC.")
+    settle_ms: Milliseconds = Field(
+        1_800_000, description="Pause between the end of a business date and its sweep, milliseconds."
+    )
+    margin_ms: Milliseconds = Field(120_000, description="Younger exchanges are no differences yet, milliseconds.")
+    look_ms: Milliseconds = Field(60_000, description="How often a sweep that is due is looked for, milliseconds.")
+
+
 class TelemetrySettings(Model):
     """What the relay shows of itself."""
 
@@ -264,6 +277,7 @@ class Settings(Model):
     core: CoreSettings = Field(default_factory=CoreSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
+    reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     control: ControlSettings = Field(default_factory=ControlSettings)
     listener: tuple[ListenerSettings, ...] = Field((), description="Listening endpoints.")

@@ -25,6 +25,7 @@ COMMANDS = {
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "outbound": "messages that the core started: list, show, cancel, settle, post",
     "saf": "what is owed to the core and what waits for a person: list, show, retry, resolve",
+    "reconcile": "the journal against the core's ledger: now, report, sign",
     "journal": "search, show, export and verify what was made durable",
     "decode": "hex, file or pcap as fields, masked, with offsets",
     "send": "one message to a listener, and its answer",

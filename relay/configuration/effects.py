@@ -47,7 +47,7 @@ EFFECTS: dict[str, Effect] = {
     "hot_lanes.lane_share_percent":          Effect.LIVE,
 }
 # fmt: on
-RESTART_TABLES = ("journal", "core", "outbound", "control")  # opened once, at start
+RESTART_TABLES = ("journal", "core", "outbound", "reconcile", "control")  # opened once, at start
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 

@@ -27,6 +27,9 @@ from relay.control.commands import (
     OutboundSettleArgs,
     OutboundSignedArgs,
     ParkedArgs,
+    ReconcileNowArgs,
+    ReconcileReportArgs,
+    ReconcileSignArgs,
     ReloadArgs,
     ResolveArgs,
     SafKeyArgs,
@@ -109,6 +112,15 @@ class ControlClient:
 
     def command(self, args: CommandArgs) -> Done:
         return self._call("command", args, Done)
+
+    def reconcile_now(self, args: ReconcileNowArgs) -> Done:
+        return self._call("reconcile-now", args, Done)
+
+    def reconcile_report(self, args: ReconcileReportArgs) -> Done:
+        return self._call("reconcile-report", args, Done, SLOW_CALL_MS)
+
+    def reconcile_sign(self, args: ReconcileSignArgs) -> Done:
+        return self._call("reconcile-sign", args, Done)
 
     def outbound_list(self, args: OutboundListArgs) -> OutboundListReport:
         return self._call("outbound-list", args, OutboundListReport)

@@ -80,6 +80,13 @@ class Metrics:
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)
         self.listed = Gauge("relay_listed_exchanges", "Exchanges on the person's list", registry=r)
+        # ---- the journal against the core's ledger -----------------------------------------------------------------
+        self.reconcile_unsigned = Gauge(
+            "relay_reconcile_unsigned_differences", "Listed differences in reports that nobody has signed", registry=r
+        )
+        self.reconcile_runs = Counter("relay_reconcile_runs_total", "Sweeps by how they ended", ["result"], registry=r)
+        for result in ("agrees", "differs", "not-whole", "broken-off"):
+            self.reconcile_runs.labels(result)
         # ---- messages that the core started ------------------------------------------------------------------------
         self.outbound_messages = Counter(
             "relay_outbound_messages_total", "What became of messages of the core", ["listener", "state"], registry=r

@@ -278,8 +278,12 @@ class World:
     # ---- the history -----------------------------------------------------------------------------------------------------
     def run(self) -> Figures:
         """Faults, then quiet until everything has ended, then customers without faults. Raises Violation."""
-        with self.loop.running():
-            return self._run()
+        try:
+            with self.loop.running():
+                return self._run()
+        finally:
+            for transport in list(self.loop.transports):
+                transport.forget()
 
     def _run(self) -> Figures:
         for room in self.rooms.values():

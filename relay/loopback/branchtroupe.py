@@ -150,6 +150,7 @@ class _Desk:
         self.is_busy = False
         self.is_closed = False
         self.power_cuts = 0
+        self._at_the_keys = asyncio.Lock()  # one person at a time: an evening may begin while the day still opens
         self._unproven = False
         self._deposits: list[Act] = []  # that may be cancelled
         self._troupe = troupe
@@ -157,16 +158,22 @@ class _Desk:
 
     async def day(self) -> None:
         try:
-            await self.terminal.open()
+            await self._open()
             while not self.is_closed:
                 await self._idle(self._troupe.pause_s(self._chance) if self._troupe.is_open else LOOK_S)
-                if self._troupe.is_open:
-                    self.is_busy = True
-                    await self._act()
-                    self.is_busy = False
+                async with self._at_the_keys:
+                    if self._troupe.is_open and not self.is_closed:
+                        self.is_busy = True
+                        await self._act()
+                        self.is_busy = False
         except (Refused, TimeoutError, ValueError) as error:
             self._troupe.tally.violation(f"{self.terminal.place.name}: {error}")
             self.is_busy = False
+
+    async def _open(self) -> None:
+        async with self._at_the_keys:
+            if not self.is_closed:
+                await self.terminal.open()
 
     async def _idle(self, pause_s: float) -> None:
         """Nobody is at the desk; a line that is lost is opened again all the same."""
@@ -176,7 +183,7 @@ class _Desk:
             if pause_s <= 0 or self.is_closed:
                 return
             if not self.terminal.is_connected and self._troupe.is_open:
-                await self.terminal.open()
+                await self._open()
 
     async def _act(self) -> None:
         troupe, chance = self._troupe, self._chance
@@ -211,13 +218,14 @@ class _Desk:
         """閉局, with a manager where the count leaves something open. What goes wrong is a violation."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                try:
-                    await self.terminal.close()
-                except Refused as refused:
-                    if refused.code != COUNT_DIFFERS:
-                        raise
-                    await self.terminal.close(approver=MANAGER)
-            self.is_closed = True
+                async with self._at_the_keys:
+                    try:
+                        await self.terminal.close()
+                    except Refused as refused:
+                        if refused.code != COUNT_DIFFERS:
+                            raise
+                        await self.terminal.close(approver=MANAGER)
+                    self.is_closed = True
         except (Refused, TimeoutError) as error:
             self._troupe.tally.violation(f"{self.terminal.place.name} could not close its day: {error}")
 

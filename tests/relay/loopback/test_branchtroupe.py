@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from relay.loopback import branchtroupe
 from relay.loopback.branchtroupe import BranchTroupe
 from relay.loopback.report import LedgerLine
 from relay.loopback.troupe import Part, until
@@ -37,3 +40,23 @@ async def test_with_nobody_listening_they_keep_trying_and_stop_when_told() -> No
     assert not await until(lambda: one.present_count() > 0, 0.5)
     await one.stop()
     assert (one.present_count(), one.unsettled_count()) == (0, 0)
+
+
+@pytest.mark.timeout(60)
+async def test_an_evening_that_begins_while_terminals_still_open_waits_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(branchtroupe, "CLOSE_S", 0.3)
+    called = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        called.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        one = BranchTroupe(Part(terminals=1, rate_per_s=6.0, reply_timeout_ms=5_000), server.sockets[0].getsockname()[1])
+        one.start()
+        await called.wait()
+        await one.evening()  # the terminal still reads for the answer to its 開局; nobody else may read there
+        await one.stop()
+    assert [wrong for wrong in one.tally.violations if "could not close its day" not in wrong] == []
+    assert len(one.tally.violations) == 1

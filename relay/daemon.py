@@ -40,6 +40,7 @@ from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
 from relay.gauges import Gauges
+from relay.journal.keytable import Identity
 from relay.journal.sqlite import SqliteJournal
 from relay.operator import Operator
 from relay.outbound.api import OutboundApi
@@ -97,6 +98,8 @@ class Daemon:
             clock=self.clock,
             metrics=self.metrics,
             on_failed=self.fence,
+            older_keys=[self.credentials.journal_key(name) for name in settings.journal.older_key_credentials],
+            identity=Identity(settings.relay.center, settings.relay.realm),
         )
         self.transport = Transport(
             core.name,
@@ -265,6 +268,7 @@ class Daemon:
         await self._start_outbound()
         self.gauges.start()
         self._prune_later()
+        self.journal.rekey(lambda result: log.info("journal keys looked through", rows=str(result)))
         self._start_watchdog()
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again

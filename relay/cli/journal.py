@@ -90,10 +90,10 @@ def _conditions(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    path, key = _place(args)
+    path, key, older = _place(args)
     if args.what == "verify":
-        return _verify(verify(path, key), key is not None, args.json)
-    reader = JournalReader(path, key)
+        return _verify(verify(path, key, older), key is not None, args.json)
+    reader = JournalReader(path, key, older)
     try:
         if args.what == "search":
             return _rows(reader.search(_query(args, args.limit)), args.json)
@@ -109,17 +109,19 @@ def run(args: argparse.Namespace) -> int:
         reader.close()
 
 
-def _place(args: argparse.Namespace) -> tuple[str, bytes | None]:
-    """The journal's path, and its key where this user may read it."""
+def _place(args: argparse.Namespace) -> tuple[str, bytes | None, list[bytes]]:
+    """The journal's path, its key where this user may read it, and the older ones."""
     settings = Settings()
     if args.config is not None or (args.file is None and Path(DEFAULT_CONFIG).exists()):
         settings = reach.settings_of(args.config or DEFAULT_CONFIG)
     path = args.file or settings.journal.path
     try:
-        return path, Credentials(settings.relay.credentials_directory).journal_key(settings.journal.key_credential)
+        credentials = Credentials(settings.relay.credentials_directory)
+        older = [credentials.journal_key(name) for name in settings.journal.older_key_credentials]
+        return path, credentials.journal_key(settings.journal.key_credential), older
     except CredentialUnusable as error:
         print(f"relay: PANs are not shown: {error.problem}", file=sys.stderr)
-        return path, None
+        return path, None, []
 
 
 def _query(args: argparse.Namespace, limit: int) -> Query:

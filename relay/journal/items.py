@@ -73,6 +73,15 @@ class PruneItem(msgspec.Struct, eq=False, gc=False):
     pruned_count: int = 0
 
 
+class RekeyItem(msgspec.Struct, eq=False, gc=False):
+    """Seal anew, with the current key, whatever an older key sealed; then the older keys are needed no more."""
+
+    done: Callable[[int | JournalFailed], None]
+    above_id: int = -1  # where the walk over exchanges stands
+    above_outbound_id: int = -1
+    rekeyed_count: int = 0
+
+
 OutboundWrite: TypeAlias = OutboundTakeItem | OutboundStepItem
 WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite
-Item: TypeAlias = WriteItem | FindItem | PruneItem | OutboundFindItem
+Item: TypeAlias = WriteItem | FindItem | PruneItem | RekeyItem | OutboundFindItem

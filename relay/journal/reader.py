@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,10 +17,11 @@ import msgspec
 from protocols.vocabulary import Pan, mask_pan
 from relay.errors import JournalUnusable
 from relay.journal.batch import load_meta
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import RESTORE
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
 from relay.journal.rows import LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
-from relay.journal.schema import RESTORE, open_reader, prove_key
+from relay.journal.schema import open_reader, prove_key
 from relay.telemetry.mask import mask_text
 
 SEARCH_COUNT_MAX: Final = 1_000
@@ -91,12 +92,12 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 class JournalReader:
     """Read-only. Every method raises JournalUnusable when the file turns out to be damaged."""
 
-    def __init__(self, path: str, key: bytes | None = None) -> None:
+    def __init__(self, path: str, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> None:
         """`key` is the 32-byte journal key: without it PANs are not shown even masked, and cannot be searched."""
         if not os.path.exists(path):
             raise JournalUnusable(f"There is no journal at {path}.", "Check journal.path, or start the relay once.")
         self.path = path
-        self._keys = None if key is None else JournalKeys(key)
+        self._keys = None if key is None else KeyRing(key, older_keys)
         self._connection = open_reader(path)
         if self._keys is not None:
             try:
@@ -220,7 +221,7 @@ def _evidence(packed: bytes) -> str:
     return mask_text(text)
 
 
-def _conditions(query: Query, keys: JournalKeys | None) -> tuple[str, tuple[Cell, ...]]:
+def _conditions(query: Query, keys: KeyRing | None) -> tuple[str, tuple[Cell, ...]]:
     tests: list[tuple[str, Cell]] = [
         ("key = ?", query.key),
         ("terminal = ?", query.terminal),
@@ -231,12 +232,15 @@ def _conditions(query: Query, keys: JournalKeys | None) -> tuple[str, tuple[Cell
         ("recorded_ms >= ?", query.since_ms),
         ("recorded_ms < ?", query.until_ms),
     ]
+    hashes: list[bytes] = []
     if query.pan is not None:
         if keys is None:
             raise JournalUnusable("A search by PAN needs the journal's key.", "Give the credential of journal.key_credential.")
-        tests.append(("pan_hash = ?", keys.pan_hash(query.pan)))
+        hashes = keys.pan_hashes(query.pan)
     given = [(sql, value) for sql, value in tests if value is not None]
-    return " AND ".join(sql for sql, _ in given) or "1", tuple(value for _, value in given)
+    if hashes:
+        given += [(f"pan_hash IN ({', '.join('?' * len(hashes))})", hashes[0]), *(("", value) for value in hashes[1:])]
+    return " AND ".join(sql for sql, _ in given if sql) or "1", tuple(value for _, value in given)
 
 
 def _damaged(path: str, error: Exception) -> JournalUnusable:

@@ -20,7 +20,7 @@ from relay.clock import Clock
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes, run_callbacks
 from relay.journal.batch import load_meta, store_meta, with_reversal
-from relay.journal.crypt import Entropy, JournalKeys
+from relay.journal.crypt import Entropy
 from relay.journal.items import (
     DAY_MS,
     IDS_PER_INCARNATION,
@@ -31,10 +31,13 @@ from relay.journal.items import (
     OutboundStepItem,
     OutboundTakeItem,
     PruneItem,
+    RekeyItem,
     StepItem,
     TakeItem,
     VariableItem,
 )
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import Identity
 from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.outbound_rows import newest_outbound, open_outbound
 from relay.journal.port import JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
@@ -57,7 +60,7 @@ class SqliteJournal:
         connection: sqlite3.Connection,
         reader: sqlite3.Connection,
         lock: FileLock,
-        keys: JournalKeys,
+        keys: KeyRing,
         settings: JournalSettings,
         *,
         call_soon_threadsafe: Callable[[Callable[[], None]], object],
@@ -118,17 +121,20 @@ class SqliteJournal:
         on_failed: Callable[[str], None] | None = None,
         entropy: Entropy = os.urandom,
         synchronous: str = "FULL",
+        older_keys: Sequence[bytes] = (),
+        identity: Identity | None = None,
     ) -> SqliteJournal:
         """Lock, check, migrate and begin a new incarnation, all durable before it returns. Blocks: call it before serving.
 
-        `key` is the 32-byte journal key. `on_failed(why)` is called once, on the loop, when a commit or fsync failed: the
-        relay fences itself. `synchronous` is for the power-cut test alone, which shows that anything but FULL loses records.
+        `key` is the 32-byte journal key, `older_keys` those that rows may still name, `identity` whose journal it has to be.
+        `on_failed(why)` is called once, on the loop, when a commit or fsync failed: the relay fences itself.
+        `synchronous` is for the power-cut test alone, which shows that anything but FULL loses records.
         Raises JournalUnusable.
         """
-        keys = JournalKeys(key, entropy)
+        keys = KeyRing(key, older_keys, entropy)
         lock = FileLock(settings.path)
         try:
-            connection = open_writer(settings.path, keys, synchronous)
+            connection = open_writer(settings.path, keys, synchronous, identity)
             try:
                 _begin_incarnation(connection, settings.path)
                 reader = open_reader(settings.path)
@@ -237,6 +243,17 @@ class SqliteJournal:
             self._refuse_closed(PruneItem(keys_before_ms, bodies_before_ms, done))
         else:  # past the groups: it is served in slices between them, and no group may wait for all of them
             self._writer.put([PruneItem(keys_before_ms, bodies_before_ms, done)])
+
+    def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
+        """Seal anew with the current key what an older one sealed, in slices between the groups; `done` gets how many rows.
+
+        Once it is through, the older keys are needed no more. Nothing to do where no older key is needed.
+        """
+        self._waiting += 1
+        if self._closed:
+            self._refuse_closed(RekeyItem(done))
+        else:
+            self._writer.put([RekeyItem(done)])
 
     # ---- reading, at recovery and for people -----------------------------------------------------------------------
 

@@ -8,12 +8,12 @@ no read is longer than it must be: while one lasts, the daemon's write-ahead log
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundState
 from relay.journal.records import LISTED_STATES, OPEN_STATES, StoredState, unpack_request
 from relay.journal.rows import CLOSED, LISTED, OPEN
@@ -78,12 +78,12 @@ _INVARIANTS: Final = (
 )
 
 
-def verify(path: str, key: bytes | None = None) -> Verification:
+def verify(path: str, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> Verification:
     """Read everything once: pages and indexes, what must hold, every stored request, and with `key` every PAN.
 
     Takes as long as reading the file. Raises JournalUnusable when it cannot be opened at all.
     """
-    keys = None if key is None else JournalKeys(key)
+    keys = None if key is None else KeyRing(key, older_keys)
     connection = open_reader(path)
     if keys is not None:
         try:
@@ -113,7 +113,7 @@ def verify(path: str, key: bytes | None = None) -> Verification:
     return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count)
 
 
-def _read_bodies(connection: sqlite3.Connection, keys: JournalKeys | None, problems: list[str]) -> int:
+def _read_bodies(connection: sqlite3.Connection, keys: KeyRing | None, problems: list[str]) -> int:
     pan_count = 0
     for exchange_id, exchange_key, request, sealed in _bodies(connection):
         if request:
@@ -132,7 +132,7 @@ def _read_bodies(connection: sqlite3.Connection, keys: JournalKeys | None, probl
     return pan_count
 
 
-def _outbound_problems(connection: sqlite3.Connection, keys: JournalKeys | None) -> Iterator[str]:
+def _outbound_problems(connection: sqlite3.Connection, keys: KeyRing | None) -> Iterator[str]:
     """What is wrong with messages that the core started."""
     known = {state.value for state in OutboundState}
     last = -1

@@ -312,7 +312,7 @@ class MemoryJournal:
             return None if holder is None else self._with_reversal(disk.exchanges[holder])
         elif isinstance(item, OutboundTakeItem | OutboundStepItem | OutboundFindItem):
             return disk.outbound.apply(item)
-        else:
+        elif isinstance(item, PruneItem):
             return self._prune_now(item)
         return None
 

@@ -77,6 +77,12 @@ class ExchangeDetail(msgspec.Struct, frozen=True):
     history: tuple[HistoryLine, ...]
 
 
+class KeyView(msgspec.Struct, frozen=True):
+    key_id: str
+    is_current: bool
+    is_needed: bool  # a row may name it: the relay does not start without it
+
+
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     file_bytes: int
@@ -145,6 +151,12 @@ class JournalReader:
             incarnation=load_meta(self._connection, "incarnation"),
             epoch=load_meta(self._connection, "region_epoch"),
         )
+
+    def key_views(self) -> list[KeyView]:
+        """The keys that were ever used, by id."""
+        (mine,) = self._one("SELECT value FROM meta WHERE name = 'key_id'")
+        rows = self._all("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
+        return [KeyView(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
 
     def counts(self) -> dict[str, int]:
         """Exchanges by state."""

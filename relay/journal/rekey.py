@@ -26,7 +26,7 @@ def is_owed(connection: sqlite3.Connection) -> bool:
 
 
 def rekey_slice(connection: sqlite3.Connection, item: RekeyItem, keys: KeyRing) -> bool:
-    """One slice. Returns whether there may be more. Raises ValueError for a row that no key given opens: then no key is cleared."""
+    """One slice. Returns whether there may be more. Raises ValueError for a row that no key opens: then no key is cleared."""
     if not is_owed(connection):
         return False
     if _exchanges(connection, item, keys) or _outbound(connection, item, keys):
@@ -38,7 +38,8 @@ def rekey_slice(connection: sqlite3.Connection, item: RekeyItem, keys: KeyRing) 
 def _exchanges(connection: sqlite3.Connection, item: RekeyItem, keys: KeyRing) -> bool:
     rows = connection.execute(
         "SELECT exchange_id, key, pan FROM taken WHERE exchange_id > ?1 AND exchange_id <= coalesce("
-        "(SELECT exchange_id FROM taken WHERE exchange_id > ?1 ORDER BY exchange_id LIMIT 1 OFFSET ?2 - 1), 9223372036854775807)"
+        "(SELECT exchange_id FROM taken WHERE exchange_id > ?1 ORDER BY exchange_id LIMIT 1 OFFSET ?2 - 1),"
+        " 9223372036854775807)"
         " AND pan IS NOT NULL AND substr(pan, 1, ?3) <> ?4 ORDER BY exchange_id LIMIT ?5",
         (item.above_id, LOOKED_AT_COUNT_MAX, KEY_ID_BYTES, bytes.fromhex(keys.key_id), SLICE_COUNT_MAX),
     ).fetchall()

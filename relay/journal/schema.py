@@ -84,9 +84,6 @@ def open_writer(path: str, keys: KeyRing, synchronous: str = "FULL", identity: I
     try:
         _check_ownership(connection, path)
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        connection.execute(
-            "PRAGMA auto_vacuum = INCREMENTAL"
-        )  # of a new file only, too: else free pages are kept and used again
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -103,6 +100,14 @@ def open_writer(path: str, keys: KeyRing, synchronous: str = "FULL", identity: I
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def open_for_adoption(path: str) -> sqlite3.Connection:
+    """A writing connection to a journal that is there, of this version, with full syncs. Raises JournalUnusable."""
+    open_reader(path).close()
+    connection = _connect(path, read_only=False)
+    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 

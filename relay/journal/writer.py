@@ -307,7 +307,6 @@ class Writer:
             return [(item.done, JournalFailed(self.why, error.certain))]
         except ValueError as error:
             self._roll_back()
-            log.error("journal keys: a row cannot be sealed anew, the older keys stay needed", why=str(error))
             return [(item.done, JournalFailed(str(error)))]
         self._since_checkpoint += item.rekeyed_count - before
         if more:
@@ -383,10 +382,8 @@ class Writer:
         while not self._queue.empty():
             group = self._queue.get_nowait()
             for item in [] if isinstance(group, Stop) else group:
-                if isinstance(item, PruneItem):
-                    outcomes.append((item.done, item.pruned_count))
-                elif isinstance(item, RekeyItem):
-                    outcomes.append((item.done, item.rekeyed_count))
+                if isinstance(item, PruneItem | RekeyItem):
+                    outcomes.append((item.done, item.pruned_count if isinstance(item, PruneItem) else item.rekeyed_count))
                 else:
                     outcomes.append((item.done, JournalFailed("the journal is closed")))
         return outcomes

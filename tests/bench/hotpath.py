@@ -31,8 +31,8 @@ from relay.core.transport import Transport
 from relay.exchange.desk import Desk
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
-from relay.journal.keyring import KeyRing
 from relay.journal.items import FRESH
+from relay.journal.keyring import KeyRing
 from relay.journal.port import JournalState
 from relay.permit import Permit
 from relay.telemetry.metrics import Metrics

@@ -11,7 +11,7 @@ Evidence from completions), Zengin (Store for sequence numbers before the first 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -59,12 +59,28 @@ class CommandRequested(msgspec.Struct, frozen=True):
 class OutboundOffered(msgspec.Struct, frozen=True):
     """A message that the core started is at the head of this line's queue. The dialogue answers with one or more `Delivery`.
 
-    `id` is the core's idempotency key, `kind` and `body` (JSON) are as posted to /v1/outbound and already durable.
+    `id` is the core's idempotency key, `kind` and `body` (JSON) are as posted to /v1/outbound and already durable. `order` is
+    given when a message is taken, once, and only goes up; 0 where nobody counts.
     """
 
     id: str
     kind: str
     body: bytes
+    order: int = 0
+
+
+class OutboundQuestioned(msgspec.Struct, frozen=True):
+    """The relay died after a message was given to a dialogue of this line, and before it heard what became of it: by what this
+    line keeps durable, did it ever begin with `id`? Nothing else of the line is offered before the answer, a `Delivery`:
+    "unsent" where it surely never did, "acknowledged" or "failed" where its end is on record, else "unknown".
+
+    "unsent" is a proof and not a guess: the message is offered again. So it may be said only where every record that the line
+    makes before a first byte is durable before that byte, and no record of this `id` can have been forgotten. Asked only where
+    the kit is a `RememberingKit`.
+    """
+
+    id: str
+    order: int
 
 
 class DrainStarted(msgspec.Struct, frozen=True):
@@ -83,6 +99,7 @@ Event: TypeAlias = (
     | Stored
     | CommandRequested
     | OutboundOffered
+    | OutboundQuestioned
     | DrainStarted
     | LinkClosed
 )
@@ -155,8 +172,9 @@ class Evidence(msgspec.Struct, frozen=True):
 class Delivery(msgspec.Struct, frozen=True):
     """What became of an outbound message: "deferred" (not now, offer it again), "sent" (its first byte may have left),
     "acknowledged", "unknown" (sent, no acknowledgement: never sent again by itself) or "failed" (not sent, or refused by the
-    far end: it has no effect there, and why). After "unknown", later evidence may still say "acknowledged" or "failed", on any
-    link. What a dialogue has when its link closes, and has not ended, is taken for unknown."""
+    far end: it has no effect there, and why); in answer to a question also "unsent". After "unknown", later evidence may still
+    say "acknowledged" or "failed", on any link. What a dialogue has when its link closes, and has not ended, is taken for
+    unknown."""
 
     id: str
     state: str
@@ -219,6 +237,12 @@ class Dialect(Protocol):
         """May an answer go to the terminal's newer link, inside the reply deadline?"""
         ...
 
+    @property
+    def refusal_ends_message(self) -> bool:
+        """Does a terminal that hears a refusal end there? Then a repeat of it that is already on its way must not be approved.
+        False where the same message under the same key is said again until somebody decides."""
+        ...
+
     def new_dialogue(self) -> Dialogue: ...
 
     def to_request(self, message: object, received: Received) -> Request | Refusal:
@@ -245,3 +269,10 @@ class DialectKit(Protocol):
 
     @property
     def profile_model(self) -> type: ...
+
+
+@runtime_checkable
+class RememberingKit(Protocol):
+    """A kit whose dialogues answer `OutboundQuestioned`, from durable link variables. Optional."""
+
+    answers_questions: Literal[True]

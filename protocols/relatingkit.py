@@ -1,14 +1,14 @@
 """The ports of a dialect kit whose settings must fit others: those of its link (a wait of the profile against a deadline), or
 those of the dialect's other links (numbers that must not be shared).
 
-Owns `RelatingKit` and `SharingKit`, optional beside `protocols.dialect.DialectKit`. It must never know where a
+Owns `RelatingKit`, `SharingKit` and `NamingDialect`, optional beside `protocols.dialect.DialectKit`. It must never know where a
 setting stands in a file. The trap: a relation is judged on values that are valid by themselves, defaults included, because a
 default that does not fit is as wrong as a value that was written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -49,4 +49,14 @@ class SharingKit(Protocol):
 
     def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
         """(index of the profile, path in it, problem) for all links of this dialect in one file, in its order."""
+        ...
+
+
+@runtime_checkable
+class NamingDialect(Protocol):
+    """A dialect whose links all say, by Identify, for whom they speak: whoever has a message for one must name it. Optional."""
+
+    @property
+    def line_names(self) -> Collection[str]:
+        """The only names there can be; empty where the far ends bring theirs."""
         ...

@@ -9,7 +9,7 @@ side does not recognise, so both are translated here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from twisted.internet import defer
@@ -60,6 +60,19 @@ async def drain(deadline_ms: int) -> list[str]:
     if late:
         await asyncio.wait(late, timeout=1.0)  # bounded: a task that swallows its cancellation must not hold the stop
     return sorted(task.get_name() for task in late)
+
+
+async def answer_of(ask: Callable[[Callable[[T], None]], None]) -> T:
+    """The result of a call that answers by callback, perhaps before it returns. One that comes when nobody waits any more (who
+    asked has gone, or its time is over) is dropped."""
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def done(result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    ask(done)
+    return await future
 
 
 def as_deferred(coro: Coroutine[Any, Any, T], name: str = "deferred") -> defer.Deferred[T]:

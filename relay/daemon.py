@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from random import SystemRandom
 from typing import Any
 
+from protocols.dialect import RememberingKit
+from protocols.dialects import DIALECTS
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
@@ -40,8 +42,8 @@ from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
 from relay.gauges import Gauges
+from relay.journal.engines import open_journal
 from relay.journal.keytable import Identity
-from relay.journal.sqlite import SqliteJournal
 from relay.operator import Operator
 from relay.outbound.api import OutboundApi
 from relay.outbound.desk import Outbound
@@ -57,6 +59,7 @@ from relay.telemetry.log import configure_logging, get_log
 from relay.telemetry.metrics import Metrics
 from relay.wheel import TimingWheel
 from relay.wire.dialer import Dialer
+from relay.wire.lines import why_never
 from relay.wire.link import Link
 from relay.wire.listener import Listener
 from relay.wire.ports import LinkIds, WireParts
@@ -91,9 +94,10 @@ class Daemon:
         self.metrics = Metrics()
         self.credentials = Credentials(settings.relay.credentials_directory)
         self.dialects = DialectShelf(overlay_reader(config_path, self.credentials.secret), self.clock.wall_ms)
-        self.journal = SqliteJournal.open(
+        self.journal = open_journal(
             settings.journal,
             self.credentials.journal_key(settings.journal.key_credential),
+            self.credentials.secret,
             call_soon_threadsafe=loop.call_soon_threadsafe,
             clock=self.clock,
             metrics=self.metrics,
@@ -163,13 +167,14 @@ class Daemon:
             self.client,
             self.region.permit,
             lambda listener, line: self.roster.find_line(settings.relay.realm, listener, line),
-            self._knows_line,
+            self._why_never,
             self.clock,
             self.timers,
             self.metrics,
             chance,
             settings.relay.center,
             outbound_limits(settings),
+            self._remembers,
         )
         self.outbound_tls = (
             None if settings.outbound.tls is None else server_context(settings.outbound.tls, self.credentials.path)
@@ -217,13 +222,15 @@ class Daemon:
             certificate_is_terminal=isinstance(link, ListenerSettings) and link.certificate_names == "terminal",
         )
 
-    def _knows_line(self, listener: str, line: str) -> bool:
-        """Whether a message for this line may be taken: there is such a listener or dialer, and it allows the terminal."""
-        for link in (*self.settings.listener, *self.settings.dialer):
-            if link.name == listener:
-                allowed = link.terminals if isinstance(link, ListenerSettings) else ()
-                return not line or not allowed or line in allowed
-        return False
+    def _why_never(self, listener: str, line: str) -> str:
+        """Why a message for this line could never leave; "" where it may."""
+        found = self.listeners.get(listener) or self.dialers.get(listener)
+        return "no such listener or dialer" if found is None else why_never(found.facts, listener in self.dialers, line)
+
+    def _remembers(self, listener: str) -> bool:
+        """Whether the dialect of a listener or dialer keeps a durable record of what it began with."""
+        links = (*self.settings.listener, *self.settings.dialer)
+        return any(link.name == listener and isinstance(DIALECTS.get(link.dialect), RememberingKit) for link in links)
 
     def new_listener(self, settings: ListenerSettings) -> Listener:
         """Not started. Raises ConfigurationError."""
@@ -409,6 +416,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
             retry_first_ms=core.retry_first_ms,
             retry_max_ms=core.retry_max_ms,
             head_tries_max=core.saf_head_tries_max,
+            valid_ms=core.saf_valid_hours * 3_600_000,
         ),
     )
 

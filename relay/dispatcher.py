@@ -7,12 +7,12 @@ core.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from relay.bridge import answer_of
 from relay.control import commands as c
 from relay.control import report as r
 from relay.control.server import Handler
@@ -24,8 +24,6 @@ from relay.outbound.ports import CancelResult, Conflict, FindResult, Known, NoSu
 
 if TYPE_CHECKING:
     from relay.daemon import Daemon
-
-ResultT = TypeVar("ResultT")
 
 
 class Dispatcher:
@@ -60,43 +58,33 @@ class Dispatcher:
         return r.OutboundListReport(rows=tuple(map(_row, found)))
 
     async def _show(self, args: c.OutboundKeyArgs) -> r.OutboundRow:
-        found: FindResult = await _answer(lambda done: self._daemon.outbound.find(args.key, done))
+        found: FindResult = await answer_of(lambda done: self._daemon.outbound.find(args.key, done))
         return _found(found)
 
     async def _cancel(self, args: c.OutboundSignedArgs) -> r.OutboundRow:
         why = f"cancelled by {args.who}: {args.why}"
-        result: CancelResult = await _answer(lambda done: self._daemon.outbound.cancel(args.key, why, done))
+        result: CancelResult = await answer_of(lambda done: self._daemon.outbound.cancel(args.key, why, done))
         return _found(result)
 
     async def _settle(self, args: c.OutboundSettleArgs) -> r.OutboundRow:
         why = f"settled by {args.who}: {args.why}"
         state = OutboundState(args.state)
-        result: CancelResult = await _answer(lambda done: self._daemon.outbound.settle(args.key, state, why, done))
+        result: CancelResult = await answer_of(lambda done: self._daemon.outbound.settle(args.key, state, why, done))
         return _found(result)
 
     async def _post(self, args: c.OutboundPostArgs) -> r.OutboundRow:
-        request = OutboundRequest(listener=args.listener, line=args.line, kind=args.kind, body=args.body)
+        request = OutboundRequest(
+            listener=args.listener, line=args.line, kind=args.kind, body=args.body, expires_ms=args.expires_ms
+        )
         posted = read_posted(args.key, msgspec.json.encode(request))
         if isinstance(posted, str):
             raise RelayError(f"{posted}.")
-        result: PostResult = await _answer(lambda done: self._daemon.outbound.post(posted, done))
+        result: PostResult = await answer_of(lambda done: self._daemon.outbound.post(posted, done))
         if isinstance(result, (Taken, Known)):
             return _row(result.message)
         if isinstance(result, Conflict):
             raise RelayError(f"the key {args.key} was posted with another message.", "Take another key.")
         raise RelayError(f"not taken: {result.detail}.")
-
-
-async def _answer(ask: Callable[[Callable[[ResultT], None]], None]) -> ResultT:
-    """The result of a call with a callback, which may come before the call returns."""
-    future: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
-
-    def done(result: ResultT) -> None:
-        if not future.done():  # the operator has gone meanwhile
-            future.set_result(result)
-
-    ask(done)
-    return await future
 
 
 def _found(result: FindResult | CancelResult) -> r.OutboundRow:
@@ -124,5 +112,6 @@ def _row(stored: StoredOutbound) -> r.OutboundRow:
         recorded_ms=taken.recorded_ms,
         updated_ms=stored.updated_ms,
         sent_ms=stored.sent_ms,
+        expires_ms=taken.expires_ms,
         is_reported=stored.reported is stored.state,
     )

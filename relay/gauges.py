@@ -6,7 +6,10 @@ ten times less often.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from relay.clock import Cancellable, Clock, Timers
+from relay.errors import JournalUnusable
 from relay.exchange.desk import Desk
 from relay.exchange.exchange import TERMINAL, State
 from relay.journal.port import Journal
@@ -54,7 +57,8 @@ class Gauges:
         metrics.saf_oldest_seconds.set(self.oldest_owed_ms() / 1000)
         metrics.journal_waiting.set(self._journal.waiting_count())
         if self._round % LISTED_EVERY == 0:
-            self.listed_count = sum(1 for _ in self._journal.listed())
+            with suppress(JournalUnusable):  # a server that is away: as last seen
+                self.listed_count = sum(1 for _ in self._journal.listed())
             metrics.listed.set(self.listed_count)
         self._round += 1
         self._timer = self._timers.after(INTERVAL_MS, self._read)

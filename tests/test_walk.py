@@ -15,8 +15,10 @@ from relay.loopback.core import FakeCore
 from relay.loopback.faults import FaultInjector
 from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
-from tests.simulation.coreside import SimulatedDoor
+from tests.simulation.coreside import Region, SimulatedDoor
+from tests.simulation.lines import Lines
 from tests.simulation.relayside import SimulatedRelay
+from tests.simulation.virtualloop import VirtualLoop
 from tests.support.isolink import withdrawal
 from tests.support.virtualtime import VirtualTime
 
@@ -38,6 +40,11 @@ def test_the_walk_is_at_most_ten_steps() -> None:
     assert 8 <= len(ROW.findall(text)) <= 10
 
 
+def _relay(time: VirtualTime, journal: SqliteJournal) -> SimulatedRelay:
+    door = SimulatedDoor(time, Random(1), FakeCore(), FaultInjector(), Region(Random(1)))
+    return SimulatedRelay(time, Random(1), journal, door, Lines(["atm"]), VirtualLoop(time, Random(1)))
+
+
 def test_a_withdrawal_walks_as_the_readme_says(tmp_path: Path) -> None:
     time = VirtualTime()
     to_loop: Queue[object] = Queue()
@@ -48,12 +55,14 @@ def test_a_withdrawal_walks_as_the_readme_says(tmp_path: Path) -> None:
         clock=time,
         metrics=Metrics(),
     )
-    relay = SimulatedRelay(time, Random(1), journal, SimulatedDoor(time, Random(1), FakeCore(), FaultInjector()))
+    relay = _relay(time, journal)
     codec = compile_codec(load_spec("1987", "ascii"))
     framing = Framing.named("ascii4")
     heard: list[str] = []
     cutter = FrameCutter(framing)
-    pipe = relay.connect(lambda data: heard.extend(codec.decode(f.body).mti for f in cutter.feed(data)), lambda: None)
+    pipe = relay.connect(
+        "atm", "10.0.0.1", lambda data: heard.extend(codec.decode(f.body).mti for f in cutter.feed(data)), lambda: None
+    )
 
     def until(count: int) -> None:
         for _ in range(200):

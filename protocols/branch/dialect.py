@@ -54,9 +54,15 @@ class BranchDialect:
         self._to_request = compile_to_request(profile)
         self._to_reply = compile_to_reply(profile)
 
+    line_names = ()  # each terminal brings its own
+
     @property
     def answers_on_new_link(self) -> bool:
         return self.profile.answers_on_new_link
+
+    @property
+    def refusal_ends_message(self) -> bool:
+        return False  # a number that nobody decided about is sent again
 
     def new_dialogue(self) -> Dialogue:
         return BranchDialogue(self.rules)

@@ -52,6 +52,10 @@ class Iso8583Dialect:
     def answers_on_new_link(self) -> bool:
         return self.profile.answers_on_new_link
 
+    @property
+    def refusal_ends_message(self) -> bool:
+        return True
+
     def new_dialogue(self) -> Dialogue:
         return Iso8583Dialogue(self.rules)
 

@@ -25,11 +25,13 @@ from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 
 class NdcDialect:
-    """Fulfils protocols.dialect.Dialect. `rules` are shared by every link of the listener."""
+    """Fulfils protocols.dialect.Dialect, and NamingDialect. `rules` are shared by every link of the listener."""
 
     name = "ndc"
     # A reply belongs to the session that asked: the ATM forgets its request when the line breaks.
     answers_on_new_link = False
+    refusal_ends_message = True
+    line_names = ()  # each ATM brings its own
 
     def __init__(self, profile: NdcProfile, load: Load | None, wall_ms: Callable[[], int], hooks: Hooks = NO_HOOKS) -> None:
         self.profile = profile

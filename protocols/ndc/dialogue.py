@@ -59,7 +59,8 @@ from protocols.ndc.session import Moment, State
 from protocols.ndc.transaction import STATUS_TIMER, Phase, Transaction
 from protocols.vocabulary import Refusal
 
-PARTIAL = "partial"
+PARTIAL, JOURNAL_AGAIN = "partial", "journal-again"
+JOURNAL_AGAIN_MS = 5_000  # a block that could not be taken is offered again: an ATM that stays connected may never repeat it
 _NAMES = {"echo": SEND_CONFIG_ID, "sign-on": GO_IN_SERVICE, "sign-off": GO_OUT_OF_SERVICE}
 _REFUSALS = {State.DRAINING: Refusal.DRAINING, State.STOPPED: Refusal.SUSPENDED, State.CONFIG_ERROR: Refusal.SUSPENDED}
 
@@ -69,6 +70,7 @@ class NdcDialogue:
         "_cutter",
         "_heard_ms",
         "_hung_up",
+        "_journal_held",
         "_journal_last",
         "_link",
         "_luno",
@@ -89,6 +91,7 @@ class NdcDialogue:
         self._rule: TerminalRule | None = None
         self._luno = ""
         self._journal_last = ""  # the last character acknowledged on this link
+        self._journal_held: OpenedJournal | None = None  # a block that the journal did not take yet
         self._heard_ms = 0
         self._partial_since_ms: int | None = None
         self._partial_timer = False
@@ -178,6 +181,7 @@ class NdcDialogue:
         """To the desk. A gap or an overlap is noted, no reason to refuse: text that is here is better than none."""
         if not continues(block, self._journal_last):
             actions.append(Note("journal-gap", f"{block.previous} follows {self._journal_last}"))
+        self._journal_held = None
         actions.append(Ask(OpenedJournal(block, self.terminal)))
 
     def _malformed(self, body: bytes, error: FieldError, actions: list[Action]) -> None:
@@ -226,7 +230,7 @@ class NdcDialogue:
     # ---- transactions ------------------------------------------------------------------------------------------------
     def _request(self, request: TransactionRequest, body: bytes, now_ms: int, actions: list[Action]) -> None:
         transaction = self._transaction
-        if transaction is None or not transaction.may_begin(request, body, actions):
+        if transaction is None or not transaction.may_begin(request, body, now_ms, actions):
             return
         if self.state is State.IN_SERVICE and self._session.commands.owes_refusal:
             # An ATM says how a reply ended before it asks again. Its answer to a refusal could pass for a dispense's.
@@ -251,7 +255,9 @@ class NdcDialogue:
                 self._journal_last = message.block.last
                 actions.append(Send(self._rules.journal_acknowledged(message.block.last)))
             else:
+                self._journal_held = message
                 actions.append(Note("journal-refused", event.reply.code))
+                actions.append(Timer(JOURNAL_AGAIN, JOURNAL_AGAIN_MS))
         elif isinstance(message, OpenedRequest) and self._transaction is not None:
             self._transaction.decided(message, event.reply, self._session.commands.is_quiet, now_ms, actions)
 
@@ -264,6 +270,8 @@ class NdcDialogue:
         if event.name == "forget":
             self._forget(event.data, actions)
             return
+        if self._transaction is not None:
+            self._transaction.look(now_ms, actions)
         name = _NAMES.get(event.name, event.name)
         problem = self._session.give(name, "", actions)
         if problem:
@@ -285,6 +293,8 @@ class NdcDialogue:
         if self._hung_up:
             actions.append(Delivery(event.id, "deferred", "the link is ending"))
         else:
+            if self._transaction is not None:
+                self._transaction.look(now_ms, actions)
             self._session.outbound(event.id, event.kind, event.body, actions)
 
     # ---- timers ------------------------------------------------------------------------------------------------------
@@ -301,6 +311,9 @@ class NdcDialogue:
             self._idle_fired(now_ms, actions)
         elif name == PARTIAL:
             self._partial_fired(now_ms, actions)
+        elif name == JOURNAL_AGAIN and self._journal_held is not None:
+            held, self._journal_held = self._journal_held, None
+            actions.append(Ask(held))
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
         session = self._session

@@ -13,8 +13,11 @@ is no statement.
     8 E4, card-first function       undone (purged before the card came out); any other function: unproven
     8 E3, E5, D1, D2, anything else unproven
     A, C (but C10)                  undone: rejected, not executed; 1, 2, 3 also raise a key alarm
-    next 11 or counters, same TSN   status good, or counts = request: confirmed; else a note for the list
+    next 11, same TSN               status good: confirmed; else a note for the list, whatever its counts
+    supply counters, same TSN       a note for the list
     any of them for a refund        given back: 9, B: undone; else unproven, dispute
+
+Counts alone never confirm: of a dispense whose end it does not know (E3), a terminal reports the notes that were requested.
 
 Source: protocols/ndc/README.md, "completion"; the T-codes are the cash handler's of the open implementations.
 """
@@ -136,19 +139,18 @@ def judge_last(sent: Sent, last: LastStatus) -> Finding:
         return Finding("", f"the terminal speaks of TSN {last.tsn}")
     if last.status == "1" and not (any(last.notes) and sent.notes and not _same(last.notes, sent.notes)):
         return Finding(CONFIRMED, "last transaction status good")
-    if last.status == "2" and sent.notes and last.notes and _same(last.notes, sent.notes):
-        return Finding(CONFIRMED, "last transaction status error, with all notes dispensed", alarm="cash-exception")
     counted = " ".join(map(str, last.notes))
     return Finding(UNPROVEN, f"last transaction status {last.status} for this TSN, notes {counted or 'not said'}")
 
 
 def judge_counters(sent: Sent, counters: SupplyCounters) -> Finding:
-    """Supply counters, asked for after the fact: they confirm, and never undo."""
+    """Supply counters, asked for after the fact: something for the person who looks at it, and no proof either way."""
     if counters.tsn != f"{sent.tsn:04}":
         return Finding("", f"the counters speak of TSN {counters.tsn}")
-    if sent.notes and _same(counters.last_dispensed, sent.notes):
-        return Finding(CONFIRMED, "supply counters: all notes of this TSN dispensed")
-    return Finding(UNPROVEN, f"supply counters for this TSN, last dispensed {' '.join(map(str, counters.last_dispensed))}")
+    told = " ".join(map(str, counters.last_dispensed))
+    is_whole = bool(sent.notes) and _same(counters.last_dispensed, sent.notes)
+    meaning = "all notes, as also after a dispense of unknown end" if is_whole else "not the notes that were ordered"
+    return Finding(UNPROVEN, f"supply counters for this TSN, last dispensed {told}: {meaning}")
 
 
 def worth(counts: tuple[int, ...], denominations: tuple[int, ...]) -> int | None:

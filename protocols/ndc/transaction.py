@@ -101,8 +101,9 @@ class Transaction:
         return f"{self.link_id}.{self._mints}"
 
     # ---- the request -------------------------------------------------------------------------------------------------
-    def may_begin(self, request: TransactionRequest, body: bytes, actions: list[Action]) -> bool:
+    def may_begin(self, request: TransactionRequest, body: bytes, now_ms: int, actions: list[Action]) -> bool:
         """Whether a request opens a transaction now; a repeat is swallowed, an impossible one resets the link."""
+        self.look(now_ms, actions)
         if self.phase is Phase.IDLE:
             return True
         if body == self._body:  # also after our reply, which it crossed: the next customer's has another MCN
@@ -190,7 +191,7 @@ class Transaction:
         if opened is None or reply is None or not self._is_stored or not is_quiet:
             return
         self._held = None
-        if now_ms - opened.received_ms >= self._rules.session.reply_window_ms:
+        if self._is_out_of_time(now_ms):
             actions.append(Note("reply-late", f"TSN {opened.tsn:04}"))
             self._not_sent(opened, reply, "the ATM's response timer has run out", actions)
             self._end(actions)
@@ -225,6 +226,17 @@ class Transaction:
                 self._cassettes.ordered(parts.notes)
         else:
             self._serials.closed(opened.tsn)
+
+    def look(self, now_ms: int, actions: list[Action]) -> None:
+        """End a transaction that nobody can answer any more: the desk said nothing (law 1: its journal did not take the
+        answer), and whatever it says now is too late. Looked at before anything new begins on the link."""
+        if self.phase is Phase.ASKED and self._is_out_of_time(now_ms):
+            actions.append(Note("reply-missing", f"TSN {self._tsn():04}"))
+            self._end(actions)
+
+    def _is_out_of_time(self, now_ms: int) -> bool:
+        opened = self._opened
+        return opened is not None and now_ms - opened.received_ms >= self._rules.session.reply_window_ms
 
     def _not_sent(self, opened: OpenedRequest, reply: Reply, why: str, actions: list[Action]) -> None:
         """An approval that will not leave: nothing automatic undoes it (law 1), a person hears of it."""

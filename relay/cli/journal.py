@@ -27,9 +27,11 @@ from relay.clock import SystemClock
 from relay.credentials import Credentials, CredentialUnusable
 from relay.errors import JournalUnusable, RelayError
 from relay.journal.adopt import adopt
+from relay.journal.engines import open_source
 from relay.journal.keytable import Identity
 from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, KeyView, Query
 from relay.journal.records import StoredState
+from relay.journal.source import Source
 from relay.journal.verify import Verification, verify
 from relay.settings import Settings
 
@@ -103,15 +105,11 @@ def _conditions(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.what == "adopt":
-        settings = _settings(args)
-        mine = Identity(settings.relay.center, settings.relay.realm)
-        before = adopt(args.file or settings.journal.path, mine, args.who, args.why, SystemClock().wall_ms())
-        print(f"adopted by {safe(args.who)}: was {before or 'nobody'}, is {mine}")
-        return 0
-    path, key, older = _place(args)
+        return _adopt(args, _settings(args))
+    where, key, older = _place(args)
     if args.what == "verify":
-        return _verify(verify(path, key, older), key is not None, args.json)
-    reader = JournalReader(path, key, older)
+        return _verify(verify(where, key, older), key is not None, args.json)
+    reader = JournalReader(where, key, older)
     try:
         if args.what == "search":
             return _rows(reader.search(_query(args, args.limit)), args.json)
@@ -129,23 +127,36 @@ def run(args: argparse.Namespace) -> int:
         reader.close()
 
 
-def _place(args: argparse.Namespace) -> tuple[str, bytes | None, list[bytes]]:
-    """The journal's path, its key where this user may read it, and the older ones."""
+def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None, list[bytes]]:
+    """Where the journal is, its key where this user may read it, and the older ones."""
     settings = _settings(args)
-    path = args.file or settings.journal.path
+    credentials = Credentials(settings.relay.credentials_directory)
+    key: bytes | None = None
+    older: list[bytes] = []
     try:
-        credentials = Credentials(settings.relay.credentials_directory)
         older = [credentials.journal_key(name) for name in settings.journal.older_key_credentials]
-        return path, credentials.journal_key(settings.journal.key_credential), older
+        key = credentials.journal_key(settings.journal.key_credential)
     except CredentialUnusable as error:
         print(f"relay: PANs are not shown: {error.problem}", file=sys.stderr)
-        return path, None, []
+    return args.file or open_source(settings.journal, credentials.secret), key, older
 
 
 def _settings(args: argparse.Namespace) -> Settings:
     if args.config is not None or (args.file is None and Path(DEFAULT_CONFIG).exists()):
         return reach.settings_of(args.config or DEFAULT_CONFIG)
     return Settings()
+
+
+def _adopt(args: argparse.Namespace, settings: Settings) -> int:
+    mine = Identity(settings.relay.center, settings.relay.realm)
+    if args.file is None and settings.journal.engine != "sqlite":
+        raise JournalUnusable(
+            "adopt changes a journal in an SQLite file only; this one is kept by PostgreSQL.",
+            'With the relay stopped, as the owner of its schema: see "A journal of another relay" in the runbook.',
+        )
+    before = adopt(args.file or settings.journal.path, mine, args.who, args.why, SystemClock().wall_ms())
+    print(f"adopted by {safe(args.who)}: was {before or 'nobody'}, is {mine}")
+    return 0
 
 
 def _keys(found: list[KeyView], as_json: bool) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from relay.cli import reach
 from relay.cli.screen import safe, size, table
 from relay.cli.when import show_moment
+from relay.clock import SystemClock
 from relay.control.client import ControlClient
 from relay.control.commands import (
     OutboundKeyArgs,
@@ -58,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     post.add_argument("kind", metavar="KIND", help="what the dialect knows, for instance echo or cutover")
     post.add_argument("--line", default="", metavar="LINE", help="terminal or line, where the link has more than one")
     post.add_argument("--body", default="{}", metavar="JSON", help="the dialect's own members (default: none)")
+    post.add_argument("--valid-for", type=int, metavar="SECONDS", help="not begun with later than that (default: no end)")
     post.add_argument("--key", default="", metavar="KEY", help="to repeat a post that was not answered (default: a new one)")
 
 
@@ -91,7 +93,10 @@ def _one(client: ControlClient, args: argparse.Namespace) -> OutboundRow:
         raise RelayError("--body is not a JSON object.", 'For instance: --body \'{"business_date": "2026-11-25"}\'') from error
     key = args.key or f"operator-{secrets.token_hex(8)}"
     body = msgspec.Raw(args.body.encode())
-    return client.outbound_post(OutboundPostArgs(key=key, listener=args.listener, line=args.line, kind=args.kind, body=body))
+    expires_ms = None if args.valid_for is None else SystemClock().wall_ms() + args.valid_for * 1_000
+    return client.outbound_post(
+        OutboundPostArgs(key=key, listener=args.listener, line=args.line, kind=args.kind, body=body, expires_ms=expires_ms)
+    )
 
 
 def _listing(rows: tuple[OutboundRow, ...]) -> list[str]:
@@ -116,6 +121,7 @@ def _detail(row: OutboundRow) -> Iterator[str]:
         ("recorded", show_moment(row.recorded_ms)),
         ("sent", "-" if row.sent_ms is None else show_moment(row.sent_ms)),
         ("updated", show_moment(row.updated_ms)),
+        ("expires", "-" if row.expires_ms is None else show_moment(row.expires_ms)),
         ("core knows", "yes" if row.is_reported else "no"),
     ]
     for name, value in lines:

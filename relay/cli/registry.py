@@ -17,12 +17,13 @@ from relay.errors import RelayError
 
 COMMANDS = {
     "run": "run the relay with a configuration file",
-    "demo": "the whole thing on this machine: relay, fake core, fake ATMs",
+    "demo": "the whole thing on this machine: relay, fake core, fake ATMs, branches and Zengin",
     "check": "every mistake in a configuration file, with line and suggestion",
     "status": "the running relay on one screen",
     "top": "live sessions, refreshed each second",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "outbound": "messages that the core started: list, show, cancel, settle, post",
+    "saf": "what is owed to the core and what waits for a person: list, show, retry, resolve",
     "journal": "search, show, export and verify what was made durable",
     "decode": "hex, file or pcap as fields, masked, with offsets",
     "send": "one message to a listener, and its answer",

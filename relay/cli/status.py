@@ -101,7 +101,7 @@ def _notes(report: StatusReport) -> Iterator[str]:
     """What is no fault of the relay, and waits for a person all the same."""
     if report.listed:
         exchanges = "one exchange waits" if report.listed == 1 else f"{count(report.listed)} exchanges wait"
-        yield f"{exchanges} for a person: relay journal listed"
+        yield f"{exchanges} for a person: relay saf list --listed"
 
 
 def _listeners(report: StatusReport, paint: Paint) -> list[str]:

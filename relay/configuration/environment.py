@@ -11,6 +11,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 
 from cryptography import x509
@@ -35,7 +36,10 @@ def machine_check(wall_ms: int, environ: Mapping[str, str] | None = None) -> Cal
     def check_machine(settings: Settings) -> Iterator[Finding]:
         credentials = Credentials(settings.relay.credentials_directory, environ)
         yield from _credentials(settings, credentials)
-        yield from _journal(FilePath(settings.journal.path))
+        if settings.journal.engine == "sqlite":
+            yield from _journal(FilePath(settings.journal.path))
+        else:
+            yield from _driver()
         yield from _control(settings.control.path)
         tables: list[tuple[Path, TlsSettings | None, bool]] = [(("core", "tls"), settings.core.tls, False)]
         tables.append((("outbound", "tls"), settings.outbound.tls, True))
@@ -64,6 +68,13 @@ def _credentials(settings: Settings, credentials: Credentials) -> Iterator[Findi
                 credentials.secret(name)
         except CredentialUnusable as error:
             yield Finding(path, error.problem.rstrip("."), error.next_step)
+
+
+def _driver() -> Iterator[Finding]:
+    if find_spec("asyncpg") is None:
+        yield Finding(
+            ("journal", "engine"), "the driver of PostgreSQL is not installed", "pip install 'relay-center[postgresql]'"
+        )
 
 
 def _journal(path: FilePath) -> Iterator[Finding]:

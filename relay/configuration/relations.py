@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -25,6 +26,9 @@ _HOST_NAME = re.compile(
 _OUTBOUND_ENDPOINT = re.compile(r"^(tcp6?|systemd):")
 _ON_LOOPBACK = re.compile(r"interface=(127\.[0-9.]+|\\:\\:1)(:|$)")
 _BOUND_TWICE = re.compile(r"^(?:tcp6?|ssl):(?:port=)?(\d+)((?::.*)?)$")
+
+
+_POSTGRESQL_ONLY = frozenset({"dsn", "schema_name", "password_credential", "connect_timeout_ms", "commit_timeout_ms"})
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -47,6 +51,7 @@ def links(settings: Settings) -> Iterator[tuple[Path, LinkSettings]]:
 
 def check_relations(settings: Settings) -> Iterator[Finding]:
     """All findings that follow from the file alone."""
+    yield from _journal(settings)
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
     yield from _credentials(settings)
@@ -57,6 +62,47 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
     if not settings.listener and not settings.dialer:
         yield Finding(
             (), "no listener and no dialer: there is nothing to serve", "add a [[listener]] with a name", is_warning=True
+        )
+
+
+def _journal(settings: Settings) -> Iterator[Finding]:
+    journal = settings.journal
+    if settings.relay.workers > 1:
+        yield Finding(
+            ("relay", "workers"),
+            "several processes on one journal are not served by this version",
+            "1; a second relay on this host gets listeners, a control.path and a journal of its own",
+        )
+    if journal.engine == "sqlite":
+        unused = sorted(_POSTGRESQL_ONLY & journal.model_fields_set)
+        if unused:
+            yield Finding(
+                ("journal", unused[0]), "this is for PostgreSQL, and the engine is SQLite", 'engine = "postgresql"', (), True
+            )
+        return
+    where = ("journal", "dsn")
+    parts = urlsplit(journal.dsn)
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    named = [each for each in parts.netloc.rpartition("@")[2].split(",") if each]
+    if parts.scheme not in ("postgresql", "postgres") or not named:
+        yield Finding(where, "not the address of a PostgreSQL server", "postgresql://relay@db1:5432,db2:5432/relay")
+    if password or re.search(r"(^|&)(ssl)?password=", parts.query):
+        yield Finding(
+            where,
+            "a password does not belong into this file",
+            "put it into a credential and name that in journal.password_credential; then replace the password",
+        )
+    if not user and "user=" not in parts.query:
+        yield Finding(where, "no user is named: whoever starts the relay would be taken", "postgresql://relay@...", (), True)
+    if not parts.path.strip("/"):
+        yield Finding(where, "no database is named", "postgresql://relay@db1:5432,db2:5432/relay")
+    if len(named) == 1:
+        yield Finding(
+            where,
+            "one server only: when it is away, money messages are refused",
+            "name its standby, too: db1:5432,db2:5432",
+            (),
+            True,
         )
 
 
@@ -189,6 +235,8 @@ def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
     yield ("journal", "key_credential"), settings.journal.key_credential
     for number, older in enumerate(settings.journal.older_key_credentials):
         yield ("journal", "older_key_credentials", number), older
+    if settings.journal.password_credential is not None:
+        yield ("journal", "password_credential"), settings.journal.password_credential
     if settings.core.bearer_credential is not None:
         yield ("core", "bearer_credential"), settings.core.bearer_credential
     tables = [

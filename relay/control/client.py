@@ -29,6 +29,9 @@ from relay.control.commands import (
     ParkedArgs,
     ReloadArgs,
     ResolveArgs,
+    SafKeyArgs,
+    SafListArgs,
+    SafRetryArgs,
     StatusArgs,
 )
 from relay.control.report import (
@@ -39,6 +42,8 @@ from relay.control.report import (
     OutboundRow,
     ParkedReport,
     ReloadReport,
+    SafDetail,
+    SafReport,
     StatusReport,
 )
 from relay.errors import RelayError
@@ -85,6 +90,15 @@ class ControlClient:
 
     def resolve(self, args: ResolveArgs) -> Done:
         return self._call("resolve", args, Done)
+
+    def saf_list(self, args: SafListArgs) -> SafReport:
+        return self._call("saf-list", args, SafReport)
+
+    def saf_show(self, args: SafKeyArgs) -> SafDetail:
+        return self._call("saf-show", args, SafDetail)
+
+    def saf_retry(self, args: SafRetryArgs) -> Done:
+        return self._call("saf-retry", args, Done)
 
     def log_level(self, args: LogLevelArgs) -> Done:
         return self._call("log-level", args, Done)

@@ -18,6 +18,8 @@ from relay.control.report import (
     OutboundRow,
     ParkedReport,
     ReloadReport,
+    SafDetail,
+    SafReport,
     StatusReport,
 )
 
@@ -90,6 +92,25 @@ class ResolveArgs(msgspec.Struct, frozen=True, kw_only=True):
     why: Said
 
 
+class SafListArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """What is owed to the core ("owed"), what waits for a person ("listed"), or both."""
+
+    what: Literal["", "owed", "listed"] = ""
+    count_max: Rows = 1_000
+
+
+class SafKeyArgs(msgspec.Struct, frozen=True, kw_only=True):
+    key: Said
+
+
+class SafRetryArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A person wants something owed, or given up, tried now, and signs for it."""
+
+    key: Said
+    who: Said
+    why: Said
+
+
 class LogLevelArgs(msgspec.Struct, frozen=True, kw_only=True):
     level: Literal["debug", "info", "warning", "error"]
 
@@ -139,6 +160,7 @@ class OutboundPostArgs(msgspec.Struct, frozen=True, kw_only=True):
     kind: Said
     line: str = ""
     body: msgspec.Raw = msgspec.Raw(b"{}")
+    expires_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class CommandSpec(msgspec.Struct, frozen=True):
@@ -155,6 +177,9 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "drain": CommandSpec(DrainArgs, Done, changes=True),
     "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),
+    "saf-list": CommandSpec(SafListArgs, SafReport, changes=False),
+    "saf-show": CommandSpec(SafKeyArgs, SafDetail, changes=False),
+    "saf-retry": CommandSpec(SafRetryArgs, Done, changes=True),
     "log-level": CommandSpec(LogLevelArgs, Done, changes=True),
     "command": CommandSpec(CommandArgs, Done, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),

@@ -128,6 +128,48 @@ class ListedReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[ListedRow, ...] = ()
 
 
+class SafRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange that is owed to the core, or waits for a person. `why`: what the last try came to, or why it was listed."""
+
+    key: str = ""
+    state: str = ""
+    message_class: str = ""
+    listener: str = ""
+    terminal: str = ""
+    kind: str = ""
+    amount_minor: int | None = None
+    currency: str = ""
+    original_key: str = ""
+    standing_minor: int | None = None  # of what is undone: the amount that is to stand
+    recorded_ms: int = 0
+    tries: int = 0
+    why: str = ""
+    is_listed: bool = False
+    is_waiting: bool = False  # behind another one of its key
+
+
+class SafReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`owed` and `listed` count all there are; `rows` may be cut at the asked maximum, oldest first."""
+
+    owed: int = 0
+    listed: int = 0
+    rows: tuple[SafRow, ...] = ()
+
+
+class SafStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an exchange's history; a person's decision has who and why in `detail`."""
+
+    at_ms: int
+    event: str
+    state: str
+    detail: str = ""
+
+
+class SafDetail(msgspec.Struct, frozen=True, kw_only=True):
+    row: SafRow = SafRow()
+    history: tuple[SafStep, ...] = ()
+
+
 class OutboundRow(msgspec.Struct, frozen=True, kw_only=True):
     """One message that the core started. `is_reported`: the core has confirmed to have heard of this state."""
 
@@ -141,6 +183,7 @@ class OutboundRow(msgspec.Struct, frozen=True, kw_only=True):
     recorded_ms: int = 0
     updated_ms: int = 0
     sent_ms: int | None = None
+    expires_ms: int | None = None
     is_reported: bool = False
 
 
@@ -182,7 +225,7 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem("the journal failed: nothing can be made durable", "runbook: RelayJournalFailed")
     elif report.journal.state == "full":
         yield Problem(
-            f"the disk under {report.journal.path} is full: money messages are refused", "runbook: RelayJournalDiskFull"
+            f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
     yield from _core_problems(report)
     for listener in report.listeners:

@@ -278,7 +278,8 @@ takes a key once, and answers a repeat with 204 again.
 
 The event "outbound-delivery" says what became of a message that the core posted to the relay's /v1/outbound: detail has
 its "key", "kind" and "state" (acknowledged, unknown, failed or cancelled), "recorded_ms", "sent_ms" where it may have
-been sent, and for people "detail". An unknown one may be reported again, as acknowledged or failed, under another key.
+been sent, "reason" (expired) where its time was over before it could be sent, and for people "detail". An unknown one
+may be reported again, as acknowledged or failed, under another key.
 """
 _EPOCH_SCHEMA: Node = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
 _SHORT_SCHEMA: Node = {"type": "string", "maxLength": 255}

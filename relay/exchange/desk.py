@@ -104,7 +104,7 @@ class Desk:
             entry = self.register.by_key.get(request.key)
             if entry is not None:
                 self._repeats.join(entry, request, fingerprint, message, link)
-            elif not self._may_record():
+            elif not self._may_record() or self._repeats.was_refused(request, facts):
                 self._repeats.look_up_without_journal(request, fingerprint, message, link)
             else:
                 self._record(request, fingerprint, message, link, wall_ms)

@@ -15,8 +15,9 @@ A terminal's own reversal withdraws an original that still waits or is in doubt:
 durable first, and always applies, so the original is SETTLED and owes nothing.
 
 AWAITING_COMPLETION is a reply that needs evidence from the terminal: CONFIRMED ends it. PART_UNDONE and UNDONE still owe the
-core a reversal with the amount that stands; UNPROVEN and LISTED wait for a person, whose decision is RESOLVED. Nothing else
-ends a listed line, except that evidence which comes late still closes what is UNPROVEN.
+core a reversal with the amount that stands; UNPROVEN and LISTED wait for a person, whose decision is RESOLVED, or who has a
+LISTED duty tried again (the RETRIED_* events, each back to where it came from). Nothing else ends a listed line, except that
+evidence which comes late still closes what is UNPROVEN.
 
 It must never know time, wires or the journal. The trap: a pair that is missing here is not to be ignored. It is a bug of ours,
 counted and logged by the desk, and nothing moves.
@@ -84,6 +85,12 @@ class Event(Enum):
     EVIDENCE_UNDONE = auto()
     EVIDENCE_MISSING = auto()
     RESOLVED = auto()
+    RETRIED_UNDO = auto()  # a person wants the duty tried again: which one it was, is in people.py
+    RETRIED_REPEAT = auto()
+    RETRIED_HOLD = auto()
+    RETRIED_DELIVERY = auto()
+    RETRIED_PART = auto()
+    RETRIED_WHOLE = auto()
 
 
 S, E = State, Event
@@ -140,6 +147,12 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.UNPROVEN, E.EVIDENCE_UNDONE): S.UNDONE,
     (S.UNPROVEN, E.RESOLVED): S.SETTLED,
     (S.LISTED, E.RESOLVED): S.SETTLED,
+    (S.LISTED, E.RETRIED_UNDO): S.UNDOING,
+    (S.LISTED, E.RETRIED_REPEAT): S.REPEATING,
+    (S.LISTED, E.RETRIED_HOLD): S.HELD,
+    (S.LISTED, E.RETRIED_DELIVERY): S.DELIVERING,
+    (S.LISTED, E.RETRIED_PART): S.PART_UNDONE,
+    (S.LISTED, E.RETRIED_WHOLE): S.UNDONE,
 }
 IN_FLIGHT = frozenset({S.OFFERED, S.RECORDED, S.ASKED, S.IN_DOUBT, S.ANSWERED})  # somebody waits for the reply
 TERMINAL = frozenset({S.REPLIED, S.REFUSED, S.CONFIRMED, S.SETTLED})

@@ -1,23 +1,66 @@
-"""What a person decides about an exchange on the list, recorded with who and why.
+"""What a person decides about an exchange that is owed or on the list, recorded with who and why.
 
-Owns the one way off the list. It must never move an exchange that is not on it. The trap: the decision is a record about money,
-not a call to the core; whoever signs has posted or refunded by other means, and says so in `why`.
+Owns the one way off the list, and the way back from it to the duty that was given up. It must never move an exchange that is
+not on it. The traps: `resolve` is a record about money, not a call to the core; whoever signs has posted or refunded by other
+means, and says so in `why`. And `retry` takes up the duty that there was, and no other: it is found in what is on disk, and
+what was approved is undone only where the terminal's own evidence had said so (law 1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from relay.exchange.exchange import REBUILT, STORED, TRANSITIONS, Event
-from relay.exchange.register import Register
+from protocols.vocabulary import DoubtPolicy, MessageClass, Verdict
+from relay.exchange.exchange import REBUILT, STORED, TRANSITIONS, Event, State
+from relay.exchange.register import Open, Register, rebuild
+from relay.exchange.saf import Saf
 from relay.journal.port import JournalFailed, StepResult
-from relay.journal.records import Step, StoredExchange
+from relay.journal.records import Step, StoredExchange, StoredState
+
+UNSIGNED = "a person signs with a name and a reason, both not empty"
+BUSY = "the exchange is being settled right now: look again"
+
+Told = Callable[[str], None]  # "" when it is durable, else the sentence that says why not
+
+_BY_POLICY = {
+    DoubtPolicy.UNDO: Event.RETRIED_UNDO,
+    DoubtPolicy.REPEAT: Event.RETRIED_REPEAT,
+    DoubtPolicy.HOLD: Event.RETRIED_HOLD,
+}
 
 
-def resolve(register: Register, key: str, who: str, why: str, done: Callable[[str], None]) -> None:
-    """Take the exchange with `key` off the list. `done` gets "" when that is durable, else the sentence that says why not."""
-    if not who.strip() or not why.strip():
-        done("a listed exchange is resolved with a name and a reason, both not empty")
+def resolve(register: Register, key: str, who: str, why: str, done: Told) -> None:
+    """Take the exchange with `key` off the list."""
+    _look_up(register, key, who, why, partial(_resolve, register, who=who, why=why, done=done), done)
+
+
+def retry(register: Register, saf: Saf, key: str, who: str, why: str, done: Told) -> None:
+    """Try now what `key` owes the core: one that waits for its next try, or one on the list whose duty was given up."""
+    entry = register.by_key.get(key)
+    if entry is not None and _is_signed(who, why):
+        done(_hurry(register, saf, entry, f"{who}: {why}"))
+    else:
+        _look_up(register, key, who, why, partial(_take_back, register, saf, who=who, why=why, done=done), done)
+
+
+def duty_of(stored: StoredExchange) -> Event:
+    """The duty that a listed exchange had, as the event that takes it up again."""
+    taken = stored.taken
+    if taken.message_class is not MessageClass.FINANCIAL:
+        return Event.RETRIED_DELIVERY
+    if stored.intent is not None and stored.intent.verdict is Verdict.APPROVE:  # then evidence said what was not paid
+        return Event.RETRIED_PART if stored.standing_minor else Event.RETRIED_WHOLE
+    return _BY_POLICY[taken.policy]
+
+
+def _is_signed(who: str, why: str) -> bool:
+    return bool(who.strip()) and bool(why.strip())
+
+
+def _look_up(register: Register, key: str, who: str, why: str, go: Callable[[StoredExchange], None], done: Told) -> None:
+    if not _is_signed(who, why):
+        done(UNSIGNED)
         return
 
     def found(stored: StoredExchange | JournalFailed | None) -> None:
@@ -25,17 +68,16 @@ def resolve(register: Register, key: str, who: str, why: str, done: Callable[[st
             done(f"the journal cannot be read: {stored.why}")
         elif stored is None:
             done(f"no exchange has the key {key}")
+        elif key in register.by_key or key in register.resolving:
+            done(BUSY)
         else:
-            _write(register, stored, who, why, done)
+            go(stored)
 
     register.journal.find(key, found)
 
 
-def _write(register: Register, stored: StoredExchange, who: str, why: str, done: Callable[[str], None]) -> None:
+def _resolve(register: Register, stored: StoredExchange, who: str, why: str, done: Told) -> None:
     key = stored.taken.key
-    if key in register.by_key or key in register.resolving:
-        done("the exchange is being settled right now: look again")
-        return
     state = REBUILT.get(stored.state)
     after = None if state is None else TRANSITIONS.get((state, Event.RESOLVED))
     if after is None:
@@ -57,3 +99,50 @@ def _write(register: Register, stored: StoredExchange, who: str, why: str, done:
         ),
         recorded,
     )
+
+
+# ---- again ---------------------------------------------------------------------------------------------------------------
+def _hurry(register: Register, saf: Saf, entry: Open, signature: str) -> str:
+    """It is open here: no back-off any longer. The sentence that says why not, or nothing."""
+    if not saf.is_owed(entry):
+        return f"the exchange is {entry.state.name.lower()}: nothing of it is owed to the core"
+    if not saf.is_head(entry):
+        return "it waits behind another message of the same key: try that one"
+    if entry.retry is None:
+        return "it is being tried right now: look again"
+    register.note(entry, Event.OUTCOME_UNKNOWN, detail=f"tried now, {signature}")
+    saf.hurry(entry)
+    return ""
+
+
+def _take_back(register: Register, saf: Saf, stored: StoredExchange, who: str, why: str, done: Told) -> None:
+    """It is on the list: its duty is open again once that is on disk."""
+    if stored.state is StoredState.UNPROVEN:
+        done("nothing is owed for it: it waits for evidence of its terminal, or for a person who resolves it")
+        return
+    if stored.state is not StoredState.LISTED:
+        done(f"the exchange is {stored.state.value}, not on the list")
+        return
+    if not stored.taken.request:
+        done("its message is no longer kept: it can only be resolved")
+        return
+    event = duty_of(stored)
+    entry = rebuild(stored, register.clock.monotonic_ms())
+    register.by_key[entry.key] = entry
+    register.move(entry, event)
+    entry.has_body = entry.state is State.DELIVERING
+    entry.tries = 0
+    entry.owed_since_ms = register.clock.wall_ms()
+
+    def recorded(result: StepResult) -> None:
+        is_open = register.by_key.get(entry.key) is entry  # else its terminal reversed it meanwhile, and nothing is owed
+        if result is None:
+            if is_open:
+                saf.owe(entry)
+            done("")
+        else:
+            if is_open:
+                del register.by_key[entry.key]
+            done(f"not recorded: {result.why}")
+
+    register.write(entry, event, recorded, tries=0, detail=f"{who}: {why}")

@@ -55,4 +55,5 @@ def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) ->
 def _recovered(desk: Desk, entry: Open, result: StepResult) -> None:
     if isinstance(result, JournalFailed):
         log.error("a recovered exchange could not be written", why=result.why, exchange_id=entry.exchange_id)
-    desk.saf.owe(entry)
+    if entry.state in (State.UNDOING, State.REPEATING, State.HELD):  # else its terminal reversed it meanwhile
+        desk.saf.owe(entry)

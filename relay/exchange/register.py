@@ -54,6 +54,8 @@ class Open(msgspec.Struct, eq=False):
     attempts_unknown: int = 0
     resubmits: int = 0
     tries: int = 0
+    why: str = ""  # what the last try to settle what it owes came to
+    owed_since_ms: int = 0  # wall; what is owed expires so long after this
     in_lane: bool = False  # its terminal's lane is busy with it
     withdrawn: bool = False  # the terminal reversed it: no reply any more
     has_body: bool = True  # False after a restart: the secrets are gone, the request is never posted again
@@ -74,6 +76,7 @@ class Open(msgspec.Struct, eq=False):
             self.currency = request.amount.currency
         self.standing_minor = request.standing_minor or 0
         self.started_ms = self.opened_ms
+        self.owed_since_ms = self.recorded_ms
 
     def cancel_timers(self) -> None:
         for handle in (self.deadline, self.retry):
@@ -111,6 +114,8 @@ def rebuild(stored: StoredExchange, now_ms: int) -> Open:
     entry.withdrawn = bool(stored.reversed_by)
     # An advice is stored to be delivered, without its secrets; a question is not posted again once those are gone.
     entry.has_body = entry.state is State.DELIVERING
+    # A former life may have sent it, and died before it wrote that down.
+    entry.request = msgspec.structs.replace(request, repeat=True)
     return entry
 
 

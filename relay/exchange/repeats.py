@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from protocols.vocabulary import Refusal, Reply, Request
+from protocols.vocabulary import MessageClass, Refusal, Reply, Request
 from relay.exchange import evidence
 from relay.exchange.exchange import IN_FLIGHT
 from relay.exchange.hub import Hub
-from relay.exchange.ports import LinkPort
+from relay.exchange.ports import LinkPort, ListenerFacts
+from relay.exchange.refused import RefusedKeys
 from relay.exchange.register import Open
 from relay.journal.port import JournalFailed
 from relay.journal.records import StoredExchange
@@ -26,6 +27,7 @@ WAITERS_MAX = 8  # repeats of one message that wait for the same answer
 class Repeats:
     def __init__(self, desk: Hub) -> None:
         self._desk = desk
+        self._refused = RefusedKeys()
 
     def join(self, entry: Open, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
         """It is open here: wait with it, or get the intent that is on disk."""
@@ -72,6 +74,13 @@ class Repeats:
                 return
             self._desk.doubt.intend_late(stored, reply, lambda: link.reply(message, reply))
 
+    def was_refused(self, request: Request, facts: ListenerFacts) -> bool:
+        """A copy of it was refused while the journal could not be written, and its terminal may have heard that."""
+        refused = self._refused
+        if not len(refused) or not _is_ended_by_refusal(request, facts):
+            return False
+        return refused.holds(request.key, self._desk.register.clock.monotonic_ms())
+
     def look_up_without_journal(self, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
         """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, a message
         that says it is a repeat gets silence, because a refusal might deny an approval."""
@@ -88,6 +97,8 @@ class Repeats:
         if isinstance(found, StoredExchange) and found.intent is not None:
             self._answer_stored(found, fingerprint, message, link)
         elif found is None or (isinstance(found, JournalFailed) and not request.repeat):
+            if _is_ended_by_refusal(request, link.listener):
+                self._refused.add(request.key, self._desk.register.clock.monotonic_ms())
             self._desk.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)
 
     def _refuse_conflict(self, exchange_id: int, key: str, terminal: str, message: object, link: LinkPort) -> None:
@@ -99,3 +110,7 @@ class Repeats:
             key=key,
         )
         self._desk.refuse_unrecorded(message, link, Refusal.KEY_CONFLICT)
+
+
+def _is_ended_by_refusal(request: Request, facts: ListenerFacts) -> bool:
+    return request.message_class is MessageClass.FINANCIAL and facts.dialect.refusal_ends_message

@@ -1,21 +1,23 @@
 """Store and forward: what is owed to the core, driven until it confirms, in order per key chain.
 
 Owns the chains (original, completion, reversal of one key) and their retries with jittered back-off. What an answer means for a
-duty is a table, `CONCLUSIONS`; a combination that is not in it is tried again. It must never know a link: whoever waits for
-an outcome is told by `on_settled`. The traps: a chain waits only for its own head, so one refused message never blocks another
-key; a silent core counts as a try; and a request whose secrets are gone (after a restart) is inquired, never posted again.
+duty is a table, `CONCLUSIONS`; a combination that is not in it is tried again, until its time is over and a person gets it. It
+must never know a link: whoever waits for an outcome is told by `on_settled`. The traps: a chain waits only for its own head,
+and what is tried again never takes the last places for calls, so neither a refused message nor a thousand slow ones block
+another key; a silent core counts as a try; and a request whose secrets are gone (after a restart) is inquired, never posted
+again.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
 
 import msgspec
 
-from protocols.vocabulary import Approved, Declined, KeyConflict, MessageClass, NotProcessed, Outcome
+from protocols.vocabulary import Approved, Declined, KeyConflict, MessageClass, NotProcessed, Outcome, Unknown
 from relay.clock import Timers
 from relay.core.port import Core, Finding, NotFound, Permit, Reversed, Superseded, Undone, UndoOutcome
 from relay.exchange import evidence
@@ -74,6 +76,17 @@ class SafLimits(msgspec.Struct, frozen=True):
     retry_first_ms: int = 500
     retry_max_ms: int = 30_000
     head_tries_max: int = 20
+    valid_ms: int = 259_200_000  # from its recording (or a person's retry); then a person gets it
+
+    @property
+    def again_count_max(self) -> int:
+        """Of the calls at once, the most for what was tried before: the rest is for what is new."""
+        return max(1, self.inflight_count_max - max(1, self.inflight_count_max // 4))
+
+    @property
+    def again_count_min(self) -> int:
+        """Of the calls at once, those that what was tried before gets before anything new."""
+        return self.inflight_count_max // 4
 
 
 class Saf:
@@ -95,8 +108,10 @@ class Saf:
         self._limits = limits
         self._on_settled = on_settled
         self._chains: dict[str, deque[Open]] = {}
-        self._due: deque[Open] = deque()
+        self._due: deque[Open] = deque()  # never tried in this life
+        self._due_again: deque[Open] = deque()
         self._inflight = 0
+        self._inflight_again = 0
         self._stopped = False
 
     @property
@@ -106,6 +121,18 @@ class Saf:
     def oldest_recorded_ms(self) -> int | None:
         """Wall time at which the oldest owed message was recorded."""
         return min((entry.recorded_ms for chain in self._chains.values() for entry in chain), default=None)
+
+    def entries(self) -> Iterator[Open]:
+        """Everything that is owed, chain by chain in their order."""
+        return (entry for chain in self._chains.values() for entry in chain)
+
+    def is_head(self, entry: Open) -> bool:
+        """Whether it is its chain's turn: what waits behind another one of its key is not tried."""
+        chain = self._chains.get(entry.chain)
+        return chain is not None and chain[0] is entry
+
+    def is_owed(self, entry: Open) -> bool:
+        return entry in self._chains.get(entry.chain, ())
 
     def owe(self, entry: Open) -> None:
         """From now on `entry` is driven until the core confirms or a person takes it."""
@@ -120,7 +147,7 @@ class Saf:
         self._leave(entry)
 
     def hurry(self, entry: Open) -> None:
-        """Try now instead of at the end of the back-off: its secrets are here again."""
+        """Try now instead of at the end of the back-off: its secrets are here again, or a person wants it."""
         if entry.retry is not None:
             entry.retry.cancel()
             self._make_due(entry)
@@ -132,26 +159,36 @@ class Saf:
     # ---- one try -----------------------------------------------------------------------------------------------------
     def _make_due(self, entry: Open) -> None:
         entry.retry = None
-        self._due.append(entry)
+        (self._due_again if entry.tries else self._due).append(entry)
         self._pump()
 
+    def _next_due(self) -> tuple[Open, bool] | None:
+        """Whose turn it is, and whether it is tried again. Neither the new nor the old can take all places."""
+        limits = self._limits
+        if self._stopped or self._inflight >= limits.inflight_count_max:
+            return None
+        again_max = limits.again_count_min if self._due else limits.again_count_max
+        if self._due_again and self._inflight_again < again_max:
+            return self._due_again.popleft(), True
+        return (self._due.popleft(), False) if self._due else None
+
     def _pump(self) -> None:
-        while self._due and self._inflight < self._limits.inflight_count_max and not self._stopped:
-            entry = self._due.popleft()
-            chain = self._chains.get(entry.chain)
-            if chain is None or chain[0] is not entry:
+        while (due := self._next_due()) is not None:
+            entry, is_again = due
+            if not self.is_head(entry):
                 continue  # withdrawn meanwhile
             permit = self._permit()
-            if permit is None:
+            if permit is not None:
+                self._try(entry, permit, is_again)
+            elif not self._expire(entry, "the core could not be asked", None):
                 self._retry_later(entry)
-            else:
-                self._try(entry, permit)
 
-    def _try(self, entry: Open, permit: Permit) -> None:
+    def _try(self, entry: Open, permit: Permit, is_again: bool) -> None:
         self._inflight += 1
+        self._inflight_again += is_again
         entry.serial += 1
         entry.epoch = permit.epoch
-        done = partial(self._answered, entry, entry.serial)
+        done = partial(self._answered, entry, entry.serial, is_again)
         attempt = self._register.attempt(entry)
         timeout_ms = self._limits.call_timeout_ms
         serial = entry.serial
@@ -170,8 +207,9 @@ class Saf:
         if entry.serial == serial:
             entry.call = call
 
-    def _answered(self, entry: Open, serial: int, answer: Answer) -> None:
+    def _answered(self, entry: Open, serial: int, is_again: bool, answer: Answer) -> None:
         self._inflight -= 1
+        self._inflight_again -= is_again
         if entry.serial == serial:
             entry.serial += 1
             entry.call = None
@@ -184,9 +222,11 @@ class Saf:
         if isinstance(answer, Declined) and answer.reason == "reversed":
             kind = Reversed
         event = CONCLUSIONS.get((entry.state, kind))
-        why = _reason(answer)
+        why = entry.why = _reason(answer)
         if event is None and (entry.state, why) in STUBBORN and entry.tries >= self._limits.head_tries_max:
             event = Event.GIVEN_TO_PERSON
+        if event is None and self._expire(entry, why, answer):
+            return
         if event is None:
             # One line in the history, for the first try; the count goes on in the exchange's own row.
             detail = why if entry.tries == 1 else ""
@@ -198,23 +238,33 @@ class Saf:
         if not self._register.move(entry, event):
             return
         if event is Event.GIVEN_TO_PERSON:
-            log.warning("exchange given to a person", exchange_id=entry.exchange_id, kind=entry.request.kind, why=why)
+            _log_given(entry, why)
         self._record(entry, answer, event, why)
 
-    def _record(self, entry: Open, answer: Answer, event: Event, why: str) -> None:
+    def _expire(self, entry: Open, why: str, answer: Answer | None) -> bool:
+        """It is owed for too long: a person gets it, with the last reason, and its chain goes on. False where it is not."""
+        if self._register.clock.wall_ms() - entry.owed_since_ms < self._limits.valid_ms:
+            return False
+        if self._register.move(entry, Event.GIVEN_TO_PERSON):
+            reason = f"expired: {why}"
+            _log_given(entry, reason)
+            self._record(entry, answer, Event.GIVEN_TO_PERSON, reason)
+        return True
+
+    def _record(self, entry: Open, answer: Answer | None, event: Event, why: str) -> None:
         self._register.write(
             entry,
             event,
             partial(self._settled, entry, answer, event, why),
-            outcome=evidence.pack(answer),
+            outcome=None if answer is None else evidence.pack(answer),
             tries=entry.tries,
             detail=why if event is Event.GIVEN_TO_PERSON else "",
         )
 
-    def _settled(self, entry: Open, answer: Answer, event: Event, why: str, result: StepResult) -> None:
+    def _settled(self, entry: Open, answer: Answer | None, event: Event, why: str, result: StepResult) -> None:
         self._leave(entry)
         if result is None:
-            self._on_settled(entry, answer)
+            self._on_settled(entry, Unknown(why=why) if answer is None else answer)
             self._register.forget_if_closed(entry)
         elif not self._stopped:
             # A full disk: on it the duty is still open, and memory must not forget what nobody has written down.
@@ -239,6 +289,10 @@ class Saf:
         ceiling_ms = min(limits.retry_max_ms, limits.retry_first_ms << min(entry.tries, 16))
         delay_ms = max(1, int(ceiling_ms * (0.5 + 0.5 * self._chance.random())))
         entry.retry = self._timers.after(delay_ms, partial(self._make_due, entry))
+
+
+def _log_given(entry: Open, why: str) -> None:
+    log.warning("exchange given to a person", exchange_id=entry.exchange_id, kind=entry.request.kind, why=why)
 
 
 def _is_told_nothing(entry: Open) -> bool:

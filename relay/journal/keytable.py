@@ -8,6 +8,7 @@ journal that nobody can read whole; and a key may be dropped only when a walk ov
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgspec
 
@@ -69,11 +70,16 @@ def prove_keys(connection: sqlite3.Connection, path: str, ring: KeyRing) -> None
         raise JournalUnusable(f"The journal {path} is damaged: it names no key.", RESTORE)
     wanted = {found.get("key_id"): found.get("key_check")}
     wanted |= dict(connection.execute("SELECT key_id, check_value FROM journal_key WHERE NOT cleared").fetchall())
-    missing = [str(key_id) for key_id, check in wanted.items() if key_id is None or ring.check_of(key_id) != check]
+    refuse_missing(path, list(wanted.items()), ring)
+
+
+def refuse_missing(place: str, wanted: Iterable[tuple[object, object]], ring: KeyRing) -> None:
+    """`wanted` are the ids and check values of the keys that the journal needs. Raises JournalUnusable for one not there."""
+    missing = {str(key_id) for key_id, check in wanted if not isinstance(key_id, str) or ring.check_of(key_id) != check}
     if missing:
         given = ", ".join(ring.key_ids)
         raise JournalUnusable(
-            f"The journal {path} was written with key {', '.join(sorted(missing))}; the key given is {given}.",
+            f"The journal {place} was written with key {', '.join(sorted(missing))}; the key given is {given}.",
             "Give the relay the journal's own key (journal.key_credential), and after a change of keys the older ones"
             " beside it (journal.older_key_credentials) until `relay journal keys` says that no row needs them.",
         )
@@ -93,11 +99,16 @@ def prove_identity(connection: sqlite3.Connection, path: str, mine: Identity) ->
     if found is None:
         store_identity(connection, mine)
     elif found != mine:
-        raise JournalUnusable(
-            f"The journal {path} belongs to another relay ({found}); this one is {mine}.",
-            "Point journal.path at this relay's own journal. If this relay is to go on with that one, and the other will never"
-            " run again: relay journal adopt --who NAME --why REASON.",
-        )
+        raise refuse_other(path, found, mine)
+
+
+def refuse_other(place: str, found: Identity | None, mine: Identity) -> JournalUnusable:
+    """What is said about another center's journal."""
+    return JournalUnusable(
+        f"The journal {place} belongs to another relay ({found}); this one is {mine}.",
+        "Point journal.path (or journal.dsn and schema_name) at this relay's own journal. If this relay is to go on with that"
+        " one, and the other will never run again: relay journal adopt --who NAME --why REASON.",
+    )
 
 
 def identity_of(connection: sqlite3.Connection) -> Identity | None:

@@ -2,7 +2,8 @@
 
 Owns the records and what they mean, as pure functions that both engines keep. It must never know an engine. The traps: a step
 that only notes the core's confirmation carries no state, because the message may have moved while the report was under way;
-and a body may hold anything that a core can say to a terminal, so it is sealed by the engine like a card number.
+what was said about an earlier state (why it was deferred) is no word about the next one, so a state brings its own detail; and
+a body may hold anything that a core can say to a terminal, so it is sealed by the engine like a card number.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ class OutboundTaken(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes  # JSON as posted
     fingerprint: bytes  # keyed, of everything that was posted
     recorded_ms: int  # wall clock, UTC epoch milliseconds
+    expires_ms: int | None = None  # wall clock: from then on it is not begun with any more
 
 
 class OutboundStep(msgspec.Struct, frozen=True, kw_only=True):
-    """A durable step of a message already taken. None and "" leave what was there."""
+    """A durable step of a message already taken. None leaves what was there; `detail` belongs to `state`, and says nothing
+    without one."""
 
     outbound_id: int
     at_ms: int  # wall clock
@@ -66,6 +69,11 @@ class StoredOutbound(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ENDED and self.reported is not self.state
 
     @property
+    def is_expired(self) -> bool:
+        """Whether its time was over before anybody on its line heard of it. Whatever else failed, had an intent to send."""
+        return self.state is OutboundState.FAILED and self.sent_ms is None
+
+    @property
     def is_open(self) -> bool:
         """Whether it still waits for its line, the core or (unknown) a person: never forgotten, however old."""
         return self.state not in ENDED or self.state is OutboundState.UNKNOWN or self.owes_report
@@ -85,7 +93,7 @@ def outbound_taken(record: OutboundTaken) -> StoredOutbound:
 
 
 def outbound_stepped(stored: StoredOutbound, step: OutboundStep) -> StoredOutbound:
-    """After one step: its state and time, and of the rest whatever the step carries."""
+    """After one step: its state with time and detail, and of the rest whatever the step carries."""
     sent_ms = stored.sent_ms
     if step.state is OutboundState.SENT:
         sent_ms = step.at_ms
@@ -94,7 +102,7 @@ def outbound_stepped(stored: StoredOutbound, step: OutboundStep) -> StoredOutbou
     return StoredOutbound(
         taken=stored.taken,
         state=stored.state if step.state is None else step.state,
-        detail=step.detail or stored.detail,
+        detail=stored.detail if step.state is None else step.detail,
         updated_ms=stored.updated_ms if step.state is None else step.at_ms,
         sent_ms=sent_ms,
         reported=stored.reported if step.reported is None else step.reported,

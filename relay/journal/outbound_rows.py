@@ -1,8 +1,9 @@
 """The SQL of outbound messages: written, read, listed and forgotten.
 
-Owns every statement about the table `outbound`. It must never begin or commit (writer.py does) and never touch the loop. The
-traps: a repeat writes nothing, so what was there before is read back and compared by the caller; and a step of a message that
-was never taken is refused aloud, not lost. Without being told, SQLite walks all of the table for what is open.
+Owns every statement about SQLite's table `outbound`, and the order of its columns for both engines. It must never begin or
+commit (writer.py does) and never touch the loop. The traps: a repeat writes nothing, so what was there before is read back and
+compared by the caller; and a step of a message that was never taken is refused aloud, not lost. Without being told, SQLite
+walks all of the table for what is open.
 """
 
 from __future__ import annotations
@@ -21,20 +22,20 @@ LOOKED_AT_COUNT_MAX: Final = 50_000  # the newest so many are looked at for peop
 
 _INSERT = (
     "INSERT INTO outbound (outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms,"
-    " sent_ms, reported) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', '', ?, NULL, '') ON CONFLICT (key) DO NOTHING"
+    " sent_ms, reported, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', '', ?, NULL, '', ?) ON CONFLICT (key) DO NOTHING"
 )
 _STEP = (
-    "UPDATE outbound SET state = coalesce(?1, state), detail = CASE ?2 WHEN '' THEN detail ELSE ?2 END,"
+    "UPDATE outbound SET state = coalesce(?1, state), detail = CASE WHEN ?1 IS NULL THEN detail ELSE ?2 END,"
     " updated_ms = CASE WHEN ?1 IS NULL THEN updated_ms ELSE ?3 END,"
     " sent_ms = CASE ?1 WHEN 'sent' THEN ?3 WHEN 'queued' THEN NULL ELSE sent_ms END,"
     " reported = coalesce(?4, reported) WHERE outbound_id = ?5"
 )
-_SELECT = (
+SELECT_OUTBOUND = (
     "SELECT outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms, sent_ms,"
-    " reported FROM outbound"
+    " reported, expires_ms FROM outbound"
 )
 _OPEN = "INDEXED BY outbound_open WHERE is_open"
-_OPEN_STATES: Final = frozenset({OutboundState.QUEUED, OutboundState.SENT, OutboundState.UNKNOWN})
+OPEN_STATES: Final = frozenset({OutboundState.QUEUED, OutboundState.SENT, OutboundState.UNKNOWN})
 _NEWEST = "coalesce((SELECT outbound_id FROM outbound ORDER BY outbound_id DESC LIMIT 1 OFFSET :looked_at - 1), 0)"
 
 
@@ -42,7 +43,7 @@ def write_outbound(connection: sqlite3.Connection, items: Iterable[OutboundWrite
     """In the order given. Raises sqlite3.Error, OverflowError and UnicodeEncodeError."""
     for item in items:
         if isinstance(item, OutboundTakeItem):
-            connection.execute(_INSERT, _taken_row(item.record, keys))
+            connection.execute(_INSERT, outbound_row(item.record, keys))
         else:
             _step(connection, item)
 
@@ -58,14 +59,14 @@ def outbound_result(
 
 
 def find_outbound(connection: sqlite3.Connection, key: str, keys: KeyRing) -> StoredOutbound | None:
-    row = connection.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone()
-    return None if row is None else _stored(row, keys)
+    row = connection.execute(f"{SELECT_OUTBOUND} WHERE key = ?", (key,)).fetchone()
+    return None if row is None else read_outbound(row, keys)
 
 
 def open_outbound(connection: sqlite3.Connection, keys: KeyRing) -> Iterator[StoredOutbound]:
     """Whatever `StoredOutbound.is_open`, in the order of its taking."""
-    for row in connection.execute(f"{_SELECT} {_OPEN} ORDER BY outbound_id"):
-        yield _stored(row, keys)
+    for row in connection.execute(f"{SELECT_OUTBOUND} {_OPEN} ORDER BY outbound_id"):
+        yield read_outbound(row, keys)
 
 
 def newest_outbound(
@@ -74,13 +75,13 @@ def newest_outbound(
     """The newest `count_max` in `states` (none given: in any), newest first. What is open is found however old; of the rest the
     newest LOOKED_AT_COUNT_MAX are looked at."""
     named = ", ".join(f"'{state.value}'" for state in states)
-    if states and _OPEN_STATES.issuperset(states):
+    if states and OPEN_STATES.issuperset(states):
         where = f"{_OPEN} AND state IN ({named})"
     else:
         where = f"WHERE outbound_id >= {_NEWEST}" + (f" AND state IN ({named})" if states else "")
     parameters = {"looked_at": LOOKED_AT_COUNT_MAX, "count": count_max}
-    for row in connection.execute(f"{_SELECT} {where} ORDER BY outbound_id DESC LIMIT :count", parameters):
-        yield _stored(row, keys)
+    for row in connection.execute(f"{SELECT_OUTBOUND} {where} ORDER BY outbound_id DESC LIMIT :count", parameters):
+        yield read_outbound(row, keys)
 
 
 def prune_outbound(connection: sqlite3.Connection, keys_before_ms: int, bodies_before_ms: int) -> tuple[int, bool]:
@@ -98,7 +99,7 @@ def prune_outbound(connection: sqlite3.Connection, keys_before_ms: int, bodies_b
     return deleted + blanked, SLICE_COUNT_MAX in (deleted, blanked)
 
 
-def _taken_row(record: OutboundTaken, keys: KeyRing) -> tuple[int | str | bytes, ...]:
+def outbound_row(record: OutboundTaken, keys: KeyRing) -> tuple[int | str | bytes | None, ...]:
     return (
         record.outbound_id,
         record.key,
@@ -109,6 +110,7 @@ def _taken_row(record: OutboundTaken, keys: KeyRing) -> tuple[int | str | bytes,
         record.fingerprint,
         record.recorded_ms,
         record.recorded_ms,
+        record.expires_ms,
     )
 
 
@@ -121,7 +123,7 @@ def _step(connection: sqlite3.Connection, item: OutboundStepItem) -> None:
         raise sqlite3.IntegrityError("no such outbound message")
 
 
-def _stored(row: tuple[Any, ...], keys: KeyRing) -> StoredOutbound:
+def read_outbound(row: tuple[Any, ...], keys: KeyRing) -> StoredOutbound:
     """Raises ValueError when the body does not decrypt."""
     key = row[1]
     return StoredOutbound(
@@ -134,6 +136,7 @@ def _stored(row: tuple[Any, ...], keys: KeyRing) -> StoredOutbound:
             body=keys.open_body(row[5], key) if row[5] else b"",
             fingerprint=row[6],
             recorded_ms=row[7],
+            expires_ms=row[13],
         ),
         state=OutboundState(row[8]),
         detail=row[9],

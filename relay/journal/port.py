@@ -20,8 +20,8 @@ from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
 
 class JournalState(Enum):
     WRITABLE = "writable"
-    FULL = "full"  # the disk is full: refuses, and recovers by itself when space returns
-    FAILED = "failed"  # a commit or fsync failed: this file is never written again by this incarnation
+    FULL = "full"  # the disk is full, or no server writes: refuses, and recovers by itself when space or server returns
+    FAILED = "failed"  # a commit or fsync failed, or another relay took over: never written again by this incarnation
 
 
 class Fresh(msgspec.Struct, frozen=True):
@@ -98,12 +98,19 @@ class Journal(Protocol):
         """
         ...
 
+    def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
+        """Once after the start: seal anew with the current key what an older one sealed; then the older are needed no more.
+
+        `done` gets the number of rows sealed anew.
+        """
+        ...
+
     def open_exchanges(self) -> Iterable[StoredExchange]:
         """All exchanges in OPEN_STATES, oldest first: read once, at recovery, before anything is served."""
         ...
 
     def listed(self) -> Iterable[StoredExchange]:
-        """The person's list."""
+        """The person's list. Like every reading for people: JournalUnusable where its server is away."""
         ...
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]: ...

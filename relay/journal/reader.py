@@ -7,8 +7,6 @@ window walks the whole journal, newest first, so it is always limited.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,12 +14,10 @@ import msgspec
 
 from protocols.vocabulary import Pan, mask_pan
 from relay.errors import JournalUnusable
-from relay.journal.batch import load_meta
 from relay.journal.keyring import KeyRing
-from relay.journal.keytable import RESTORE
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
 from relay.journal.rows import LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
-from relay.journal.schema import open_reader, prove_key
+from relay.journal.source import Source, SourceDamaged, damaged, opened
 from relay.telemetry.mask import mask_text
 
 SEARCH_COUNT_MAX: Final = 1_000
@@ -98,22 +94,13 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 class JournalReader:
     """Read-only. Every method raises JournalUnusable when the file turns out to be damaged."""
 
-    def __init__(self, path: str, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> None:
-        """`key` is the 32-byte journal key: without it PANs are not shown even masked, and cannot be searched."""
-        if not os.path.exists(path):
-            raise JournalUnusable(f"There is no journal at {path}.", "Check journal.path, or start the relay once.")
-        self.path = path
-        self._keys = None if key is None else KeyRing(key, older_keys)
-        self._connection = open_reader(path)
-        if self._keys is not None:
-            try:
-                prove_key(self._connection, path, self._keys)
-            except BaseException:
-                self._connection.close()
-                raise
+    def __init__(self, where: str | Source, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> None:
+        """`where` is SQLite's path, or a source of another engine, which is closed with the reader. `key` is the 32-byte
+        journal key: without it PANs are not shown even masked, and cannot be searched."""
+        self._source, self._keys = opened(where, key, older_keys)
 
     def close(self) -> None:
-        self._connection.close()
+        self._source.close()
 
     def search(self, query: Query) -> list[ExchangeView]:
         """Newest first, at most `query.limit` (and never more than SEARCH_COUNT_MAX)."""
@@ -140,21 +127,25 @@ class JournalReader:
     def sizes(self) -> Sizes:
         count, oldest_ms, newest_ms = self._one("SELECT count(*), min(recorded_ms), max(recorded_ms) FROM taken")
         (history_count,) = self._one("SELECT count(*) FROM history")
+        file_bytes, log_bytes = self._source.sizes()
         return Sizes(
-            path=self.path,
-            file_bytes=_size(self.path),
-            log_bytes=_size(self.path + "-wal"),
+            path=self._source.place,
+            file_bytes=file_bytes,
+            log_bytes=log_bytes,
             exchange_count=count,
             history_count=history_count,
             oldest_ms=oldest_ms,
             newest_ms=newest_ms,
-            incarnation=load_meta(self._connection, "incarnation"),
-            epoch=load_meta(self._connection, "region_epoch"),
+            incarnation=self._meta("incarnation"),
+            epoch=self._meta("region_epoch"),
         )
 
     def key_views(self) -> list[KeyView]:
         """The keys that were ever used, by id."""
-        (mine,) = self._one("SELECT value FROM meta WHERE name = 'key_id'")
+        try:
+            mine = self._source.key_id()
+        except SourceDamaged as error:
+            raise damaged(self._source.place, error) from error
         rows = self._all("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
         return [KeyView(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
 
@@ -182,13 +173,17 @@ class JournalReader:
         try:
             return read_exchange(row, self._keys)
         except ValueError as error:
-            raise _damaged(self.path, error) from error
+            raise damaged(self._source.place, error) from error
+
+    def _meta(self, name: str) -> int:
+        rows = self._all("SELECT value FROM meta WHERE name = ?", (name,))
+        return int(rows[0][0]) if rows else 0
 
     def _all(self, sql: str, parameters: tuple[Cell, ...] = ()) -> list[Any]:
         try:
-            return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise _damaged(self.path, error) from error
+            return self._source.all(sql, parameters)
+        except SourceDamaged as error:
+            raise damaged(self._source.place, error) from error
 
     def _one(self, sql: str) -> Any:
         return self._all(sql)[0]
@@ -250,17 +245,7 @@ def _conditions(query: Query, keys: KeyRing | None) -> tuple[str, tuple[Cell, ..
             raise JournalUnusable("A search by PAN needs the journal's key.", "Give the credential of journal.key_credential.")
         hashes = keys.pan_hashes(query.pan)
     given = [(sql, value) for sql, value in tests if value is not None]
+    clauses = [sql for sql, _ in given]
     if hashes:
-        given += [(f"pan_hash IN ({', '.join('?' * len(hashes))})", hashes[0]), *(("", value) for value in hashes[1:])]
-    return " AND ".join(sql for sql, _ in given if sql) or "1", tuple(value for _, value in given)
-
-
-def _damaged(path: str, error: Exception) -> JournalUnusable:
-    return JournalUnusable(f"The journal {path} cannot be read: {error}.", f"Run `relay journal verify`. {RESTORE}")
-
-
-def _size(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except FileNotFoundError:
-        return 0
+        clauses.append(f"pan_hash IN ({', '.join('?' * len(hashes))})")
+    return " AND ".join(clauses) or "true", (*(value for _, value in given), *hashes)

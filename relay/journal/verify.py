@@ -7,7 +7,6 @@ no read is longer than it must be: while one lasts, the daemon's write-ahead log
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,9 +16,8 @@ from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundState
 from relay.journal.records import LISTED_STATES, OPEN_STATES, StoredState, unpack_request
 from relay.journal.rows import CLOSED, LISTED, OPEN
-from relay.journal.schema import open_reader, prove_key
+from relay.journal.source import PROBLEM_COUNT_MAX, Source, SourceDamaged, opened
 
-PROBLEM_COUNT_MAX: Final = 100
 _EXAMPLES: Final = 3
 _PAGE_COUNT: Final = 500
 
@@ -51,7 +49,7 @@ _INVARIANTS: Final = (
     ),
     (
         "with half a reply intent",
-        "SELECT exchange_id FROM standing WHERE (verdict IS NULL) + (code IS NULL) + (data IS NULL) NOT IN (0, 3)",
+        "SELECT exchange_id FROM standing WHERE (verdict IS NULL) <> (code IS NULL) OR (code IS NULL) <> (data IS NULL)",
     ),
     (
         "answered without a reply intent",
@@ -78,44 +76,37 @@ _INVARIANTS: Final = (
 )
 
 
-def verify(path: str, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> Verification:
+def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> Verification:
     """Read everything once: pages and indexes, what must hold, every stored request, and with `key` every PAN.
 
-    Takes as long as reading the file. Raises JournalUnusable when it cannot be opened at all.
+    `where` is SQLite's path, or a source of another engine, which is closed at the end. Takes as long as reading the journal.
+    Raises JournalUnusable when it cannot be opened at all.
     """
-    keys = None if key is None else KeyRing(key, older_keys)
-    connection = open_reader(path)
-    if keys is not None:
-        try:
-            prove_key(connection, path, keys)
-        except BaseException:
-            connection.close()
-            raise
+    source, keys = opened(where, key, older_keys)
     problems: list[str] = []
     counts: dict[str, int] = {}
     exchange_count = pan_count = 0
     try:
-        verdicts = [row[0] for row in connection.execute(f"PRAGMA integrity_check({PROBLEM_COUNT_MAX})")]
-        problems += [f"file: {verdict}" for verdict in verdicts if verdict != "ok"]
+        problems += [f"file: {verdict}" for verdict in source.check()]
         for what, sql in _INVARIANTS:
-            broken = [row[0] for row in connection.execute(sql)]
+            broken = [row[0] for row in source.all(sql)]
             if broken:
                 examples = ", ".join(map(str, broken[:_EXAMPLES]))
                 problems.append(f"{len(broken)} {'exchange' if len(broken) == 1 else 'exchanges'} {what}: {examples}")
-        counts = dict(connection.execute("SELECT state, count(*) FROM exchange GROUP BY state ORDER BY state"))
+        counts = dict(source.all("SELECT state, count(*) FROM exchange GROUP BY state ORDER BY state"))
         exchange_count = sum(counts.values())
-        pan_count = _read_bodies(connection, keys, problems)
-        problems += _outbound_problems(connection, keys)
-    except sqlite3.DatabaseError as error:
+        pan_count = _read_bodies(source, keys, problems)
+        problems += _outbound_problems(source, keys)
+    except SourceDamaged as error:
         problems.append(f"file: {error}")
     finally:
-        connection.close()
+        source.close()
     return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count)
 
 
-def _read_bodies(connection: sqlite3.Connection, keys: KeyRing | None, problems: list[str]) -> int:
+def _read_bodies(source: Source, keys: KeyRing | None, problems: list[str]) -> int:
     pan_count = 0
-    for exchange_id, exchange_key, request, sealed in _bodies(connection):
+    for exchange_id, exchange_key, request, sealed in _bodies(source):
         if request:
             try:
                 unpack_request(exchange_key, request, None)
@@ -132,15 +123,15 @@ def _read_bodies(connection: sqlite3.Connection, keys: KeyRing | None, problems:
     return pan_count
 
 
-def _outbound_problems(connection: sqlite3.Connection, keys: KeyRing | None) -> Iterator[str]:
+def _outbound_problems(source: Source, keys: KeyRing | None) -> Iterator[str]:
     """What is wrong with messages that the core started."""
     known = {state.value for state in OutboundState}
     last = -1
     while True:
-        rows = connection.execute(
+        rows = source.all(
             "SELECT outbound_id, key, body, state, reported FROM outbound WHERE outbound_id > ? ORDER BY outbound_id LIMIT ?",
             (last, _PAGE_COUNT),
-        ).fetchall()
+        )
         for outbound_id, key, sealed, state, reported in rows:
             if state not in known or reported not in known | {""}:
                 yield f"outbound message {outbound_id}: in a state that does not exist"
@@ -154,13 +145,13 @@ def _outbound_problems(connection: sqlite3.Connection, keys: KeyRing | None) -> 
         last = rows[-1][0]
 
 
-def _bodies(connection: sqlite3.Connection) -> Iterator[tuple[int, str, bytes, bytes | None]]:
+def _bodies(source: Source) -> Iterator[tuple[int, str, bytes, bytes | None]]:
     last = -1
     while True:
-        rows = connection.execute(
+        rows = source.all(
             "SELECT exchange_id, key, request, pan FROM taken WHERE exchange_id > ? ORDER BY exchange_id LIMIT ?",
             (last, _PAGE_COUNT),
-        ).fetchall()
+        )
         yield from rows
         if len(rows) < _PAGE_COUNT:
             return

@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from relay.clock import Clock
 from relay.journal.answers import Outcomes
 from relay.journal.batch import Group, find_exchange, find_result, store_meta, write_group
+from relay.journal.floor import RecordedFloor
 from relay.journal.items import (
     FRESH,
     PROBE_INTERVAL_MS,
@@ -36,7 +37,6 @@ from relay.journal.items import (
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound_rows import find_outbound, outbound_result
 from relay.journal.port import Fresh, JournalFailed, JournalState
-from relay.journal.records import StoredState
 from relay.journal.rekey import rekey_slice
 from relay.journal.retention import prune_slice
 from relay.telemetry.log import get_log
@@ -97,9 +97,7 @@ class Writer:
         self._answer = answer
         self._clock = clock
         self._metrics = metrics
-        self._floor = floor
-        self._recorded_ids = recorded_ids  # exchanges that are recorded and nothing else: what the floor is computed from
-        self._highest_id = 0
+        self._floor = RecordedFloor(floor, recorded_ids)
         self._queue: queue.SimpleQueue[list[Item] | Stop] = queue.SimpleQueue()
         self._since_checkpoint = 0
         self._probe_at_ms = 0
@@ -212,7 +210,7 @@ class Writer:
                 return {}, dict.fromkeys(map(id, items), JournalFailed(self.why, error.certain))
         except Uncommitted as error:
             return {}, dict.fromkeys(map(id, items), JournalFailed(self.why, error.certain))
-        self._note_standing(group, fresh_ids)
+        self._floor.note(group, fresh_ids)
         self._since_checkpoint += len(items)
         self._metrics.journal_commit_seconds.observe((self._clock.monotonic_ms() - started_ms) / 1000)
         self._metrics.journal_records.inc(len(items) - len(refused))
@@ -236,7 +234,7 @@ class Writer:
         return result
 
     def _write(self, group: Group) -> dict[int, int]:
-        fresh_ids, self._floor = write_group(self._connection, group, self._keys, self._floor)
+        fresh_ids, self._floor.stored = write_group(self._connection, group, self._keys, self._floor.stored)
         return fresh_ids
 
     def _write_singly(self, items: list[WriteItem], refused: dict[int, JournalFailed]) -> dict[int, int]:
@@ -261,18 +259,6 @@ class Writer:
             self._turn(JournalState.FAILED, error)
             return False
         return True
-
-    def _note_standing(self, group: Group, fresh_ids: dict[int, int]) -> None:
-        recorded = self._recorded_ids
-        recorded.update(fresh_ids)
-        for item in group.takes:
-            record = item.record
-            if record.state is not StoredState.RECORDED or record.intent is not None:
-                recorded.discard(record.exchange_id)
-        for step in group.steps:
-            recorded.discard(step.record.exchange_id)
-        if fresh_ids:
-            self._highest_id = max(self._highest_id, max(fresh_ids))
 
     def _read(self, read: Callable[[sqlite3.Connection, Asked, KeyRing], Result], key: Asked) -> Result | JournalFailed:
         try:
@@ -352,11 +338,11 @@ class Writer:
         """Fold the write-ahead log into the file. Explicit, because the automatic one keeps a failed fsync to itself."""
         if self.state is JournalState.FAILED:
             return
-        floor = min(self._recorded_ids) if self._recorded_ids else self._highest_id + 1
+        floor = self._floor.may_rise_to()
         try:
-            if floor > self._floor and self.state is JournalState.WRITABLE:
+            if floor > self._floor.stored and self.state is JournalState.WRITABLE:
                 self._transact(lambda: store_meta(self._connection, "recorded_floor", floor))
-                self._floor = floor
+                self._floor.stored = floor
             _, logged, folded = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except Uncommitted:
             return
@@ -383,7 +369,7 @@ class Writer:
             group = self._queue.get_nowait()
             for item in [] if isinstance(group, Stop) else group:
                 if isinstance(item, PruneItem | RekeyItem):
-                    outcomes.append((item.done, item.pruned_count if isinstance(item, PruneItem) else item.rekeyed_count))
+                    outcomes.append((item.done, item.count))
                 else:
                     outcomes.append((item.done, JournalFailed("the journal is closed")))
         return outcomes

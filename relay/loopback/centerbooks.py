@@ -21,11 +21,12 @@ class Known(Enum):
 
 
 class Given:
-    """One telegram from another bank, for the relay's bank. `receipt` is our 受信通番."""
+    """One telegram from another bank, for the relay's bank. `receipt` is our 受信通番, `lcn` the LCN that it travels on."""
 
-    __slots__ = ("account", "amount", "bank", "known", "receipt", "serial", "times_sent")
+    __slots__ = ("account", "amount", "bank", "known", "lcn", "receipt", "serial", "times_sent")
 
-    def __init__(self, receipt: int, bank: str, serial: int, account: str, amount: int) -> None:
+    def __init__(self, receipt: int, bank: str, serial: int, account: str, amount: int, lcn: int) -> None:
+        self.lcn = lcn
         self.receipt = receipt
         self.bank = bank
         self.serial = serial
@@ -58,12 +59,16 @@ class CenterBooks:
         self.refused_count = 0  # logical NAKs that we said to telegrams
 
     # ---- to the bank ---------------------------------------------------------------------------------------------------
-    def order(self, bank: str, serial: int, account: str, amount: int) -> Given:
+    def order(self, bank: str, serial: int, account: str, amount: int, lcn: int = 0) -> Given:
         """Another bank hands in a telegram: from now on it must reach its account once, or be on a list."""
-        given = Given(len(self._given) + 1, bank, serial, account, amount)
+        given = Given(len(self._given) + 1, bank, serial, account, amount, lcn)
         self._given.append(given)
         self._open.append(given)
         return given
+
+    @property
+    def given_count(self) -> int:
+        return len(self._given)
 
     def given(self) -> Iterator[Given]:
         return iter(self._given)
@@ -76,8 +81,12 @@ class CenterBooks:
     def by_receipt(self, receipt: int) -> Given | None:
         return self._given[receipt - 1] if 1 <= receipt <= len(self._given) else None
 
-    def next_waiting(self) -> Given | None:
-        return next((given for given in self.not_taken() if given.known is Known.WAITING), None)
+    def next_waiting(self, lcn: int = 0) -> Given | None:
+        return next((given for given in self.not_taken() if given.known is Known.WAITING and given.lcn == lcn), None)
+
+    def without_a_word(self, lcn: int) -> list[Given]:
+        """On the wire of this LCN, and nobody said what became of them."""
+        return [given for given in self.not_taken() if given.known is Known.SENT and given.lcn == lcn]
 
     def count_known(self, known: Known) -> int:
         return sum(given.known is known for given in self._given)

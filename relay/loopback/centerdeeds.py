@@ -49,6 +49,7 @@ class CenterSettings(msgspec.Struct, frozen=True):
 
     physical: int = 1
     logical: int = 1
+    lcns: tuple[int, ...] = (0,)  # the first carries control telegrams; other banks' telegrams go round all of them
     own_bank: str = "0001"  # the relay's bank
     other_bank: str = "0005"  # who its customers get money from
     ack_wait_ms: int = 2_000

@@ -1,4 +1,4 @@
-"""The fake Zengin center on a TCP port: one relay at a time, as a logical line has it.
+"""The fake Zengin center on a TCP port: one relay at a time, as a logical line has it. Or it dials, where the relay listens.
 
 Owns the socket and the timers of the mind. It must never decide anything (center.py does). The trap: a relay that was
 killed leaves a half-open connection; the newer one replaces it, and nothing that the older one still says is heard.
@@ -32,6 +32,10 @@ class CenterServer:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(partial(_CenterLink, self), HOST, self.port)
         self.port = int(self._server.sockets[0].getsockname()[1])
+
+    async def dial(self, port: int) -> None:
+        """Connect to a relay that listens, once. Raises OSError."""
+        await asyncio.get_running_loop().create_connection(partial(_CenterLink, self), HOST, port)
 
     async def stop(self) -> None:
         self._forget_timers()

@@ -182,6 +182,21 @@ class Ledger:
             next_cursor=None if last else str(rest[count - 1].sequence),
         )
 
+    # ---- what a region does not keep -------------------------------------------------------------------------------------
+    def knows(self, key: str) -> bool:
+        return key in self._entries
+
+    def forget(self, key: str) -> set[str]:
+        """A posting that the next region never got: undone and unknown. Returns the accounts that it had moved."""
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return set()
+        moved = {movement.account for movement in self.movements if movement.key == key}
+        if entry.standing_minor:
+            self._undo(entry, 0)
+        self._by_date[entry.business_date].remove(entry)
+        return moved
+
     # ---- what the conservation check reads ------------------------------------------------------------------------------
     def entries(self) -> Iterator[Entry]:
         return iter(self._entries.values())

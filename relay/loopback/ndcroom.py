@@ -127,7 +127,13 @@ class NdcRoom:
     """Make it inside the running loop that drives it."""
 
     def __init__(
-        self, settings: RoomSettings, policy: NdcPolicy, customers: Customers, books: NoteBooks, tally: NdcTally
+        self,
+        settings: RoomSettings,
+        policy: NdcPolicy,
+        customers: Customers,
+        books: NoteBooks,
+        tally: NdcTally,
+        monotonic_us: Callable[[], int] | None = None,
     ) -> None:
         self.settings = settings
         self.customers = customers
@@ -137,7 +143,7 @@ class NdcRoom:
         self.framing = Framing.named(settings.framing)
         self.is_stopped = False
         self.is_open = False  # customers come in
-        self._monotonic_us = SystemClock().monotonic_us
+        self._monotonic_us = SystemClock().monotonic_us if monotonic_us is None else monotonic_us
         self.machines = [self._machine(number, policy) for number in range(1, settings.machines + 1)]
 
     def _machine(self, number: int, policy: NdcPolicy) -> _Machine:

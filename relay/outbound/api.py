@@ -123,7 +123,10 @@ def read_posted(key: str, body: bytes) -> Posted | str:
     try:
         request = _read_request(body)
         members = msgspec.json.decode(request.body, type=dict[str, object])
-        canonical = msgspec.json.encode([request.listener, request.line, request.kind, members], order="sorted").decode()
+        said: list[object] = [request.listener, request.line, request.kind, members]
+        if request.expires_ms is not None:
+            said.append(request.expires_ms)
+        canonical = msgspec.json.encode(said, order="sorted").decode()
     except msgspec.ValidationError as error:
         where = str(error).rpartition(" - at `")[2].rstrip("`") if " - at `" in str(error) else "$"
         return f"the body does not fit the contract at {where}"
@@ -138,6 +141,7 @@ def read_posted(key: str, body: bytes) -> Posted | str:
         kind=request.kind,
         body=bytes(request.body),
         canonical=canonical,
+        expires_ms=request.expires_ms,
     )
 
 

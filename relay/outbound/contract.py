@@ -7,7 +7,7 @@ core's contract, but not inside `body`, which is compared whole; and a key is th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,13 +16,14 @@ from relay.core.contract import KeyText
 from relay.journal.outbound import StoredOutbound
 
 OUTBOUND_PATH = "/v1/outbound"
+EXPIRED: Final = "expired"  # the `reason` of a status and of a report
 
 PROBLEM_INVALID = "urn:relay:problem:invalid"  # 400, 404, 405, 413, 415: not a request of this contract
 PROBLEM_NOT_AUTHORISED = "urn:relay:problem:not-authorised"  # 403: the client's certificate is not one of the allowed
 PROBLEM_NOT_FOUND = "urn:relay:problem:not-found"  # 404: no message has this key
 PROBLEM_NOT_CANCELLABLE = "urn:relay:problem:not-cancellable"  # 409: it waits no longer
 PROBLEM_KEY_CONFLICT = "urn:relay:problem:key-conflict"  # 422: same key, other message
-PROBLEM_UNKNOWN_LINE = "urn:relay:problem:unknown-line"  # 422: there is no such listener, or it does not allow this terminal
+PROBLEM_UNKNOWN_LINE = "urn:relay:problem:unknown-line"  # 422: no link will ever be that of this line
 PROBLEM_OVERLOADED = "urn:relay:problem:overloaded"  # 503 with Retry-After: not taken
 PROBLEM_NO_JOURNAL = "urn:relay:problem:no-journal"  # 503 with Retry-After: repeat with the same key
 PROBLEM_DRAINING = "urn:relay:problem:draining"  # 503 with Retry-After: not taken, the relay is stopping
@@ -52,6 +53,7 @@ class OutboundRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     listener: ListenerText
     kind: KindText
     line: LineText = ""
+    expires_ms: Annotated[WallMs | None, Meta(description="not begun with from then on; absent: never expires")] = None
     body: BodyObject = msgspec.field(default_factory=_no_members)
 
 
@@ -67,6 +69,8 @@ class OutboundStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     updated_ms: WallMs
     line: LineText = ""
     sent_ms: WallMs | None = None
+    expires_ms: WallMs | None = None
+    reason: Literal["", "expired"] = ""  # failed because its time was over before it could be sent
     detail: Annotated[str, Meta(max_length=2_000)] = ""
     is_reported: bool = False  # the core has confirmed the report of this state
 
@@ -82,6 +86,8 @@ def status_of(stored: StoredOutbound) -> OutboundStatus:
         updated_ms=stored.updated_ms,
         line=taken.line,
         sent_ms=stored.sent_ms,
+        expires_ms=taken.expires_ms,
+        reason=EXPIRED if stored.is_expired else "",
         detail=stored.detail[:2_000],
         is_reported=stored.reported is stored.state,
     )

@@ -3,7 +3,7 @@
 Owns `post`, `cancel`, `find`, `settle` and `recover`. The order of the lines is in turns.py, the reports in reports.py, the
 states in states.py. It must never know HTTP, SQL or a dialect. The traps: the journal's index says whether a key is new,
 never the memory; whatever cannot be taken now may repeat what was taken before, and is looked up; and a restart sends nothing
-whose intent it finds, it only says so.
+whose intent it finds: it says so, or asks the line where the line remembers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class OutboundLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Outbound:
     """Fulfils relay.wire.ports.OutboundPort.
 
-    `find_line(listener, line)` is the open link of a line, `knows_line(listener, line)` whether there may ever be one.
+    `find_line(listener, line)` is the open link of a line, `why_never(listener, line)` why there can never be one, or "",
+    `remembers(listener)` whether its dialogues can be asked what they began with.
     """
 
     def __init__(
@@ -66,18 +67,20 @@ class Outbound:
         reporter: Reporter,
         permit: Callable[[], Permit | None],
         find_line: Callable[[str, str], OutboundLink | None],
-        knows_line: Callable[[str, str], bool],
+        why_never: Callable[[str, str], str],
         clock: Clock,
         timers: Timers,
         metrics: Metrics,
         chance: Random,
         center: str,
         limits: OutboundLimits,
+        remembers: Callable[[str], bool] = lambda listener: False,
     ) -> None:
         self._journal = journal
-        self._knows_line = knows_line
+        self._why_never = why_never
         self._clock = clock
         self._limits = limits
+        self._remembers = remembers
         self.register = Register(journal, clock, metrics)
         self.reports = Reports(self.register, reporter, permit, timers, chance, center, limits.reports)
         self.turns = Turns(self.register, find_line, timers, limits.turns, self.reports.owe)
@@ -102,13 +105,15 @@ class Outbound:
             body=posted.body,
             fingerprint=fingerprint,
             recorded_ms=self._clock.wall_ms(),
+            expires_ms=posted.expires_ms,
         )
         self._journal.take_outbound(record, partial(self._taken, record, done))
 
     def _why_not(self, posted: Posted) -> NotTaken | None:
         limits, register = self._limits, self.register
-        if not self._knows_line(posted.listener, posted.line):
-            return NotTaken("unknown-line", "no such listener or dialer, or a terminal that it does not allow")
+        never = self._why_never(posted.listener, posted.line)
+        if never:
+            return NotTaken("unknown-line", never)
         if self.turns.is_draining or register.is_fenced:
             return NotTaken("draining", "this relay is stopping")
         if self._journal.state is not JournalState.WRITABLE:
@@ -206,6 +211,9 @@ class Outbound:
             self.turns.add(message)
         elif stored.state is OutboundState.SENT:
             self.register.keep(message)
+            if self._remembers(stored.taken.listener):
+                self.turns.question(message)
+                return
             self.turns.end(message, Event.RESTARTED, "the relay ended before an acknowledgement")
         elif stored.owes_report:
             self.register.keep(message)

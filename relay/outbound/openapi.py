@@ -35,13 +35,16 @@ schema can say:
   a link, or not ready, keeps its messages queued.
 * A message whose first byte may have left is never sent again by the relay itself. Without an acknowledgement it ends as
   unknown: a person, or later evidence of the line, may turn it into acknowledged or failed.
+* With expires_ms a message is not begun with from then on, and ends as failed with the reason expired; it is compared like
+  the rest of the message. What is under way does not expire.
 * Every end is reported to the core by POST /v1/network-events with an Idempotency-Key, repeated until it is confirmed;
   see the core's API. Until then is_reported is false.
 * Members that the reader does not know are ignored, except inside body, which is the dialect's own.
 
 Kinds of ISO 8583 lines: echo, sign-on, sign-off (no members), cutover (business_date: YYYY-MM-DD, optional) and
 key-exchange (data: DE 96 in hexadecimal, optional). The far end's answer is the acknowledgement; an answer with another
-code than approval is failed.
+code than approval is failed. Of other lines: atm-command (NDC), notice (branch), interbank-transfer and its relatives
+(Zengin RC), zengin-file and zengin-fetch (Zengin files); docs/outbound.md leads to their bodies.
 """
 _PROBLEMS: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {
     400: ("Invalid", ((c.PROBLEM_INVALID, "Not a request of this contract."),)),
@@ -54,7 +57,7 @@ _PROBLEMS: dict[int, tuple[str, tuple[tuple[str, str], ...]]] = {
         "Refused",
         (
             (c.PROBLEM_KEY_CONFLICT, "The key was posted with another message. Nothing was changed."),
-            (c.PROBLEM_UNKNOWN_LINE, "There is no such listener or dialer, or it does not allow this terminal."),
+            (c.PROBLEM_UNKNOWN_LINE, "There is no such listener or dialer, or no link of it can ever be that of this line."),
         ),
     ),
     503: (

@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from protocols.dialect import OutboundOffered
+from protocols.dialect import OutboundOffered, OutboundQuestioned
 from relay.clock import Cancellable
 from relay.journal.outbound import StoredOutbound
 from relay.permit import Permit
@@ -22,6 +22,10 @@ class OutboundLink(Protocol):
 
     def offer(self, offered: OutboundOffered) -> bool:
         """Tell the dialogue. False, and nobody was told, where the link is closed."""
+        ...
+
+    def question(self, questioned: OutboundQuestioned) -> bool:
+        """Ask the dialogue about a message of a former life. False, and nobody was asked, where the link is closed."""
         ...
 
 
@@ -53,6 +57,7 @@ class Posted(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     body: bytes
     canonical: str
+    expires_ms: int | None = None
 
 
 class Taken(msgspec.Struct, frozen=True):

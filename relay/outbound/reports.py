@@ -18,6 +18,7 @@ import msgspec
 from relay.clock import Timers
 from relay.journal.outbound import OutboundState, OutboundStep, outbound_stepped
 from relay.journal.port import StepResult
+from relay.outbound.contract import EXPIRED
 from relay.outbound.lines import Message
 from relay.outbound.ports import Reporter
 from relay.outbound.register import Register
@@ -118,6 +119,7 @@ class Reports:
             "state": state.value,
             "recorded_ms": str(taken.recorded_ms),
             **({} if stored.sent_ms is None else {"sent_ms": str(stored.sent_ms)}),
+            **({"reason": EXPIRED} if stored.is_expired else {}),
             **({"detail": stored.detail[:DETAIL_CHARS_MAX]} if stored.detail else {}),
         }
         self._reporter.report(

@@ -8,10 +8,13 @@ that its first byte may have left (SENT).
 
 From OFFERED on, a crash, a lost link or a silence that is too long ends in UNKNOWN, never in a second try: what may have left
 is not sent again by itself (laws 1 and 3). The record says "sent" from the moment that the intent is durable, so a restart
-finds OFFERED and SENT alike, and calls both UNKNOWN. That is more often than true, and never the other way round.
+finds OFFERED and SENT alike, and calls both UNKNOWN. That is more often than true, and never the other way round. Where the
+dialect gives each message a durable number before its first byte, the restart asks the line first (QUESTIONED, and nothing
+else of the line goes before it): what surely never left waits in its place again.
 
 ACKNOWLEDGED and FAILED are the far end's word, or proof that it never came that far. CANCELLED is the core's (or an
-operator's) wish while QUEUED; CANCELLING is its way to disk, on which the message is offered to nobody. UNKNOWN is an end for
+operator's) wish while QUEUED; CANCELLING is its way to disk, on which the message is offered to nobody. What is still QUEUED
+when its own time is over, is FAILED: nobody on the line has heard of it. UNKNOWN is an end for
 the relay; later evidence of the dialogue (sequence numbers exchanged at the next opening) or a person may still turn it into
 one of the two. REFUSED was never taken. Every end is reported to the core until it confirms.
 
@@ -33,6 +36,7 @@ class State(Enum):
     INTENDING = auto()
     OFFERED = auto()
     SENT = auto()
+    QUESTIONED = auto()
     CANCELLING = auto()
     ACKNOWLEDGED = auto()
     UNKNOWN = auto()
@@ -56,6 +60,9 @@ class Event(Enum):
     LINK_LOST = auto()
     DEADLINE_PASSED = auto()
     RESTARTED = auto()  # found with a durable intent and no end
+    RESTARTED_MEMORY = auto()  # the same, on a line that keeps a durable record of what it began with
+    NEVER_LEFT = auto()  # by that record it never began with it
+    EXPIRED = auto()
     CANCEL_ASKED = auto()
     CANCEL_DURABLE = auto()
     CANCEL_FAILED = auto()
@@ -67,6 +74,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.POSTED, E.NOT_RECORDED): S.REFUSED,
     (S.QUEUED, E.LINE_READY): S.INTENDING,
     (S.QUEUED, E.CANCEL_ASKED): S.CANCELLING,
+    (S.QUEUED, E.EXPIRED): S.FAILED,
     (S.CANCELLING, E.CANCEL_DURABLE): S.CANCELLED,
     (S.CANCELLING, E.CANCEL_FAILED): S.QUEUED,
     (S.INTENDING, E.INTENT_DURABLE): S.OFFERED,
@@ -80,6 +88,12 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.OFFERED, E.LINK_LOST): S.UNKNOWN,
     (S.OFFERED, E.DEADLINE_PASSED): S.UNKNOWN,
     (S.OFFERED, E.RESTARTED): S.UNKNOWN,
+    (S.OFFERED, E.RESTARTED_MEMORY): S.QUESTIONED,
+    (S.QUESTIONED, E.NEVER_LEFT): S.QUEUED,
+    (S.QUESTIONED, E.ACCEPTED): S.ACKNOWLEDGED,
+    (S.QUESTIONED, E.REFUSED): S.FAILED,
+    (S.QUESTIONED, E.LEFT_OPEN): S.UNKNOWN,
+    (S.QUESTIONED, E.DEADLINE_PASSED): S.UNKNOWN,
     (S.SENT, E.FIRST_BYTE): S.SENT,  # the dialect's own repeat, with its own mark, on the same link
     (S.SENT, E.ACCEPTED): S.ACKNOWLEDGED,
     (S.SENT, E.REFUSED): S.FAILED,
@@ -102,6 +116,7 @@ STORED: dict[State, OutboundState] = {
     State.INTENDING: OutboundState.SENT,
     State.OFFERED: OutboundState.SENT,
     State.SENT: OutboundState.SENT,
+    State.QUESTIONED: OutboundState.SENT,
     State.CANCELLING: OutboundState.CANCELLED,
     State.ACKNOWLEDGED: OutboundState.ACKNOWLEDGED,
     State.UNKNOWN: OutboundState.UNKNOWN,
@@ -118,10 +133,13 @@ REBUILT: dict[OutboundState, State] = {
     OutboundState.CANCELLED: State.CANCELLED,
 }
 # What a dialogue's Delivery means.
+# Where an event has led before: a dialogue may say an end again, as at each opening of a Zengin day.
+SAME_END = {Event.ACCEPTED: State.ACKNOWLEDGED, Event.REFUSED: State.FAILED}
 DELIVERED: dict[str, Event] = {
     "deferred": Event.DEFERRED,
     "sent": Event.FIRST_BYTE,
     "acknowledged": Event.ACCEPTED,
     "unknown": Event.LEFT_OPEN,
     "failed": Event.REFUSED,
+    "unsent": Event.NEVER_LEFT,
 }

@@ -2,7 +2,8 @@
 
 Owns the order of each line (`pump`), the intent before the offer (`_intent_durable`), what dialogues say (`delivered`) and
 the end (`end`). It must never know HTTP, SQL or a dialect. The traps: nothing is offered before its intent is durable, and
-nothing whose intent is durable is offered again, except where the dialogue itself gave it back or none was told; and an end
+nothing whose intent is durable is offered again, except where the dialogue itself gave it back, none was told, or the line
+has proven (`_never_left`) that it never began with it; and an end
 is reported only when it is on disk, so an end that the journal did not take is written again until it does.
 """
 
@@ -13,19 +14,23 @@ from functools import partial
 
 import msgspec
 
-from protocols.dialect import Delivery, OutboundOffered
+from protocols.dialect import Delivery, OutboundOffered, OutboundQuestioned
 from relay.clock import Timers
 from relay.journal.outbound import OutboundState, StoredOutbound
 from relay.journal.port import JournalFailed, JournalState, StepResult
 from relay.outbound.lines import Line, Message
 from relay.outbound.ports import OutboundLink
 from relay.outbound.register import Register
-from relay.outbound.states import DELIVERED, STORED, Event, State
+from relay.outbound.states import DELIVERED, SAME_END, STORED, Event, State
 from relay.telemetry.log import get_log
 
 log = get_log("outbound")
 
+EXPIRY_LOOK_MS_MAX = 60_000  # the wall clock may be set: a waiting message's time is looked at at least so often
 WRITE_AGAIN_MS = 1_000  # how soon an end that the journal did not take is written again
+
+EXPIRED = "expired before it could be sent"
+OVERDUE = "no word about it in time"
 
 
 class TurnLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +85,19 @@ class Turns:
     def add(self, message: Message) -> None:
         """It is durable and waits."""
         self._line(message).add(message)
+        self._watch_expiry(message)
         self.pump(message.place)
+
+    def question(self, message: Message) -> None:
+        """Found after a restart with a durable intent: its line is asked once it has a link, and before anything else."""
+        if self._register.move(message, Event.RESTARTED_MEMORY):
+            self._line(message).questions.append(message)
+            message.deadline = self._timers.after(self._limits.delivery_deadline_ms, partial(self._overdue, message))
+            self.pump(message.place)
 
     def remove(self, message: Message) -> None:
         """It was cancelled."""
+        message.end_expiry()
         self._line(message).remove(message)
         self.pump(message.place)
 
@@ -105,12 +119,27 @@ class Turns:
             line.end_pause()
             del self._lines[place]
             return
-        if self._is_stopped or line.pause is not None or self._find_line(*place) is None:
+        link = None if self._is_stopped else self._find_line(*place)
+        if link is None:
             return
-        message = line.take_next()
-        if message is not None:
-            self._register.move(message, Event.LINE_READY)
-            self._register.write(message, partial(self._intent_durable, message))
+        for message in [each for each in line.questions if each.asked is not link]:
+            message.asked = link
+            link.question(OutboundQuestioned(message.key, message.outbound_id))
+        if line.pause is None:
+            self._begin(line)
+
+    def _begin(self, line: Line) -> None:
+        """With the head, and before with the ends of those whose time is over."""
+        register = self._register
+        while (message := line.take_next()) is not None:
+            message.end_expiry()
+            if not message.is_expired(register.clock.wall_ms()):
+                register.move(message, Event.LINE_READY)
+                message.detail = ""  # why it was given back is no word about what becomes of it now
+                register.write(message, partial(self._intent_durable, message))
+                return
+            line.give_back(message)
+            self._finish(message, Event.EXPIRED, EXPIRED)
 
     @property
     def _is_stopped(self) -> bool:
@@ -128,6 +157,7 @@ class Turns:
             self._register.move(message, Event.INTENT_FAILED)
             line = self._line(message)
             line.give_back(message)
+            self._watch_expiry(message)
             self._pause(line, message.place)
             return
         self._register.move(message, Event.INTENT_DURABLE)
@@ -140,10 +170,12 @@ class Turns:
         self._offered.setdefault(link, []).append(message)
         message.deadline = self._timers.after(self._limits.delivery_deadline_ms, partial(self._overdue, message))
         taken = message.stored.taken
-        return link.offer(OutboundOffered(taken.key, taken.kind, taken.body))
+        return link.offer(OutboundOffered(taken.key, taken.kind, taken.body, taken.outbound_id))
 
     def _overdue(self, message: Message) -> None:
-        self.end(message, Event.DEADLINE_PASSED, "no word about it in time")
+        was_asked = message.state is State.QUESTIONED
+        why = "the relay ended before an acknowledgement, and the line could not be asked" if was_asked else OVERDUE
+        self.end(message, Event.DEADLINE_PASSED, why)
 
     def _give_back(self, message: Message, event: Event, why: str) -> None:
         if not self._register.move(message, event):
@@ -154,7 +186,38 @@ class Turns:
         line.give_back(message)
         # Should this record fail, a restart calls it unknown: more than true, and never sent twice.
         self._register.write(message, lambda _: None)
+        self._watch_expiry(message)
         self._pause(line, message.place)
+
+    def _never_left(self, message: Message, why: str) -> None:
+        """Its line has proven that it never began with it: it waits in its old place again."""
+        if not self._register.move(message, Event.NEVER_LEFT):
+            return
+        self._end_wait(message)
+        message.detail = why
+        self._register.count(message, "never-left")
+        self._line(message).give_back(message)
+        # Should this record fail, a restart asks again.
+        self._register.write(message, lambda _: None)
+        self._watch_expiry(message)
+        self.pump(message.place)
+
+    # ---- its own time ------------------------------------------------------------------------------------------------
+    def _watch_expiry(self, message: Message) -> None:
+        expires_ms = message.stored.taken.expires_ms
+        if expires_ms is not None:
+            message.end_expiry()
+            left_ms = max(1, expires_ms - self._register.clock.wall_ms())
+            message.expiry = self._timers.after(min(left_ms, EXPIRY_LOOK_MS_MAX), partial(self._look_at_expiry, message))
+
+    def _look_at_expiry(self, message: Message) -> None:
+        message.expiry = None
+        if self._register.is_fenced:
+            return
+        if message.state is State.QUEUED and message.is_expired(self._register.clock.wall_ms()):
+            self.end(message, Event.EXPIRED, EXPIRED)
+        elif message.state in (State.QUEUED, State.CANCELLING):
+            self._watch_expiry(message)
 
     def _end_wait(self, message: Message) -> None:
         """No dialogue has it any more."""
@@ -190,8 +253,12 @@ class Turns:
             register.journal.find_outbound(delivery.id, partial(self._late_evidence, event, delivery.detail))
         elif message.state is State.UNKNOWN:
             self.resolve(message.stored, event, delivery.detail)
+        elif message.state is SAME_END.get(event):
+            pass  # said again at the next opening, while the core has not been told yet
         elif message.link is not link and event in (Event.DEFERRED, Event.FIRST_BYTE):
             register.unexpected(delivery.id, f"{delivery.state} by a link that does not have it")
+        elif event is Event.NEVER_LEFT:
+            self._never_left(message, delivery.detail)
         elif event is Event.DEFERRED:
             register.count(message, "deferred")
             self._give_back(message, event, delivery.detail)
@@ -222,6 +289,12 @@ class Turns:
 
     def end(self, message: Message, event: Event, detail: str) -> bool:
         """It is over. False where the table has no row for that."""
+        if not self._finish(message, event, detail):
+            return False
+        self.pump(message.place)
+        return True
+
+    def _finish(self, message: Message, event: Event, detail: str) -> bool:
         register = self._register
         was_unknown = message.state is State.UNKNOWN
         if not register.move(message, event):
@@ -237,7 +310,7 @@ class Turns:
         elif message.state is State.ACKNOWLEDGED and stored.sent_ms is not None and not was_unknown:
             register.metrics.outbound_seconds.observe(max(0, register.clock.wall_ms() - stored.sent_ms) / 1000)
         self._write_end(message)
-        self.remove(message)
+        self._line(message).remove(message)
         return True
 
     # ---- an end to disk ----------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class Metrics:
             "relay_watchdog_held_total", "Checks that did not feed the watchdog", ["reason"], registry=r
         )
         # Alerts ask for an increase, which a series that begins at 1 does not have: these exist from the start.
-        for kind in ("failed", "full", "record", "checkpoint"):
+        for kind in ("failed", "full", "record", "checkpoint", "server", "unknown"):
             self.journal_failures.labels(kind)
         for reason in ("loop-late", "journal-still"):
             self.watchdog_held.labels(reason)

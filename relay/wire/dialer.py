@@ -105,6 +105,11 @@ class Dialer:
         return self._settings.name
 
     @property
+    def facts(self) -> ListenerFacts:
+        """What its links have in common."""
+        return self._factory.services.listener
+
+    @property
     def link(self) -> Link | None:
         """The link that stands, if one does."""
         link = self._factory.link

@@ -115,6 +115,13 @@ class Link(Performer, Protocol):
         self.step(offered)
         return True
 
+    def question(self, questioned: d.OutboundQuestioned) -> bool:
+        """Did this line ever begin with a message of a former life? False, and the dialogue was not asked, on a closed link."""
+        if not self.is_open or self._is_draining:
+            return False
+        self.step(questioned)
+        return True
+
     def is_of(self, listener: str) -> bool:
         return self.listener.name == listener
 

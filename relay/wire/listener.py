@@ -116,6 +116,11 @@ class Listener:
         return self._settings.name
 
     @property
+    def facts(self) -> ListenerFacts:
+        """What its links have in common; another after a reload."""
+        return self._factory.services.listener
+
+    @property
     def endpoint(self) -> str:
         return self._settings.endpoint
 

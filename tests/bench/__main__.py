@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import branchcodec, codec, everydialect, ndc, plots, zenginfiles
+from tests.bench import branchcodec, codec, everydialect, journal, ndc, plots, zenginfiles
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
@@ -156,6 +156,8 @@ def main() -> int:
         calm = latency(directory, calm_rate)
         print("idle sessions", flush=True)
         session_bytes, sessions = idle_sessions(directory, 2_000 if SHORT else SESSIONS)
+        print("journal", flush=True)
+        journals = journal.measure(1 if SHORT else 3, SECONDS / 2)
         fsync = fsync_us(directory)
     figures = {
         "throughput_vs_bare_pipe": middle(through["relay"], "per_cpu_s") / middle(through["bare"], "per_cpu_s"),
@@ -184,6 +186,12 @@ def main() -> int:
         },
         "codec_us": {key: middle(codecs, key) for key in codecs[0]},
         **{f"{name}_us": {key: middle(rounds, key) for key in rounds[0]} for name, rounds in others.items()},
+        "journal_records_per_s": {
+            f"{name} at {in_flight}": one["per_s"] for name, flights in journals.items() for in_flight, one in flights.items()
+        },
+        "journal_p99_ms": {
+            f"{name} at {in_flight}": one["p99_ms"] for name, flights in journals.items() for in_flight, one in flights.items()
+        },
         "idle_sessions": sessions,
         "fsync_us": fsync,
         "rounds": ROUNDS,
@@ -197,6 +205,7 @@ def main() -> int:
     (OUT / "latest.json").write_text(json.dumps(written, indent=2) + "\n")
     (OUT / "latest.md").write_text(table(figures, dialects, details, where))
     plots.draw(OUT / "latest.svg", through, late, calm)
+    plots.draw_journal(OUT / "journal.svg", journals)
     print((OUT / "latest.md").read_text())
     return 0
 

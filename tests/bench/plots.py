@@ -37,3 +37,24 @@ def draw(path: Path, through: Rounds, late: Rounds, calm: Rounds) -> None:
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def draw_journal(path: Path, measured: dict[str, dict[int, dict[str, float]]]) -> None:
+    """Durable records per second of each journal engine, by records in flight."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "relay"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for name, flights in measured.items():
+        axes.plot(list(flights), [one["per_s"] for one in flights.values()], marker="o", label=name)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("records in flight")
+    axes.set_ylabel("durable records per second")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)

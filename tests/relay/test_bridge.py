@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
 from twisted.internet import defer
 
 from relay import bridge
+from relay.bridge import answer_of
 
 
 async def test_a_coroutine_fires_a_deferred() -> None:
@@ -138,3 +140,14 @@ async def test_drain_from_background_work_does_not_wait_for_itself() -> None:
         return await bridge.drain(10_000)
 
     assert await asyncio.wait_for(bridge.spawn("stop", stop()), 10) == []
+
+
+async def test_an_answer_by_callback_is_awaited_and_dropped_when_nobody_waits() -> None:
+    assert await answer_of(lambda done: done(7)) == 7
+    later: list[Callable[[int], None]] = []
+    waiting = asyncio.ensure_future(answer_of(later.append))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    later[0](8)
+    assert waiting.cancelled()

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from random import Random
 
+import msgspec
+
+from relay.core.contract import H_REGION_EPOCH, REGION_PATH, read_key_field
 from relay.core.door import Address, HttpAnswer, HttpCall, HttpResult, Lost, NotSent, Why
 from relay.loopback.core import FakeCore
 from relay.loopback.faults import Fault, FaultInjector
 from tests.support.virtualtime import VirtualTime
 
+POISON_SHARE = 0.1
 REFUSED_SHARE = 0.3  # of calls while the network to the core is down: refused at once; the rest hang
 
 
@@ -32,19 +36,56 @@ class _Call:
         self.finish(Lost(Why.CANCELLED))
 
 
+class Region:
+    """What outlives a relay on the core's side of the network: stale answers, poison, and the epochs that were spoken to."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self.is_stale = False  # the old region answers where the region is asked for: it woke up, or a name server lies
+        self.is_poisoning = False
+        self.poison: set[str] = set()  # keys of advices that the core can never digest
+        self.highest_epoch = 0  # of all calls that may move money
+        self.lower_epochs: list[int] = []  # of calls that came after a higher one
+        self.is_dying = (
+            False  # the region's last moments: what it posts now never reaches the next one, and its answers come late
+        )
+        self.dying: dict[str, list[Callable[[], None]]] = {}  # by key posted in them: answers that are on their way
+
+    def hold(self, key: str, is_new: bool, deliver: Callable[[], None]) -> bool:
+        """Whether this answer is one of the dying region's: it comes when the relay knows better."""
+        if not self.is_dying or not (is_new or key in self.dying):
+            return False
+        self.dying.setdefault(key, []).append(deliver)
+        return True
+
+    def called(self, target: str, headers: dict[str, str], body: bytes) -> None:
+        """Watch one call."""
+        if target.startswith(REGION_PATH):
+            return
+        epoch = int(headers.get(H_REGION_EPOCH.lower(), "0"))
+        if epoch < self.highest_epoch:
+            self.lower_epochs.append(epoch)
+        self.highest_epoch = max(self.highest_epoch, epoch)
+        key = headers.get("idempotency-key", "")
+        if self.is_poisoning and b'"journal-upload"' in body and self._chance.random() < POISON_SHARE:
+            self.poison.add(key)
+
+
 class SimulatedDoor:
     """Fulfils HttpDoor for one relay incarnation; the core behind it outlives it."""
 
-    def __init__(self, time: VirtualTime, chance: Random, core: FakeCore, faults: FaultInjector) -> None:
+    def __init__(self, time: VirtualTime, chance: Random, core: FakeCore, faults: FaultInjector, region: Region) -> None:
         self._time = time
         self._chance = chance
         self._core = core
         self._faults = faults
+        self._region = region
         self.is_dead = False  # the relay's process is gone: what was sent still arrives, nothing comes back
         self.is_cut = False
         self.is_read_only = False
 
     def call(self, address: Address, call: HttpCall, timeout_ms: int, done: Callable[[HttpResult], None]) -> _Call:
+        self._region.called(call.target.decode("ascii"), _headers(call), call.body)
         under_way = _Call(lambda result: None if self.is_dead else done(result))
         if self.is_cut and self._chance.random() < REFUSED_SHARE:
             under_way.finish(NotSent(Why.REFUSED))
@@ -88,13 +129,27 @@ class SimulatedDoor:
                     self._time.after(self._chance.randint(1, 20), lambda: under_way.finish(answer))
 
     def _answer(self, call: HttpCall, under_way: _Call, delay_ms: int) -> None:
+        headers = _headers(call)
+        key = read_key_field(headers.get("idempotency-key", ""))
+        is_new = call.method == b"POST" and call.target == b"/v1/transactions" and not self._core.ledger.knows(key)
         result = self._handle(call)
+        if self._region.hold(key, is_new, lambda: under_way.finish(result)):
+            return
         self._time.after(delay_ms, lambda: under_way.finish(result))
 
     def _handle(self, call: HttpCall) -> HttpAnswer:
-        lines = [line.partition(b": ") for line in call.head.split(b"\r\n") if line]
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, _, value in lines}
+        headers = _headers(call)
         method, target = call.method.decode("ascii"), call.target.decode("ascii")
-        answer = self._core.handle(method, target, headers, call.body, self._time.wall_ms())
+        region, ledger = self._region, self._core.ledger
+        is_poison = headers.get("idempotency-key", "-") in region.poison
+        if region.is_stale and target.startswith(REGION_PATH) and ledger.epoch > 1:
+            region_said = msgspec.json.encode({"region": "osaka", "epoch": ledger.epoch - 1, "state": "serving"})
+            return HttpAnswer(200, {b"content-type": b"application/json"}, region_said)
+        answer = self._core.handle(method, target, headers, b"{}" if is_poison else call.body, self._time.wall_ms())
         found = {name.lower().encode(): value.encode("latin-1") for name, value in answer.headers}
         return HttpAnswer(answer.status, {**found, b"content-type": answer.content_type.encode()}, answer.body)
+
+
+def _headers(call: HttpCall) -> dict[str, str]:
+    lines = [line.partition(b": ") for line in call.head.split(b"\r\n") if line]
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, _, value in lines}

@@ -16,16 +16,19 @@ from relay.journal.memory import MemoryDisk
 from relay.journal.outbound import OutboundState
 from relay.outbound.desk import Outbound
 from relay.outbound.ports import Conflict, Known, Posted, Taken
+from tests.simulation.rooms import Violation
 from tests.support.virtualtime import VirtualTime
 
 PAUSE_MS = (200, 2_500)  # between two messages
 BURSTS = (1, 1, 2, 6)  # messages for one ATM at once
 REPEAT_MS = 1_500  # an unanswered post goes again
 CANCEL_SHARE = 0.15
+TIMED_SHARE = 0.2  # messages with a time of their own
+VALID_MS = (500, 8_000)
 DAYS_PER_MONTH = 28
 
 
-class BrokenPromise(AssertionError):  # not a Violation: world.py imports this file
+class BrokenPromise(Violation):
     """An outbound message was sent twice, lost, or reported as what it was not."""
 
 
@@ -62,19 +65,29 @@ class Poster:
         date = f"{month % 12 + 1:02}{day + 1:02}"
         key = f"{terminal}/{number:04}"
         self.keys[terminal, date] = key
-        self._post(key, terminal, f"2027-{date[:2]}-{date[2:]}")
+        is_timed = self._chance.random() < TIMED_SHARE
+        expires_ms = self._time.wall_ms() + self._chance.randint(*VALID_MS) if is_timed else None
+        self._post(key, terminal, f"2027-{date[:2]}-{date[2:]}", expires_ms)
         if self._chance.random() < CANCEL_SHARE:
             self._time.after(self._chance.randint(0, 30), lambda: self._cancel(key))
 
-    def _post(self, key: str, terminal: str, date: str) -> None:
+    def _post(self, key: str, terminal: str, date: str, expires_ms: int | None) -> None:
         if key in self.accepted:
             return
         relay = self._relay()
         if relay is not None:
             body = f'{{"business_date":"{date}"}}'
-            posted = Posted(key=key, listener="atm", line=terminal, kind="cutover", body=body.encode(), canonical=body)
+            posted = Posted(
+                key=key,
+                listener="atm",
+                line=terminal,
+                kind="cutover",
+                body=body.encode(),
+                canonical=body,
+                expires_ms=expires_ms,
+            )
             relay.post(posted, lambda result: self._answered(key, result))
-        self._time.after(REPEAT_MS, lambda: self._post(key, terminal, date))
+        self._time.after(REPEAT_MS, lambda: self._post(key, terminal, date, expires_ms))
 
     def _answered(self, key: str, result: object) -> None:
         if isinstance(result, Conflict):
@@ -129,6 +142,8 @@ class Poster:
             state = self._disk.outbound.of(key).state.value
             if told.get(key) != {state}:
                 raise BrokenPromise(f"{key} is {state}, and the core was told {told.get(key)}")
+            if state == "failed" and not self._disk.outbound.of(key).is_expired:
+                raise BrokenPromise(f"{key} failed, and its time was not over")
             if state == "acknowledged" and key not in everything_heard:
                 raise BrokenPromise(f"{key} is called acknowledged, and nobody heard it")
             if state in ("cancelled", "failed", "queued", "sent") and (key in everything_heard or state in ("queued", "sent")):

@@ -9,33 +9,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from protocols.iso8583.dialect import build_dialect, default_profile
+from relay.configfile import build_dialect
 from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
+from relay.exchange.exchange import Event, State
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
+from relay.exchange.register import Open
 from relay.exchange.saf import SafLimits
 from relay.journal.memory import MemoryJournal
 from relay.outbound.desk import Outbound, OutboundLimits
 from relay.outbound.reports import ReportLimits
 from relay.outbound.turns import TurnLimits
-from relay.overlays import read_overlay
 from relay.region.active import ActiveRegion
+from relay.settings import LinkSettings
 from relay.telemetry.metrics import Metrics
 from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
-from relay.wire.ports import LinkIds, WireParts, link_services
+from relay.wire.ports import LinkIds, LinkServices, WireParts, link_services
 from relay.wire.roster import Roster
 from tests.simulation.coreside import SimulatedDoor
+from tests.simulation.lines import Lines
+from tests.simulation.virtualloop import LoopTransport, VirtualLoop
 from tests.simulation.wires import Pipe
 from tests.support.virtualtime import VirtualTime, VirtualTimer
 
-REPLY_DEADLINE_MS = 4_000
 LIMITS = DeskLimits(
     call_timeout_ms=1_500,
+    completion_deadline_ms=60_000,
     doubt=DoubtLimits(inquiry_first_ms=200, inquiry_max_ms=1_000),
     saf=SafLimits(call_timeout_ms=1_500, retry_first_ms=200, retry_max_ms=5_000, head_tries_max=12),
 )
@@ -56,8 +60,43 @@ class MortalTimers:
         return self._time.after(delay_ms, lambda: None if self.is_dead else callback())
 
 
+class SimulatedDialer:
+    """Dials a serving peer again and again, as relay/wire/dialer.py does."""
+
+    PAUSE_MS = (50, 400)
+
+    def __init__(self, relay: SimulatedRelay, name: str, port: int, loop: VirtualLoop) -> None:
+        self._relay = relay
+        self._name = name
+        self._port = port
+        self._loop = loop
+
+    def dial(self) -> None:
+        self._relay.timers.after(self._relay.chance.randint(*self.PAUSE_MS), self._try)
+
+    def _try(self) -> None:
+        serve = self._loop.serving.get(self._port)
+        if serve is None:
+            self.dial()
+            return
+        transport = LoopTransport(self._loop, serve())
+        pipe = self._relay.connect(self._name, "10.9.0.1", transport.arrived, transport.ended)
+        pipe.when_relay_knows = self.dial
+        transport.attach(pipe)
+
+
 class SimulatedRelay:
-    def __init__(self, time: VirtualTime, chance: Random, journal: MemoryJournal, door: SimulatedDoor) -> None:
+    """`lines` are its listeners and dialers. Peers come to `loop`'s ports, and its dialers go there."""
+
+    def __init__(
+        self,
+        time: VirtualTime,
+        chance: Random,
+        journal: MemoryJournal,
+        door: SimulatedDoor,
+        lines: Lines,
+        loop: VirtualLoop,
+    ) -> None:
         self.time = time
         self.chance = chance
         self.journal = journal
@@ -91,13 +130,14 @@ class SimulatedRelay:
             self.client,
             self.region.permit,
             lambda listener, line: self.roster.find_line("bank", listener, line),
-            lambda listener, line: listener == "atm",
+            lambda listener, line: "" if listener in self.services else "there is no such line",
             time,
             self.timers,
             self.metrics,
             chance,
             "tokyo",
             OUTBOUND_LIMITS,
+            remembers=lambda listener: listener == "zengin",
         )
         parts = WireParts(
             desk=self.desk,
@@ -111,25 +151,41 @@ class SimulatedRelay:
             tell=lambda event, terminal, listener, detail: None,
             credential_path=lambda name: name,
         )
-        facts = ListenerFacts(
-            name="atm",
-            realm="bank",
-            channel="atm",
-            reply_deadline_ms=REPLY_DEADLINE_MS,
-            dialect=build_dialect(default_profile(), read_overlay, time.wall_ms),
-        )
-        self.services = link_services(parts, facts, LinkCounters(self.metrics, "atm", self.timers), 64, is_dialled=False)
+        self.services = {each.name: self._services(each, parts, lines) for each in lines.all}
         recover(self.desk, LIMITS.completion_deadline_ms)
         self.outbound.recover()
         self.client.use_addresses(["10.1.0.1", "10.1.0.2", "10.1.0.3"])
         self.region.start()
+        for each in lines.dialers:
+            SimulatedDialer(self, each.name, lines.port(each), loop).dial()
 
-    def connect(self, on_data: Callable[[bytes], None], on_lost: Callable[[], None]) -> Pipe:
-        """An ATM's connection is accepted."""
-        pipe = Pipe(self.time, self.chance, Link(self.services), on_data, on_lost)
+    def _services(self, settings: LinkSettings, parts: WireParts, lines: Lines) -> LinkServices:
+        facts = ListenerFacts(
+            name=settings.name,
+            realm="bank",
+            channel=settings.channel,
+            reply_deadline_ms=settings.reply_deadline_ms,
+            dialect=build_dialect(settings, lines.read_text, self.time.wall_ms),
+        )
+        counters = LinkCounters(self.metrics, settings.name, self.timers)
+        return link_services(parts, facts, counters, settings.pipelined_count_max, is_dialled=settings in lines.dialers)
+
+    def connect(self, listener: str, host: str, on_data: Callable[[bytes], None], on_lost: Callable[[], None]) -> Pipe:
+        """A connection from `host`, accepted by `listener`; or dialled by it."""
+        pipe = Pipe(self.time, self.chance, Link(self.services[listener]), on_data, on_lost, host)
         self.pipes = [p for p in self.pipes if p.is_open]
         self.pipes.append(pipe)
         return pipe
+
+    def watch_rows(self, taken: Callable[[int, State, Event], None]) -> None:
+        """Tell `taken` of each row of the exchange table, before it is taken."""
+        register, move = self.desk.register, self.desk.register.move
+
+        def watched(entry: Open, event: Event) -> bool:
+            taken(entry.exchange_id, entry.state, event)
+            return move(entry, event)
+
+        register.move = watched  # type: ignore[method-assign]
 
     def die(self) -> None:
         """kill -9, or the power: no further step of this incarnation, in memory or on the wire."""

@@ -21,13 +21,21 @@ class Pipe:
     """One connection. The relay's side is a Twisted transport; the ATM's side are callbacks."""
 
     def __init__(
-        self, time: VirtualTime, chance: Random, link: Link, on_data: Callable[[bytes], None], on_lost: Callable[[], None]
-    ):
+        self,
+        time: VirtualTime,
+        chance: Random,
+        link: Link,
+        on_data: Callable[[bytes], None],
+        on_lost: Callable[[], None],
+        host: str = "10.0.0.1",
+    ) -> None:
         self._time = time
         self._chance = chance
         self._link = link
         self._on_data = on_data
         self._on_lost = on_lost
+        self._host = host
+        self.when_relay_knows: Callable[[], None] = lambda: None  # that the connection is gone
         self._up_ms = self._down_ms = 0  # when the last bytes of each direction arrive: order is kept
         self.is_open = True
         self._atm_knows = self._relay_knows = False
@@ -61,6 +69,11 @@ class Pipe:
         if not half_open:
             self._time.after(self._chance.randint(1, 50), self._tell_relay)
 
+    def stall(self, for_ms: int) -> None:
+        """What is sent now arrives that much later, in both directions: a congested line."""
+        until_ms = self._time.monotonic_ms() + for_ms
+        self._up_ms, self._down_ms = max(self._up_ms, until_ms), max(self._down_ms, until_ms)
+
     def _tell_atm(self) -> None:
         if not self._atm_knows:
             self._atm_knows = True
@@ -70,6 +83,7 @@ class Pipe:
         if not self._relay_knows:
             self._relay_knows = True
             self._link.connectionLost(Failure(ConnectionLost()))
+            self.when_relay_knows()
 
     def relay_died(self) -> None:
         """The relay's process is gone: its kernel resets the connection."""
@@ -99,14 +113,18 @@ class Pipe:
             return
         self._relay_knows = True
         self._time.after(max(0, self._down_ms - self._time.monotonic_ms()), self._close_for_atm)
-        self._time.after(0, lambda: self._link.connectionLost(Failure(ConnectionDone())))
+        self._time.after(0, self._tell_link)
+
+    def _tell_link(self) -> None:
+        self._link.connectionLost(Failure(ConnectionDone()))
+        self.when_relay_knows()
 
     def _close_for_atm(self) -> None:
         self.is_open = False
         self._tell_atm()
 
     def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", "10.0.0.1", 40_000)
+        return IPv4Address("TCP", self._host, 40_000)
 
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "10.0.0.2", 8583)

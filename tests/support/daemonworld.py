@@ -58,7 +58,7 @@ class DaemonWorld:
         (credentials / "journal-key").write_text(secrets.token_hex(32))
         (credentials / "journal-key").chmod(0o600)
 
-    def configure(self, listeners: str = "", extra: str = "", journal: str | None = None) -> None:
+    def configure(self, listeners: str = "", extra: str = "", journal: str | None = None, journal_extra: str = "") -> None:
         """Write the configuration; the core must have been started, for its port."""
         self.config_path.write_text(
             f"""
@@ -67,6 +67,7 @@ drain_deadline_ms = 5000
 credentials_directory = "{self.directory}/credentials"
 [journal]
 path = "{journal or self.directory / "journal.sqlite"}"
+{journal_extra}
 [core]
 name = "127.0.0.1"
 port = {self.core.port}

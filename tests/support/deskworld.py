@@ -66,6 +66,7 @@ class PlainDialect:
 
     def __init__(self, answers_on_new_link: bool = False) -> None:
         self.answers_on_new_link = answers_on_new_link
+        self.refusal_ends_message = True
 
     def to_request(self, message: object, received: Received) -> Request | Refusal:
         m = cast(Message, message)

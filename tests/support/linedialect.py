@@ -62,6 +62,8 @@ class LineDialogue:
                 return [d.Delivery(id, "failed", "no such kind")]
             case d.OutboundOffered(id, kind, body):
                 return [d.Delivery(id, "sent"), d.Send(f"OUT {id} {kind} {body.decode()}\n".encode())]
+            case d.OutboundQuestioned(id, order):
+                return [d.Delivery(id, "unsent" if order > 1 else "unknown")]
             case d.DrainStarted():
                 self._is_draining = True
                 return [d.Send(b"DRAINING\n")]
@@ -126,6 +128,7 @@ class LineDialect:
 
     def __init__(self, answers_on_new_link: bool = True) -> None:
         self.answers_on_new_link = answers_on_new_link
+        self.refusal_ends_message = True
 
     def new_dialogue(self) -> d.Dialogue:
         return LineDialogue()

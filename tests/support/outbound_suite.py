@@ -109,7 +109,7 @@ class OutboundSuite:
         assert stored == StoredOutbound(
             taken=record,
             state=OutboundState.ACKNOWLEDGED,
-            detail="no answer",
+            detail="",
             updated_ms=T0_MS + 5,
             sent_ms=T0_MS + 3,
             reported=OutboundState.UNKNOWN,

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from protocols.dialect import Delivery, OutboundOffered
+from protocols.dialect import Delivery, OutboundOffered, OutboundQuestioned
 from relay.clock import Cancellable
 from relay.journal.memory import MemoryDisk, MemoryJournal
 from relay.journal.outbound import OutboundState, StoredOutbound
@@ -88,6 +88,15 @@ class FarLink:
         self.answer_ms = answer_ms
         self.is_open = True
         self.offers: list[OutboundOffered] = []
+        self.questions: list[OutboundQuestioned] = []
+
+    def question(self, questioned: OutboundQuestioned) -> bool:
+        """Answered out of `world.begun`, which is this far end's durable record, or not at all where that is off."""
+        self.questions.append(questioned)
+        if self.world.answers_questions:
+            began = questioned.id in self.world.begun
+            self.say(questioned.id, "unknown" if began else "unsent", "by its record")
+        return True
 
     def offer(self, offered: OutboundOffered) -> bool:
         if not self.is_open:
@@ -100,6 +109,7 @@ class FarLink:
             self.say(offered.id, "failed", "no such kind")
         elif self.mode != "silent":
             self.say(offered.id, "sent")
+            self.world.begun.add(offered.id)
             self.world.wire.append(offered.id)
             if self.mode == "send":
                 self.timers.after(self.answer_ms, lambda: self.say(offered.id, "acknowledged"))
@@ -122,6 +132,9 @@ class OutboundWorld:
         self.core = Core(self.time)
         self.wire: list[str] = []  # keys whose first byte left, in order, over all lives
         self.offered: list[str] = []
+        self.begun: set[str] = set()  # what the far ends' lines keep on their own disk: what they began with
+        self.remembers = False
+        self.answers_questions = True
         self.unknown_lines: set[tuple[str, str]] = set()
         self.journal = MemoryJournal(MemoryDisk(), self.time, self.time)
         self.lives = 0
@@ -137,13 +150,14 @@ class OutboundWorld:
             self.core,
             lambda: self.permit,
             lambda listener, line: self.links.get((listener, line)),
-            lambda listener, line: (listener, line) not in self.unknown_lines,
+            lambda listener, line: "no such line" if (listener, line) in self.unknown_lines else "",
             self.time,
             self.timers,
             self.metrics,
             Random(1),
             "tokyo",
             self.limits,
+            lambda listener: self.remembers,
         )
         self.outbound.recover()
 
@@ -153,11 +167,19 @@ class OutboundWorld:
         self.outbound.link_ready(listener, line)
         return link
 
-    def post(self, key: str, listener: str = "switch", line: str = "", kind: str = "echo", body: bytes = b"{}") -> list[Any]:
+    def post(
+        self,
+        key: str,
+        listener: str = "switch",
+        line: str = "",
+        kind: str = "echo",
+        body: bytes = b"{}",
+        expires_ms: int | None = None,
+    ) -> list[Any]:
         """Post, without waiting: its result lands in the list."""
         results: list[Any] = []
-        canonical = f"{listener}|{line}|{kind}|{body!r}"
-        posted = Posted(key=key, listener=listener, line=line, kind=kind, body=body, canonical=canonical)
+        canonical = f"{listener}|{line}|{kind}|{body!r}|{expires_ms}"
+        posted = Posted(key=key, listener=listener, line=line, kind=kind, body=body, canonical=canonical, expires_ms=expires_ms)
         self.outbound.post(posted, results.append)
         return results
 

@@ -124,6 +124,7 @@ class TinyDialogue:
 class TinyDialect:
     name = "tiny"
     answers_on_new_link = True
+    refusal_ends_message = True
 
     def __init__(self, profile: TinyProfile) -> None:
         self._profile = profile

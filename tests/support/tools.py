@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -20,10 +21,7 @@ def need_tool(name: str) -> str:
     beside = Path(sys.executable).parent / name
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
     if found is None:
-        missing = f"this machine has no {name}; `make tools` installs it"
-        if os.environ.get("RELAY_REQUIRE_ALL") or os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        _missing(name)
     return found
 
 
@@ -33,3 +31,24 @@ def sick_disk(folder: Path) -> Path:
     source = Path(__file__).with_name("sickdisk.c")
     subprocess.run([need_tool("gcc"), "-shared", "-fPIC", "-Wall", "-o", library, source, "-ldl"], check=True, timeout=60)
     return library
+
+
+def need_postgresql() -> Path:
+    """The directory of PostgreSQL's own programs; the distribution keeps them off PATH."""
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version)
+    if not folders or not (folders[-1] / "initdb").exists():
+        _missing("PostgreSQL server")
+    return folders[-1]
+
+
+def _version(folder: Path) -> int:
+    name = folder.parent.name
+    return int(name) if name.isdecimal() else 0
+
+
+def _missing(name: str) -> NoReturn:
+    missing = f"this machine has no {name}; `make tools` installs it"
+    if os.environ.get("RELAY_REQUIRE_ALL") or os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)

@@ -37,6 +37,7 @@ from protocols.zengin.session.codec import Codec
 from protocols.zengin.session.dialect import ZrcDialect
 from protocols.zengin.session.dialogue import ZrcDialogue
 from protocols.zengin.session.fields import RC
+from protocols.zengin.session.gate import ReadBack
 from protocols.zengin.session.message import DeliveryMessage, Information, Message, Path
 from protocols.zengin.session.profile import ZrcProfile
 from protocols.zengin.telegram.message import (
@@ -49,6 +50,7 @@ from protocols.zengin.telegram.message import (
     Telegram,
     TransferNotice,
 )
+from protocols.zengin.telegram.shared import Shared
 
 JST = timezone(timedelta(hours=9))
 DAY = "20261126"  # a Thursday
@@ -96,14 +98,16 @@ class LineRig:
         now: str = "2026-11-26 10:00",
         tables: dict[str, str] | None = None,
         profile: dict[str, object] | None = None,
+        shared: Shared[ReadBack] | None = None,
         **parts: object,
     ) -> None:
-        """`tables`: file name -> text. `profile` is a whole profile, `parts` parts of one by name."""
+        """`tables`: file name -> text; lines with one `shared` read them back together. `profile` is a whole profile, `parts`
+        parts of one by name."""
         self.wall_ms = wall_of(now)
         self.now_ms = 1_000_000
         self.tables = NO_TABLES if tables is None else tables
         self.dialect = ZrcDialect(
-            ZrcProfile.model_validate({**(profile or {}), **parts}), self._read_text, lambda: self.wall_ms
+            ZrcProfile.model_validate({**(profile or {}), **parts}), self._read_text, lambda: self.wall_ms, shared
         )
         self.disk: dict[str, bytes] = {}
         self.center = Codec(RC, self.dialect.profile.line.sequence_bytes, self.dialect.profile.line.frame_bytes_max)

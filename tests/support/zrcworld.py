@@ -1,8 +1,9 @@
 """The relay's dialogue and the fake center on one wire in memory, with a clock, a disk, and crashes at every durable step.
 
 Owns the world of a simulated day: events go round until nothing moves, then the next timer fires. It must never decide what
-is right; `lost`, `doubled` and the like only count. The desk's rules it copies: an offer that had no end when the link or
-the relay went is unknown, and only evidence changes that.
+is right; `lost`, `doubled` and the like only count. The desk's rules it copies: an offer that had no end when the link
+went is unknown, and only evidence changes that; one that had none when the relay died is asked about before anything else is
+offered, and waits again only where the line proves that it never began with it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from protocols.dialect import (
     LinkOpened,
     Note,
     OutboundOffered,
+    OutboundQuestioned,
     ReplyDecided,
     Send,
     Store,
@@ -41,6 +43,13 @@ from relay.loopback.centerdeeds import CenterDeed, CenterSettings, Cut, Later, W
 from tests.support.zrcline import BODY, LineRig
 
 REDIAL_MS = 200
+# 種目コード -> kind of what the core posts, in turn: where there are several LCNs, each kind has its own.
+OUTWARD = {
+    "1000": "interbank-transfer",
+    "1100": "interbank-salary",
+    "2000": "interbank-remittance",
+    "4000": "interbank-settlement",
+}
 FINAL = frozenset({"acknowledged", "failed"})
 
 
@@ -51,14 +60,20 @@ class Crash(Exception):
 class ZrcWorld:
     """`crashes(where)` says whether the relay dies at a durable step; `where` names it."""
 
-    def __init__(self, chance: Random, crashes: Callable[[str], bool] = lambda where: False) -> None:
+    def __init__(
+        self, chance: Random, crashes: Callable[[str], bool] = lambda where: False, lcns: tuple[int, ...] = (0,)
+    ) -> None:
         self.chance = chance
         self.crashes = crashes
         self.crash_count = 0
-        self.rig = LineRig(timers={"ack_wait_ms": 1_000, "watch_send_ms": 5_000, "watch_silence_ms": 12_000})
+        spread = {subject: lcns[n % len(lcns)] for n, subject in enumerate(OUTWARD)}
+        self.rig = LineRig(
+            timers={"ack_wait_ms": 1_000, "watch_send_ms": 5_000, "watch_silence_ms": 12_000},
+            line={"lcns": lcns, "lcn_of": spread},
+        )
         self.now_ms = self.rig.now_ms
         self.books = CenterBooks()
-        self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=1_500, watch_ms=4_000))
+        self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=1_500, watch_ms=4_000, lcns=lcns))
         self.dialogue: ZrcDialogue | None = None
         self.journal: dict[str, tuple[Request, int]] = {}  # key -> request, times the core was told
         self.conflicts = 0
@@ -67,6 +82,10 @@ class ZrcWorld:
         self.outbound: dict[str, str] = {}  # id -> state
         self.waiting: deque[str] = deque()
         self.offered = ""
+        self.questioned = ""  # of a former life: the line is asked about it first
+        self.asked = False
+        self.orders: dict[str, int] = {}  # id -> its place among all that were posted
+        self.requeued: list[str] = []
         self.again_at_ms = 0
         self.notes: list[str] = []
 
@@ -74,21 +93,35 @@ class ZrcWorld:
     def post(self, id: str) -> None:
         """`id` is the amount, too: it tells telegrams apart in the center's books."""
         self.outbound[id] = "queued"
+        self.orders[id] = len(self.orders) + 1
         self.waiting.append(id)
 
     def _offer(self) -> None:
         if self.offered or not self.waiting or self.dialogue is None or self.now_ms < self.again_at_ms:
             return
-        if not self.dialogue.is_signed_on:
+        if not self.dialogue.is_signed_on or self.questioned:
             return
         self.offered = self.waiting.popleft()
         self.outbound[self.offered] = "sent"
+        self._die_if("before-offer")
         body = msgspec.json.encode({**msgspec.json.decode(BODY), "amount": self.offered})
-        self._step(OutboundOffered(self.offered, "interbank-transfer", body))
+        kind = list(OUTWARD.values())[int(self.offered) % len(OUTWARD)]
+        self._step(OutboundOffered(self.offered, kind, body, self.orders[self.offered]))
+
+    def _question(self) -> None:
+        if self.questioned and self.dialogue is not None and not self.asked and not self.events:
+            self.asked = True
+            self._step(OutboundQuestioned(self.questioned, self.orders[self.questioned]))
 
     def _delivered(self, action: Delivery) -> None:
         state = self.outbound[action.id]
-        if action.state == "deferred":
+        if action.state == "unsent":
+            assert action.id == self.questioned, "an answer that nobody asked for"
+            self.waiting.appendleft(action.id)
+            self.outbound[action.id] = "queued"
+            self.requeued.append(action.id)
+            self.questioned = ""
+        elif action.state == "deferred":
             if self.offered == action.id:
                 self.waiting.appendleft(action.id)
                 self.outbound[action.id] = "queued"
@@ -98,6 +131,8 @@ class ZrcWorld:
             self.outbound[action.id] = action.state
             if self.offered == action.id:
                 self.offered = ""
+            if self.questioned == action.id:
+                self.questioned = ""
 
     def _end_offered(self) -> None:
         if self.offered:
@@ -111,6 +146,8 @@ class ZrcWorld:
 
     def _crash(self) -> None:
         self.crash_count += 1
+        self.questioned = self.questioned or self.offered
+        self.offered = ""
         self._close_link(told=False)
 
     def _close_link(self, told: bool) -> None:
@@ -121,6 +158,7 @@ class ZrcWorld:
                 if isinstance(action, Delivery):
                     self._delivered(action)
         self.dialogue = None
+        self.asked = False
         self.events.clear()
         self._end_offered()
         self.mind.link_closed()
@@ -216,6 +254,7 @@ class ZrcWorld:
         return until()
 
     def _round(self) -> None:
+        self._question()
         self._offer()
         if self.events:
             self._step(self.events.popleft())
@@ -240,7 +279,8 @@ class ZrcWorld:
     @property
     def is_quiet(self) -> bool:
         """Both sides have done what they can."""
-        return not self.events and not self.waiting and not self.offered and self.mind.is_settled and self.state is State.OPEN
+        is_idle = not self.events and not self.waiting and not self.offered and not self.questioned
+        return is_idle and self.mind.is_settled and self.state is State.OPEN
 
     # ---- conservation ----------------------------------------------------------------------------------------------------
     def lost(self) -> list[int]:

@@ -23,6 +23,7 @@ class FileDialect:
 
     name = "zengin-file"
     answers_on_new_link = False  # a record's answer belongs to the link that asked; the next link asks again
+    refusal_ends_message = False
 
     def __init__(self, profile: FileProfile, wall_ms: Callable[[], int]) -> None:
         for rule in profile.files:

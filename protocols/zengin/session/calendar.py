@@ -38,12 +38,23 @@ class Calendar:
 
     def at(self, wall_ms: int) -> Window | None:
         """The window that covers this moment, or None. Its closing moment belongs to it no longer."""
+        found = self._covering(wall_ms)
+        return None if found is None else self._joined(found)
+
+    def _covering(self, wall_ms: int) -> Window | None:
         today = self._local(wall_ms).date()
-        for day in (today - timedelta(days=1), today):
-            for window in self._windows(day):
-                if window.opens_ms <= wall_ms < window.closes_ms:
-                    return window
-        return None
+        windows = (*self._windows(today - timedelta(days=1)), *self._windows(today))
+        covering = (window for window in windows if window.opens_ms <= wall_ms < window.closes_ms)
+        return max(covering, key=lambda window: window.closes_ms, default=None)
+
+    def _joined(self, window: Window) -> Window:
+        """With every window of the same business date that goes on where this one ends: nobody closes in between."""
+        for _ in range(LOOK_AHEAD_DAYS):
+            following = self._covering(window.closes_ms)
+            if following is None or following.business_date != window.business_date:
+                break
+            window = Window(window.opens_ms, following.closes_ms, window.business_date)
+        return window
 
     def next_after(self, wall_ms: int) -> Window | None:
         """The first window that opens after this moment; None where none does within a month."""

@@ -2,7 +2,8 @@
 
 Owns the check under way and the turn-taking: large tables take many slices, and between two of them the loop serves others. It
 must never know what is done with the outcome. The traps: a far end may ask as often as it likes, so that each asker waits once;
-and a person who changes the version in the middle means the new one, for all who wait.
+and a person who changes the version in the middle means the new one, for all who wait: unless it is refused, then they are told
+of the one that the line has.
 """
 
 from __future__ import annotations
@@ -20,25 +21,27 @@ Judged: TypeAlias = Callable[[str, int, list[Action]], None]  # what keeps the l
 
 
 class Checking:
-    __slots__ = ("_line", "_waiting", "_work")
+    __slots__ = ("_line", "_switched", "_waiting", "_work")
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._work: Slices[list[str]] | None = None
+        self._switched: Judged | None = None  # who wants another version, while that one is read back
         self._waiting: dict[str, Judged] = {}
 
     def ask(self, who: str, judged: Judged, now_ms: int, actions: list[Action]) -> None:
         """Tell `judged` what the tables say: at once for small ones, else at the end of the check."""
         self._waiting[who] = judged
         if self._work is None:
-            self._start(now_ms, actions)
+            self._check(now_ms, actions)
 
-    def ask_anew(self, who: str, judged: Judged, now_ms: int, actions: list[Action]) -> None:
-        """The same, from the first row of the version that is wanted now."""
-        self._waiting[who] = judged
-        self._start(now_ms, actions)
+    def switch(self, previous: bool, switched: Judged, now_ms: int, actions: list[Action]) -> None:
+        """Use another version where that is in order, and tell `switched`. A check under way begins again with it."""
+        self._switched = switched
+        self._work = self._line.rules.gate.switching(previous)
+        self.go_on(now_ms, actions)
 
-    def _start(self, now_ms: int, actions: list[Action]) -> None:
+    def _check(self, now_ms: int, actions: list[Action]) -> None:
         self._work = self._line.rules.gate.checking(self._line.day.use_previous_tables)
         self.go_on(now_ms, actions)
 
@@ -54,6 +57,14 @@ class Checking:
             actions.append(Timer(TABLES, 1))
             return
         self._work = None
+        why = "; ".join(problems[:PROBLEMS_SAID])
+        switched, self._switched = self._switched, None
+        if switched is not None:
+            switched(why, now_ms, actions)
+            if why and self._waiting:
+                self._check(now_ms, actions)
+            if why:
+                return
         waiting, self._waiting = self._waiting, {}
         for judged in waiting.values():
-            judged("; ".join(problems[:PROBLEMS_SAID]), now_ms, actions)
+            judged(why, now_ms, actions)

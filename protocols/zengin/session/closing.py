@@ -2,8 +2,8 @@
 
 Owns the way from OPEN to CLOSED. It must never call a difference small. The traps: 閉局 waits for open telegrams, but not
 for ever, and what is still unknown then is a difference; the figures of the center are compared before 閉局, while 照会 can
-still be sent; an answer that does not come is no answer, so the line faults and asks at the next 開局; and a forced close
-compares nothing, so that the day is unmatched.
+still be sent, and a comparison speaks only of what was counted by then; an answer that does not come is no answer, so the
+line faults and asks at the next 開局; and a forced close compares nothing, so that the day is unmatched.
 
 Source: 予備閉局 to 閉局 and its wait as in a sister system [S28]; counters exchanged at close [S28]; telegrams [P].
 """
@@ -15,8 +15,8 @@ import msgspec
 from protocols.dialect import Action, Note, Tell, Timer
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line, Moment, State
-from protocols.zengin.session.matching import differences, lines_of
-from protocols.zengin.session.opening import CALENDAR
+from protocols.zengin.session.matching import differences
+from protocols.zengin.session.opening import CALENDAR, LOOK_MS_MAX
 from protocols.zengin.session.outward import Sending
 from protocols.zengin.telegram.message import NOTICE, REQUEST, RESPONSE, RESULT_OK, Control, Figures
 
@@ -24,10 +24,11 @@ CLOSE_WAIT, MATCH, PRE_CLOSE = "close-wait", "match", "pre-close"
 LINES_MAX = 999
 LOOK_AGAIN_MS = 1_000  # after a close, at the calendar
 UNSEEN = "the center's figures were not seen"
+MOVED = "telegrams were counted after the figures were compared"
 
 
 class Closing:
-    __slots__ = ("_differences", "_line", "_lines", "_receiving", "_rematches_left", "_sending", "_waits")
+    __slots__ = ("_compared", "_differences", "_line", "_lines", "_receiving", "_rematches_left", "_sending", "_waits")
 
     def __init__(self, line: Line, sending: Sending, receiving: Receiving) -> None:
         self._line = line
@@ -36,6 +37,7 @@ class Closing:
         self._waits = False  # for open telegrams, before the match
         self._lines: dict[int, Figures] = {}  # of the center, by their number
         self._differences: tuple[str, ...] = (UNSEEN,)
+        self._compared: list[Figures] = []  # our own, as they were then
         self._rematches_left = 0
 
     # ---- 予備閉局 ----------------------------------------------------------------------------------------------------------
@@ -44,7 +46,8 @@ class Closing:
         line = self._line
         if line.rules.profile.session.closes == "window":
             before_ms = line.rules.profile.timers.pre_close_ms
-            actions.append(Timer(PRE_CLOSE, max(1, closes_ms - before_ms - line.rules.wall_ms())))
+            wait_ms = closes_ms - before_ms - line.rules.wall_ms()
+            actions.append(Timer(PRE_CLOSE, max(1, min(LOOK_MS_MAX, wait_ms))))
 
     def look(self, closes_ms: int, now_ms: int, actions: list[Action]) -> None:
         """The pre-close timer fired: 予備閉局, and 閉局 when the window has ended."""
@@ -103,14 +106,8 @@ class Closing:
         actions.append(Timer(MATCH, line.rules.profile.timers.match_wait_ms))
         self._say_lines(REQUEST, now_ms, actions)
 
-    def figures(self) -> list[Figures]:
-        """Our own lines of the day."""
-        rules = self._line.rules
-        totals = {rules.out_direction: self._line.outward.totals, rules.in_direction: self._line.inward.totals}
-        return lines_of(totals)
-
     def _say_lines(self, process: str, now_ms: int, actions: list[Action]) -> None:
-        for figures in self.figures():
+        for figures in self._line.figures():
             self._sending.say(self._line.rules.control("match", process, self._line.day.day, figures), now_ms, actions)
 
     # ---- control telegrams of the center -----------------------------------------------------------------------------------
@@ -140,7 +137,8 @@ class Closing:
         self._lines[figures.line] = figures
         if len(self._lines) < figures.lines:
             return
-        found = differences(self.figures(), self._lines.values())
+        self._compared = self._line.figures()
+        found = differences(self._compared, self._lines.values())
         self._differences = tuple(found)
         actions.append(Note("matched" if not found else "unmatched", "; ".join(found[:3])))
         if is_request:  # asked in the middle of the day: our figures, and no consequence
@@ -183,7 +181,13 @@ class Closing:
             line.release("close-refused", actions, fault=True)
             return
         line.move(Moment.CLOSED, actions)
-        self._end(self._differences, actions)
+        self._end(self._standing(), actions)
+
+    def _standing(self) -> tuple[str, ...]:
+        """What the comparison found, as far as it still speaks of the day as it is now."""
+        if self._differences != (UNSEEN,) and self._compared != self._line.figures():
+            return (*self._differences, MOVED)
+        return self._differences
 
     def _closed_by_center(self, now_ms: int, actions: list[Action]) -> None:
         """The center closes of its own: answered, and unmatched unless the figures were compared."""
@@ -193,7 +197,7 @@ class Closing:
             line.move(Moment.CLOSING_BEGUN, actions)
         if line.state is State.CLOSING:
             line.move(Moment.CLOSED, actions)
-            self._end(self._differences, actions)
+            self._end(self._standing(), actions)
 
     def force(self, why: str, now_ms: int, actions: list[Action], *, say: bool = True) -> None:
         """Close without agreement."""
@@ -210,12 +214,16 @@ class Closing:
         for name in (CLOSE_WAIT, MATCH, PRE_CLOSE):
             actions.append(Timer(name, None))
         actions.append(Timer(CALENDAR, LOOK_AGAIN_MS))  # the next window may open on this very connection
-        line.keep_day(line.day.closed(found), actions)
-        if found:
-            line.alarm("closed-unmatched", f"{line.day.day}: {'; '.join(found[:3])}", actions)
-        else:
-            actions.append(Note("closed", line.day.day))
-        actions.append(Note("signed-off", f"閉局 {line.day.day}"))
+        day = line.day.day
+
+        def say(now_ms: int, actions: list[Action]) -> None:
+            if found:
+                line.alarm("closed-unmatched", f"{day}: {'; '.join(found[:3])}", actions)
+            else:
+                actions.append(Note("closed", day))
+            actions.append(Note("signed-off", f"閉局 {day}"))
+
+        line.keep_day(line.day.closed(found), actions, say)
         actions.append(Tell("session-down", {"line": line.rules.name, "business_date": line.day.day, "reason": "閉局"}))
 
     def unanswered(self, now_ms: int, actions: list[Action]) -> None:

@@ -1,7 +1,8 @@
 """What a person may say to a line: open, close, match, sign a day, change tables, decide about a parked telegram.
 
-Owns the names and what each one needs. It must never do more than a person asked for. The trap: `data` comes from a command
-line; whatever it holds is checked here, and what cannot be done is noted, never guessed.
+Owns the names and what each one needs. It must never do more than a person asked for. The traps: `data` comes from a
+command line; whatever it holds is checked here, and what cannot be done is noted, never guessed; and nobody is told that a
+decision was taken before it is durable.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def command(
         _sign(line, words[0], " ".join(words[1:]), actions)
     elif name in ("tables-previous", "tables-current"):
         _use_tables(line, opening, name == "tables-previous", now_ms, actions)
+        opening.look(now_ms, actions)
     elif name == "resubmit":
         receiving.resubmit(words[0], actions)
     elif name == "answer-parked":
@@ -73,14 +75,16 @@ def _sign(line: Line, day: str, who: str, actions: list[Action]) -> None:
     if signed is None:
         actions.append(Note("command-impossible", f"sign: {day[:16]} waits for nobody"))
         return
-    line.keep_day(signed, actions)
-    actions.append(Note("day-signed", f"{day} by {who}"))
+
+    def say(now_ms: int, actions: list[Action]) -> None:
+        actions.append(Note("day-signed", f"{day} by {who}"))
+
+    line.keep_day(signed, actions, say)
 
 
 def _use_tables(line: Line, opening: Opening, previous: bool, now_ms: int, actions: list[Action]) -> None:
     if previous and not line.rules.profile.tables.previous:
         actions.append(Note("command-impossible", "tables-previous: the profile names no previous version"))
-        opening.look(now_ms, actions)
         return
     opening.use_tables(previous, now_ms, actions)
 
@@ -88,12 +92,20 @@ def _use_tables(line: Line, opening: Opening, previous: bool, now_ms: int, actio
 def _answer_parked(
     line: Line, receiving: Receiving, sending: Sending, words: list[str], now_ms: int, actions: list[Action]
 ) -> None:
-    """回答 to the sender with a result code, and the telegram leaves the list."""
+    """回答 to the sender with a result code, and once that has left, the telegram leaves the list: what a crash comes between
+    is answered twice rather than never."""
     name, result = words[0], words[1]
     kept = receiving.parked(name)
     head = None if kept is None else line.rules.telegrams.head_of(kept.body)
     if head is None or not line.carries or not (len(result) == 4 and result.isascii() and result.isdigit()):
         actions.append(Note("command-impossible", f"answer-parked: {name[:64]} cannot be answered now"))
         return
-    receiving.unpark(name, p.ANSWERED, " ".join(words[2:]), actions)
-    sending.say(line.rules.answer_to(head, line.day.day, result), now_ms, actions)
+    answer = line.rules.answer_to(head, line.day.day, result)
+    if sending.is_to_say(answer):
+        actions.append(Note("command-impossible", f"answer-parked: {name[:64]} is being answered"))
+        return
+
+    def leave(now_ms: int, actions: list[Action]) -> None:
+        receiving.unpark(name, p.ANSWERED, " ".join(words[2:]), actions)
+
+    sending.say(answer, now_ms, actions, then=leave)

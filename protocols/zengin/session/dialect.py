@@ -7,30 +7,48 @@ never the relay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
 
 from protocols.dialect import Dialogue
 from protocols.errors import LocalMisuse
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request, Taken, Verdict
 from protocols.zengin.session.dialogue import ZrcDialogue
+from protocols.zengin.session.gate import ReadBack
 from protocols.zengin.session.inward import TAKEN_CODE, InwardTelegram
 from protocols.zengin.session.profile import ZrcProfile
 from protocols.zengin.session.rules import Rules
+from protocols.zengin.telegram.shared import Shared
 from protocols.zengin.telegram.translate import to_request
 
 
 class ZrcDialect:
-    """Fulfils protocols.dialect.Dialect."""
+    """Fulfils protocols.dialect.Dialect, and NamingDialect."""
 
     name = "zrc"
 
-    def __init__(self, profile: ZrcProfile, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        profile: ZrcProfile,
+        read_text: Callable[[str], str],
+        wall_ms: Callable[[], int],
+        tables: Shared[ReadBack] | None = None,
+    ) -> None:
+        """`tables`: what lines read back together; None for a line alone."""
         self.profile = profile
-        self.rules = Rules(profile, read_text, wall_ms)
+        self.rules = Rules(profile, read_text, wall_ms, tables)
+
+    @property
+    def line_names(self) -> Collection[str]:
+        return (self.rules.line_name,)
 
     @property
     def answers_on_new_link(self) -> bool:
         return False  # a logical ACK belongs to the connection on which its message came
+
+    @property
+    def refusal_ends_message(self) -> bool:
+        return False  # after a logical NAK the center sends the same telegram again
 
     def new_dialogue(self) -> Dialogue:
         return ZrcDialogue(self.rules)
@@ -50,13 +68,18 @@ class ZrcDialect:
 
 
 class ZrcKit:
-    """Fulfils protocols.dialect.DialectKit, and SharingKit: lines of one bank must not share numbers."""
+    """Fulfils protocols.dialect.DialectKit, SharingKit (lines of one bank must not share numbers) and RememberingKit (a number
+    is durable before its first byte)."""
 
     name = "zrc"
+    answers_questions: Literal[True] = True
     why_silent = (
         "one message is no conversation on an RC line: both sides count from 開局 on, and a stranger's message would leave the "
         "line in FAULT against its center. To say something to the center: relay outbound post (docs/protocol-zengin.md)"
     )
+
+    def __init__(self) -> None:
+        self._tables: Shared[ReadBack] = Shared()
 
     @property
     def profile_model(self) -> type:
@@ -65,7 +88,7 @@ class ZrcKit:
     def build(self, profile: object, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> ZrcDialect:
         if not isinstance(profile, ZrcProfile):
             raise LocalMisuse("a ZrcProfile", "profile")
-        return ZrcDialect(profile, read_text, wall_ms)
+        return ZrcDialect(profile, read_text, wall_ms, self._tables)
 
     def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
         """Two lines with one number, or with 発信通番 in common: then the center would see two telegrams as one."""

@@ -25,6 +25,7 @@ from protocols.dialect import (
     LinkOpened,
     Note,
     OutboundOffered,
+    OutboundQuestioned,
     ReplyDecided,
     Send,
     Stored,
@@ -102,7 +103,7 @@ class ZrcDialogue:
             line.release("stored-unreadable", actions, fault=True)
             return
         self._receiving.restore(event.stored)
-        actions.append(Identify(f"zrc-{self._rules.name}"))
+        actions.append(Identify(self._rules.line_name))
         self._watch.opened(now_ms, actions)
         self._sending.tell_again(actions)
         left = tuple(intent for intent in line.outward.open if intent.state == "sent")
@@ -228,6 +229,10 @@ class ZrcDialogue:
     def _offered(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
         self._sending.offer(event, now_ms, actions)
 
+    def _questioned(self, event: OutboundQuestioned, now_ms: int, actions: list[Action]) -> None:
+        if not self._line.released:  # else what is on disk could perhaps not be read
+            self._sending.question(event, actions)
+
     def _command(self, event: CommandRequested, now_ms: int, actions: list[Action]) -> None:
         command(event, self._line, self._opening, self._closing, self._receiving, self._sending, now_ms, actions)
 
@@ -277,6 +282,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     TimerFired: ZrcDialogue._timer,
     Stored: ZrcDialogue._stored,
     OutboundOffered: ZrcDialogue._offered,
+    OutboundQuestioned: ZrcDialogue._questioned,
     LinkOpened: ZrcDialogue._opened,
     LinkClosed: ZrcDialogue._closed,
     CommandRequested: ZrcDialogue._command,

@@ -268,8 +268,11 @@ class Receiving:
             actions.append(Note("parked-unknown", name[:64]))
             return None
         line = self._line
-        line.stores.put(name, p.pack(msgspec.structs.replace(kept, decision=decision, who=who)), actions)
-        actions.append(Note(f"parked-{decision}", name))
+
+        def say(now_ms: int, actions: list[Action]) -> None:
+            actions.append(Note(f"parked-{decision}", name))
+
+        line.stores.put(name, p.pack(msgspec.structs.replace(kept, decision=decision, who=who)), actions, say)
         return kept
 
     # ---- delivery messages ---------------------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ import msgspec
 
 from protocols.dialect import Action, HangUp, Note, Tell
 from protocols.machine import Unexpected, next_state
+from protocols.zengin.session.matching import lines_of
 from protocols.zengin.session.rules import Rules
 from protocols.zengin.session.session import CARRIES, INITIAL, TRANSITIONS, Moment, State
 from protocols.zengin.session.state import Day, Inward, Outward, pack, unpack
 from protocols.zengin.session.stores import Stores, Then, nothing
+from protocols.zengin.telegram.message import Figures
 
 OUT, IN, DAY = "out", "in", "day"
 
@@ -57,6 +59,11 @@ class Line:
             actions.append(Note("out-of-turn", str(error)))
             return False
         return True
+
+    def figures(self) -> list[Figures]:
+        """Our own lines of the day, for the match."""
+        rules = self.rules
+        return lines_of({rules.out_direction: self.outward.totals, rules.in_direction: self.inward.totals})
 
     # ---- durable -------------------------------------------------------------------------------------------------------
     def keep_outward(self, value: Outward, actions: list[Action], then: Then = nothing) -> None:

@@ -56,9 +56,17 @@ def differences(ours: Iterable[Figures], theirs: Iterable[Figures]) -> list[str]
     for direction, subject in sorted(mine.keys() | other.keys()):
         here, there = mine.get((direction, subject), Total()), other.get((direction, subject), Total())
         if here != there:
-            where = f"{_DIRECTION_NAMES.get(direction, direction)}, 種目 {subject}"
-            found.append(f"{where}: {_said(here)} here, {_said(there)} at the center")
+            found.append(f"{_where(direction, subject)}: {_said(here)} here, {_said(there)} at the center")
     return found
+
+
+def said_of(ours: Iterable[Figures]) -> list[str]:
+    """Our figures as sentences, for whoever has to compare them by hand."""
+    return [f"{_where(*place)}: {_said(total)} here" for place, total in sorted(totals_of(ours).items())]
+
+
+def _where(direction: str, subject: str) -> str:
+    return f"{_DIRECTION_NAMES.get(direction, direction)}, 種目 {subject}"
 
 
 def _said(total: Total) -> str:

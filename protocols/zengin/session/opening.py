@@ -2,9 +2,10 @@
 
 Owns the exchange, whoever begins it, and why it is refused. It must never move money. The traps: 開局 travels with sequence
 number 0, outside the count, because the numbers are what is being agreed on [P]; the first 開局 of a business date starts
-the numbers anew, any other continues them; a center that names a number we never gave, or has forgotten one that we hold,
-is not argued with: FAULT; a number is stated as received only if its message was really taken, never because it was skipped;
-and before anything is said, the reference tables must have passed the gate, which for large ones takes many turns of the loop:
+the numbers anew, any other continues them, also that of a later window of the same date, and an earlier day that was never
+closed goes to a person; a center that names a number we never gave, or has forgotten one that we hold, is not argued with:
+FAULT; a number is stated as received only if its message was really taken, never because it was skipped; and before anything
+is said, the reference tables must have passed the gate, once for all LCNs, which for large ones takes many turns of the loop:
 whatever allowed 開局 before the check is asked again behind it.
 
 Source: states and exchange of last numbers [P]; the center may be in either state after a timeout [S28].
@@ -21,6 +22,7 @@ from protocols.zengin.session.calendar import Window
 from protocols.zengin.session.checking import Checking, Judged
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line, Moment, State
+from protocols.zengin.session.matching import said_of
 from protocols.zengin.session.message import Information
 from protocols.zengin.session.outward import Sending
 from protocols.zengin.session.state import Day
@@ -28,6 +30,7 @@ from protocols.zengin.telegram.message import REQUEST, RESPONSE, RESULT_OK, Cont
 
 OPENING, CALENDAR = "opening", "calendar"
 LOOK_MS_MAX = 3_600_000  # the calendar is looked at this often at least
+UNCLOSED = "never closed, no figures were compared"
 # Result codes of 開局回答 [P].
 NOT_READY, NOT_OPEN_NOW, OTHER_DATE, CLOSED_ALREADY = "0901", "0902", "0903", "0910"
 
@@ -53,6 +56,7 @@ class Opening:
 
         def judged(why: str, now_ms: int, actions: list[Action]) -> None:
             window = self._may_begin(by_hand, actions)
+            why = self._unsigned() or why
             if window is not None and why:
                 self._refuse(why, actions)
             elif window is not None:
@@ -66,8 +70,9 @@ class Opening:
         line = self._line
         wall_ms = line.rules.wall_ms()
         window = line.rules.calendar.at(wall_ms)
-        if line.state not in (State.LINK_UP, State.CLOSED):
+        if not self._is_shut:
             return None
+        self._end_unclosed(window, actions)
         if window is None:
             following = line.rules.calendar.next_after(wall_ms)
             wait_ms = LOOK_MS_MAX if following is None else min(LOOK_MS_MAX, following.opens_ms - wall_ms)
@@ -75,32 +80,58 @@ class Opening:
             if by_hand:
                 actions.append(Note("opening-refused", "outside the hours of this line"))
             return None
-        is_over = line.day.day == window.business_date and line.day.phase == "closed"
-        if line.draining or (not by_hand and (is_over or line.rules.profile.session.opens != "we")):
+        if line.draining or (not by_hand and (self._is_over(window) or line.rules.profile.session.opens != "we")):
             actions.append(Timer(CALENDAR, max(1, min(LOOK_MS_MAX, window.closes_ms - wall_ms))))
             return None
         return window
 
+    def _end_unclosed(self, window: Window | None, actions: list[Action]) -> None:
+        """An earlier day whose end this line did not see (it was down, or 閉局 failed) is a person's: with our figures, which
+        the next day will not have any more."""
+        line, day = self._line, self._line.day
+        if day.phase in ("new", "closed") or (window is not None and window.business_date == day.day):
+            return
+        found = (UNCLOSED, *said_of(line.figures()))
+
+        def say(now_ms: int, actions: list[Action]) -> None:
+            line.alarm("closed-unmatched", f"{day.day}: {'; '.join(found)}", actions)
+
+        line.keep_day(day.closed(found), actions, say)
+
+    def _is_over(self, window: Window) -> bool:
+        """Was the day closed in this very window? In More Time a later window may be of the same business date."""
+        day = self._line.day
+        return day.day == window.business_date and day.phase == "closed" and day.window_ms in (0, window.closes_ms)
+
     # ---- the gate ------------------------------------------------------------------------------------------------------
     def _judge(self, who: str, judged: Judged, now_ms: int, actions: list[Action]) -> None:
-        """Tell `judged` what keeps the line from 開局: at once, or when large tables are read back."""
-        line = self._line
-        if line.rules.profile.session.unmatched_blocks_opening and line.day.unsigned:
-            judged(f"the day {line.day.unsigned[0].day} is unmatched and unsigned", now_ms, actions)
+        """Tell `judged` what the tables say against 開局: at once, or when large ones are read back. They are not asked where
+        a day keeps the line shut."""
+        if self._unsigned():
+            judged("", now_ms, actions)
         else:
             self.checking.ask(who, judged, now_ms, actions)
 
-    def use_tables(self, previous: bool, now_ms: int, actions: list[Action]) -> None:
-        """One command to the version before, or back. It is durable: a restart stays with it. Then 開局, where it is time."""
+    def _unsigned(self) -> str:
         line = self._line
-        line.keep_day(msgspec.structs.replace(line.day, use_previous_tables=previous), actions)
+        if line.rules.profile.session.unmatched_blocks_opening and line.day.unsigned:
+            return f"the day {line.day.unsigned[0].day} is unmatched and unsigned"
+        return ""
 
-        def judged(why: str, now_ms: int, actions: list[Action]) -> None:
-            version = "previous" if previous else "current"
-            actions.append(Note("tables-refused" if why else "tables-in-use", why or version))
-            self.look(now_ms, actions)
+    def use_tables(self, previous: bool, now_ms: int, actions: list[Action]) -> None:
+        """One command to the version before, or back. It is durable: a restart stays with it. A version that is refused is not
+        changed to: the line stays with the one that it has."""
 
-        self.checking.ask_anew("tables", judged, now_ms, actions)
+        def switched(why: str, now_ms: int, actions: list[Action]) -> None:
+            if why:
+                actions.append(Note("tables-refused", why))
+            else:
+                self._line.keep_day(msgspec.structs.replace(self._line.day, use_previous_tables=previous), actions, say)
+
+        def say(now_ms: int, actions: list[Action]) -> None:
+            actions.append(Note("tables-in-use", "previous" if previous else "current"))
+
+        self.checking.switch(previous, switched, now_ms, actions)
 
     def _refuse(self, why: str, actions: list[Action]) -> None:
         self._line.alarm("opening-refused", why, actions)
@@ -136,6 +167,7 @@ class Opening:
                 use_previous_tables=line.day.use_previous_tables,
             )
             line.keep_day(fresh, actions)
+        line.day = msgspec.structs.replace(line.day, window_ms=window.closes_ms)  # stored with what follows
 
     def _state_numbers(self, lcn: int, process: str, result: str, actions: list[Action]) -> None:
         line, rules = self._line, self._line.rules
@@ -174,30 +206,37 @@ class Opening:
 
     def _asked(self, lcn: int, telegram: Control, now_ms: int, actions: list[Action]) -> None:
         """The center begins. Refused outside the hours, with broken tables, or for another date; else our numbers answer."""
-        result = self._result(telegram)
-        if result != RESULT_OK or self._line.carries:
+        result = self._result(telegram, actions)
+        if result != RESULT_OK or not self._is_shut:
             self._answer(lcn, telegram, result, actions)
             return
 
         def judged(why: str, now_ms: int, actions: list[Action]) -> None:
-            result = self._result(telegram)
-            if why and result == RESULT_OK and not self._line.carries:
+            result = self._result(telegram, actions)
+            why = self._unsigned() or why
+            if why and result == RESULT_OK and self._is_shut:
                 self._line.alarm("opening-refused", why, actions)
                 result = NOT_READY
             self._answer(lcn, telegram, result, actions)
 
         self._judge(f"asked on {lcn:02}", judged, now_ms, actions)
 
-    def _result(self, telegram: Control) -> str:
+    @property
+    def _is_shut(self) -> bool:
+        """Not opening yet, on any LCN: the tables are judged with the first, and not again."""
+        return self._line.state in (State.LINK_UP, State.CLOSED)
+
+    def _result(self, telegram: Control, actions: list[Action]) -> str:
         """結果コード for a 開局 of the center, less what the tables say."""
         line = self._line
         window = line.rules.calendar.at(line.rules.wall_ms())
+        if not line.carries:
+            self._end_unclosed(window, actions)
         if window is None or line.draining:
             return NOT_OPEN_NOW
         if telegram.head.date != window.business_date:
             return OTHER_DATE
-        is_over = line.day.day == window.business_date and line.day.phase == "closed"
-        return CLOSED_ALREADY if is_over else RESULT_OK
+        return CLOSED_ALREADY if self._is_over(window) else RESULT_OK
 
     def _answer(self, lcn: int, telegram: Control, result: str, actions: list[Action]) -> None:
         line = self._line

@@ -3,7 +3,8 @@
 Owns the offer in hand, the line's own telegrams that wait, and the wait for each ACK (t3). It must never read a telegram
 from the center. The traps: numbers are given and stored in one write before the first byte, and never given again, so a
 crash costs a number and never a double; no ACK in time means *unknown*, which is asked about (照会) and never sent again by
-itself; and an id that is offered again after a crash is answered from the stored state.
+itself; and an id that is offered again or asked about after a crash is answered from the stored state, where "never left"
+needs more than that it is not found there: that nothing of its time can have been forgotten.
 
 Source: one outstanding information message per LCN and direction, t3 and the NAK rule [S2][S3]; 照会 by itself [P].
 """
@@ -14,11 +15,12 @@ from collections import deque
 
 import msgspec
 
-from protocols.dialect import Action, Delivery, Note, OutboundOffered, Send, Timer
+from protocols.dialect import Action, Delivery, Note, OutboundOffered, OutboundQuestioned, Send, Timer
 from protocols.errors import LocalMisuse
 from protocols.zengin.session.line import Line, State
 from protocols.zengin.session.message import DeliveryMessage, Information
 from protocols.zengin.session.state import Intent
+from protocols.zengin.session.stores import Then, nothing
 from protocols.zengin.telegram.message import CONTROL, ENQUIRY, Business, Control, Head, Telegram, code_of
 from protocols.zengin.telegram.outbound import make
 
@@ -28,13 +30,21 @@ HOLD_MS_MAX = 60_000  # an offer in hand goes back after so long, well before wh
 OWN_COUNT_MAX = 1_000  # telegrams of the line's own that wait
 
 
+class _Said(msgspec.Struct, frozen=True):
+    """One of the line's own that waits for its LCN. `then` runs when it has left."""
+
+    telegram: Telegram
+    lcn: int
+    then: Then
+
+
 class Sending:
     __slots__ = ("_acked", "_enquired", "_giving", "_line", "_offered", "_own")
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._offered: OutboundOffered | None = None
-        self._own: deque[tuple[Telegram, int]] = deque()  # with the LCN
+        self._own: deque[_Said] = deque()
         self._giving: set[int] = set()  # LCNs whose next message is being stored
         self._acked: dict[int, int] = {}  # LCN -> number of the last ACK that was matched
         self._enquired: set[tuple[str, int]] = set()  # (取組日, 発信通番) asked about on this link
@@ -79,13 +89,29 @@ class Sending:
             if self._offered is not None:
                 actions.append(Timer(HOLD, min(HOLD_MS_MAX, self._line.rules.profile.timers.ack_wait_ms * 2)))
 
-    def say(self, telegram: Telegram, now_ms: int, actions: list[Action], lcn: int | None = None) -> None:
-        """A telegram of the line's own, sent as soon as its LCN is free; `lcn` where it is not that of its kind."""
+    def question(self, event: OutboundQuestioned, actions: list[Action]) -> None:
+        """The relay died with a message in its hand: was it ever given a number here?"""
+        outward = self._line.outward
+        ended = next((e for e in outward.ended if e.id == event.id), None)
+        if ended is not None:
+            actions.append(Delivery(event.id, ended.state, ended.detail))
+        elif outward.never_began(event.id, event.order):
+            actions.append(Delivery(event.id, "unsent", "the relay ended before it was given a number; it waits again"))
+        else:
+            actions.append(Delivery(event.id, "unknown", "the relay ended before its logical ACK"))
+
+    def say(self, telegram: Telegram, now_ms: int, actions: list[Action], lcn: int | None = None, then: Then = nothing) -> None:
+        """A telegram of the line's own, sent as soon as its LCN is free; `lcn` where it is not that of its kind. `then` runs
+        when it has left."""
         if len(self._own) >= OWN_COUNT_MAX:
             actions.append(Note("own-telegrams-limit", code_of(telegram)))
             return
-        self._own.append((telegram, self._lcn(telegram) if lcn is None else lcn))
+        self._own.append(_Said(telegram, self._lcn(telegram) if lcn is None else lcn, then))
         self.pump(now_ms, actions)
+
+    def is_to_say(self, telegram: Telegram) -> bool:
+        """Does this very telegram wait for its LCN?"""
+        return any(said.telegram == telegram for said in self._own)
 
     def enquire(self, intents: list[Intent], now_ms: int, actions: list[Action]) -> None:
         """照会 for telegrams of unknown delivery, once per link each, and behind the telegram on its own LCN: on another
@@ -95,18 +121,24 @@ class Sending:
             if intent.id and intent.serial and about not in self._enquired:
                 self._enquired.add(about)
                 enquiry = self._line.rules.enquiry(self._line.outward.day, intent.serial, intent.date)
-                self.say(enquiry, now_ms, actions, intent.lcn)
+                is_in_use = intent.lcn in self._line.rules.profile.line.lcns  # the settings may be others by now
+                self.say(enquiry, now_ms, actions, intent.lcn if is_in_use else None)
 
     def pump(self, now_ms: int, actions: list[Action]) -> None:
         """Start whatever may start now: the line's own first."""
         line = self._line
-        if not line.carries or line.released:
+        if line.released or not (line.carries or line.state is State.CLOSED):
             return
-        while self._own and self._is_free(self._own[0][1]):
-            telegram, lcn = self._own.popleft()
-            self._start("", telegram, lcn, now_ms, actions)
+        for _ in range(len(self._own)):  # round once: what has to wait keeps its order, and no LCN waits for another
+            said = self._own.popleft()
+            if not line.carries and not isinstance(said.telegram, Control):
+                continue  # after 閉局 only what belongs to it
+            if self._is_free(said.lcn):
+                self._start("", said.telegram, said.lcn, now_ms, actions, said.then)
+            else:
+                self._own.append(said)
         offered = self._offered
-        if offered is None or self._own:
+        if offered is None:
             return
         if line.state is not State.OPEN or line.draining:
             self._offered = None
@@ -125,7 +157,7 @@ class Sending:
         lcn = self._lcn(telegram)
         if self._is_free(lcn):
             self._offered = None
-            self._start(offered.id, telegram, lcn, now_ms, actions)
+            self._start(offered.id, telegram, lcn, now_ms, actions, order=offered.order)
 
     def _fail(self, id: str, why: str, actions: list[Action]) -> None:
         actions.append(Note("outward-refused", why))
@@ -140,7 +172,16 @@ class Sending:
         return lcn not in self._giving and not any(i.lcn == lcn and i.state == "sent" for i in self._line.outward.open)
 
     # ---- leaving -------------------------------------------------------------------------------------------------------
-    def _start(self, id: str, telegram: Telegram, lcn: int, now_ms: int, actions: list[Action]) -> None:
+    def _start(
+        self,
+        id: str,
+        telegram: Telegram,
+        lcn: int,
+        now_ms: int,
+        actions: list[Action],
+        then: Then = nothing,
+        order: int = 0,
+    ) -> None:
         line, rules = self._line, self._line.rules
         outward = line.outward
         serial = 0
@@ -159,6 +200,7 @@ class Sending:
             return
         intent = Intent(
             id=id,
+            order=order,
             telegram=code_of(telegram),
             subject=head.subject,
             lcn=lcn,
@@ -175,6 +217,7 @@ class Sending:
                 actions.append(Delivery(id, "sent"))
             actions.append(Send(data))
             actions.append(Timer(f"{ACK}{lcn}", rules.profile.timers.ack_wait_ms))
+            then(now_ms, actions)
 
         line.keep_outward(outward.begun(intent), actions, go)
 
@@ -191,7 +234,8 @@ class Sending:
                 line.alarm("ack-unmatched", f"LCN {lcn:02} {sequence}", actions)
                 line.release("ack-unmatched", actions)
             return
-        actions.append(Timer(f"{ACK}{lcn}", None))
+        if intent.state == "sent":  # a late word about an older one does not end the wait for what is under way now
+            actions.append(Timer(f"{ACK}{lcn}", None))
         if message.is_ack:
             self._acked[lcn] = sequence
             self._settle(intent, "acknowledged", "", actions)
@@ -206,7 +250,7 @@ class Sending:
         if lcn in self._giving:
             return
         self.doubt(late, "no logical ACK in time", now_ms, actions)
-        if self._line.state is State.OPEN:
+        if self._line.state in (State.OPEN, State.PRE_CLOSE):
             self.enquire(list(late), now_ms, actions)
         self.pump(now_ms, actions)
 

@@ -14,7 +14,7 @@ from protocols.errors import LocalMisuse
 from protocols.zengin.session.calendar import Calendar
 from protocols.zengin.session.codec import Codec
 from protocols.zengin.session.fields import HOST, RC
-from protocols.zengin.session.gate import TableGate
+from protocols.zengin.session.gate import ReadBack, TableGate
 from protocols.zengin.session.message import Path
 from protocols.zengin.session.profile import ZrcProfile
 from protocols.zengin.telegram.codec import Letters, TelegramCodec
@@ -32,6 +32,7 @@ from protocols.zengin.telegram.message import (
     Head,
 )
 from protocols.zengin.telegram.outbound import Sender
+from protocols.zengin.telegram.shared import Shared
 
 HEADER_BYTES = 64
 
@@ -39,17 +40,24 @@ HEADER_BYTES = 64
 class Rules:
     """See the module. Raises LocalMisuse where the profile cannot work."""
 
-    def __init__(self, profile: ZrcProfile, read_text: Callable[[str], str], wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        profile: ZrcProfile,
+        read_text: Callable[[str], str],
+        wall_ms: Callable[[], int],
+        tables: Shared[ReadBack] | None = None,
+    ) -> None:
         line, telegram = profile.line, profile.telegram
         self.profile = profile
         self.name = f"{line.physical:02}-{line.logical:02}"
+        self.line_name = f"zrc-{self.name}"  # what its links call themselves to the relay
         self.wall_ms = wall_ms
         self.codec = Codec(HOST if line.side == "host" else RC, line.sequence_bytes, line.frame_bytes_max)
         self.telegrams = TelegramCodec(build_layouts(telegram.widths), Letters(telegram.characters))
         if HEADER_BYTES + self.telegrams.length > line.frame_bytes_max:
             raise LocalMisuse("a telegram does not fit into a frame", "line.frame_bytes_max")
         self.calendar = Calendar(profile.calendar)
-        self.gate = TableGate(profile.tables, read_text)
+        self.gate = TableGate(profile.tables, read_text, Shared() if tables is None else tables)
         self.subjects = telegram.all_subjects()
         self.control_subject = telegram.all_control_subjects()
         self.control_name = {code: name for name, code in self.control_subject.items()}

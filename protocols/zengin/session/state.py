@@ -44,6 +44,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     telegrams."""
 
     id: str = ""
+    order: int = 0  # of the core's message, as it was offered
     telegram: str  # 電文区分
     subject: str
     lcn: int
@@ -61,10 +62,12 @@ class Ended(msgspec.Struct, frozen=True):
     id: str
     state: str
     detail: str = ""
+    order: int = 0
 
 
 class Outward(msgspec.Struct, frozen=True, kw_only=True):
-    """The outward half. `sequences`: LCN -> last number given."""
+    """The outward half. `sequences`: LCN -> last number given. `known_from`: every message of the core from this order on that
+    was ever begun with is still in `open` or `ended`; 0: nothing is sure."""
 
     day: str = ""
     serial: int = 0  # last 発信通番 given; 0 before the first
@@ -72,6 +75,13 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
     open: tuple[Intent, ...] = ()
     ended: tuple[Ended, ...] = ()
     totals: dict[str, Total] = {}
+    known_from: int = 0
+
+    def never_began(self, id: str, order: int) -> bool:
+        """Whether the core's message `id` surely never was given a number here. False where it was, and where a record of it
+        may have been forgotten, or was made before orders were kept."""
+        is_on_record = any(i.id == id for i in self.open) or any(e.id == id for e in self.ended)
+        return not is_on_record and 0 < self.known_from <= order
 
     def find(self, lcn: int, sequence: int) -> Intent | None:
         """The open telegram of today's numbering that a delivery message names."""
@@ -84,6 +94,7 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
             serial=max(self.serial, intent.serial),
             sequences={**self.sequences, intent.lcn: intent.sequence},
             open=(*self.open, intent),
+            known_from=self.known_from or intent.order,
         )
 
     def doubted(self, intents: tuple[Intent, ...]) -> Outward:
@@ -103,14 +114,21 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
             totals = counted(totals, intent.subject, intent.amount, intent.serial)
         ended = self.ended
         if intent.id:
-            ended = (*ended, Ended(intent.id, state, detail))[-ENDED_KEPT:]
+            ended = (*ended, Ended(intent.id, state, detail, intent.order))
         left = tuple(i for i in self.open if i != intent)
-        return msgspec.structs.replace(self, open=left, ended=ended, totals=totals)
+        known_from = self._known_without(ended[:-ENDED_KEPT])
+        kept = ended[-ENDED_KEPT:]
+        return msgspec.structs.replace(self, open=left, ended=kept, totals=totals, known_from=known_from)
+
+    def _known_without(self, forgotten: tuple[Intent | Ended, ...]) -> int:
+        """`known_from` once these are no longer kept: nothing can be said of the last of them, nor of what came before it."""
+        return max((self.known_from, *(each.order + 1 for each in forgotten))) if self.known_from else 0
 
     def new_day(self, day: str) -> Outward:
         """Numbers and totals from the start; what the core still waits for, and how ids ended, goes along."""
-        left = tuple(i for i in self.open if i.id)[-OLD_KEPT:]
-        return Outward(day=day, open=left, ended=self.ended)
+        left = tuple(i for i in self.open if i.id)
+        known_from = self._known_without(left[:-OLD_KEPT])
+        return Outward(day=day, open=left[-OLD_KEPT:], ended=self.ended, known_from=known_from)
 
 
 class LcnInward(msgspec.Struct, frozen=True):
@@ -195,6 +213,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     day: str = ""
     phase: Phase = "new"
+    window_ms: int = 0  # end of the window of the last 開局, UTC epoch milliseconds; 0 not known
     unsigned: tuple[Unsigned, ...] = ()
     signed: tuple[str, ...] = ()  # "day by whom", the last ones
     use_previous_tables: bool = False

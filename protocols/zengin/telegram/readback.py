@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from protocols.zengin.telegram.reference import Reference
-from protocols.zengin.telegram.slices import PIECE_ROWS, Pace, Slices, finish, pieces
+from protocols.zengin.telegram.slices import LIGHT, PIECE_ROWS, Pace, Slices, finish, pieces
 
 PROBLEMS_MAX = 20  # said of one set of tables; the first is enough to refuse
 NAME_CHARACTERS_MAX = 64
@@ -116,7 +116,7 @@ def _cross_check(keys: Mapping[str, list[tuple[str, ...]]], pace: Pace) -> Slice
             homeless = next((n for n, key in enumerate(some, checked + 1) if key[0] not in banks), None)
         bare_banks.difference_update(key[0] for key in some)
         checked += len(some)
-        if pace.is_due(len(some)):
+        if pace.is_due(len(some) // LIGHT):
             yield
     if homeless is not None:
         problems.append(f"branches: row {homeless} names a bank that the table of banks does not have")
@@ -125,7 +125,7 @@ def _cross_check(keys: Mapping[str, list[tuple[str, ...]]], pace: Pace) -> Slice
         problems.append(f"banks: {bare[0]} has no branch in the table of branches")
     expected = 1
     for number, (start, end) in enumerate(keys["fees"], 1):
-        if not number % PIECE_ROWS and pace.is_due(PIECE_ROWS):
+        if not number % PIECE_ROWS and pace.is_due(PIECE_ROWS // LIGHT):
             yield
         if int(start) != expected or int(end) < int(start):
             problems.append(f"fees: row {number} does not begin where the last band ended")

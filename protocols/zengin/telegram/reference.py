@@ -24,7 +24,7 @@ from hashlib import sha256
 import msgspec
 
 from protocols.errors import LocalMisuse
-from protocols.zengin.telegram.slices import Pace, Slices, finish, pieces
+from protocols.zengin.telegram.slices import LIGHT, Pace, Slices, finish, pieces
 
 TABLES = ("banks", "branches", "fees")
 COLUMNS = {"banks": 3, "branches": 4, "fees": 3}
@@ -72,7 +72,7 @@ def loading(text: str, name: str, pace: Pace) -> Slices[Table]:
     rows: list[tuple[str, ...]] = []
     for some in pieces(lines):
         rows += [tuple(line.split("\t")) for line in some]
-        if pace.is_due(len(some)):
+        if pace.is_due(len(some) // LIGHT):
             yield
     try:
         return Table(name, head["version"], int(head["rows"]), head["sha256"], tuple(rows))
@@ -101,16 +101,16 @@ class Reference:
     def _indexing(self, banks: Table, branches: Table, fees: Table, pace: Pace) -> Slices[None]:
         for some in pieces(banks.rows):
             self._banks.update((row[0], row[2]) for row in some if len(row) == COLUMNS["banks"])
-            if pace.is_due(len(some)):
+            if pace.is_due(len(some) // LIGHT):
                 yield
         for some in pieces(branches.rows):
             self._branches.update(((row[0], row[1]), row[3]) for row in some if len(row) == COLUMNS["branches"])
-            if pace.is_due(len(some)):
+            if pace.is_due(len(some) // LIGHT):
                 yield
         for some in pieces(fees.rows):
             bands = [row for row in some if len(row) == COLUMNS["fees"] and all(cell.isdecimal() for cell in row)]
             self._fees += [(int(row[0]), int(row[1]), int(row[2])) for row in bands]
-            if pace.is_due(len(some)):
+            if pace.is_due(len(some) // LIGHT):
                 yield
         self._fees.sort()
         self._starts = [band[0] for band in self._fees]

@@ -31,7 +31,7 @@ from protocols.dialect import (
     TimerFired,
 )
 from protocols.ndc.asking import OpenedJournal
-from protocols.ndc.dialogue import NdcDialogue
+from protocols.ndc.dialogue import JOURNAL_AGAIN, JOURNAL_AGAIN_MS, NdcDialogue
 from protocols.ndc.message import JournalCommand, JournalUpload, TransactionReply
 from protocols.ndc.session import State
 from protocols.vocabulary import TAKEN, Refusal, Secret
@@ -183,7 +183,14 @@ def test_a_journal_block_is_acknowledged_only_when_it_is_durable() -> None:
             book
             >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, Refusal.NO_JOURNAL, WALL_MS))
             << like(Note, name="journal-refused")
+            << Timer(JOURNAL_AGAIN, JOURNAL_AGAIN_MS)
         )
+        # It stays connected and never repeats it: the relay offers it to its journal again.
+        book >> TimerFired(JOURNAL_AGAIN) << Ask(asked_for)
+        book >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, TAKEN, WALL_MS))
+        assert said(book.take(Send), PLAIN) == JournalCommand("1", "000013")
+        book >> TimerFired(JOURNAL_AGAIN)
+        book.rest()
 
 
 def test_a_gap_in_the_journal_is_noted_and_the_block_is_kept() -> None:

@@ -124,7 +124,7 @@ LAST = [
     (LastStatus("0007", "1", (0, 0, 0, 0)), CONFIRMED),
     (LastStatus("0007", "1", (0, 1, 1, 0)), CONFIRMED),
     (LastStatus("0007", "1", (0, 1, 0, 0)), UNPROVEN),  # good, and other notes than ordered: a contradiction
-    (LastStatus("0007", "2", (0, 1, 1, 0)), CONFIRMED),
+    (LastStatus("0007", "2", (0, 1, 1, 0)), UNPROVEN),  # as also after a dispense of unknown end
     (LastStatus("0007", "2", (0, 1, 0, 0)), UNPROVEN),
     (LastStatus("0007", "2"), UNPROVEN),
     (LastStatus("0007", "0"), UNPROVEN),
@@ -143,9 +143,10 @@ def counters(tsn: str, last: tuple[int, ...]) -> SupplyCounters:
     return SupplyCounters(tsn, 1, (0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0), last)
 
 
-def test_supply_counters_confirm_or_note_and_never_undo() -> None:
-    assert judge_counters(SENT, counters("0007", (0, 1, 1, 0))).verdict == CONFIRMED
-    assert judge_counters(SENT, counters("0007", (0, 1, 1, 0, 0, 0, 0))).verdict == CONFIRMED
+def test_supply_counters_are_a_note_and_no_proof() -> None:
+    whole = judge_counters(SENT, counters("0007", (0, 1, 1, 0, 0, 0, 0)))
+    assert whole.verdict == UNPROVEN
+    assert "all notes" in whole.why
     assert judge_counters(SENT, counters("0007", (0, 0, 0, 0))).verdict == UNPROVEN
     assert judge_counters(SENT, counters("0006", (0, 1, 1, 0))).verdict == ""
     assert judge_counters(DEPOSIT, counters("0007", (0, 0, 0, 0))).verdict == UNPROVEN

@@ -151,6 +151,21 @@ def test_the_same_request_after_its_proof_is_another_customer() -> None:
         assert asked(book).mint == f"{LINK}.2"
 
 
+def test_a_question_that_nobody_answered_in_time_does_not_stand_in_the_next_customers_way() -> None:
+    """The desk says nothing where its journal could not take the answer (law 1); after the window it is too late to say it."""
+    with in_service() as book:
+        first = asked(book)
+        book >> After(30_000)
+        book >> arrived(request(mcn="5", amount="00001000")) << Note("reply-missing", "TSN 0001")
+        book << like(Store, name=f"tsn/{TERMINAL}")
+        second = book.take(Ask).message
+        assert isinstance(second, OpenedRequest)
+        assert second.mint != first.mint
+        book >> decided(first)
+        assert book.take(Note).name == "reply-unmatched"
+        assert book.take(Evidence).verdict == "unproven"
+
+
 def test_another_request_while_one_is_open_resets_the_link() -> None:
     with in_service() as book:
         asked(book)

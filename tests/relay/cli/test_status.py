@@ -78,7 +78,7 @@ def test_what_is_wrong_stands_right_below_with_where_to_look() -> None:
     assert "switch is not connected" in lines[2]
     assert "dial failed" in lines[2]
     assert "oldest for 15 minutes" in lines[3]
-    assert lines[4] == "  * 2 exchanges wait for a person: relay journal listed"
+    assert lines[4] == "  * 2 exchanges wait for a person: relay saf list --listed"
     assert exit_code(report) == EXIT_DEGRADED
 
 

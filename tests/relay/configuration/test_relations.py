@@ -210,3 +210,42 @@ def test_its_port_is_taken_once_and_its_key_is_a_credential() -> None:
     assert (finding.path, "listener[0].endpoint" in finding.problem) == (("outbound", "endpoint"), True)
     settings = Settings.model_validate({"outbound": {"tls": {**MUTUAL, "key": "credential:outbound-key"}}})
     assert (("outbound", "tls", "key"), "outbound-key") in list(credential_names(settings))
+
+
+def test_several_workers_are_refused_and_said_why() -> None:
+    assert found(relay={"workers": 1}) == []
+    finding = only(relay={"workers": 2})
+    assert (finding.path, finding.is_warning) == (("relay", "workers"), False)
+    assert "not served by this version" in finding.problem
+
+
+PAIR = "postgresql://relay@db1:5432,db2:5432/relay"
+
+
+@pytest.mark.parametrize(
+    ("dsn", "says", "is_warning"),
+    [
+        ("postgresql://relay:secret@db1,db2/relay", "password", False),
+        (f"{PAIR}?password=secret", "password", False),
+        ("mysql://relay@db1,db2/relay", "not the address", False),
+        ("postgresql://relay@db1,db2", "no database", False),
+        ("postgresql://db1,db2/relay", "no user", True),
+        ("postgresql://relay@db1/relay", "one server only", True),
+    ],
+)
+def test_where_postgresql_is_and_never_its_password(dsn: str, says: str, is_warning: bool) -> None:
+    assert found(journal={"engine": "postgresql", "dsn": PAIR}) == []
+    finding = only(journal={"engine": "postgresql", "dsn": dsn})
+    assert (finding.path, finding.is_warning) == (("journal", "dsn"), is_warning)
+    assert says in finding.problem
+    assert "secret" not in f"{finding.problem} {finding.suggestion}"
+
+
+def test_what_is_for_postgresql_does_nothing_for_sqlite() -> None:
+    finding = only(journal={"dsn": PAIR})
+    assert (finding.path, finding.is_warning) == (("journal", "dsn"), True)
+
+
+def test_the_journals_password_is_a_credential_like_the_others() -> None:
+    settings = Settings.model_validate({"journal": {"password_credential": "journal-password"}})
+    assert (("journal", "password_credential"), "journal-password") in list(credential_names(settings))

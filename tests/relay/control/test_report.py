@@ -49,7 +49,7 @@ def test_a_relay_that_serves_has_no_problem() -> None:
         ({"state": "draining"}, "draining"),
         ({"state": "starting"}, "starting"),
         ({"journal": JournalReport(state="failed")}, "the journal failed"),
-        ({"journal": JournalReport(state="full", path="/j")}, "the disk under /j is full"),
+        ({"journal": JournalReport(state="full", path="/j")}, "nothing can be written to /j"),
         ({"region": RegionReport(detail="region blocked")}, "may not be asked: region blocked"),
         ({"core": CoreReport(name="core", addresses=(AddressReport(address="a", health="ejected"),))}, "no address of core is"),
         ({"core": CoreReport()}, "no address of the core is known"),

@@ -75,3 +75,32 @@ def test_a_refused_message_that_repeats_an_approved_one_gets_the_approval(world:
     world.say(link, Message(trace="1"))
     world.say(link, Message(trace="2"))
     assert link.said == [("1", "approved"), ("2", "core-unreachable")]
+
+
+def test_a_repeat_on_its_way_while_a_full_disk_refuses_the_first_copy_is_refused_too(world: DeskWorld) -> None:
+    """The terminal hears the refusal and ends; its repeat, already sent, arrives when the disk has space again."""
+    link = world.link()
+    world.journal.disk.is_full = True
+    world.say(link, Message(trace="1"))
+    world.time.run(50)
+    world.journal.disk.is_full = False
+    world.time.run(2_000)  # the journal has noticed
+    world.say(link, Message(trace="2"))
+    world.say(link, Message(trace="1", repeat=True))
+    world.time.run(50)
+    assert link.said == [("1", "no-journal"), ("1", "no-journal")]
+    assert [call.verb for call in world.core.calls] == ["submit"], "only the other message is asked"
+
+
+def test_where_a_refusal_ends_nothing_the_same_message_is_taken_when_it_comes_again(world: DeskWorld) -> None:
+    link = world.link()
+    link.listener.dialect.refusal_ends_message = False  # type: ignore[misc]
+    world.journal.disk.is_full = True
+    world.say(link, Message(trace="1"))
+    world.time.run(50)
+    world.journal.disk.is_full = False
+    world.time.run(2_000)
+    world.say(link, Message(trace="1", repeat=True))
+    world.core.last("submit").reply(Approved())
+    world.time.run(50)
+    assert link.said == [("1", "no-journal"), ("1", "approved")]

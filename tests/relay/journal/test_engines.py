@@ -1,24 +1,33 @@
-"""Both engines, given the same at the same time, answer the same and hold the same: found by machine, step by step."""
+"""A disk's engine and the memory engine, given the same at the same time, answer and hold the same: found by machine.
+
+tests/relay/journal/postgres/test_engine_states.py runs the same machine on PostgreSQL."""
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
-from protocols.vocabulary import Verdict
+from protocols.vocabulary import Secret, Verdict
+from relay.errors import JournalUnusable
+from relay.journal.engines import open_journal
 from relay.journal.outbound import OutboundState
 from relay.journal.port import JournalFailed
 from relay.journal.records import Intent, Step, StoredState
+from relay.journal.sqlite import SqliteJournal
+from relay.settings import JournalSettings
+from relay.telemetry.metrics import Metrics
 from tests.relay.journal.test_memory import MemoryRig
 from tests.support.journal_suite import DAY_MS, taken
 from tests.support.outbound_suite import moved, outbound
-from tests.support.sqliterig import SqliteRig
+from tests.support.sqliterig import KEY, RigClock, SqliteRig
 
 keys = st.sampled_from([f"key{number}" for number in range(4)])
 states = st.sampled_from(list(StoredState))
@@ -30,13 +39,17 @@ class Engines(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.sqlite = SqliteRig(Path(self.folder.name))
+        self.sqlite = self.first_rig()
         self.memory = MemoryRig(self.sqlite.clock)
         self.sqlite_answers: list[Any] = []
         self.memory_answers: list[Any] = []
         self.ids: list[int] = []
         self.outbound_ids: list[int] = []
         self.taken_keys: set[str] = set()
+
+    def first_rig(self) -> Any:
+        """The engine that is compared; its rig has a wall clock and an end."""
+        return SqliteRig(Path(self.folder.name))
 
     def both(self, method: str, *arguments: Any) -> None:
         getattr(self.sqlite.journal, method)(*arguments, self.sqlite_answers.append)
@@ -156,3 +169,30 @@ TestEngines = Engines.TestCase
 TestEngines.settings = settings(
     max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+# ---- which engine: relay/journal/engines.py ------------------------------------------------------------------------------
+def open_with(settings: JournalSettings) -> Any:
+    return open_journal(
+        settings,
+        KEY,
+        lambda name: Secret(name),
+        call_soon_threadsafe=lambda callback: None,
+        clock=RigClock(),
+        metrics=Metrics(),
+    )
+
+
+def test_sqlite_is_what_nobody_asked_for(tmp_path: Path) -> None:
+    journal = open_with(JournalSettings(path=str(tmp_path / "j.sqlite")))
+    assert isinstance(journal, SqliteJournal)
+    journal.close()
+
+
+def test_without_the_driver_the_operator_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.startswith("relay.journal.postgres")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(JournalUnusable) as caught:
+        open_with(JournalSettings(engine="postgresql"))
+    assert "relay-center[postgresql]" in caught.value.next_step

@@ -83,8 +83,8 @@ def test_people_are_shown_what_is_open_however_old_and_of_the_rest_the_newest(
 
 def test_what_is_open_is_found_without_walking_the_table(rig: SqliteRig) -> None:
     for sql in (
-        f"{outbound_rows._SELECT} {outbound_rows._OPEN} ORDER BY outbound_id",
-        f"{outbound_rows._SELECT} {outbound_rows._OPEN} AND state IN ('unknown') ORDER BY outbound_id DESC LIMIT 5",
+        f"{outbound_rows.SELECT_OUTBOUND} {outbound_rows._OPEN} ORDER BY outbound_id",
+        f"{outbound_rows.SELECT_OUTBOUND} {outbound_rows._OPEN} AND state IN ('unknown') ORDER BY outbound_id DESC LIMIT 5",
     ):
         plan = [row[3] for row in rig.journal._reader.execute(f"EXPLAIN QUERY PLAN {sql}")]
         assert plan == ["SCAN outbound USING INDEX outbound_open"], plan

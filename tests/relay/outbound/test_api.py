@@ -201,3 +201,25 @@ def test_whatever_comes_is_answered_once(body: bytes, path: str, method: str, ke
 @given(st.binary(max_size=120))
 def test_any_body_is_a_message_or_a_reason(body: bytes) -> None:
     assert isinstance(read_posted("k1", body), (Posted, str))
+
+
+def test_an_expiry_is_part_of_the_message_and_of_its_status() -> None:
+    world = ApiWorld()
+    timed = BODY[:-1] + b',"expires_ms":1795485059000}'
+    assert status(world.post_http(body=timed)).expires_ms == 1_795_485_059_000
+    assert world.post_http(body=timed).status == 200
+    for other in (BODY, BODY[:-1] + b',"expires_ms":1795485059001}'):
+        assert problem(world.post_http(body=other)) == c.PROBLEM_KEY_CONFLICT
+    assert world.post_http('"k2"').status == 202
+    assert world.post_http('"k2"', body=BODY[:-1] + b',"expires_ms":null}').status == 200, "no end is no end"
+    for wrong in (b'"soon"', b"-1", b"1.5"):
+        assert problem(world.post_http('"k3"', body=BODY[:-1] + b',"expires_ms":' + wrong + b"}")) == c.PROBLEM_INVALID
+
+
+def test_an_expired_one_says_so() -> None:
+    world = ApiWorld()
+    body = BODY[:-1] + b',"expires_ms":%d}' % (world.time.wall_ms() + 1_000)
+    world.post_http(body=body)
+    world.time.run(2_000)
+    said = status(world.ask("GET", c.OUTBOUND_PATH + "/k1"))
+    assert (said.state, said.reason) == ("failed", "expired")

@@ -21,8 +21,9 @@ CANCELLED = "a3"
 class Story:
     """A core that repeats what was not answered, and far ends that come back; both outlive the relay."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, remembers: bool = False) -> None:
         self.world = OutboundWorld()
+        self.world.remembers = remembers
         self.chance = Random(seed)
         self.accepted: list[str] = []
         self.cancel_answers: list[object] = []
@@ -115,6 +116,9 @@ def check(story: Story) -> None:
     unknown = sum(world.state(key) == "unknown" for key, _ in MESSAGES)
     assert world.count("relay_outbound_unknown_messages") == unknown
     assert world.unexpected() == 0
+    if world.remembers:
+        for key, _ in MESSAGES:
+            assert world.state(key) != "unknown" or key in world.wire, f"{key} never left, and is left to a person"
 
 
 def steps_of_the_whole_story() -> int:
@@ -154,6 +158,31 @@ def test_a_crash_after_every_step(keep_in_flight: bool) -> None:
 @pytest.mark.parametrize("seed", range(60))
 def test_crashes_at_random_steps_of_life_after_life(seed: int) -> None:
     story = Story(seed)
+    chance = Random(seed)
+    for _ in range(chance.randint(2, 6)):
+        story.run_steps(chance.randint(0, 45))
+        story.crash(chance.random() < 0.5)
+    story.finish()
+    check(story)
+
+
+@pytest.mark.parametrize("keep_in_flight", [False, True], ids=["group lost", "group kept"])
+def test_a_crash_after_every_step_where_the_lines_remember(keep_in_flight: bool) -> None:
+    """What never left is never called unknown, and still nothing is sent twice or out of order."""
+    asked = 0
+    for step in range(steps_of_the_whole_story() + 1):
+        story = Story(remembers=True)
+        story.run_steps(step)
+        story.crash(keep_in_flight)
+        story.finish()
+        check(story)
+        asked += sum(len(link.questions) for link in story.world.links.values())
+    assert asked > 5, "the crashes fell where it matters"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_crashes_in_life_after_life_where_the_lines_remember(seed: int) -> None:
+    story = Story(seed, remembers=True)
     chance = Random(seed)
     for _ in range(chance.randint(2, 6)):
         story.run_steps(chance.randint(0, 45))

@@ -69,3 +69,21 @@ def test_the_order_of_taking_is_the_order_of_ending(steps: list[str]) -> None:
             line.remove(list(line.waiting())[-1])
     assert ended == sorted(ended)
     assert len(set(ended)) == len(ended)
+
+
+def test_what_a_former_life_left_has_its_old_place_again() -> None:
+    line = Line()
+    for number in (5, 6):
+        line.add(message(number))
+    older = [message(2), message(3)]
+    line.questions += older
+    assert line.take_next() is None, "the line is asked first"
+    line.give_back(older[1])
+    assert line.take_next() is None
+    line.give_back(older[0])
+    taken = []
+    while (head := line.take_next()) is not None:
+        taken.append(head.outbound_id)
+        line.remove(head)
+    assert taken == [2, 3, 5, 6]
+    assert line.is_idle

@@ -62,7 +62,7 @@ def test_only_what_waits_can_be_cancelled() -> None:
 
 
 def test_every_word_of_the_port_has_a_meaning_and_every_state_but_two_is_stored() -> None:
-    assert set(DELIVERED) == {"deferred", "sent", "acknowledged", "unknown", "failed"}
+    assert set(DELIVERED) == {"deferred", "sent", "acknowledged", "unknown", "failed", "unsent"}
     assert set(STORED) == set(State) - {State.POSTED, State.REFUSED}
 
 

@@ -198,6 +198,19 @@ def test_evidence_that_comes_late_settles_an_unknown_one_on_any_link() -> None:
     assert world.core.states_of("k1") == ["unknown", "acknowledged"]
 
 
+def test_an_end_that_is_said_again_before_its_report_arrived_changes_nothing() -> None:
+    """A dialogue names everything that is acknowledged at each opening of its day."""
+    world = OutboundWorld()
+    link = world.connect()
+    world.core.is_confirming = False
+    world.posted("k1")
+    world.time.run(50)
+    link.say("k1", "acknowledged")
+    link.say("k1", "failed")  # another word is not the same word
+    assert world.state("k1") == "acknowledged"
+    assert world.unexpected() == 1
+
+
 def test_evidence_of_a_new_link_about_what_an_old_one_has_still() -> None:
     """The far end came back before the loss of the old link was noticed, and named what it had received."""
     world = OutboundWorld()
@@ -244,3 +257,18 @@ def test_figures() -> None:
     assert world.count("relay_outbound_acknowledge_seconds_count") == 3
     assert 6 <= world.count("relay_outbound_acknowledge_seconds_sum") < 7
     link.close()
+
+
+def test_why_it_was_given_back_is_forgotten_when_it_is_sent() -> None:
+    world = OutboundWorld()
+    link = world.connect(mode="defer")
+    world.posted("k1")
+    world.time.run(10)
+    assert (world.state("k1"), world.stored("k1").detail) == ("queued", "not now")
+    link.mode = "mute"
+    world.time.run(5_000)
+    assert (world.state("k1"), world.stored("k1").detail) == ("sent", "")
+    link.say("k1", "acknowledged")
+    world.time.run(10)
+    assert (world.state("k1"), world.stored("k1").detail) == ("acknowledged", "")
+    assert "detail" not in world.core.calls[-1].detail

@@ -207,8 +207,11 @@ async def test_a_message_of_the_core_is_offered_and_its_delivery_told(world: Wir
     assert await peer.ask("ACK k1\nPING") == "PONG"
     assert link.offer(d.OutboundOffered("k2", "later", b"{}"))
     assert world.outbound.deliveries == [("k1", "sent"), ("k1", "acknowledged"), ("k2", "deferred")]
+    assert link.question(d.OutboundQuestioned("k0", 2))
+    assert world.outbound.deliveries[3:] == [("k0", "unsent")]
     link.drain()
     assert not link.offer(d.OutboundOffered("k3", "notice", b"{}")), "a link that drains takes nothing new"
+    assert not link.question(d.OutboundQuestioned("k0", 2))
     assert await peer.hear() == "DRAINING"
 
 

@@ -96,3 +96,15 @@ def test_windows_hold_their_moments(wall_ms: int) -> None:
     assert following is not None
     assert following.opens_ms > wall_ms
     assert CORE.at(following.opens_ms) == following
+
+
+def test_windows_of_one_business_date_that_follow_each_other_are_one() -> None:
+    """From Friday afternoon to the end of Sunday, booked on Monday: nobody closes on Saturday morning."""
+    calendar = more_time()
+    for moment in ("2026-11-27 16:00", "2026-11-28 04:00", "2026-11-28 12:00", "2026-11-29 12:00"):
+        window = calendar.at(wall_of(moment))
+        assert window is not None
+        assert window.closes_ms == wall_of("2026-11-30 00:00"), moment
+    night = calendar.at(wall_of("2026-11-25 16:00"))
+    assert night is not None
+    assert night.closes_ms == wall_of("2026-11-26 08:30")

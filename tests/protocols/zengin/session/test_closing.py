@@ -219,3 +219,36 @@ def test_the_next_window_opens_on_the_same_connection_by_hand() -> None:
     rig.wall_ms = wall_of("2026-11-27 09:00")
     ((sequence, asked),) = rig.telegrams(rig.command("open"))
     assert (sequence, asked.head.date) == (0, "20261127")
+
+
+def test_a_comparison_in_the_middle_of_the_day_is_not_the_days_match() -> None:
+    """It agreed at noon; what moved afterwards nobody compared, so the center's own 閉局 leaves the day to a person."""
+    rig = traded()
+    head = rig.control("match", REQUEST).head
+    rig.info(2, Control(head, OURS[0]))
+    done = rig.info(3, Control(head, OURS[1]))
+    assert "matched" in notes(done)
+    through_the_figures(rig, 2)
+    rig.info(4, transfer(2))
+    done = rig.info(5, rig.control("close", REQUEST))
+    assert "closed-unmatched" in notes(done)
+    assert day_of(rig).unsigned[0].differences == ("telegrams were counted after the figures were compared",)
+
+
+def test_a_center_that_compares_and_closes_leaves_a_matched_day() -> None:
+    rig = traded()
+    head = rig.control("match", REQUEST).head
+    rig.info(2, Control(head, OURS[0]))
+    rig.info(3, Control(head, OURS[1]))
+    through_the_figures(rig, 2)
+    assert "closed" in notes(rig.info(4, rig.control("close", REQUEST)))
+    assert day_of(rig).unsigned == ()
+
+
+def test_the_centers_close_is_answered_though_its_lcn_is_busy() -> None:
+    rig = traded()
+    rig.command("pre-close")  # our notice has no ACK yet
+    assert rig.telegrams(rig.info(2, rig.control("close", REQUEST))) == []
+    assert rig.dialogue.state is State.CLOSED
+    ((_, answer),) = rig.telegrams(rig.acks(2))
+    assert (answer.head.subject, answer.head.process) == ("9003", RESPONSE)

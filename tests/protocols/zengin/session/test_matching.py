@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.zengin.session.matching import differences, lines_of, totals_of
+from protocols.zengin.session.matching import differences, lines_of, said_of, totals_of
 from protocols.zengin.session.state import Total
+from protocols.zengin.telegram.message import Figures
 
 TOTALS = st.dictionaries(st.sampled_from(["1000", "1100", "9100"]), st.builds(Total, *[st.integers(1, 9)] * 4), max_size=3)
 
@@ -33,3 +34,9 @@ def test_each_difference_is_a_sentence() -> None:
         "host to RC, 種目 1000: 3 over 900 yen (1-3) here, 2 over 600 yen (1-2) at the center",
         "RC to host, 種目 1100: 0 over 0 yen (0-0) here, 1 over 5 yen (7-7) at the center",
     ]
+
+
+def test_our_figures_alone_are_said_for_whoever_compares_by_hand() -> None:
+    lines = [Figures(direction="1", matched_subject="1000", count=2, total=30, first=4, last=5, line=1, lines=1)]
+    assert said_of(lines) == ["host to RC, 種目 1000: 2 over 30 yen (4-5) here"]
+    assert said_of([Figures(line=1, lines=1)]) == []

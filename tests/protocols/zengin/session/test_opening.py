@@ -233,3 +233,71 @@ def test_an_answer_to_no_opening_is_only_noted() -> None:
     rig = LineRig()
     rig.opens()
     assert notes(rig.info(0, rig.control("open", RESPONSE))) == ["out-of-turn"]
+
+
+def test_a_later_window_of_the_same_business_date_opens_too() -> None:
+    """More Time by day on a weekend: Saturday's and Sunday's telegrams are both Monday's, and their numbers go on."""
+    hours = [{"opens": "09:00", "closes": "18:00", "days": "rest-days"}]
+    rig = LineRig(
+        "2026-11-28 10:00",
+        calendar={"service": "more-time", "more_time": hours},
+        timers={"watch_silence_ms": 0, "watch_send_ms": 0},
+    )
+    rig.connect()
+    rig.info(0, rig.control("open", RESPONSE, "20261130"))
+    rig.offer("A")
+    rig.acks(1)
+    rig.command("force-close", "Sato")
+    assert rig.telegrams(rig.pass_ms(3_600_000)) == [], "closed by a person: not opened again in this window"
+    done = rig.pass_ms(wall_of("2026-11-29 09:00") - rig.wall_ms + 2)
+    ((sequence, asked),) = rig.telegrams(done)
+    assert isinstance(asked, Control)
+    assert (sequence, asked.head.subject, asked.head.date, asked.figures.last_sent) == (0, "9001", "20261130", 2)
+
+
+def test_the_tables_are_judged_once_though_the_center_opens_each_lcn() -> None:
+    tables = files("v1") | files("v2")
+    rig = LineRig(tables=tables, profile=WITH_TABLES, line={"lcns": [0, 1]}, session={"opens": "peer"})
+    rig.connect()
+    rig.info(0, rig.control("open", REQUEST))
+    assert rig.dialogue.state is State.OPENING
+    tables.clear()  # gone in the middle: the next 開局 will say so, this one goes on with what it judged
+    rig.info(0, rig.control("open", REQUEST), lcn=1)
+    assert rig.dialogue.state is State.OPEN
+    assert rig.dialect.rules.gate.reference is not None
+
+
+@pytest.mark.parametrize("moment", ["2026-11-26 15:40", "2026-11-27 08:40"])
+def test_a_day_that_was_never_closed_goes_to_a_person(moment: str) -> None:
+    """The line was down at its end; without this the next 開局 would begin a new day and nobody would have matched the old."""
+    rig = LineRig("2026-11-26 15:20", session={"unmatched_blocks_opening": True})
+    rig.opens()
+    rig.info(1, transfer(1))
+    rig.disconnect()
+    rig.wall_ms = wall_of(moment)
+    rig.link()
+    done = rig.connect()
+    assert "closed-unmatched" in notes(done)
+    assert rig.telegrams(done) == []
+    (unsigned,) = day_of(rig).unsigned
+    assert (unsigned.day, unsigned.differences[0]) == (DAY, "never closed, no figures were compared")
+    assert unsigned.differences[1:] == ("RC to host, 種目 1000: 1 over 1000 yen (1-1) here",)
+    assert "closed-unmatched" not in notes(rig.command("open")), "said once"
+    rig.command("sign", f"{DAY} Sato")
+    rig.wall_ms = wall_of("2026-11-27 09:00")
+    ((_, asked),) = rig.telegrams(rig.command("open"))
+    assert asked.head.date == "20261127"
+
+
+def test_the_center_opens_the_next_day_and_the_one_before_was_never_closed() -> None:
+    rig = LineRig(session={"opens": "peer"})
+    rig.connect()
+    rig.info(0, rig.control("open", REQUEST))
+    rig.info(1, transfer(1))
+    rig.disconnect()
+    rig.wall_ms = wall_of("2026-11-27 08:40")
+    rig.link()
+    assert "closed-unmatched" in notes(rig.connect())
+    rig.info(0, rig.control("open", REQUEST, "20261127"))
+    assert rig.dialogue.state is State.OPEN
+    assert [unsigned.day for unsigned in day_of(rig).unsigned] == [DAY]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from protocols.dialect import Send, Store, Stored, Timer
+from protocols.dialect import OutboundOffered, OutboundQuestioned, Send, Store, Stored, Timer
 from protocols.zengin.session.message import Information, Watch
 from protocols.zengin.session.outward import OWN_COUNT_MAX
 from protocols.zengin.session.session import State
 from protocols.zengin.session.state import Outward, unpack
 from protocols.zengin.telegram.message import RESPONSE, Details, Enquiry, EnquiryAnswer, Head, TransferNotice
-from tests.support.zrcline import BODY, DAY, LineRig, deliveries, hang_ups, notes, wall_of
+from tests.support.zrcline import BODY, DAY, LineRig, deliveries, hang_ups, notes, transfer, wall_of
 
 
 def stored(rig: LineRig) -> Outward:
@@ -23,7 +23,7 @@ def test_a_telegram_leaves_after_its_numbers_are_durable() -> None:
     rig.opens()
     rig.holds_stores = True
     assert rig.offer("A") == [], "not a byte before the disk has it"
-    assert "A" in [i.id for i in unpack(Outward, rig.held[-1].value).open]
+    assert unpack(Outward, rig.held[-1].value).open[-1].id == "A"
     done = rig.let_stores_go()
     assert deliveries(done) == [("A", "sent")]
     ((sequence, telegram),) = rig.telegrams(done)
@@ -154,6 +154,39 @@ def test_a_crash_between_the_numbers_and_the_ack_never_sends_twice(when: str) ->
     else:
         assert ("A", "unknown") in deliveries(again)
         assert [type(telegram) for _, telegram in rig.telegrams(done + again)] == [Enquiry]
+
+
+def question(rig: LineRig, id: str, order: int) -> list[tuple[str, str]]:
+    return deliveries(rig.step(OutboundQuestioned(id, order)))
+
+
+def test_asked_after_a_crash_the_line_says_what_it_knows_and_never_more() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.connect()
+    assert question(rig, "A", 1) == [("A", "unknown")], "a line that never gave a number cannot say that it gave none"
+    rig.crash()
+    rig.opens()
+    rig.step(OutboundOffered("A", "interbank-transfer", BODY, 5))
+    rig.acks(1)
+    rig.step(OutboundOffered("B", "interbank-transfer", BODY, 6))
+    rig.crash()
+    rig.connect()
+    assert question(rig, "A", 5) == [("A", "acknowledged")]
+    assert question(rig, "B", 6) == [("B", "unknown")]
+    assert question(rig, "C", 7) == [("C", "unsent")]
+    assert question(rig, "before", 4) == [("before", "unknown")], "of a time before the records"
+    assert question(rig, "C", 0) == [("C", "unknown")], "without an order nothing is proven"
+
+
+def test_an_unreadable_state_answers_no_question() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.step(OutboundOffered("A", "interbank-transfer", BODY, 5))
+    rig.disk["zrc-01-01/out"] = b"\xc1"
+    rig.crash()
+    rig.connect()
+    assert question(rig, "B", 6) == []
 
 
 def test_the_center_names_the_telegram_as_received_at_the_next_opening() -> None:
@@ -312,3 +345,56 @@ def test_a_journal_that_fails_says_nothing_more() -> None:
     assert hang_ups(done) == ["no-journal"]
     assert not any(isinstance(action, Send) for action in done)
     assert rig.step(Stored("zrc-01-01/out", True)) == []
+
+
+def test_a_late_ack_does_not_end_the_wait_for_what_is_under_way() -> None:
+    """Else a lost ACK of the enquiry would leave its LCN waiting for ever."""
+    rig = LineRig()
+    rig.opens()
+    rig.offer("A")
+    rig.pass_ms(30_000)  # A is unknown, the enquiry about it (number 2) is under way
+    assert deliveries(rig.acks(1)) == [("A", "acknowledged")]
+    assert "ack-0" in rig.timers
+    rig.pass_ms(30_000)
+    assert deliveries(rig.offer("B")) == [("B", "sent")]
+
+
+def test_no_lcn_waits_for_another() -> None:
+    """照会 about a gap waits for its LCN, which is busy; what the core posts on another one goes at once."""
+    rig = LineRig(line={"lcns": [0, 1, 2], "lcn_of": {"KT": 1, "KS": 1, "KI": 2}})
+    rig.connect()
+    for lcn in (0, 1, 2):
+        rig.info(0, rig.control("open", RESPONSE), lcn=lcn)
+    rig.offer("A")
+    assert rig.telegrams(rig.info(3, transfer(1))) == [], "a gap on LCN 00; the enquiry waits behind A"
+    body = msgspec.json.encode({"to_bank": "0005", "to_branch": "002"})
+    done = rig.offer("B", body, "interbank-request")
+    assert deliveries(done) == [("B", "sent")]
+    assert [(m.path.lcn, m.sequence) for m in rig.sent(done) if isinstance(m, Information)] == [(2, 1)]
+    ((sequence, enquiry),) = rig.telegrams(rig.acks(1, lcn=1))
+    assert (sequence, enquiry.head.subject) == (2, "9102")
+
+
+def test_unknown_in_the_pre_close_is_asked_about_at_once() -> None:
+    rig = LineRig()
+    rig.opens()
+    rig.offer("A")
+    rig.command("pre-close")
+    done = rig.pass_ms(30_000)
+    assert deliveries(done) == [("A", "unknown")]
+    said = [*rig.telegrams(done), *rig.telegrams(rig.acks(2))]
+    assert Enquiry in [type(telegram) for _, telegram in said]
+
+
+def test_an_lcn_that_is_no_longer_in_use_is_not_spoken_on() -> None:
+    before = LineRig(line={"lcns": [0, 1], "lcn_of": {"KT": 1}})
+    before.connect()
+    for lcn in (0, 1):
+        before.info(0, before.control("open", RESPONSE), lcn=lcn)
+    before.offer("A")
+    rig = LineRig()
+    rig.disk = before.disk
+    rig.opens()
+    (message,) = (m for m in rig.sent() if isinstance(m, Information) and m.sequence)
+    assert (message.path.lcn, message.sequence) == (0, 1)
+    assert ("A", "acknowledged") in deliveries(rig.answer_enquiry(1, 1, "0000"))

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from protocols.zengin.session.profile import ZrcProfile
+from relay.configfile import check_text
 
 
 def test_the_defaults_are_the_published_numbers_and_our_profile() -> None:
@@ -53,3 +54,23 @@ def test_tables_lie_over_the_defaults() -> None:
     assert profile.telegram.all_subjects()["1000"] == "interbank-transfer"
     assert profile.telegram.all_subjects()["6000"] == "interbank-transfer"
     assert profile.telegram.all_control_subjects()["open"] == "8001"
+
+
+def test_a_zengin_center_of_four_by_eight_lines_of_sixteen_lcns_and_not_one_more() -> None:
+    dialer = (
+        '[[dialer]]\nname = "{p}-{n}"\ndialect = "zrc"\nendpoint = "tcp:host=192.0.2.{p}:port=500{n}"\n'
+        "[dialer.profile.line]\nphysical = {p}\nlogical = {n}\nlcns = {lcns}\n"
+        "[dialer.profile.telegram]\nserial_first = 1{p}{n}000\nserial_last = 1{p}{n}999\n"
+    )
+    full = "".join(dialer.format(p=p, n=n, lcns=[*range(16)]) for p in range(1, 5) for n in range(1, 9))
+    assert check_text(full, "relay.toml").mistakes == ()
+    for p, n, lcns, line, path in (
+        (5, 1, [0], 6, "physical"),
+        (0, 1, [0], 6, "physical"),
+        (1, 9, [0], 7, "logical"),
+        (1, 1, [*range(17)], 8, "lcns[16]"),
+        (1, 1, [*range(16), 0], 8, "lcns"),
+    ):
+        (mistake,) = check_text(dialer.format(p=p, n=n, lcns=lcns), "relay.toml").mistakes
+        assert mistake.path.endswith(path), mistake
+        assert mistake.line == line, mistake

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocols.zengin.session import state
 from protocols.zengin.session.state import (
     ENDED_KEPT,
     HASHES_KEPT,
@@ -27,8 +28,9 @@ from protocols.zengin.session.state import (
 DAY = "20261126"
 
 
-def intent(serial: int, id: str = "A", lcn: int = 0, amount: int = 100, date: str = DAY) -> Intent:
-    return Intent(id=id, telegram="KT", subject="1000", lcn=lcn, sequence=serial, date=date, serial=serial, amount=amount)
+def intent(serial: int, id: str = "A", lcn: int = 0, amount: int = 100, date: str = DAY, order: int = 0) -> Intent:
+    numbers = {"lcn": lcn, "sequence": serial, "serial": serial, "amount": amount, "order": order}
+    return Intent(id=id, telegram="KT", subject="1000", date=date, **numbers)
 
 
 def test_an_outward_telegram_is_counted_when_it_arrived() -> None:
@@ -41,6 +43,48 @@ def test_an_outward_telegram_is_counted_when_it_arrived() -> None:
     assert [(ended.id, ended.state) for ended in outward.ended] == [("A", "acknowledged"), ("B", "failed")]
     assert outward.open == ()
     assert outward.serial == 2, "a number is never handed back"
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("begin"), st.integers(1, 40)),
+    st.tuples(st.just("settle"), st.integers(0, 40)),
+    st.just(("day", 0)),
+)
+
+
+@given(st.lists(STEPS, max_size=60), st.booleans())
+def test_whatever_is_called_never_begun_never_was(steps: list[tuple[str, int]], from_older_version: bool) -> None:
+    """The proof behind "unsent": however much was forgotten, in whatever order the messages were begun with."""
+    outward, begun, serial = Outward(day=DAY), set[int](), 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(state, "ENDED_KEPT", 2)
+        patch.setattr(state, "OLD_KEPT", 2)
+        if from_older_version:  # its records have no order, and some are forgotten already
+            outward = outward.begun(intent(999, "older", order=0))
+        for what, number in steps:
+            if what == "begin" and number not in begun:
+                begun.add(number)
+                serial += 1
+                outward = outward.begun(intent(serial, str(number), order=number))
+            elif what == "settle" and outward.open:
+                chosen = outward.open[number % len(outward.open)]
+                outward = outward.settled(chosen, "acknowledged", "", counts=False)
+            elif what == "day":
+                outward = outward.new_day(DAY)
+            outward = unpack(Outward, pack(outward))
+            assert all(not outward.never_began(str(order), order) for order in begun)
+    assert not Outward().never_began("1", 1), "a line without a record cannot say"
+
+
+def test_a_line_can_say_that_the_newest_never_was_begun() -> None:
+    outward = Outward(day=DAY).begun(intent(1, "a", order=7))
+    for number in range(2, ENDED_KEPT + 5):
+        outward = outward.settled(outward.open[0], "acknowledged", "", counts=True).begun(
+            intent(number, f"n{number}", order=number + 6)
+        )
+    assert outward.never_began("next", outward.open[-1].order + 1)
+    assert not outward.never_began("a", 7), "forgotten by now"
+    assert not outward.never_began("unheard of", 8), "of a time of which something was forgotten"
 
 
 def test_yesterdays_telegram_is_settled_without_counting_today() -> None:

@@ -1,0 +1,183 @@
+"""The transactions of one life of the journal: a group, a proof, a slice of pruning; and which of them is known to be done.
+
+Owns their numbers: each gets a serial that is never used twice, stored by the transaction itself, so that after a commit
+without an answer the stored one tells whether it happened. It must never know the queue, the loop or a callback. The trap: what
+is remembered here (the floor, what was confirmed) follows the database, so it changes only after a commit was answered or read
+back.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from relay.clock import Clock
+from relay.journal.batch import Group
+from relay.journal.floor import RecordedFloor
+from relay.journal.items import Item, PruneItem, RekeyItem, WriteItem
+from relay.journal.keyring import KeyRing
+from relay.journal.port import JournalFailed
+from relay.journal.postgres import group as g
+from relay.journal.postgres import schema
+from relay.journal.postgres.door import BadRecord, Connection, Refused
+from relay.journal.postgres.outbound import write_outbound
+from relay.journal.postgres.rekey import Walked, rekey_slice
+from relay.journal.postgres.retention import prune_slice
+from relay.journal.postgres.servers import Beginning
+from relay.telemetry.metrics import Metrics
+
+FLOOR_RECORDS: Final = 4_096  # records after which the floor is raised
+PROVE: Final = "SELECT hold($1, $2, $3)"
+
+
+class Doubt(msgspec.Struct, eq=False):
+    """A group whose commit was not answered."""
+
+    serial: int
+    items: list[Item]
+    refused: dict[int, JournalFailed]  # by id() of the item: what was left out of it
+
+
+class Transactions:
+    """Every method raises Refused (nothing of it is durable) or Lost (nobody knows)."""
+
+    def __init__(self, begun: Beginning, keys: KeyRing, clock: Clock, metrics: Metrics) -> None:
+        self.serial = begun.serial  # of the last one tried
+        self.confirmed = begun.serial  # of the last one that was answered
+        self.refused: dict[int, JournalFailed] = {}  # by id(): what was left out of the last group
+        self._incarnation = begun.opened.incarnation
+        self._session = begun.session
+        self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
+        self._since_floor = 0
+        self._keys = keys
+        self._clock = clock
+        self._metrics = metrics
+
+    # ---- what is done ------------------------------------------------------------------------------------------------
+    async def commit(self, connection: Connection, items: list[WriteItem]) -> dict[int, int]:
+        """One group. Returns the takes that were new, each with the reversal that overtook it or 0."""
+        started_ms = self._clock.monotonic_ms()
+        group = Group.of(items)
+        floor = self._floor_with(group)
+        self.refused = {}
+        self.serial += 1
+        try:
+            fresh_ids = await self._write(connection, group, floor)
+        except BadRecord:
+            fresh_ids = await self._write_singly(connection, items, floor)
+        self.confirmed = self.serial
+        self._floor.note(group, fresh_ids)
+        if floor is not None:
+            self._floor.stored = floor
+        self._since_floor = 0 if self._since_floor >= FLOOR_RECORDS else self._since_floor + len(items)
+        self._metrics.journal_commit_seconds.observe((self._clock.monotonic_ms() - started_ms) / 1000)
+        self._metrics.journal_records.inc(len(items) - len(self.refused))
+        return fresh_ids
+
+    async def prove(self, connection: Connection) -> None:
+        """A commit after what was read: then that is as safe as what we write ourselves."""
+        self.serial += 1
+        await connection.rows(PROVE, self._incarnation, self._session, self.serial)
+        self.confirmed = self.serial
+
+    async def walk(self, connection: Connection, item: PruneItem | RekeyItem) -> bool:
+        """One slice, noted in `item` once it is durable. Whether there may be more. Raises ValueError for a row that no key
+        opens; nothing of the slice is done then."""
+        self.serial += 1
+        await connection.run("BEGIN")
+        try:
+            await connection.rows(PROVE, self._incarnation, self._session, self.serial)
+            walked = await self._slice(connection, item)
+            await connection.run("COMMIT")
+        except (Refused, BadRecord, ValueError):
+            await connection.run("ROLLBACK")
+            raise
+        self.confirmed = self.serial
+        item.above_id = walked.above_id
+        if isinstance(item, RekeyItem):
+            item.above_outbound_id = walked.above_outbound_id
+            item.rekeyed_count += walked.count
+        else:
+            item.pruned_count += walked.count
+        return walked.more
+
+    async def _slice(self, connection: Connection, item: PruneItem | RekeyItem) -> Walked:
+        if isinstance(item, RekeyItem):
+            return await rekey_slice(connection, item, self._keys)
+        count, more, above_id = await prune_slice(connection, item)
+        return Walked(count, more, above_id, -1)
+
+    # ---- after trouble -----------------------------------------------------------------------------------------------
+    async def begin_session(self, connection: Connection) -> int:
+        """On a new connection, or on one that is to prove that the server writes again. Returns the serial stored there."""
+        self._session, serial = await schema.begin_session(connection, self._incarnation)
+        self.serial = max(self.serial, serial)
+        rows = await connection.rows("SELECT value FROM meta WHERE name = 'recorded_floor'")
+        self._floor.stored = rows[0][0] if rows else 0
+        return serial
+
+    async def read_back(self, connection: Connection, doubt: Doubt, serial: int) -> dict[int, int] | None:
+        """What `commit` would have returned for the group in doubt; None when the server of that `serial` does not have it."""
+        if doubt.serial != serial:
+            return None
+        group = Group.of([item for item in doubt.items if id(item) not in doubt.refused])
+        fresh_ids = await g.read_fresh(connection, [item.record for item in group.takes])
+        self.confirmed = serial
+        self._floor.note(group, fresh_ids)
+        return fresh_ids
+
+    # ---- how a group is written --------------------------------------------------------------------------------------
+    def _floor_with(self, group: Group) -> int | None:
+        """The floor that has to be stored with `group`: lowered for a number that comes late, raised once in a while."""
+        lowest = min((item.record.exchange_id for item in group.takes), default=None)
+        if lowest is not None and lowest < self._floor.stored:
+            return lowest
+        if self._since_floor < FLOOR_RECORDS:
+            return None
+        floor = self._floor.may_rise_to()
+        return floor if lowest is None else min(floor, lowest)
+
+    async def _write(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
+        if not group.outbound:
+            return await self._call(connection, group, floor)  # a statement is a transaction
+        await connection.run("BEGIN")
+        try:
+            fresh_ids = await self._call(connection, group, floor)
+            await write_outbound(connection, group.outbound, self._keys)
+            await connection.run("COMMIT")
+        except (BadRecord, Refused):
+            await connection.run("ROLLBACK")
+            raise
+        return fresh_ids
+
+    async def _call(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
+        try:
+            arguments = g.arguments(group, self._keys, floor)
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise BadRecord(type(error).__name__) from error
+        rows = await connection.rows(g.WRITE_GROUP, self._incarnation, self._session, self.serial, *arguments)
+        return g.fresh_of(rows, [item.record for item in group.takes])
+
+    async def _write_singly(self, connection: Connection, items: list[WriteItem], floor: int | None) -> dict[int, int]:
+        """After a record could not be written: each by itself, so that only the guilty are refused."""
+        fresh_ids: dict[int, int] = {}
+        await connection.run("BEGIN")
+        try:
+            await connection.rows(PROVE, self._incarnation, self._session, self.serial)
+            for item in items:
+                await connection.run("SAVEPOINT one")
+                try:
+                    group = Group.of([item])
+                    fresh_ids |= await self._call(connection, group, floor)
+                    await write_outbound(connection, group.outbound, self._keys)
+                except BadRecord as error:
+                    await connection.run("ROLLBACK TO one")
+                    self.refused[id(item)] = JournalFailed(f"the record cannot be stored: {error}")
+                    self._metrics.journal_failures.labels("record").inc()
+                await connection.run("RELEASE one")
+            await connection.run("COMMIT")
+        except Refused:
+            await connection.run("ROLLBACK")
+            raise
+        return fresh_ids

@@ -1,0 +1,84 @@
+"""What is owed to the core and what waits for a person: what `relay saf` shows.
+
+Owns the gathering. It must never change anything (relay/exchange/people.py does). The trap: of what is owed the memory knows
+more than the disk (the last answer, who waits behind whom), and of what is listed only the disk knows anything.
+"""
+
+from __future__ import annotations
+
+from relay.control.commands import SafListArgs
+from relay.control.report import SafDetail, SafReport, SafRow, SafStep
+from relay.exchange.desk import Desk
+from relay.exchange.exchange import STORED
+from relay.exchange.register import Open
+from relay.journal.port import Journal
+from relay.journal.records import HistoryLine, StoredExchange, StoredState
+
+LISTED = frozenset({StoredState.LISTED, StoredState.UNPROVEN})
+
+
+def owed_report(desk: Desk, journal: Journal, args: SafListArgs) -> SafReport:
+    """Owed ones first, each kind oldest first."""
+    listed = list(journal.listed())
+    on_list = {stored.taken.exchange_id for stored in listed}  # perhaps before the memory has heard that this is durable
+    owed = [entry for entry in desk.saf.entries() if entry.exchange_id not in on_list]
+    owed.sort(key=lambda entry: entry.exchange_id)
+    rows: list[SafRow] = []
+    if args.what != "listed":
+        rows += [owed_row(desk, entry) for entry in owed[: args.count_max]]
+    if args.what != "owed":
+        wanted = listed[: args.count_max - len(rows)]
+        rows += [listed_row(stored, list(journal.history(stored.taken.exchange_id))) for stored in wanted]
+    return SafReport(owed=len(owed), listed=len(listed), rows=tuple(rows))
+
+
+def owed_detail(desk: Desk, journal: Journal, stored: StoredExchange) -> SafDetail:
+    """One exchange with its history, whatever its state."""
+    history = list(journal.history(stored.taken.exchange_id))
+    entry = desk.register.by_key.get(stored.taken.key)
+    is_owed = entry is not None and desk.saf.is_owed(entry)
+    row = owed_row(desk, entry) if entry is not None and is_owed else listed_row(stored, history)
+    steps = tuple(SafStep(at_ms=h.at_ms, event=h.event, state=h.state.value, detail=h.detail) for h in history)
+    return SafDetail(row=row, history=steps)
+
+
+def owed_row(desk: Desk, entry: Open) -> SafRow:
+    request = entry.request
+    amount = request.amount
+    return SafRow(
+        key=entry.key,
+        state=STORED[entry.state].value,
+        message_class=request.message_class.value,
+        listener="" if entry.facts is None else entry.facts.name,
+        terminal=request.terminal,
+        kind=request.kind,
+        amount_minor=None if amount is None else amount.minor,
+        currency="" if amount is None else amount.currency,
+        original_key=request.original_key or "",
+        standing_minor=entry.standing_minor,
+        recorded_ms=entry.recorded_ms,
+        tries=entry.tries,
+        why=entry.why,
+        is_waiting=not desk.saf.is_head(entry),
+    )
+
+
+def listed_row(stored: StoredExchange, history: list[HistoryLine]) -> SafRow:
+    taken = stored.taken
+    reasons = [line.detail for line in history if line.detail]
+    return SafRow(
+        key=taken.key,
+        state=stored.state.value,
+        message_class=taken.message_class.value,
+        listener=taken.listener,
+        terminal=taken.terminal,
+        kind=taken.kind,
+        amount_minor=taken.amount_minor,
+        currency=taken.currency,
+        original_key=taken.original_key,
+        standing_minor=stored.standing_minor,
+        recorded_ms=taken.recorded_ms,
+        tries=stored.tries,
+        why=reasons[-1] if reasons else "",
+        is_listed=stored.state in LISTED,
+    )

@@ -1,0 +1,53 @@
+"""Pruning on PostgreSQL goes on, slice by slice, and a slice that fails is done again. The suite says what is forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relay.journal.port import JournalFailed, JournalState
+from relay.journal.postgres import retention
+from relay.journal.records import StoredState
+from tests.support.journal_suite import DAY_MS, answered, step_to, taken
+from tests.support.postgresrig import PostgresRig
+
+
+def fill(rig: PostgresRig, count: int) -> None:
+    for number in range(count):
+        record = taken(rig.journal, f"k{number}")
+        rig.journal.take(record, lambda _: None)
+        rig.journal.step(answered(record.exchange_id), lambda _: None)
+    held = taken(rig.journal, "held")
+    rig.journal.take(held, lambda _: None)
+    rig.journal.step(step_to(held.exchange_id, StoredState.HELD), lambda _: None)
+    rig.settle()
+
+
+def prune(rig: PostgresRig) -> Any:
+    results: list[Any] = []
+    rig.journal.prune(results.append)
+    rig.settle()
+    return results[0]
+
+
+def test_all_that_is_old_goes_however_many_slices_it_takes(rig: PostgresRig) -> None:
+    count = 2 * retention.SLICE_COUNT_MAX + 3
+    fill(rig, count)
+    rig.later(8 * DAY_MS)
+    assert prune(rig) == count, "bodies"
+    assert rig.sql("SELECT count(*) FROM taken WHERE request <> '' OR pan IS NOT NULL") == "1"
+    assert prune(rig) == 0
+    rig.later(28 * DAY_MS)
+    assert prune(rig) == count, "keys"
+    assert rig.sql("SELECT key FROM taken") == "held"
+
+
+def test_a_slice_that_nobody_confirmed_is_done_again_the_next_time(rig: PostgresRig) -> None:
+    fill(rig, 20)
+    rig.later(36 * DAY_MS)
+    rig.inject("COMMIT")
+    result = prune(rig)
+    assert isinstance(result, JournalFailed)
+    assert not result.certain
+    rig.turn_until(JournalState.WRITABLE)
+    assert prune(rig) >= 20
+    assert rig.sql("SELECT key FROM taken") == "held"

@@ -36,6 +36,7 @@ from relay.dialectshelf import DialectShelf
 from relay.dispatcher import Dispatcher
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
+from relay.exchange.hotspots import HotLimits
 from relay.exchange.lanes import LaneLimits
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
@@ -52,6 +53,7 @@ from relay.outbound.server import OutboundServer
 from relay.overlays import overlay_reader
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
+from relay.reconciler import Reconciler
 from relay.region.active import ActiveRegion
 from relay.settings import DialerSettings, LinkSettings, ListenerSettings, Settings
 from relay.telemetry.exposition import Exposition
@@ -200,6 +202,7 @@ class Daemon:
         self.leaving = Leaving(self.timers)
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
         self.dispatcher = Dispatcher(self)
+        self.reconciler = Reconciler(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -220,6 +223,7 @@ class Daemon:
             dialect=self.dialects.take(link),
             terminals=frozenset(link.terminals) if isinstance(link, ListenerSettings) else frozenset(),
             certificate_is_terminal=isinstance(link, ListenerSettings) and link.certificate_names == "terminal",
+            branch_name_chars=link.branch_name_chars,
         )
 
     def _why_never(self, listener: str, line: str) -> str:
@@ -276,6 +280,7 @@ class Daemon:
         self.gauges.start()
         self._prune_later()
         self.journal.rekey(lambda result: log.info("journal keys looked through", rows=str(result)))
+        self.reconciler.start()
         self._start_watchdog()
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
@@ -312,6 +317,7 @@ class Daemon:
         log.info("drained", inflight=self.desk.inflight_count, links=self.roster.link_count, owed=self.desk.saf.owed_count)
 
     async def _end(self) -> None:
+        self.reconciler.stop()
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()
@@ -410,6 +416,7 @@ def desk_limits(settings: Settings) -> DeskLimits:
         inflight_count_max=core.inflight_count_max,
         completion_deadline_ms=settings.relay.completion_deadline_ms,
         lanes=LaneLimits(queue_count_max=core.queue_count_max),
+        hot=HotLimits(**settings.hot_lanes.model_dump()),
         doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
         saf=SafLimits(
             call_timeout_ms=core.call_timeout_ms,

@@ -12,6 +12,7 @@ from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
 from relay.exchange.desk import Desk
 from relay.exchange.exchange import TERMINAL, State
+from relay.exchange.hotspots import Scope
 from relay.journal.port import Journal
 from relay.telemetry.metrics import Metrics
 
@@ -53,6 +54,7 @@ class Gauges:
             child.set(counts.get(name, 0))
         metrics.core_inflight_target.set(desk.target.target)
         metrics.core_queue.set(desk.lanes.waiting_count)
+        self._read_hot()
         metrics.saf_owed.set(desk.saf.owed_count)
         metrics.saf_oldest_seconds.set(self.oldest_owed_ms() / 1000)
         metrics.journal_waiting.set(self._journal.waiting_count())
@@ -62,3 +64,17 @@ class Gauges:
             metrics.listed.set(self.listed_count)
         self._round += 1
         self._timer = self._timers.after(INTERVAL_MS, self._read)
+
+    def _read_hot(self) -> None:
+        """Also where rates are judged while nothing arrives, so that a hot lane ends in a quiet hour."""
+        metrics, desk, now_ms = self._metrics, self._desk, self._clock.monotonic_ms()
+        traffic = desk.traffic
+        if traffic.look(now_ms):
+            desk.pump(now_ms)
+        hot = list(traffic.spots.lanes.values())
+        for scope in Scope:
+            metrics.hot_lanes.labels(scope.value).set(sum(1 for lane in hot if lane.scope is scope))
+        metrics.hot_lane_oldest_seconds.set(max((now_ms - lane.entered_ms for lane in hot), default=0) / 1000)
+        metrics.hot_queue.set(desk.lanes.waiting_count - desk.lanes.waiting_of(""))
+        metrics.hot_inflight.set(traffic.hot_calls)
+        metrics.hot_inflight_max.set(traffic.budget.slots if hot else 0)

@@ -17,13 +17,16 @@ from relay.bridge import answer_of
 from relay.configfile import load
 from relay.control import commands as c
 from relay.control import report as r
+from relay.control.pressure import PressureReport
 from relay.control.server import Handler
 from relay.errors import JournalUnusable, RelayError
+from relay.exchange.hotspots import HotLimits
 from relay.exchange.people import resolve, retry
 from relay.journal.port import JournalFailed
 from relay.journal.records import StoredExchange
 from relay.owedlist import owed_detail, owed_report
 from relay.parkedlist import parked_report
+from relay.pressurelist import pressure_report
 from relay.reload import plan_reload, reasons_of
 from relay.settings import DialerSettings, ListenerSettings, Settings
 from relay.telemetry.log import configure_logging, get_log
@@ -47,6 +50,7 @@ class Operator:
             "links": self._links,
             "listed": self._listed,
             "parked": self._parked,
+            "pressure": lambda _: self._pressure(),
             "drain": self._drain,
             "reload": lambda _: self.reload(),
             "resolve": self._resolve,
@@ -56,6 +60,7 @@ class Operator:
             "log-level": self._log_level,
             "command": self._command,
             **self._daemon.dispatcher.handlers(),
+            **self._daemon.reconciler.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -203,6 +208,11 @@ class Operator:
         d = self._daemon
         return parked_report([*d.listeners, *d.dialers], d.journal.variables, args)
 
+    def _pressure(self) -> PressureReport:
+        d = self._daemon
+        limits = d.settings.core.queue_count_max, d.settings.journal.waiting_count_max
+        return pressure_report(d.desk, d.journal, d.clock.monotonic_ms(), d.clock.wall_ms(), *limits)
+
     # ---- what is done ----------------------------------------------------------------------------------------------------
     def _drain(self, args: c.DrainArgs) -> r.Done:
         self._daemon.ask_to_stop(f"drain asked by {args.who or 'an operator'}: {args.why or 'no reason given'}")
@@ -280,6 +290,10 @@ class Operator:
         swap.bind(plan.removed_listeners)
         swap.commit(plan.removed_listeners, plan.removed_dialers, new.relay.drain_deadline_ms)
         configure_logging(new.telemetry.log_level, new.telemetry.log_format)
+        if new.hot_lanes != d.settings.hot_lanes:
+            now_ms = d.clock.monotonic_ms()
+            d.desk.traffic.use(HotLimits(**new.hot_lanes.model_dump()), now_ms)
+            d.desk.pump(now_ms)
         d.settings = new
         return r.ReloadReport(is_applied=True, changes=plan.changes)
 

@@ -125,6 +125,38 @@ class CoreSettings(Model):
     )
 
 
+class HotLanesSettings(Model):
+    """Who asks far more often than usual gets a lane and a budget of its own; everybody else does not wait behind it."""
+
+    enabled: bool = Field(True, description="false: nobody is ever hot, all terminals take turns.")
+    factor: float = Field(10.0, ge=2.0, le=1_000.0, description="Hot is who asks so many times more often than usual.")
+    terminal_per_s_min: float = Field(
+        5.0, gt=0.0, le=100_000.0, description="Least rate of a hot terminal, messages per second."
+    )
+    branch_per_s_min: float = Field(20.0, gt=0.0, le=100_000.0, description="Least rate of a hot branch, messages per second.")
+    account_per_s_min: float = Field(5.0, gt=0.0, le=100_000.0, description="Least rate of a hot account, messages per second.")
+    leave_percent: int = Field(
+        50, ge=1, le=99, description="Calm is below this share of the rate at which it became hot, percent."
+    )
+    calm_ms: Milliseconds = Field(30_000, description="How long one has to be calm before its hot lane ends, milliseconds.")
+    fast_half_life_ms: int = Field(2_000, ge=200, le=60_000, description="Half-life of the present rate, milliseconds.")
+    usual_half_life_ms: int = Field(
+        600_000, ge=60_000, le=86_400_000, description="Half-life of the usual rate, milliseconds; not learned while hot."
+    )
+    learning_ms: Milliseconds = Field(
+        60_000,
+        description="How long one is known before it has a usual rate, milliseconds; until then its like are the measure.",
+    )
+    keys_count_max: int = Field(
+        2_048, ge=16, le=65_536, description="Terminals, branches and accounts tracked, of each so many."
+    )
+    lanes_count_max: int = Field(16, ge=1, le=256, description="Hot lanes at once.")
+    share_percent: int = Field(
+        50, ge=1, le=90, description="All hot lanes' most of the core's concurrency target and of the queue, percent."
+    )
+    lane_share_percent: int = Field(25, ge=1, le=90, description="One hot lane's most of the queue, percent.")
+
+
 class LinkSettings(Model):
     """What listeners and dialers have in common."""
 
@@ -132,6 +164,13 @@ class LinkSettings(Model):
     dialect: str = Field("iso8583", description="Protocol folder that speaks on these links.")
     profile: dict[str, Any] = Field(default_factory=dict, description="The dialect's own settings; see its profile.")
     channel: Literal["atm", "branch", "partner"] = Field("atm", description="Channel named to the core.")
+    branch_name_chars: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Leading characters of a terminal's name that name its branch; 0: of branch terminals what stands before "
+        "the last dash, of partners the listener's name, of ATMs none.",
+    )
     tls: TlsSettings | None = Field(None, description="TLS on these links.")
     reply_deadline_ms: Milliseconds = Field(15_000, description="Within it a terminal is answered, milliseconds after receipt.")
     keepalive_idle_s: int = Field(60, ge=1, le=7_200, description="TCP keepalive: idle seconds before the first probe.")
@@ -205,6 +244,19 @@ class OutboundSettings(Model):
     report_inflight_count_max: int = Field(16, ge=1, le=1_000, description="Delivery reports under way to the core at once.")
 
 
+class ReconcileSettings(Model):
+    """The journal against the core's ledger listing, once per business date."""
+
+    enabled: bool = Field(False, description="Sweep each business date after it closed; off where the core has no listing.")
+    cutover_minute: int = Field(0, ge=0, le=1_439, description="The bank day begins so many minutes after local midnight.")
+    utc_offset_minutes: int = Field(540, ge=-720, le=840, description="Local time of the bank, minutes east of UTC.")
+    settle_ms: Milliseconds = Field(
+        1_800_000, description="Pause between the end of a business date and its sweep, milliseconds."
+    )
+    margin_ms: Milliseconds = Field(120_000, description="Younger exchanges are no differences yet, milliseconds.")
+    look_ms: Milliseconds = Field(60_000, description="How often a sweep that is due is looked for, milliseconds.")
+
+
 class TelemetrySettings(Model):
     """What the relay shows of itself."""
 
@@ -226,7 +278,9 @@ class Settings(Model):
     relay: RelaySettings = Field(default_factory=RelaySettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     core: CoreSettings = Field(default_factory=CoreSettings)
+    hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
+    reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
     control: ControlSettings = Field(default_factory=ControlSettings)
     listener: tuple[ListenerSettings, ...] = Field((), description="Listening endpoints.")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.dialects import DIALECTS
-from tests.bench import journal
+from tests.bench import fairness, journal
 from tests.bench.__main__ import load, table
 from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
@@ -15,6 +15,16 @@ from tests.bench.everydialect import figures, round_of, with_codec
 from tests.bench.hotpath import WAVE, World
 from tests.bench.processes import start_bare_pipe, start_core, start_relay
 from tests.support.pgserver import PostgresServer
+
+
+def test_the_street_of_the_fairness_demonstration_is_served(tmp_path: Path) -> None:
+    found = fairness.one(tmp_path, True, 1, 0.5)
+    assert found["count"] > 0
+    assert found["cpu_percent"] > 0
+    rounds = {side: [found] for side in fairness.SIDES}
+    assert fairness.figures(rounds)["p99_on_vs_quiet"] == 1.0
+    fairness.draw(tmp_path / "plot.svg", rounds)
+    assert (tmp_path / "plot.svg").exists()
 
 
 async def test_a_wave_of_messages_is_approved() -> None:

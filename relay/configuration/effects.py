@@ -31,9 +31,23 @@ EFFECTS: dict[str, Effect] = {
     "telemetry.metrics_port":                 Effect.RESTART,
     "telemetry.log_level":                    Effect.LIVE,
     "telemetry.log_format":                   Effect.LIVE,
+    "hot_lanes.enabled":                     Effect.LIVE,
+    "hot_lanes.factor":                      Effect.LIVE,
+    "hot_lanes.terminal_per_s_min":          Effect.LIVE,
+    "hot_lanes.branch_per_s_min":            Effect.LIVE,
+    "hot_lanes.account_per_s_min":           Effect.LIVE,
+    "hot_lanes.leave_percent":               Effect.LIVE,
+    "hot_lanes.calm_ms":                     Effect.LIVE,
+    "hot_lanes.fast_half_life_ms":           Effect.LIVE,
+    "hot_lanes.usual_half_life_ms":          Effect.LIVE,
+    "hot_lanes.learning_ms":                 Effect.LIVE,
+    "hot_lanes.keys_count_max":              Effect.LIVE,
+    "hot_lanes.lanes_count_max":             Effect.LIVE,
+    "hot_lanes.share_percent":               Effect.LIVE,
+    "hot_lanes.lane_share_percent":          Effect.LIVE,
 }
 # fmt: on
-RESTART_TABLES = ("journal", "core", "outbound", "control")  # opened once, at start
+RESTART_TABLES = ("journal", "core", "outbound", "reconcile", "control")  # opened once, at start
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 

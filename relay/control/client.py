@@ -27,6 +27,9 @@ from relay.control.commands import (
     OutboundSettleArgs,
     OutboundSignedArgs,
     ParkedArgs,
+    ReconcileNowArgs,
+    ReconcileReportArgs,
+    ReconcileSignArgs,
     ReloadArgs,
     ResolveArgs,
     SafKeyArgs,
@@ -34,6 +37,7 @@ from relay.control.commands import (
     SafRetryArgs,
     StatusArgs,
 )
+from relay.control.pressure import PressureReport
 from relay.control.report import (
     Done,
     LinksReport,
@@ -82,6 +86,9 @@ class ControlClient:
     def parked(self, args: ParkedArgs) -> ParkedReport:
         return self._call("parked", args, ParkedReport)
 
+    def pressure(self) -> PressureReport:
+        return self._call("pressure", StatusArgs(), PressureReport)
+
     def drain(self, args: DrainArgs) -> Done:
         return self._call("drain", args, Done)
 
@@ -105,6 +112,15 @@ class ControlClient:
 
     def command(self, args: CommandArgs) -> Done:
         return self._call("command", args, Done)
+
+    def reconcile_now(self, args: ReconcileNowArgs) -> Done:
+        return self._call("reconcile-now", args, Done)
+
+    def reconcile_report(self, args: ReconcileReportArgs) -> Done:
+        return self._call("reconcile-report", args, Done, SLOW_CALL_MS)
+
+    def reconcile_sign(self, args: ReconcileSignArgs) -> Done:
+        return self._call("reconcile-sign", args, Done)
 
     def outbound_list(self, args: OutboundListArgs) -> OutboundListReport:
         return self._call("outbound-list", args, OutboundListReport)

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from relay.control.pressure import PressureReport
 from relay.control.report import (
     Done,
     LinksReport,
@@ -163,6 +164,27 @@ class OutboundPostArgs(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
+class ReconcileNowArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Sweep `business_date` now; empty is the day that runs."""
+
+    business_date: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")] = ""
+
+
+class ReconcileReportArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """One report; number 0 is the newest."""
+
+    number: Annotated[int, msgspec.Meta(ge=0)] = 0
+    form: Literal["text", "html", "json"] = "text"
+
+
+class ReconcileSignArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """A person has gone through a report, and signs for it."""
+
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    who: Said
+    why: Said
+
+
 class CommandSpec(msgspec.Struct, frozen=True):
     args: type[msgspec.Struct]
     answer: type[msgspec.Struct]
@@ -174,6 +196,7 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "links": CommandSpec(LinksArgs, LinksReport, changes=False),
     "listed": CommandSpec(ListedArgs, ListedReport, changes=False),
     "parked": CommandSpec(ParkedArgs, ParkedReport, changes=False),
+    "pressure": CommandSpec(StatusArgs, PressureReport, changes=False),
     "drain": CommandSpec(DrainArgs, Done, changes=True),
     "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),
@@ -182,6 +205,9 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "saf-retry": CommandSpec(SafRetryArgs, Done, changes=True),
     "log-level": CommandSpec(LogLevelArgs, Done, changes=True),
     "command": CommandSpec(CommandArgs, Done, changes=True),
+    "reconcile-now": CommandSpec(ReconcileNowArgs, Done, changes=True),
+    "reconcile-report": CommandSpec(ReconcileReportArgs, Done, changes=False),
+    "reconcile-sign": CommandSpec(ReconcileSignArgs, Done, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),
     "outbound-show": CommandSpec(OutboundKeyArgs, OutboundRow, changes=False),
     "outbound-cancel": CommandSpec(OutboundSignedArgs, OutboundRow, changes=True),

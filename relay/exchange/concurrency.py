@@ -24,6 +24,7 @@ class ConcurrencyTarget:
         self._ceiling = ceiling
         self.target = min(ceiling, max(floor, 64))
         self.mean_ms = 0.0  # of the last window that said something
+        self.why = "start"  # of the target as it is: start, used, slow or refused
         self._sum = 0
         self._count = 0
         self._refused = False
@@ -50,8 +51,15 @@ class ConcurrencyTarget:
         """How long `waiting` messages take to be asked at the present pace, milliseconds."""
         return int(self.mean_ms * waiting / self.target)
 
+    @property
+    def best_ms(self) -> int:
+        """The best latency seen lately, milliseconds; 0 while none was."""
+        base = min(self._base_now, self._base_before)
+        return 0 if base == 1 << 30 else base
+
     def _decide(self, now_ms: int) -> None:
         base = min(self._base_now, self._base_before)
+        before = self.target
         if self._count:
             self.mean_ms = self._sum / self._count
         if self._refused:
@@ -60,6 +68,8 @@ class ConcurrencyTarget:
             self.target = max(self._floor, int(self.target * SHRINK_SLOW))
         elif self._peak * 5 >= self.target * 4:
             self.target = min(self._ceiling, self.target + max(1, self.target // 10))
+        if self.target != before:
+            self.why = "used" if self.target > before else "refused" if self._refused else "slow"
         self._sum = self._count = self._peak = 0
         self._refused = False
         self._window_end = now_ms + WINDOW_MS

@@ -31,17 +31,16 @@ from protocols.vocabulary import (
 )
 from relay.clock import Clock, Timers
 from relay.core.port import Core, Permit, Reversed, Undone
-from relay.exchange.concurrency import ConcurrencyTarget
 from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
-from relay.exchange.lanes import Lanes
 from relay.exchange.limits import DeskLimits
-from relay.exchange.ports import LinkPort
+from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.exchange.register import Open, Register
 from relay.exchange.repeats import Repeats
 from relay.exchange.saf import Answer as SafAnswer
 from relay.exchange.saf import Saf
+from relay.exchange.traffic import Traffic
 from relay.journal.port import Existing, Journal, JournalFailed, JournalState, StepResult, TakeResult
 from relay.journal.records import Intent, StoredState, Taken, pack_request, without_secrets
 from relay.telemetry.log import get_log
@@ -79,8 +78,8 @@ class Desk:
         self._limits = limits
         self.counters = Counters(metrics)
         self.register = Register(journal, clock, metrics, center)
-        self.target = ConcurrencyTarget(limits.inflight_count_min, limits.inflight_count_max)
-        self.lanes: Lanes[Open] = Lanes(limits.lanes)
+        self.traffic = Traffic(limits, journal.fingerprint, metrics)
+        self.target, self.lanes = self.traffic.target, self.traffic.lanes
         self.saf = Saf(self.register, core, permit, timers, chance, limits.saf, self._owed_settled)
         self.doubt = Doubt(self, core, permit, timers, limits.doubt, limits.call_timeout_ms)
         self._repeats = Repeats(self)
@@ -119,7 +118,7 @@ class Desk:
         answer: Answer | None
         if request.message_class is MessageClass.FINANCIAL:
             entry.deadline_ms = now_ms + facts.reply_deadline_ms
-            answer = self._gate(request, facts.reply_deadline_ms)
+            answer = self._gate(entry, facts, now_ms)
             state = StoredState.RECORDED if answer is None else StoredState.REFUSED
         else:
             entry.request = request = without_secrets(request)  # the same from the first delivery to the last
@@ -153,16 +152,13 @@ class Desk:
             partial(self._taken, entry, answer, reply),
         )
 
-    def _gate(self, request: Request, remaining_ms: int) -> Refusal | None:
+    def _gate(self, entry: Open, facts: ListenerFacts, now_ms: int) -> Refusal | None:
         """Why a new financial message is refused before it is asked, or None."""
         if self._draining:
             return Refusal.DRAINING
         if self._permit() is None:
             return Refusal.CORE_UNREACHABLE
-        expected_ms = self.target.expected_wait_ms(self.lanes.waiting_count)
-        if not self.lanes.may_admit(request.terminal, remaining_ms, expected_ms):
-            return Refusal.OVERLOADED
-        return None
+        return Refusal.OVERLOADED if self.traffic.refuses(entry, facts, facts.reply_deadline_ms, now_ms) else None
 
     def _may_record(self) -> bool:
         journal = self._journal
@@ -183,7 +179,7 @@ class Desk:
             now_ms = self._clock.monotonic_ms()
             remaining_ms = max(1, entry.deadline_ms - now_ms)
             entry.deadline = self._timers.after(remaining_ms, partial(self.doubt.deadline_passed, entry))
-            self.lanes.offer(entry)
+            self.traffic.offer(entry, now_ms)
             self.pump(now_ms)
         elif answer is TAKEN:
             self.register.move(entry, Event.OWED_DURABLE)
@@ -223,7 +219,7 @@ class Desk:
         self._pumping = True
         try:
             while self.inflight < self.target.target:
-                entry = self.lanes.take_next()
+                entry = self.traffic.take_next(now_ms)
                 if entry is None:
                     break
                 entry.in_lane = True
@@ -243,6 +239,7 @@ class Desk:
     def start_call(self, entry: Open, permit: Permit, now_ms: int) -> None:
         """POST it. The entry is ASKED already; doubt.py uses this too, for the same key in the same epoch."""
         self.inflight += 1
+        self.traffic.started(entry)
         entry.serial += 1
         serial = entry.serial
         entry.epoch = permit.epoch
@@ -255,10 +252,10 @@ class Desk:
             entry.call = call
 
     def _outcome(self, entry: Open, serial: int, outcome: Outcome) -> None:
-        self.inflight -= 1
         now_ms = self._clock.monotonic_ms()
         is_silent = isinstance(outcome, Unknown) or (isinstance(outcome, NotProcessed) and outcome.reason == "overloaded")
-        self.target.observe(now_ms - entry.started_ms, is_silent, self.inflight + 1, now_ms)
+        self.traffic.ended(entry, is_silent, self.inflight, now_ms)
+        self.inflight -= 1
         if entry.serial == serial:
             entry.serial += 1
             entry.call = None
@@ -301,6 +298,8 @@ class Desk:
         if entry.facts is None:
             raise RuntimeError("an exchange without a link has nobody to answer")
         self.counters.decided(entry.facts, answer)
+        if answer is Refusal.OVERLOADED and not entry.epoch:  # never asked
+            self.traffic.expired(entry, self._clock.monotonic_ms())
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._clock.wall_ms())
         intent = Intent(reply.verdict, reply.code, reply.data)
         awaits = reply.verdict is Verdict.APPROVE and entry.request.needs_completion

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from relay.exchange.doubt import DoubtLimits
+from relay.exchange.hotspots import HotLimits
 from relay.exchange.lanes import LaneLimits
 from relay.exchange.saf import SafLimits
 
@@ -22,5 +23,6 @@ class DeskLimits(msgspec.Struct, frozen=True, kw_only=True):
     inflight_count_max: int = 512
     completion_deadline_ms: int = 120_000
     lanes: LaneLimits = LaneLimits()
+    hot: HotLimits = HotLimits()
     doubt: DoubtLimits = DoubtLimits()
     saf: SafLimits = SafLimits()

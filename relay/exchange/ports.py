@@ -25,6 +25,7 @@ class ListenerFacts(msgspec.Struct, frozen=True):
     dialect: Dialect
     terminals: frozenset[str] = frozenset()  # allowed terminals; empty means any
     certificate_is_terminal: bool = False  # a link speaks for nobody but whom its certificate names
+    branch_name_chars: int = 0  # leading characters of a terminal's name that name its branch; 0: relay/exchange/traffic.py
 
 
 class LinkPort(Protocol):

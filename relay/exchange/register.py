@@ -59,6 +59,11 @@ class Open(msgspec.Struct, eq=False):
     in_lane: bool = False  # its terminal's lane is busy with it
     withdrawn: bool = False  # the terminal reversed it: no reply any more
     has_body: bool = True  # False after a restart: the secrets are gone, the request is never posted again
+    # How it waits for the core (traffic.py).
+    group: str = ""  # its hot lane, or "" with everybody else
+    branch: str = ""
+    accounts: tuple[str, ...] = ()  # keyed hashes
+    offered_ms: int = 0  # monotonic, when it began to wait
     # What follows from the request.
     key: str = ""
     lane: str = ""

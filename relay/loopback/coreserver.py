@@ -20,8 +20,10 @@ from typing import cast
 import httptools
 
 from relay.clock import SystemClock
+from relay.core.contract import REGION_PATH
 from relay.loopback.core import BODY_BYTES_MAX, CoreAnswer, FakeCore
 from relay.loopback.faults import Drawn, Fault, FaultInjector
+from relay.loopback.workers import Workers
 
 ZONES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 HEADER_BYTES_MAX = 32_768
@@ -176,7 +178,8 @@ class _Connection(asyncio.Protocol):
 class CoreServer:
     """A `FakeCore` listening on all `zones` at one port.
 
-    `latency_ms` delays every answer (the ledger is asked at once); `wall_ms` stamps postings.
+    `latency_ms` delays every answer (the ledger is asked at once); `wall_ms` stamps postings. With `concurrency_count_max`
+    above 0 no more than that many requests are worked on at once, for `latency_ms` each; the rest waits, GET /v1/region not.
     """
 
     def __init__(
@@ -188,8 +191,11 @@ class CoreServer:
         latency_ms: float = 0.0,
         tls: ssl.SSLContext | None = None,
         wall_ms: Callable[[], int] | None = None,
+        concurrency_count_max: int = 0,
     ) -> None:
         self.core = core
+        self._workers: Workers | None = None
+        self._concurrency_count_max = concurrency_count_max
         self.faults = faults if faults is not None else FaultInjector()
         self.zones = zones
         self.port = port
@@ -276,11 +282,27 @@ class CoreServer:
         if drawn is not None:
             self._serve_badly(link, drawn, method, target, headers, body, keep_alive)
             return
+        if self._concurrency_count_max and target != REGION_PATH:
+            self._work(link, method, target, headers, body, keep_alive)
+            return
         data = wire(self.core.handle(method, target, headers, body, self._wall_ms()), keep_alive)
         if self.latency_ms:
             self._later(link, self.latency_ms, data, not keep_alive)
         else:
             link.write(data, not keep_alive)
+
+    def _work(
+        self, link: _Connection, method: str, target: str, headers: dict[str, str], body: bytes, keep_alive: bool
+    ) -> None:
+        link.busy = True
+        if self._workers is None:
+            self._workers = Workers(self._concurrency_count_max, self.latency_ms, asyncio.get_running_loop().call_later)
+
+        def answer() -> None:
+            link.write(wire(self.core.handle(method, target, headers, body, self._wall_ms()), keep_alive), not keep_alive)
+            link.done()
+
+        self._workers.do(answer)
 
     def _later(self, link: _Connection, delay_ms: float, data: bytes, close: bool) -> None:
         link.busy = True

@@ -59,6 +59,14 @@ class Metrics:
         self.core_inflight = Gauge("relay_core_inflight_calls", "Calls in flight", registry=r)
         self.core_inflight_target = Gauge("relay_core_inflight_target_calls", "Adaptive concurrency target", registry=r)
         self.core_queue = Gauge("relay_core_queue_messages", "Messages waiting for the core", registry=r)
+        self.core_wait_seconds = Spreads("relay_core_wait_seconds", "Durable to asked", ["lane"], r, _LATENCY_S)
+        self.door_refusals = Counter("relay_door_refusals_total", "Refused for want of room", ["lane", "why"], registry=r)
+        self.hot_lanes = Gauge("relay_hot_lanes", "Terminals, branches, accounts that are hot", ["scope"], registry=r)
+        self.hot_lane_moves = Counter("relay_hot_lane_moves_total", "Hot lanes come and gone", ["scope", "move"], registry=r)
+        self.hot_lane_oldest_seconds = Gauge("relay_hot_lane_oldest_seconds", "Since when the oldest is hot", registry=r)
+        self.hot_queue = Gauge("relay_hot_queue_messages", "Messages that wait in hot lanes", registry=r)
+        self.hot_inflight = Gauge("relay_hot_inflight_calls", "Calls in flight of hot lanes", registry=r)
+        self.hot_inflight_max = Gauge("relay_hot_inflight_max_calls", "What hot lanes may have in flight", registry=r)
         self.core_addresses = Gauge("relay_core_addresses", "Known addresses by health", ["health"], registry=r)
         self.dns_answer_age_seconds = Gauge("relay_dns_answer_age_seconds", "Age of the DNS answer in use", registry=r)
         self.dns_answers = Counter("relay_dns_answers_total", "Lookups of the core's name", ["result"], registry=r)
@@ -72,6 +80,13 @@ class Metrics:
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)
         self.listed = Gauge("relay_listed_exchanges", "Exchanges on the person's list", registry=r)
+        # ---- the journal against the core's ledger -----------------------------------------------------------------
+        self.reconcile_unsigned = Gauge(
+            "relay_reconcile_unsigned_differences", "Listed differences in reports that nobody has signed", registry=r
+        )
+        self.reconcile_runs = Counter("relay_reconcile_runs_total", "Sweeps by how they ended", ["result"], registry=r)
+        for result in ("agrees", "differs", "not-whole", "broken-off"):
+            self.reconcile_runs.labels(result)
         # ---- messages that the core started ------------------------------------------------------------------------
         self.outbound_messages = Counter(
             "relay_outbound_messages_total", "What became of messages of the core", ["listener", "state"], registry=r
@@ -102,5 +117,8 @@ class Metrics:
         # Alerts ask for an increase, which a series that begins at 1 does not have: these exist from the start.
         for kind in ("failed", "full", "record", "checkpoint", "server", "unknown"):
             self.journal_failures.labels(kind)
+        for scope in ("terminal", "branch", "account"):
+            for move in ("entered", "left", "no-room"):
+                self.hot_lane_moves.labels(scope, move)
         for reason in ("loop-late", "journal-still"):
             self.watchdog_held.labels(reason)

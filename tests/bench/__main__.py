@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import branchcodec, codec, everydialect, journal, ndc, plots, zenginfiles
+from tests.bench import branchcodec, codec, everydialect, fairness, journal, ndc, plots, zenginfiles
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
@@ -31,6 +31,8 @@ GOALS = {
     "codec_parse_vs_pyiso8583": (">=", 5.0),
     "codec_build_vs_pyiso8583": (">=", 5.0),
     "bytes_per_idle_session": ("<=", 4096),
+    "fairness_p99_lanes_off_vs_quiet": (">=", 3.0),  # the core is the bottleneck
+    "fairness_p99_lanes_on_vs_quiet": ("<=", 1.2),
 }
 
 
@@ -154,6 +156,8 @@ def main() -> int:
         calm_rate = float(max(100, round(relay_per_s * 0.3, -2)))
         print(f"latency at {calm_rate:.0f}/s, three tenths of this machine's own capacity", flush=True)
         calm = latency(directory, calm_rate)
+        print("fairness: one branch at fifty times its usual rate", flush=True)
+        fair = fairness.measure(directory, 3 if SHORT else ROUNDS, SECONDS)
         print("idle sessions", flush=True)
         session_bytes, sessions = idle_sessions(directory, 2_000 if SHORT else SESSIONS)
         print("journal", flush=True)
@@ -169,6 +173,8 @@ def main() -> int:
             "p99": middle(late["relay"], "p99_ms") - middle(late["bare"], "p99_ms"),
         },
         "bytes_per_idle_session": session_bytes,
+        "fairness_p99_lanes_off_vs_quiet": middle(fair["lanes off"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
+        "fairness_p99_lanes_on_vs_quiet": middle(fair["lanes on"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
     }
     details = {
         "bare_pipe_vs_aiohttp": middle(through["bare"], "per_cpu_s") / middle(through["aiohttp"], "per_cpu_s"),
@@ -193,6 +199,7 @@ def main() -> int:
             f"{name} at {in_flight}": one["p99_ms"] for name, flights in journals.items() for in_flight, one in flights.items()
         },
         "idle_sessions": sessions,
+        "fairness": fairness.figures(fair),
         "fsync_us": fsync,
         "rounds": ROUNDS,
         "rounds_of_the_other_sides": SIDE_ROUNDS,
@@ -206,6 +213,7 @@ def main() -> int:
     (OUT / "latest.md").write_text(table(figures, dialects, details, where))
     plots.draw(OUT / "latest.svg", through, late, calm)
     plots.draw_journal(OUT / "journal.svg", journals)
+    fairness.draw(OUT / "fairness.svg", fair)
     print((OUT / "latest.md").read_text())
     return 0
 

@@ -122,3 +122,15 @@ async def test_a_link_that_is_drained_by_a_reload_does_not_outlive_the_relay(wor
         report = await reload(world, listener("branch", world.hold_port()))
         assert report.changes == ("listener atm is removed: drained", "listener branch is new: opened")
         assert await world.stop() == 0
+
+
+async def test_hot_lanes_are_switched_off_by_a_reload_and_the_report_says_so(world: DaemonWorld) -> None:
+    before = await asyncio.to_thread(world.control.pressure)
+    assert (before.is_enabled, before.lanes_max, before.queue_max) == (True, 16, 2_000)
+    with closing(await asyncio.to_thread(signed_on, world.port)) as atm:
+        report = await reload(world, listener("atm", world.port), "[hot_lanes]\nenabled = false\n")
+        assert report.changes == ("hot_lanes.enabled: True → False",)
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000001")))["39"] == "00"
+    after = await asyncio.to_thread(world.control.pressure)
+    assert not after.is_enabled
+    assert after.waits[0].count == 1

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from relay.settings import CoreSettings, JournalSettings, ListenerSettings, Settings, TlsSettings
+from relay.exchange.hotspots import HotLimits
+from relay.settings import CoreSettings, HotLanesSettings, JournalSettings, ListenerSettings, Settings, TlsSettings
 
 
 def problems_of(model: type[BaseModel], **values: Any) -> list[str]:
@@ -78,3 +79,33 @@ def test_two_listeners_of_one_name_are_a_mistake() -> None:
 def test_nothing_can_be_changed_afterwards() -> None:
     with pytest.raises(ValidationError):
         Settings().core.port = 1  # type: ignore[misc]  # what mypy refuses too
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("factor", 2.0, 1_000.0),
+        ("terminal_per_s_min", 0.001, 100_000.0),
+        ("branch_per_s_min", 0.001, 100_000.0),
+        ("account_per_s_min", 0.001, 100_000.0),
+        ("leave_percent", 1, 99),
+        ("calm_ms", 1, 86_400_000),
+        ("fast_half_life_ms", 200, 60_000),
+        ("usual_half_life_ms", 60_000, 86_400_000),
+        ("learning_ms", 1, 86_400_000),
+        ("keys_count_max", 16, 65_536),
+        ("lanes_count_max", 1, 256),
+        ("share_percent", 1, 90),
+        ("lane_share_percent", 1, 90),
+    ],
+)
+def test_hot_lanes_settings_at_their_limits(name: str, least: float, most: float) -> None:
+    for value in (least, most):
+        assert getattr(HotLanesSettings.model_validate({name: value}), name) == value
+    for value in (least - 1, most + 1):
+        with pytest.raises(ValidationError):
+            HotLanesSettings.model_validate({name: value})
+
+
+def test_hot_lanes_settings_and_the_limits_they_become_have_the_same_defaults() -> None:
+    assert HotLimits(**HotLanesSettings().model_dump()) == HotLimits()

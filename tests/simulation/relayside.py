@@ -96,6 +96,7 @@ class SimulatedRelay:
         door: SimulatedDoor,
         lines: Lines,
         loop: VirtualLoop,
+        row_taken: Callable[[int, State, Event], None] | None = None,
     ) -> None:
         self.time = time
         self.chance = chance
@@ -152,6 +153,8 @@ class SimulatedRelay:
             credential_path=lambda name: name,
         )
         self.services = {each.name: self._services(each, parts, lines) for each in lines.all}
+        if row_taken is not None:
+            self._watch_rows(row_taken)
         recover(self.desk, LIMITS.completion_deadline_ms)
         self.outbound.recover()
         self.client.use_addresses(["10.1.0.1", "10.1.0.2", "10.1.0.3"])
@@ -177,7 +180,7 @@ class SimulatedRelay:
         self.pipes.append(pipe)
         return pipe
 
-    def watch_rows(self, taken: Callable[[int, State, Event], None]) -> None:
+    def _watch_rows(self, taken: Callable[[int, State, Event], None]) -> None:
         """Tell `taken` of each row of the exchange table, before it is taken."""
         register, move = self.desk.register, self.desk.register.move
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from tests.support.virtualtime import VirtualTime, VirtualTimer
 
@@ -34,6 +35,7 @@ class LoopTransport(asyncio.Transport):
 
     def __init__(self, loop: VirtualLoop, protocol: asyncio.BaseProtocol) -> None:
         super().__init__()
+        loop.transports.add(self)
         self._loop = loop
         self._protocol: Any = protocol
         self._line: Line | None = None
@@ -54,6 +56,10 @@ class LoopTransport(asyncio.Transport):
         if not self._lost:
             self._lost = True
             self._protocol.connection_lost(None)
+
+    def forget(self) -> None:
+        """The history is over: nobody is told, and nobody is blamed for not having closed it."""
+        self._closing = self._lost = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if self._line is not None and not self._closing:
@@ -134,6 +140,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.serving: dict[int, Callable[[], asyncio.BaseProtocol]] = {}
         self.failures: list[BaseException] = []
         self._timers: dict[asyncio.TimerHandle, VirtualTimer] = {}
+        self.transports: WeakSet[LoopTransport] = WeakSet()
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -115,9 +115,11 @@ class ListLink:
 
 
 class DeskWorld:
-    def __init__(self, limits: DeskLimits | None = None, answers_on_new_link: bool = False) -> None:
+    def __init__(
+        self, limits: DeskLimits | None = None, answers_on_new_link: bool = False, core: ScriptedCore | None = None
+    ) -> None:
         self.time = VirtualTime()
-        self.core = ScriptedCore()
+        self.core = ScriptedCore() if core is None else core
         self.permit: Permit | None = Permit(1, "tokyo")
         self.limits = limits or DeskLimits()
         self.facts = ListenerFacts(

@@ -45,6 +45,12 @@ def test_a_lower_bound_may_equal_the_upper_and_no_more(low: str, high: str) -> N
     assert "700" in finding.problem
 
 
+def test_a_sweep_reads_the_sqlite_journal_only() -> None:
+    journal = {"engine": "postgresql", "dsn": "postgresql://relay@localhost:5432/relay"}
+    assert found(reconcile={"enabled": True}) == []
+    assert ("reconcile", "enabled") in [each.path for each in found(reconcile={"enabled": True}, journal=journal)]
+
+
 def test_a_call_ends_before_the_terminal_is_answered() -> None:
     assert found(core={"call_timeout_ms": 14_999}) == []
     finding = only(core={"call_timeout_ms": 15_000}, listener=(ATM, {"name": "b", "endpoint": "tcp:1"}))

@@ -103,6 +103,13 @@ async def test_keep_alive_and_pipelined_requests_are_answered_in_order() -> None
     assert keys == [c.key_field(f"k{n}") for n in range(20)]
 
 
+async def test_a_core_with_workers_keeps_the_order_and_refuses_nothing() -> None:
+    async with serving(latency_ms=1, concurrency_count_max=1) as server, link(server) as (reader, writer):
+        writer.write(b"".join(request(f"k{n}") for n in range(10)))
+        keys = [(await read_answer(reader))[1][c.H_KEY.lower()] for _ in range(10)]
+    assert keys == [c.key_field(f"k{n}") for n in range(10)]
+
+
 async def test_one_byte_at_a_time_is_the_same_request() -> None:
     async with serving() as server, link(server) as (reader, writer):
         for byte in request():

@@ -14,6 +14,7 @@ from tests.support.tools import need_tool
 UNITS = ("_seconds", "_bytes", "_total", "_calls", "_messages", "_records", "_exchanges", "_addresses")
 # Counts and states whose noun is the unit.
 NOUNS = {
+    "relay_reconcile_unsigned_differences",
     "relay_links_open",
     "relay_sessions_signed_on",
     "relay_exchanges_open",
@@ -23,18 +24,22 @@ NOUNS = {
     "relay_journal_incarnation",
     "relay_region_epoch",
     "relay_region_serving",
+    "relay_hot_lanes",
 }
 LABELS = {
     "ending",
     "health",
     "how",
     "kind",
+    "lane",
     "listener",
+    "move",
     "note",
     "outcome",
     "reason",
     "remark",
     "result",
+    "scope",
     "state",
     "verb",
     "why",

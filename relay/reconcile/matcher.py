@@ -1,0 +1,149 @@
+"""What the journal expects of the core about one key, against what the listing says: pure comparison, row by row.
+
+Owns `expected` (a stored exchange's claim), `compare` (a listing line against it) and `missing` (a claim that no line met). It
+must never know pages, time or a connection. The traps: an exchange that is open, on a person's list, or decided by a person
+claims nothing; a reversal has no line of its own, its original has; and what a terminal was told (the reply intent) outweighs
+everything else, because cash followed it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from protocols.vocabulary import MessageClass, Verdict
+from relay.core.contract import LedgerEntry
+from relay.exchange import evidence
+from relay.journal.records import StoredState
+from relay.journal.sides import Side
+from relay.telemetry.mask import mask_text
+
+
+class What(StrEnum):
+    UNKNOWN_KEY = "unknown-key"  # the core names a transaction that nobody made here
+    MISSING = "missing"  # told approved or confirmed as posted, and the core holds nothing that stands
+    UNEXPECTED = "unexpected"  # it stands at the core, and must not
+    AMOUNT = "amount"  # another amount or currency
+    IDENTITY = "identity"  # another kind or terminal
+    STANDING = "standing"  # the part that stands differs
+    DATE = "date"  # a business date far from the day of receipt
+    LISTING = "listing"  # the listing contradicts itself, or could not be read to its end
+
+
+class Ending(StrEnum):
+    OPEN = "open"  # not yet decided in this run
+    MENDED = "mended"  # another look, by key, shows both sides agree by now
+    REVERSED = "reversed"
+    LISTED = "listed"  # for a person
+
+
+class Claim(StrEnum):
+    STANDS = "stands"
+    GONE = "gone"  # nothing stands: declined, reversed, tombstone, or no line at all
+    NOTHING = "nothing"  # no opinion
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """`key`, `terminal` and `why` are shown to people, so they are masked here, once."""
+
+    what: What
+    key: str
+    terminal: str = ""
+    kind: str = ""
+    journal_minor: int | None = None
+    core_minor: int | None = None
+    currency: str = ""
+    exchange_id: int = 0  # 0: none
+    incarnation: int = 0
+    why: str = ""
+    ending: Ending = Ending.OPEN
+
+    def ended(self, ending: Ending, why: str) -> Difference:
+        return msgspec.structs.replace(self, ending=ending, why=mask_text(f"{self.why}; {why}" if self.why else why))
+
+
+_NO_OPINION = frozenset({StoredState.LISTED, StoredState.UNPROVEN})
+
+
+def expected(side: Side) -> Claim:
+    """What the journal claims about `side.key` itself."""
+    state = StoredState(side.state)
+    if side.message_class == MessageClass.REVERSAL:
+        return Claim.GONE  # what it did stands under its original's key
+    if not side.is_closed or side.is_resolved or state in _NO_OPINION or side.amount_minor is None:
+        return Claim.NOTHING
+    if state is StoredState.REFUSED:
+        return Claim.GONE
+    if state is StoredState.ANSWERED:
+        return {Verdict.APPROVE.value: Claim.STANDS, Verdict.DECLINE.value: Claim.GONE}.get(side.verdict or "", Claim.NOTHING)
+    if state is StoredState.CONFIRMED:
+        return Claim.STANDS
+    return _settled(side)
+
+
+def _settled(side: Side) -> Claim:
+    if side.outcome is None:
+        return Claim.NOTHING
+    said = evidence.unpack(side.outcome)
+    if said.what in ("undone", "reversed", "declined"):
+        return Claim.STANDS if side.standing_minor or said.standing_minor else Claim.GONE
+    return Claim.STANDS if said.what == "approved" else Claim.NOTHING
+
+
+def compare(line: LedgerEntry, side: Side | None) -> Difference | None:
+    """One line of the listing against its exchange. None: they agree, or nothing can be said yet."""
+    amount = None if line.amount is None else int(line.amount.minor)
+    stands = line.state in ("posted", "reversed") and line.standing is not None and int(line.standing.minor) > 0
+    standing = int(line.standing.minor) if line.standing is not None else 0
+    if side is None:
+        if line.state in ("declined", "tombstone") or not stands:
+            return None  # no money moved
+        return Difference(
+            what=What.UNKNOWN_KEY,
+            key=mask_text(line.key),
+            terminal=mask_text(line.terminal),
+            kind=line.kind,
+            core_minor=standing,
+            currency="" if line.amount is None else line.amount.currency,
+            why="the journal holds no such key",
+        )
+    claim = expected(side)
+    if claim is Claim.GONE and stands:
+        return difference(What.UNEXPECTED, side, standing, f"stands at the core, {side.verdict or side.state} here")
+    # Posted with nothing standing is a kind that moves no money, or a completion whose original holds the amount.
+    if claim is Claim.STANDS and not stands and line.state != "posted" and not side.is_related:
+        return difference(What.MISSING, side, standing, f"the core says {line.state}")
+    if claim is Claim.NOTHING or line.state == "tombstone":
+        return None
+    if line.kind != side.kind or line.terminal != side.terminal:
+        return difference(What.IDENTITY, side, standing, f"the core has {line.kind} of {line.terminal}")
+    if amount is not None and line.amount is not None and (amount, line.amount.currency) != (side.amount_minor, side.currency):
+        return difference(What.AMOUNT, side, amount, f"the core has {amount} {line.amount.currency}")
+    if claim is Claim.STANDS and not side.is_related and side.standing_minor and stands and standing != side.standing_minor:
+        return difference(What.STANDING, side, standing, f"{side.standing_minor} stands here")
+    if claim is Claim.STANDS and standing > (side.amount_minor or 0):
+        return difference(What.STANDING, side, standing, "more stands at the core than was asked")
+    return None
+
+
+def missing(side: Side) -> Difference | None:
+    """A row of the day that no line of a listing read to its end has named."""
+    if expected(side) is Claim.STANDS and not side.is_related:
+        return difference(What.MISSING, side, None, "not in the listing")
+    return None
+
+
+def difference(what: What, side: Side, core_minor: int | None, why: str) -> Difference:
+    return Difference(
+        what=what,
+        key=mask_text(side.key),
+        terminal=mask_text(side.terminal),
+        kind=side.kind,
+        journal_minor=side.standing_minor or side.amount_minor,
+        core_minor=core_minor,
+        currency=side.currency,
+        exchange_id=side.exchange_id,
+        incarnation=side.incarnation,
+        why=mask_text(why),
+    )

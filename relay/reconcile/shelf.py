@@ -1,0 +1,79 @@
+"""What reconciliation keeps on disk: where a run stands, and its reports. In the journal, as durable variables.
+
+Owns the names and the packing. It must never know an engine, nor what a run does with its progress. The trap: progress is one
+value, so that cursor and marks can never be from two different moments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from relay.journal.port import StepResult
+from relay.reconcile.matcher import Difference
+from relay.reconcile.report import Layer, Report
+
+LINK_NAME = "@reconcile"  # beside the listeners, whose names have no such sign
+REPORTS_COUNT_MAX = 2_000  # kept: beyond it the oldest that is signed, or has nothing to sign for, is forgotten
+_RUN, _REPORT = "run", "report/"
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    layer: Layer
+    business_date: str
+    cursor: str = ""
+    is_listed: bool = False  # the listing is read; from here the journal's own rows are walked
+    walked_id: int = -1
+    seen: bytes = b""
+    core_lines: int = 0
+    repeated_lines: int = 0
+    differences: tuple[Difference, ...] = ()
+    left_out: int = 0
+    in_work: int = 0
+    journal_rows: int = 0
+
+
+class Variables(Protocol):
+    def variables(self, link_name: str) -> Mapping[str, bytes]: ...
+
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None: ...
+
+
+class Shelf:
+    def __init__(self, variables: Variables) -> None:
+        self._variables = variables
+
+    def progress(self) -> Progress | None:
+        stored = self._variables.variables(LINK_NAME).get(_RUN)
+        return None if stored is None else msgspec.msgpack.decode(stored, type=Progress)
+
+    def keep_progress(self, progress: Progress | None, done: Callable[[StepResult], None]) -> None:
+        value = None if progress is None else msgspec.msgpack.encode(progress)
+        self._variables.store_variable(LINK_NAME, _RUN, value, done)
+
+    def reports(self) -> list[Report]:
+        """Oldest first."""
+        stored = self._variables.variables(LINK_NAME)
+        reports = [msgspec.msgpack.decode(value, type=Report) for name, value in stored.items() if name.startswith(_REPORT)]
+        return sorted(reports, key=lambda report: report.number)
+
+    def report(self, number: int) -> Report | None:
+        stored = self._variables.variables(LINK_NAME).get(f"{_REPORT}{number}")
+        return None if stored is None else msgspec.msgpack.decode(stored, type=Report)
+
+    def keep_report(self, report: Report, done: Callable[[StepResult], None]) -> None:
+        """A signed report is never written over. Raises ValueError."""
+        before = self.report(report.number)
+        if before is not None and before.is_signed:
+            raise ValueError(f"report {report.number} is signed")
+        reports = self.reports()
+        if before is None and len(reports) >= REPORTS_COUNT_MAX:
+            old = next((each for each in reports if each.is_signed or not each.listed), None)
+            if old is not None:
+                self._variables.store_variable(LINK_NAME, f"{_REPORT}{old.number}", None, lambda _: None)
+        self._variables.store_variable(LINK_NAME, f"{_REPORT}{report.number}", msgspec.msgpack.encode(report), done)
+
+    def next_number(self) -> int:
+        return max((report.number for report in self.reports()), default=0) + 1

@@ -1,0 +1,104 @@
+"""What the journal claims, and what a listing line makes of it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from protocols.vocabulary import Approved, Declined
+from relay.core.contract import Amount, LedgerEntry
+from relay.core.port import Superseded, Undone
+from relay.exchange import evidence
+from relay.journal.sides import Side
+from relay.reconcile.matcher import Claim, Ending, What, compare, expected, missing
+
+APPROVED = Side(
+    exchange_id=1,
+    key="k1",
+    terminal="ATM1",
+    message_class="financial",
+    kind="withdrawal",
+    policy="undo",
+    state="answered",
+    is_closed=True,
+    verdict="approve",
+    amount_minor=5_000,
+    currency="JPY",
+    business_date="2025-11-26",
+    recorded_ms=0,
+    updated_ms=0,
+)
+LINE = LedgerEntry(
+    key="k1", kind="withdrawal", terminal="ATM1", state="posted", amount=Amount("5000", "JPY"), standing=Amount("5000", "JPY")
+)
+replace = msgspec.structs.replace
+
+
+def settled(outcome: object, **changes: object) -> Side:
+    packed = evidence.pack(outcome)  # type: ignore[arg-type]
+    return replace(APPROVED, state="settled", verdict="doubt", outcome=packed, **changes)
+
+
+def test_agreement() -> None:
+    assert compare(LINE, APPROVED) is None
+
+
+@pytest.mark.parametrize(
+    ("side", "claim"),
+    [
+        (APPROVED, Claim.STANDS),
+        (replace(APPROVED, verdict="decline"), Claim.GONE),
+        (replace(APPROVED, state="refused"), Claim.GONE),
+        (replace(APPROVED, state="confirmed"), Claim.STANDS),
+        (replace(APPROVED, message_class="reversal"), Claim.GONE),
+        (replace(APPROVED, is_closed=False, state="undoing"), Claim.NOTHING),
+        (replace(APPROVED, state="unproven"), Claim.NOTHING),
+        (replace(APPROVED, is_resolved=True), Claim.NOTHING),
+        (settled(Undone("reversed")), Claim.GONE),
+        (settled(Undone("reversed", 2_000)), Claim.STANDS),
+        (settled(Approved()), Claim.STANDS),
+        (settled(Declined(reason="x")), Claim.GONE),
+        (settled(Superseded()), Claim.NOTHING),
+        (replace(APPROVED, state="settled", outcome=None), Claim.NOTHING),
+    ],
+)
+def test_what_the_journal_claims(side: Side, claim: Claim) -> None:
+    assert expected(side) is claim
+
+
+@pytest.mark.parametrize(
+    ("line", "side", "what"),
+    [
+        (LINE, None, What.UNKNOWN_KEY),
+        (LINE, replace(APPROVED, verdict="decline"), What.UNEXPECTED),
+        (LINE, settled(Undone("reversed")), What.UNEXPECTED),
+        (replace(LINE, state="declined", standing=None), APPROVED, What.MISSING),
+        (replace(LINE, state="reversed", standing=Amount("0", "JPY")), APPROVED, What.MISSING),
+        (replace(LINE, state="reversed", standing=Amount("0", "JPY")), replace(APPROVED, is_related=True), None),
+        (replace(LINE, amount=Amount("5001", "JPY")), APPROVED, What.AMOUNT),
+        (replace(LINE, amount=Amount("5000", "USD")), APPROVED, What.AMOUNT),
+        (replace(LINE, terminal="ATM2"), APPROVED, What.IDENTITY),
+        (replace(LINE, kind="deposit"), APPROVED, What.IDENTITY),
+        (replace(LINE, standing=Amount("6000", "JPY")), APPROVED, What.STANDING),
+        (replace(LINE, standing=Amount("0", "JPY")), APPROVED, None),
+        (replace(LINE, state="tombstone", standing=None), None, None),
+        (replace(LINE, state="tombstone", standing=None), settled(Undone("tombstone")), None),
+    ],
+)
+def test_what_a_line_makes_of_it(line: LedgerEntry, side: Side | None, what: What | None) -> None:
+    found = compare(line, side)
+    assert (None if found is None else found.what) is what
+
+
+def test_a_row_that_no_line_named() -> None:
+    found = missing(APPROVED)
+    assert found is not None
+    assert found.what is What.MISSING
+    assert missing(replace(APPROVED, verdict="decline")) is None
+    assert missing(replace(APPROVED, is_related=True)) is None
+
+
+def test_no_pan_in_a_difference() -> None:
+    found = compare(replace(LINE, key="pan/4111111111111111"), None)
+    assert found is not None
+    assert "4111111111111111" not in str(found.ended(Ending.LISTED, "card 4111111111111111"))

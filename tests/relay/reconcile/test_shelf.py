@@ -1,0 +1,45 @@
+"""What stays on disk of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.reconcile.report import Layer, Report, sign
+from relay.reconcile.shelf import REPORTS_COUNT_MAX, Progress, Shelf
+from tests.relay.reconcile.test_runs import KeptVariables
+
+
+def report(number: int) -> Report:
+    return Report(number=number, layer=Layer.DAILY, business_date="2025-11-26", center="t", made_ms=0, is_whole=True)
+
+
+def test_progress_comes_back_as_it_was_and_goes() -> None:
+    shelf = Shelf(KeptVariables())
+    assert shelf.progress() is None
+    progress = Progress(layer=Layer.DAILY, business_date="2025-11-26", cursor="7", seen=b"x")
+    shelf.keep_progress(progress, lambda _: None)
+    assert shelf.progress() == progress
+    shelf.keep_progress(None, lambda _: None)
+    assert shelf.progress() is None
+
+
+def test_a_signed_report_is_never_written_over() -> None:
+    shelf = Shelf(KeptVariables())
+    shelf.keep_report(report(1), lambda _: None)
+    signed = sign(report(1), "Sato", "seen", 1)
+    shelf.keep_report(signed, lambda _: None)
+    with pytest.raises(ValueError, match="signed"):
+        shelf.keep_report(report(1), lambda _: None)
+    assert shelf.report(1) == signed
+    assert shelf.next_number() == 2
+
+
+def test_reports_are_bounded() -> None:
+    variables = KeptVariables()
+    shelf = Shelf(variables)
+    shelf.keep_report(report(1), lambda _: None)
+    for number in range(2, REPORTS_COUNT_MAX + 1):
+        variables.kept[f"report/{number}"] = variables.kept["report/1"]
+    shelf.keep_report(report(REPORTS_COUNT_MAX + 1), lambda _: None)
+    assert len(shelf.reports()) == REPORTS_COUNT_MAX
+    assert shelf.report(REPORTS_COUNT_MAX + 1) is not None

@@ -44,6 +44,7 @@ from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
 from relay.gauges import Gauges
 from relay.journal.engines import open_journal
+from relay.journal.keytable import Identity
 from relay.operator import Operator
 from relay.outbound.api import OutboundApi
 from relay.outbound.desk import Outbound
@@ -103,6 +104,8 @@ class Daemon:
             clock=self.clock,
             metrics=self.metrics,
             on_failed=self.fence,
+            older_keys=[self.credentials.journal_key(name) for name in settings.journal.older_key_credentials],
+            identity=Identity(settings.relay.center, settings.relay.realm),
         )
         self.transport = Transport(
             core.name,
@@ -276,6 +279,7 @@ class Daemon:
         await self._start_outbound()
         self.gauges.start()
         self._prune_later()
+        self.journal.rekey(lambda result: log.info("journal keys looked through", rows=str(result)))
         self.reconciler.start()
         self._start_watchdog()
         gc.collect()

@@ -63,6 +63,9 @@ class JournalSettings(Model):
         description="PostgreSQL: a commit without an answer for so long is unknown and is read back, milliseconds.",
     )
     key_credential: str = Field("journal-key", description="Credential holding the 32-byte hex key that encrypts PANs.")
+    older_key_credentials: tuple[str, ...] = Field(
+        (), max_length=7, description="Credentials of earlier keys, until no row needs them: they read, they never write."
+    )
     waiting_count_max: int = Field(20_000, ge=1, description="Records waiting for a commit before new messages are refused.")
     group_count_max: int = Field(1_000, ge=1, description="Records in one transaction at most.")
     duplicate_window_days: int = Field(35, ge=35, le=400, description="How long keys are kept, days.")

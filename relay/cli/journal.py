@@ -26,8 +26,10 @@ from relay.cli.when import parse_moment, show_moment
 from relay.clock import SystemClock
 from relay.credentials import Credentials, CredentialUnusable
 from relay.errors import JournalUnusable, RelayError
+from relay.journal.adopt import adopt
 from relay.journal.engines import open_source
-from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, Query
+from relay.journal.keytable import Identity
+from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, KeyView, Query
 from relay.journal.records import StoredState
 from relay.journal.source import Source
 from relay.journal.verify import Verification, verify
@@ -67,7 +69,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     check = what.add_parser("verify", help="is the file whole and consistent", description="Read everything and check it.")
     check.add_argument("--json", action="store_true", help="one object")
-    for each in (search, show, listed, export, check):
+    keys = what.add_parser("keys", help="the keys that rows name", description="Keys by id, and whether a row may need them.")
+    keys.add_argument("--json", action="store_true", help="a list of objects")
+
+    adopt = what.add_parser(
+        "adopt",
+        help="go on with another relay's journal, with the relay stopped",
+        description="Make another relay's journal this one's. The other may never run on it again.",
+    )
+    adopt.add_argument("--who", required=True, help="the person who signs")
+    adopt.add_argument("--why", required=True, help="for the record in the journal")
+    for each in (search, show, listed, export, check, keys, adopt):
         _where(each, default=argparse.SUPPRESS)  # given in front of WHAT, it stands
     parser.epilog = "Without WHAT: sizes and counts. Exit code of verify: 0 sound, 3 not."
 
@@ -92,10 +104,12 @@ def _conditions(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    where, key = _place(args)
+    if args.what == "adopt":
+        return _adopt(args, _settings(args))
+    where, key, older = _place(args)
     if args.what == "verify":
-        return _verify(verify(where, key), key is not None, args.json)
-    reader = JournalReader(where, key)
+        return _verify(verify(where, key, older), key is not None, args.json)
+    reader = JournalReader(where, key, older)
     try:
         if args.what == "search":
             return _rows(reader.search(_query(args, args.limit)), args.json)
@@ -105,24 +119,54 @@ def run(args: argparse.Namespace) -> int:
             return _show(reader, args.key, args.json)
         if args.what == "export":
             return _export(reader, _query(args, 0), args.output)
+        if args.what == "keys":
+            return _keys(reader.key_views(), args.json)
         print("\n".join(_summary(reader)))
         return 0
     finally:
         reader.close()
 
 
-def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None]:
-    """Where the journal is, and its key where this user may read it."""
-    settings = Settings()
-    if args.config is not None or (args.file is None and Path(DEFAULT_CONFIG).exists()):
-        settings = reach.settings_of(args.config or DEFAULT_CONFIG)
+def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None, list[bytes]]:
+    """Where the journal is, its key where this user may read it, and the older ones."""
+    settings = _settings(args)
     credentials = Credentials(settings.relay.credentials_directory)
     key: bytes | None = None
+    older: list[bytes] = []
     try:
+        older = [credentials.journal_key(name) for name in settings.journal.older_key_credentials]
         key = credentials.journal_key(settings.journal.key_credential)
     except CredentialUnusable as error:
         print(f"relay: PANs are not shown: {error.problem}", file=sys.stderr)
-    return args.file or open_source(settings.journal, credentials.secret), key
+    return args.file or open_source(settings.journal, credentials.secret), key, older
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    if args.config is not None or (args.file is None and Path(DEFAULT_CONFIG).exists()):
+        return reach.settings_of(args.config or DEFAULT_CONFIG)
+    return Settings()
+
+
+def _adopt(args: argparse.Namespace, settings: Settings) -> int:
+    mine = Identity(settings.relay.center, settings.relay.realm)
+    if args.file is None and settings.journal.engine != "sqlite":
+        raise JournalUnusable(
+            "adopt changes a journal in an SQLite file only; this one is kept by PostgreSQL.",
+            'With the relay stopped, as the owner of its schema: see "A journal of another relay" in the runbook.',
+        )
+    before = adopt(args.file or settings.journal.path, mine, args.who, args.why, SystemClock().wall_ms())
+    print(f"adopted by {safe(args.who)}: was {before or 'nobody'}, is {mine}")
+    return 0
+
+
+def _keys(found: list[KeyView], as_json: bool) -> int:
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+        return 0
+    for each in found:
+        use = "writes" if each.is_current else "needed by older rows" if each.is_needed else "no row needs it"
+        print(f"{each.key_id}  {use}")
+    return 0
 
 
 def _query(args: argparse.Namespace, limit: int) -> Query:

@@ -62,7 +62,7 @@ def _credentials(settings: Settings, credentials: Credentials) -> Iterator[Findi
         return
     for path, name in credential_names(settings):
         try:
-            if path == ("journal", "key_credential"):
+            if path[:2] in {("journal", "key_credential"), ("journal", "older_key_credentials")}:
                 credentials.journal_key(name)
             else:
                 credentials.secret(name)

@@ -236,6 +236,8 @@ def _credentials(settings: Settings) -> Iterator[Finding]:
 def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
     """Every credential that the file names, with the path of the setting."""
     yield ("journal", "key_credential"), settings.journal.key_credential
+    for number, older in enumerate(settings.journal.older_key_credentials):
+        yield ("journal", "older_key_credentials", number), older
     if settings.journal.password_credential is not None:
         yield ("journal", "password_credential"), settings.journal.password_credential
     if settings.core.bearer_credential is not None:

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 import msgspec
 
 from protocols.vocabulary import MessageClass
-from relay.journal.crypt import JournalKeys
 from relay.journal.items import (
     EpochItem,
     Item,
@@ -25,6 +24,7 @@ from relay.journal.items import (
     TakeItem,
     VariableItem,
 )
+from relay.journal.keyring import KeyRing
 from relay.journal.outbound_rows import write_outbound
 from relay.journal.port import Existing, JournalFailed
 from relay.journal.records import StoredExchange, StoredState, Taken, reverses_whole
@@ -74,7 +74,7 @@ class Group(msgspec.Struct, eq=False):
         return group
 
 
-def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys, floor: int) -> tuple[dict[int, int], int]:
+def write_group(connection: sqlite3.Connection, group: Group, keys: KeyRing, floor: int) -> tuple[dict[int, int], int]:
     """Write all of `group`; the caller began the transaction and commits it.
 
     `floor` is the stored floor: no exchange below it is recorded and nothing else. Returns the ids of the takes that were
@@ -118,7 +118,7 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: JournalKeys,
     return fresh_ids, floor
 
 
-def find_exchange(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> StoredExchange | None:
+def find_exchange(connection: sqlite3.Connection, key: str, keys: KeyRing) -> StoredExchange | None:
     row = connection.execute(SELECT_EXCHANGE + " WHERE key = ?", (key,)).fetchone()
     return None if row is None else with_reversal(connection, read_exchange(row, keys))
 
@@ -144,7 +144,7 @@ def find_reversals(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[
     return found
 
 
-def find_result(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> Existing | JournalFailed:
+def find_result(connection: sqlite3.Connection, key: str, keys: KeyRing) -> Existing | JournalFailed:
     """The answer to a take whose key was there before."""
     found = find_exchange(connection, key, keys)
     return JournalFailed(f"{key} is neither new nor there") if found is None else Existing(found)

@@ -44,7 +44,17 @@ def parse_key(text: str) -> bytes:
 class JournalKeys:
     """Derived keys. `check` tells a wrong key before anything is written with it; `key_id` names the key in the journal."""
 
-    __slots__ = ("_aead", "_body_aead", "_entropy", "_fingerprint", "_search_key", "check", "key_id")
+    __slots__ = (
+        "_aead",
+        "_body_aead",
+        "_entropy",
+        "_fingerprint",
+        "_search_key",
+        "_wrap_aead",
+        "check",
+        "fingerprint_secret",
+        "key_id",
+    )
 
     def __init__(self, key: bytes, entropy: Entropy = os.urandom) -> None:
         if len(key) != KEY_BYTES:
@@ -55,13 +65,32 @@ class JournalKeys:
         self._aead = AESGCM(_derive(key, b"pan"))
         self._body_aead = AESGCM(_derive(key, b"outbound"))
         self._search_key = _derive(key, b"pan-search")
-        self._fingerprint = _keyed_hash(_derive(key, b"fingerprint"))
+        self._wrap_aead = AESGCM(_derive(key, b"wrap"))
+        self.fingerprint_secret = _derive(key, b"fingerprint")
+        self._fingerprint = _keyed_hash(self.fingerprint_secret)
         self.check = _derive(key, b"check")
         self.key_id = self.check[:4].hex()
 
     def fingerprint(self, text: str) -> bytes:
         """Keyed fingerprint, 16 bytes."""
         return self._fingerprint(text.encode("utf-8", "surrogatepass"))
+
+    def with_fingerprint_secret(self, secret: bytes) -> Callable[[str], bytes]:
+        """`fingerprint`, with another secret than this key's own: that of the journal's first key."""
+        keyed_hash = _keyed_hash(secret)
+        return lambda text: keyed_hash(text.encode("utf-8", "surrogatepass"))
+
+    def wrap(self, secret: bytes) -> bytes:
+        """A secret of the journal or of a file, sealed under this key."""
+        (nonce,) = self.nonces(1)
+        return nonce + self._wrap_aead.encrypt(nonce, secret, b"")
+
+    def unwrap(self, sealed: bytes) -> bytes:
+        """Raises ValueError when the bytes were not sealed with this key."""
+        try:
+            return self._wrap_aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], b"")
+        except (InvalidTag, ValueError):
+            raise ValueError("a wrapped secret does not decrypt") from None
 
     def pan_hash(self, pan: Pan) -> bytes:
         """What a search by PAN compares: keyed BLAKE2b, 16 bytes. Keyed, as card numbers are few enough to try them all."""

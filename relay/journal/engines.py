@@ -6,12 +6,13 @@ nothing of that engine is imported until it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from protocols.vocabulary import Secret
 from relay.clock import Clock
 from relay.errors import JournalUnusable
+from relay.journal.keytable import Identity
 from relay.journal.source import Source, SqliteSource
 from relay.journal.sqlite import SqliteJournal
 from relay.settings import JournalSettings
@@ -32,8 +33,11 @@ def open_journal(
     clock: Clock,
     metrics: Metrics,
     on_failed: Callable[[str], None] | None = None,
+    older_keys: Sequence[bytes] = (),
+    identity: Identity | None = None,
 ) -> Engine:
-    """Open the journal of `settings` and begin its next incarnation. `secret` reads a credential. Raises JournalUnusable."""
+    """Open the journal of `settings` and begin its next incarnation. `secret` reads a credential, `older_keys` are
+    those that rows may still name, `identity` is whose journal it has to be. Raises JournalUnusable."""
     if settings.engine == "sqlite":
         return SqliteJournal.open(
             settings,
@@ -42,6 +46,8 @@ def open_journal(
             clock=clock,
             metrics=metrics,
             on_failed=on_failed,
+            older_keys=older_keys,
+            identity=identity,
         )
     try:
         from relay.journal.postgres.engine import PostgresJournal
@@ -55,6 +61,8 @@ def open_journal(
         clock=clock,
         metrics=metrics,
         on_failed=on_failed,
+        older_keys=older_keys,
+        identity=identity,
     )
 
 

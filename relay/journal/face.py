@@ -18,7 +18,6 @@ import msgspec
 
 from relay.clock import Clock
 from relay.journal.answers import Outcomes, run_callbacks
-from relay.journal.crypt import JournalKeys
 from relay.journal.items import (
     DAY_MS,
     IDS_PER_INCARNATION,
@@ -29,10 +28,12 @@ from relay.journal.items import (
     OutboundStepItem,
     OutboundTakeItem,
     PruneItem,
+    RekeyItem,
     StepItem,
     TakeItem,
     VariableItem,
 )
+from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import Step, StoredExchange, Taken
@@ -56,7 +57,7 @@ class JournalFace(ABC):
     def __init__(
         self,
         opened: Opened,
-        keys: JournalKeys,
+        keys: KeyRing,
         settings: JournalSettings,
         *,
         call_soon_threadsafe: Callable[[Callable[[], None]], object],
@@ -176,11 +177,21 @@ class JournalFace(ABC):
         now_ms = self._clock.wall_ms()
         keys_before_ms = now_ms - self._settings.duplicate_window_days * DAY_MS
         bodies_before_ms = now_ms - self._settings.body_window_days * DAY_MS
+        self._walk(PruneItem(keys_before_ms, bodies_before_ms, done))
+
+    def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
+        """Seal anew with the current key what an older one sealed, in slices between the groups; `done` gets how many rows.
+
+        Once it is through, the older keys are needed no more. Nothing to do where no older key is needed.
+        """
+        self._walk(RekeyItem(done))
+
+    def _walk(self, item: PruneItem | RekeyItem) -> None:
         self._waiting += 1
         if self._closed:
-            self._refuse_closed(PruneItem(keys_before_ms, bodies_before_ms, done))
+            self._refuse_closed(item)
         else:  # past the groups: it is served in slices between them, and no group may wait for all of them
-            self._hand([PruneItem(keys_before_ms, bodies_before_ms, done)])
+            self._hand([item])
 
     # ---- messages that the core started ----------------------------------------------------------------------------
 

@@ -72,7 +72,24 @@ class PruneItem(msgspec.Struct, eq=False, gc=False):
     above_id: int = -1  # where the walk stands
     pruned_count: int = 0
 
+    @property
+    def count(self) -> int:
+        return self.pruned_count
+
+
+class RekeyItem(msgspec.Struct, eq=False, gc=False):
+    """Seal anew, with the current key, whatever an older key sealed; then the older keys are needed no more."""
+
+    done: Callable[[int | JournalFailed], None]
+    above_id: int = -1  # where the walk over exchanges stands
+    above_outbound_id: int = -1
+    rekeyed_count: int = 0
+
+    @property
+    def count(self) -> int:
+        return self.rekeyed_count
+
 
 OutboundWrite: TypeAlias = OutboundTakeItem | OutboundStepItem
 WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite
-Item: TypeAlias = WriteItem | FindItem | PruneItem | OutboundFindItem
+Item: TypeAlias = WriteItem | FindItem | PruneItem | RekeyItem | OutboundFindItem

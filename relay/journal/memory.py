@@ -31,6 +31,7 @@ from relay.journal.items import (
     OutboundStepItem,
     OutboundTakeItem,
     PruneItem,
+    RekeyItem,
     StepItem,
     TakeItem,
     VariableItem,
@@ -169,6 +170,9 @@ class MemoryJournal:
     def prune(self, done: Callable[[int | JournalFailed], None]) -> None:
         now_ms = self._clock.wall_ms()
         self._give(PruneItem(now_ms - self._duplicate_window_ms, now_ms - self._body_window_ms, done))
+
+    def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
+        self._give(RekeyItem(done))
 
     # ---- messages that the core started ----------------------------------------------------------------------------
 
@@ -312,8 +316,10 @@ class MemoryJournal:
             return None if holder is None else self._with_reversal(disk.exchanges[holder])
         elif isinstance(item, OutboundTakeItem | OutboundStepItem | OutboundFindItem):
             return disk.outbound.apply(item)
-        else:
+        elif isinstance(item, PruneItem):
             return self._prune_now(item)
+        elif isinstance(item, RekeyItem):
+            return 0  # nothing is sealed here
         return None
 
     def _with_reversal(self, stored: StoredExchange) -> StoredExchange:

@@ -12,8 +12,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from relay.journal.crypt import JournalKeys
 from relay.journal.items import FRESH, OutboundStepItem, OutboundTakeItem, OutboundWrite
+from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import Fresh, JournalFailed
 
@@ -39,7 +39,7 @@ OPEN_STATES: Final = frozenset({OutboundState.QUEUED, OutboundState.SENT, Outbou
 _NEWEST = "coalesce((SELECT outbound_id FROM outbound ORDER BY outbound_id DESC LIMIT 1 OFFSET :looked_at - 1), 0)"
 
 
-def write_outbound(connection: sqlite3.Connection, items: Iterable[OutboundWrite], keys: JournalKeys) -> None:
+def write_outbound(connection: sqlite3.Connection, items: Iterable[OutboundWrite], keys: KeyRing) -> None:
     """In the order given. Raises sqlite3.Error, OverflowError and UnicodeEncodeError."""
     for item in items:
         if isinstance(item, OutboundTakeItem):
@@ -49,7 +49,7 @@ def write_outbound(connection: sqlite3.Connection, items: Iterable[OutboundWrite
 
 
 def outbound_result(
-    connection: sqlite3.Connection, record: OutboundTaken, keys: JournalKeys
+    connection: sqlite3.Connection, record: OutboundTaken, keys: KeyRing
 ) -> Fresh | OutboundExisting | JournalFailed:
     """The answer to a take, once its group is durable."""
     stored = find_outbound(connection, record.key, keys)
@@ -58,19 +58,19 @@ def outbound_result(
     return FRESH if stored.taken.outbound_id == record.outbound_id else OutboundExisting(stored)
 
 
-def find_outbound(connection: sqlite3.Connection, key: str, keys: JournalKeys) -> StoredOutbound | None:
+def find_outbound(connection: sqlite3.Connection, key: str, keys: KeyRing) -> StoredOutbound | None:
     row = connection.execute(f"{SELECT_OUTBOUND} WHERE key = ?", (key,)).fetchone()
     return None if row is None else read_outbound(row, keys)
 
 
-def open_outbound(connection: sqlite3.Connection, keys: JournalKeys) -> Iterator[StoredOutbound]:
+def open_outbound(connection: sqlite3.Connection, keys: KeyRing) -> Iterator[StoredOutbound]:
     """Whatever `StoredOutbound.is_open`, in the order of its taking."""
     for row in connection.execute(f"{SELECT_OUTBOUND} {_OPEN} ORDER BY outbound_id"):
         yield read_outbound(row, keys)
 
 
 def newest_outbound(
-    connection: sqlite3.Connection, states: Sequence[OutboundState], count_max: int, keys: JournalKeys
+    connection: sqlite3.Connection, states: Sequence[OutboundState], count_max: int, keys: KeyRing
 ) -> Iterator[StoredOutbound]:
     """The newest `count_max` in `states` (none given: in any), newest first. What is open is found however old; of the rest the
     newest LOOKED_AT_COUNT_MAX are looked at."""
@@ -99,7 +99,7 @@ def prune_outbound(connection: sqlite3.Connection, keys_before_ms: int, bodies_b
     return deleted + blanked, SLICE_COUNT_MAX in (deleted, blanked)
 
 
-def outbound_row(record: OutboundTaken, keys: JournalKeys) -> tuple[int | str | bytes | None, ...]:
+def outbound_row(record: OutboundTaken, keys: KeyRing) -> tuple[int | str | bytes | None, ...]:
     return (
         record.outbound_id,
         record.key,
@@ -123,7 +123,7 @@ def _step(connection: sqlite3.Connection, item: OutboundStepItem) -> None:
         raise sqlite3.IntegrityError("no such outbound message")
 
 
-def read_outbound(row: tuple[Any, ...], keys: JournalKeys) -> StoredOutbound:
+def read_outbound(row: tuple[Any, ...], keys: KeyRing) -> StoredOutbound:
     """Raises ValueError when the body does not decrypt."""
     key = row[1]
     return StoredOutbound(

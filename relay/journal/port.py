@@ -98,6 +98,13 @@ class Journal(Protocol):
         """
         ...
 
+    def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
+        """Once after the start: seal anew with the current key what an older one sealed; then the older are needed no more.
+
+        `done` gets the number of rows sealed anew.
+        """
+        ...
+
     def open_exchanges(self) -> Iterable[StoredExchange]:
         """All exchanges in OPEN_STATES, oldest first: read once, at recovery, before anything is served."""
         ...

@@ -7,14 +7,14 @@ window walks the whole journal, newest first, so it is always limited.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from protocols.vocabulary import Pan, mask_pan
 from relay.errors import JournalUnusable
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
 from relay.journal.rows import LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
 from relay.journal.source import Source, SourceDamaged, damaged, opened
@@ -73,6 +73,12 @@ class ExchangeDetail(msgspec.Struct, frozen=True):
     history: tuple[HistoryLine, ...]
 
 
+class KeyView(msgspec.Struct, frozen=True):
+    key_id: str
+    is_current: bool
+    is_needed: bool  # a row may name it: the relay does not start without it
+
+
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     file_bytes: int
@@ -88,10 +94,10 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 class JournalReader:
     """Read-only. Every method raises JournalUnusable when the file turns out to be damaged."""
 
-    def __init__(self, where: str | Source, key: bytes | None = None) -> None:
+    def __init__(self, where: str | Source, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> None:
         """`where` is SQLite's path, or a source of another engine, which is closed with the reader. `key` is the 32-byte
         journal key: without it PANs are not shown even masked, and cannot be searched."""
-        self._source, self._keys = opened(where, key)
+        self._source, self._keys = opened(where, key, older_keys)
 
     def close(self) -> None:
         self._source.close()
@@ -133,6 +139,15 @@ class JournalReader:
             incarnation=self._meta("incarnation"),
             epoch=self._meta("region_epoch"),
         )
+
+    def key_views(self) -> list[KeyView]:
+        """The keys that were ever used, by id."""
+        try:
+            mine = self._source.key_id()
+        except SourceDamaged as error:
+            raise damaged(self._source.place, error) from error
+        rows = self._all("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
+        return [KeyView(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
 
     def counts(self) -> dict[str, int]:
         """Exchanges by state."""
@@ -213,7 +228,7 @@ def _evidence(packed: bytes) -> str:
     return mask_text(text)
 
 
-def _conditions(query: Query, keys: JournalKeys | None) -> tuple[str, tuple[Cell, ...]]:
+def _conditions(query: Query, keys: KeyRing | None) -> tuple[str, tuple[Cell, ...]]:
     tests: list[tuple[str, Cell]] = [
         ("key = ?", query.key),
         ("terminal = ?", query.terminal),
@@ -224,9 +239,13 @@ def _conditions(query: Query, keys: JournalKeys | None) -> tuple[str, tuple[Cell
         ("recorded_ms >= ?", query.since_ms),
         ("recorded_ms < ?", query.until_ms),
     ]
+    hashes: list[bytes] = []
     if query.pan is not None:
         if keys is None:
             raise JournalUnusable("A search by PAN needs the journal's key.", "Give the credential of journal.key_credential.")
-        tests.append(("pan_hash = ?", keys.pan_hash(query.pan)))
+        hashes = keys.pan_hashes(query.pan)
     given = [(sql, value) for sql, value in tests if value is not None]
-    return " AND ".join(sql for sql, _ in given) or "true", tuple(value for _, value in given)
+    clauses = [sql for sql, _ in given]
+    if hashes:
+        clauses.append(f"pan_hash IN ({', '.join('?' * len(hashes))})")
+    return " AND ".join(clauses) or "true", (*(value for _, value in given), *hashes)

@@ -14,7 +14,7 @@ from itertools import chain, groupby
 from typing import Any, Final
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Verdict
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
 from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Intent, Step, StoredExchange, StoredState, Taken
 
 Cell = int | str | bytes | bytearray | None
@@ -95,13 +95,13 @@ UPSERT_VARIABLE = ManyRows(
 )
 
 
-def taken_rows(records: Sequence[Taken], keys: JournalKeys) -> list[Row]:
+def taken_rows(records: Sequence[Taken], keys: KeyRing) -> list[Row]:
     """One row each, PANs sealed."""
     nonces = iter(keys.nonces(sum(1 for record in records if record.pan is not None)))
     return [_taken_row(record, keys, nonces) for record in records]
 
 
-def _taken_row(t: Taken, keys: JournalKeys, nonces: Iterator[bytes]) -> Row:
+def _taken_row(t: Taken, keys: KeyRing, nonces: Iterator[bytes]) -> Row:
     pan = t.pan
     return (
         t.exchange_id,
@@ -172,7 +172,7 @@ def history_row(s: Step) -> Row:
     return (s.exchange_id, s.at_ms, s.event, _STATE[s.state][0], s.detail)
 
 
-def read_exchange(row: tuple[Any, ...], keys: JournalKeys | None) -> StoredExchange:
+def read_exchange(row: tuple[Any, ...], keys: KeyRing | None) -> StoredExchange:
     """One row of SELECT_EXCHANGE. The state and intent inside `taken` are where it stands now, as those beside it.
 
     Without keys the PAN stays sealed and reads as None. Raises ValueError when the PAN does not decrypt.

@@ -17,7 +17,8 @@ from importlib import resources
 from typing import Final
 
 from relay.errors import JournalUnusable
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import RESTORE, Identity, prove_identity, prove_keys, settle_keys
 
 APPLICATION_ID: Final = 0x52454C59  # "RELY"
 QUICK_CHECK_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -30,7 +31,6 @@ STATEMENTS_CACHED: Final = 128
 FILE_MODE: Final = 0o640  # the log and the shared memory beside it follow
 
 _CREATE = "Create its directory, on a local disk, writable for the relay's user."
-RESTORE = 'Keep the file, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
 
 
 def migrations() -> list[str]:
@@ -71,8 +71,8 @@ class FileLock:
         os.close(self._descriptor)
 
 
-def open_writer(path: str, keys: JournalKeys, synchronous: str = "FULL") -> sqlite3.Connection:
-    """The one writing connection, its file checked, migrated, and the key proven. Raises JournalUnusable."""
+def open_writer(path: str, keys: KeyRing, synchronous: str = "FULL", identity: Identity | None = None) -> sqlite3.Connection:
+    """The one writing connection, its file checked, migrated, keys and owner proven. Raises JournalUnusable."""
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
@@ -90,7 +90,9 @@ def open_writer(path: str, keys: JournalKeys, synchronous: str = "FULL") -> sqli
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         connection.execute("PRAGMA foreign_keys = ON")
         _migrate(connection)
-        _check_key(connection, path, keys)
+        settle_keys(connection, path, keys)
+        if identity is not None:
+            prove_identity(connection, path, identity)
         _check_whole(connection, path)
     except sqlite3.Error as error:
         connection.close()
@@ -98,6 +100,14 @@ def open_writer(path: str, keys: JournalKeys, synchronous: str = "FULL") -> sqli
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def open_for_adoption(path: str) -> sqlite3.Connection:
+    """A writing connection to a journal that is there, of this version, with full syncs. Raises JournalUnusable."""
+    open_reader(path).close()
+    connection = _connect(path, read_only=False)
+    connection.execute("PRAGMA synchronous = FULL")
     return connection
 
 
@@ -162,28 +172,12 @@ def _migrate(connection: sqlite3.Connection) -> None:
             connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n{mark}\nCOMMIT;")
 
 
-def _check_key(connection: sqlite3.Connection, path: str, keys: JournalKeys) -> None:
-    found = connection.execute("SELECT value FROM meta WHERE name = 'key_check'").fetchone()
-    if found is None:
-        connection.execute("INSERT INTO meta VALUES ('key_check', ?), ('key_id', ?)", (keys.check, keys.key_id))
-    else:
-        prove_key(connection, path, keys)
-
-
-def prove_key(connection: sqlite3.Connection, path: str, keys: JournalKeys) -> None:
-    """Raises JournalUnusable unless the journal was written with these keys, and when it is too damaged to tell."""
+def prove_key(connection: sqlite3.Connection, path: str, keys: KeyRing) -> None:
+    """Raises JournalUnusable unless `keys` has every key that the journal needs, and when it is too damaged to tell."""
     try:
-        names = ("key_check", "key_id")
-        found = dict(connection.execute("SELECT name, value FROM meta WHERE name IN (?, ?)", names).fetchall())
+        prove_keys(connection, path, keys)
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
-    if not found:
-        raise JournalUnusable(f"The journal {path} is damaged: it names no key.", RESTORE)
-    if found.get("key_check") != keys.check:
-        raise JournalUnusable(
-            f"The journal {path} was written with key {found.get('key_id')}; the key given is {keys.key_id}.",
-            "Give the relay the journal's own key (setting journal.key_credential).",
-        )
 
 
 def _check_whole(connection: sqlite3.Connection, path: str) -> None:

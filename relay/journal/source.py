@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from relay.errors import JournalUnusable
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import RESTORE
 from relay.journal.rows import Cell
-from relay.journal.schema import RESTORE, open_reader, prove_key
+from relay.journal.schema import open_reader, prove_key
 
 PROBLEM_COUNT_MAX: Final = 100
 
@@ -33,8 +34,12 @@ class Source(Protocol):
         """Every row, indexed by number. Raises SourceDamaged, and JournalUnusable where its server is away."""
         ...
 
-    def prove_key(self, keys: JournalKeys) -> None:
-        """Raises JournalUnusable unless the journal was written with these keys."""
+    def prove_key(self, keys: KeyRing) -> None:
+        """Raises JournalUnusable unless `keys` has every key that the journal needs."""
+        ...
+
+    def key_id(self) -> str:
+        """Of the key that the journal writes with. Raises SourceDamaged where it names none."""
         ...
 
     def sizes(self) -> tuple[int, int]:
@@ -62,8 +67,14 @@ class SqliteSource:
         except sqlite3.DatabaseError as error:
             raise SourceDamaged(str(error)) from error
 
-    def prove_key(self, keys: JournalKeys) -> None:
+    def prove_key(self, keys: KeyRing) -> None:
         prove_key(self._connection, self.place, keys)
+
+    def key_id(self) -> str:
+        rows = self.all("SELECT value FROM meta WHERE name = 'key_id'")
+        if not rows:
+            raise SourceDamaged("it names no key")
+        return str(rows[0][0])
 
     def sizes(self) -> tuple[int, int]:
         return _size(self.place), _size(self.place + "-wal")
@@ -76,10 +87,10 @@ class SqliteSource:
         self._connection.close()
 
 
-def opened(where: str | Source, key: bytes | None) -> tuple[Source, JournalKeys | None]:
-    """The source of a path, or the one given, its key proven. Raises JournalUnusable; then it is closed."""
+def opened(where: str | Source, key: bytes | None, older_keys: Sequence[bytes] = ()) -> tuple[Source, KeyRing | None]:
+    """The source of a path, or the one given, its keys proven. Raises JournalUnusable; then it is closed."""
+    keys = None if key is None else KeyRing(key, older_keys)
     source = SqliteSource(where) if isinstance(where, str) else where
-    keys = None if key is None else JournalKeys(key)
     if keys is not None:
         try:
             source.prove_key(keys)

@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterable, Sequence
 from relay.clock import Clock
 from relay.errors import JournalUnusable
 from relay.journal.batch import load_meta, store_meta, with_reversal
-from relay.journal.crypt import Entropy, JournalKeys
+from relay.journal.crypt import Entropy
 from relay.journal.face import JournalFace, Opened
 from relay.journal.items import Item
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import Identity
 from relay.journal.outbound import OutboundState, StoredOutbound
 from relay.journal.outbound_rows import newest_outbound, open_outbound
 from relay.journal.port import JournalState
@@ -41,7 +43,7 @@ class SqliteJournal(JournalFace):
         connection: sqlite3.Connection,
         reader: sqlite3.Connection,
         lock: FileLock,
-        keys: JournalKeys,
+        keys: KeyRing,
         settings: JournalSettings,
         *,
         call_soon_threadsafe: Callable[[Callable[[], None]], object],
@@ -87,17 +89,20 @@ class SqliteJournal(JournalFace):
         on_failed: Callable[[str], None] | None = None,
         entropy: Entropy = os.urandom,
         synchronous: str = "FULL",
+        older_keys: Sequence[bytes] = (),
+        identity: Identity | None = None,
     ) -> SqliteJournal:
         """Lock, check, migrate and begin a new incarnation, all durable before it returns. Blocks: call it before serving.
 
-        `key` is the 32-byte journal key. `on_failed(why)` is called once, on the loop, when a commit or fsync failed: the
-        relay fences itself. `synchronous` is for the power-cut test alone, which shows that anything but FULL loses records.
+        `key` is the 32-byte journal key, `older_keys` those that rows may still name, `identity` whose journal it has to be.
+        `on_failed(why)` is called once, on the loop, when a commit or fsync failed: the relay fences itself.
+        `synchronous` is for the power-cut test alone, which shows that anything but FULL loses records.
         Raises JournalUnusable.
         """
-        keys = JournalKeys(key, entropy)
+        keys = KeyRing(key, older_keys, entropy)
         lock = FileLock(settings.path)
         try:
-            connection = open_writer(settings.path, keys, synchronous)
+            connection = open_writer(settings.path, keys, synchronous, identity)
             try:
                 _begin_incarnation(connection, settings.path)
                 reader = open_reader(settings.path)

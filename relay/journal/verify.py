@@ -7,12 +7,12 @@ no read is longer than it must be: while one lasts, the daemon's write-ahead log
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundState
 from relay.journal.records import LISTED_STATES, OPEN_STATES, StoredState, unpack_request
 from relay.journal.rows import CLOSED, LISTED, OPEN
@@ -76,13 +76,13 @@ _INVARIANTS: Final = (
 )
 
 
-def verify(where: str | Source, key: bytes | None = None) -> Verification:
+def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[bytes] = ()) -> Verification:
     """Read everything once: pages and indexes, what must hold, every stored request, and with `key` every PAN.
 
     `where` is SQLite's path, or a source of another engine, which is closed at the end. Takes as long as reading the journal.
     Raises JournalUnusable when it cannot be opened at all.
     """
-    source, keys = opened(where, key)
+    source, keys = opened(where, key, older_keys)
     problems: list[str] = []
     counts: dict[str, int] = {}
     exchange_count = pan_count = 0
@@ -104,7 +104,7 @@ def verify(where: str | Source, key: bytes | None = None) -> Verification:
     return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count)
 
 
-def _read_bodies(source: Source, keys: JournalKeys | None, problems: list[str]) -> int:
+def _read_bodies(source: Source, keys: KeyRing | None, problems: list[str]) -> int:
     pan_count = 0
     for exchange_id, exchange_key, request, sealed in _bodies(source):
         if request:
@@ -123,7 +123,7 @@ def _read_bodies(source: Source, keys: JournalKeys | None, problems: list[str]) 
     return pan_count
 
 
-def _outbound_problems(source: Source, keys: JournalKeys | None) -> Iterator[str]:
+def _outbound_problems(source: Source, keys: KeyRing | None) -> Iterator[str]:
     """What is wrong with messages that the core started."""
     known = {state.value for state in OutboundState}
     last = -1

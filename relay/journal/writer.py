@@ -20,7 +20,6 @@ from typing import Final, TypeVar
 from relay.clock import Clock
 from relay.journal.answers import Outcomes
 from relay.journal.batch import Group, find_exchange, find_result, store_meta, write_group
-from relay.journal.crypt import JournalKeys
 from relay.journal.floor import RecordedFloor
 from relay.journal.items import (
     FRESH,
@@ -30,12 +29,15 @@ from relay.journal.items import (
     OutboundFindItem,
     OutboundTakeItem,
     PruneItem,
+    RekeyItem,
     StepItem,
     TakeItem,
     WriteItem,
 )
+from relay.journal.keyring import KeyRing
 from relay.journal.outbound_rows import find_outbound, outbound_result
 from relay.journal.port import Fresh, JournalFailed, JournalState
+from relay.journal.rekey import rekey_slice
 from relay.journal.retention import prune_slice
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -53,7 +55,7 @@ RECORD_ERRORS = (
     OverflowError,
     UnicodeEncodeError,
 )
-READS = (FindItem, PruneItem, OutboundFindItem)  # a tuple: a union would be made anew for each record
+READS = (FindItem, PruneItem, RekeyItem, OutboundFindItem)  # a tuple: a union would be made anew for each record
 Result = TypeVar("Result")
 Asked = TypeVar("Asked")
 
@@ -77,7 +79,7 @@ class Writer:
         self,
         connection: sqlite3.Connection,
         path: str,
-        keys: JournalKeys,
+        keys: KeyRing,
         *,
         call_soon: Callable[[Callable[[], None]], object],
         answer: Callable[[Outcomes, JournalState], None],
@@ -180,6 +182,8 @@ class Writer:
                 outcomes.append((item.done, self._read(find_exchange, item.key)))
             elif isinstance(item, PruneItem):
                 outcomes += self._prune(item)
+            elif isinstance(item, RekeyItem):
+                outcomes += self._rekey(item)
             elif isinstance(item, OutboundTakeItem):
                 outcomes.append((item.done, self._read(outbound_result, item.record)))
             elif isinstance(item, OutboundFindItem):
@@ -256,7 +260,7 @@ class Writer:
             return False
         return True
 
-    def _read(self, read: Callable[[sqlite3.Connection, Asked, JournalKeys], Result], key: Asked) -> Result | JournalFailed:
+    def _read(self, read: Callable[[sqlite3.Connection, Asked, KeyRing], Result], key: Asked) -> Result | JournalFailed:
         try:
             return read(self._connection, key, self._keys)
         except (sqlite3.Error, ValueError) as error:
@@ -277,6 +281,24 @@ class Writer:
             self._queue.put([item])
             return []
         return [(item.done, item.pruned_count)]
+
+    def _rekey(self, item: RekeyItem) -> Outcomes:
+        """As `_prune`. A row that no key opens ends it, and every key stays needed."""
+        if self.state is not JournalState.WRITABLE:
+            return [(item.done, JournalFailed(self.why))]
+        before = item.rekeyed_count
+        try:
+            more = self._transact(lambda: rekey_slice(self._connection, item, self._keys))
+        except Uncommitted as error:
+            return [(item.done, JournalFailed(self.why, error.certain))]
+        except ValueError as error:
+            self._roll_back()
+            return [(item.done, JournalFailed(str(error)))]
+        self._since_checkpoint += item.rekeyed_count - before
+        if more:
+            self._queue.put([item])
+            return []
+        return [(item.done, item.rekeyed_count)]
 
     # ---- trouble, and idle work ------------------------------------------------------------------------------------
 
@@ -346,8 +368,8 @@ class Writer:
         while not self._queue.empty():
             group = self._queue.get_nowait()
             for item in [] if isinstance(group, Stop) else group:
-                if isinstance(item, PruneItem):
-                    outcomes.append((item.done, item.pruned_count))
+                if isinstance(item, PruneItem | RekeyItem):
+                    outcomes.append((item.done, item.count))
                 else:
                     outcomes.append((item.done, JournalFailed("the journal is closed")))
         return outcomes

@@ -31,8 +31,8 @@ from relay.core.transport import Transport
 from relay.exchange.desk import Desk
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
-from relay.journal.crypt import JournalKeys
 from relay.journal.items import FRESH
+from relay.journal.keyring import KeyRing
 from relay.journal.port import JournalState
 from relay.permit import Permit
 from relay.telemetry.metrics import Metrics
@@ -80,7 +80,7 @@ class Disk:
     epoch = 1
 
     def __init__(self) -> None:
-        self.keys = JournalKeys(b"k" * 32)
+        self.keys = KeyRing(b"k" * 32)
         self.fingerprint = self.keys.fingerprint
         self.count = 0
         self.waiting: list[tuple[Callable[[Any], None], Any]] = []

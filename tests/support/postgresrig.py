@@ -7,9 +7,11 @@ server takes away; a failed sync is a commit whose connection breaks while anoth
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from protocols.vocabulary import Secret
+from relay.journal.keytable import Identity
 from relay.journal.port import JournalState
 from relay.journal.postgres.door import Connection, Lost
 from relay.journal.postgres.engine import PostgresJournal
@@ -63,15 +65,19 @@ class PostgresRig:
         )
         self.journal = self.open()
 
-    def open(self, password: Secret | None = None) -> PostgresJournal:
+    def open(
+        self, password: Secret | None = None, *, key: bytes = KEY, older: Sequence[bytes] = (), identity: Identity | None = None
+    ) -> PostgresJournal:
         return PostgresJournal(
             self.settings,
-            KEY,
+            key,
             password,
             call_soon_threadsafe=self.loop.call_soon_threadsafe,
             clock=self.clock,
             metrics=self.metrics,
             on_failed=self.failures.append,
+            older_keys=older,
+            identity=identity,
         )
 
     def sql(self, statement: str) -> str:

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from protocols.vocabulary import Secret
 from relay.clock import Clock
 from relay.journal.answers import Outcomes
-from relay.journal.crypt import Entropy, JournalKeys
+from relay.journal.crypt import Entropy
 from relay.journal.face import JournalFace
 from relay.journal.items import Item
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import Identity
 from relay.journal.outbound import OutboundState, StoredOutbound
 from relay.journal.port import JournalState
 from relay.journal.postgres import group as g
@@ -49,12 +51,14 @@ class PostgresJournal(JournalFace):
         metrics: Metrics,
         on_failed: Callable[[str], None] | None = None,
         entropy: Entropy = os.urandom,
+        older_keys: Sequence[bytes] = (),
+        identity: Identity | None = None,
     ) -> None:
         """Find a server that writes, check, migrate and begin a new incarnation, all durable before it returns. Blocks: call it
         before serving. Raises JournalUnusable."""
-        keys = JournalKeys(key, entropy)
+        keys = KeyRing(key, older_keys, entropy)
         self._writer = PostgresWriter(
-            Servers(settings, password, clock),
+            Servers(settings, password, clock, identity),
             keys,
             call_soon=call_soon_threadsafe,
             answer=self._answer,

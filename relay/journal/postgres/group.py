@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from protocols.vocabulary import MessageClass
 from relay.journal.batch import Group
-from relay.journal.crypt import JournalKeys
 from relay.journal.items import StepItem, VariableItem
+from relay.journal.keyring import KeyRing
 from relay.journal.port import Existing, JournalFailed
 from relay.journal.postgres.door import Connection
 from relay.journal.records import StoredExchange, StoredState, Taken, reverses_whole
@@ -65,7 +65,7 @@ def numbered(sql: str) -> str:
 FIND_HISTORY: Final = numbered(SELECT_HISTORY)
 
 
-def arguments(group: Group, keys: JournalKeys, floor: int | None) -> list[Any]:
+def arguments(group: Group, keys: KeyRing, floor: int | None) -> list[Any]:
     """The last seven arguments of WRITE_GROUP; `floor` is stored where one is given. Raises UnicodeEncodeError for a record
     that cannot be bound."""
     takes = [item.record for item in group.takes]
@@ -137,7 +137,7 @@ async def read_fresh(connection: Connection, takes: Sequence[Taken]) -> dict[int
     return {each.exchange_id: reversals.get(each.key, 0) for each in fresh}
 
 
-async def read_by_ids(connection: Connection, ids_sql: str, keys: JournalKeys, *parameters: object) -> list[StoredExchange]:
+async def read_by_ids(connection: Connection, ids_sql: str, keys: KeyRing, *parameters: object) -> list[StoredExchange]:
     """Exchanges whose numbers `ids_sql` finds, oldest first, without their reversals."""
     ids = sorted(row[0] for row in await connection.rows(ids_sql, *parameters))
     found: list[StoredExchange] = []
@@ -155,13 +155,13 @@ async def find_reversals(connection: Connection, keys: Sequence[str]) -> dict[st
     return {key: exchange_id for key, exchange_id, request in rows if reverses_whole(MessageClass.REVERSAL, request)}
 
 
-async def find_exchange(connection: Connection, key: str, keys: JournalKeys) -> StoredExchange | None:
+async def find_exchange(connection: Connection, key: str, keys: KeyRing) -> StoredExchange | None:
     """Raises ValueError when its PAN does not decrypt."""
     rows = await connection.rows(FIND_EXCHANGE, key)
     return (await with_reversals(connection, [read_exchange(rows[0], keys)]))[0] if rows else None
 
 
-async def find_result(connection: Connection, key: str, keys: JournalKeys) -> Existing | JournalFailed:
+async def find_result(connection: Connection, key: str, keys: KeyRing) -> Existing | JournalFailed:
     """The answer to a take whose key was there before."""
     found = await find_exchange(connection, key, keys)
     return JournalFailed(f"{key} is neither new nor there") if found is None else Existing(found)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from relay.journal.crypt import JournalKeys
 from relay.journal.items import FRESH, OutboundTakeItem, OutboundWrite
+from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundExisting, OutboundState, OutboundTaken, StoredOutbound
 from relay.journal.outbound_rows import LOOKED_AT_COUNT_MAX, OPEN_STATES, SELECT_OUTBOUND, outbound_row, read_outbound
 from relay.journal.port import Fresh, JournalFailed
@@ -41,7 +41,7 @@ _BLANK = (
 )
 
 
-async def write_outbound(connection: Connection, items: Iterable[OutboundWrite], keys: JournalKeys) -> None:
+async def write_outbound(connection: Connection, items: Iterable[OutboundWrite], keys: KeyRing) -> None:
     """In the order given. Raises BadRecord, Refused and Lost."""
     for item in items:
         if isinstance(item, OutboundTakeItem):
@@ -55,7 +55,7 @@ async def write_outbound(connection: Connection, items: Iterable[OutboundWrite],
 
 
 async def outbound_result(
-    connection: Connection, record: OutboundTaken, keys: JournalKeys
+    connection: Connection, record: OutboundTaken, keys: KeyRing
 ) -> Fresh | OutboundExisting | JournalFailed:
     """The answer to a take, once its group is durable."""
     stored = await find_outbound(connection, record.key, keys)
@@ -64,18 +64,18 @@ async def outbound_result(
     return FRESH if stored.taken.outbound_id == record.outbound_id else OutboundExisting(stored)
 
 
-async def find_outbound(connection: Connection, key: str, keys: JournalKeys) -> StoredOutbound | None:
+async def find_outbound(connection: Connection, key: str, keys: KeyRing) -> StoredOutbound | None:
     rows = await connection.rows(f"{SELECT_OUTBOUND} WHERE key = $1", key)
     return read_outbound(rows[0], keys) if rows else None
 
 
-async def open_outbound(connection: Connection, keys: JournalKeys) -> list[StoredOutbound]:
+async def open_outbound(connection: Connection, keys: KeyRing) -> list[StoredOutbound]:
     """Whatever `StoredOutbound.is_open`, in the order of its taking."""
     return [read_outbound(row, keys) for row in await connection.rows(f"{SELECT_OUTBOUND} WHERE is_open ORDER BY outbound_id")]
 
 
 async def newest_outbound(
-    connection: Connection, states: Sequence[OutboundState], count_max: int, keys: JournalKeys
+    connection: Connection, states: Sequence[OutboundState], count_max: int, keys: KeyRing
 ) -> list[StoredOutbound]:
     """The newest `count_max` in `states` (none given: in any), newest first. What is open is found however old; of the rest the
     newest LOOKED_AT_COUNT_MAX are looked at."""

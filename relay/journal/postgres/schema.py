@@ -13,17 +13,17 @@ from importlib import resources
 from typing import Any, Final
 
 from relay.errors import JournalUnusable
-from relay.journal.crypt import JournalKeys
 from relay.journal.face import Opened
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import Identity
 from relay.journal.postgres.door import SUPERSEDED, Connection, Lost, Refused
 from relay.journal.postgres.group import SELECT_RECORDED, SELECT_VARIABLES
+from relay.journal.postgres.keytable import begin_keys
 from relay.settings import JournalSettings
 
 VERSION_MIN: Final = 130_000  # server_version_num
 LONG_S: Final = 600.0  # a migration of a large journal
 LOCK_CLASS: Final = 0x52454C59  # "RELY": first half of the advisory lock; the second is made of the schema's name
-
-_KEEP: Final = 'Keep the database, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
 
 
 def migrations() -> list[str]:
@@ -66,8 +66,8 @@ def reading_session(settings: JournalSettings, timeout_ms: int, *, writable: boo
     }
 
 
-async def prepare(connection: Connection, settings: JournalSettings, keys: JournalKeys) -> None:
-    """Check the server, migrate, prove the key. Raises JournalUnusable, Refused and Lost."""
+async def prepare(connection: Connection, settings: JournalSettings, keys: KeyRing, identity: Identity | None = None) -> None:
+    """Check the server, migrate, prove keys and owner. Raises JournalUnusable, Refused and Lost."""
     (version, fsync), *_ = await connection.rows("SELECT current_setting('server_version_num')::int, current_setting('fsync')")
     if version < VERSION_MIN:
         raise JournalUnusable(
@@ -77,7 +77,7 @@ async def prepare(connection: Connection, settings: JournalSettings, keys: Journ
         raise JournalUnusable(f"The server {connection.server} has fsync off: it loses what it confirmed.", "Set fsync = on.")
     with connection.patient(LONG_S):
         await _migrate(connection, settings)
-    await _check_key(connection, settings, keys)
+    await begin_keys(connection, settings.schema_name, keys, identity)
 
 
 async def version_of(connection: Connection, schema: str) -> int:
@@ -126,25 +126,6 @@ async def _migrate(connection: Connection, settings: JournalSettings) -> None:
         if not connection.is_closed:
             await connection.run("ROLLBACK")
         raise
-
-
-async def _check_key(connection: Connection, settings: JournalSettings, keys: JournalKeys) -> None:
-    await connection.rows(
-        "INSERT INTO key_check VALUES (true, $1, $2) ON CONFLICT (only_one) DO NOTHING", keys.check, keys.key_id
-    )
-    await prove_key(connection, settings.schema_name, keys)
-
-
-async def prove_key(connection: Connection, schema: str, keys: JournalKeys) -> None:
-    """Raises JournalUnusable unless the journal was written with these keys."""
-    rows = await connection.rows("SELECT key_check, key_id FROM key_check")
-    if not rows:
-        raise JournalUnusable(f"The journal {schema} is damaged: it names no key.", _KEEP)
-    if rows[0][0] != keys.check:
-        raise JournalUnusable(
-            f"The journal {schema} was written with key {rows[0][1]}; the key given is {keys.key_id}.",
-            "Give the relay the journal's own key (setting journal.key_credential).",
-        )
 
 
 async def lock(connection: Connection, schema: str) -> bool:

@@ -16,10 +16,12 @@ import msgspec
 from protocols.vocabulary import Secret
 from relay.clock import Clock
 from relay.errors import JournalUnusable
-from relay.journal.crypt import JournalKeys
 from relay.journal.face import Opened
+from relay.journal.keyring import KeyRing
+from relay.journal.keytable import Identity
 from relay.journal.postgres import schema
 from relay.journal.postgres.door import Connection, Lost, Refused, Server, connect, servers
+from relay.journal.postgres.keytable import settle_keys
 from relay.settings import JournalSettings
 from relay.telemetry.log import get_log
 
@@ -41,7 +43,9 @@ class Beginning(msgspec.Struct):
 
 
 class Servers:
-    def __init__(self, settings: JournalSettings, password: Secret | None, clock: Clock) -> None:
+    def __init__(
+        self, settings: JournalSettings, password: Secret | None, clock: Clock, identity: Identity | None = None
+    ) -> None:
         """Raises JournalUnusable for a DSN that names no server."""
         try:
             self._named = servers(settings.dsn)
@@ -50,10 +54,11 @@ class Servers:
         self._settings = settings
         self._password = password
         self._clock = clock
+        self._identity = identity
         self._next = 0
         self._timeline = 0
 
-    async def first(self, keys: JournalKeys) -> Beginning:
+    async def first(self, keys: KeyRing) -> Beginning:
         """Open the journal: the first server that lets us, within OPEN_PATIENCE_MS. Raises JournalUnusable."""
         until_ms = self._clock.monotonic_ms() + OPEN_PATIENCE_MS
         while True:
@@ -126,10 +131,11 @@ class Servers:
             patience_s=settings.commit_timeout_ms / 1000,
         )
 
-    async def _begin_life(self, connection: Connection, keys: JournalKeys) -> tuple[Opened, int, int]:
-        await schema.prepare(connection, self._settings, keys)
+    async def _begin_life(self, connection: Connection, keys: KeyRing) -> tuple[Opened, int, int]:
+        await schema.prepare(connection, self._settings, keys, self._identity)
         if not await schema.lock(connection, self._settings.schema_name):
             raise InUse(await schema.holder(connection, self._settings.schema_name))
+        await settle_keys(connection, self._settings.schema_name, keys, self._identity)
         return await schema.begin_incarnation(connection)
 
     async def _one(self, begin: Callable[[Connection], Awaitable[Begun]]) -> tuple[Connection, Begun]:

@@ -12,10 +12,11 @@ from typing import Any, Final, TypeVar
 
 from protocols.vocabulary import Secret
 from relay.errors import JournalUnusable
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
 from relay.journal.postgres import schema
 from relay.journal.postgres.door import BadRecord, Connection, Lost, Refused, connect, servers
 from relay.journal.postgres.group import numbered
+from relay.journal.postgres.keytable import prove_keys
 from relay.journal.rows import Cell
 from relay.journal.source import SourceDamaged
 from relay.settings import JournalSettings
@@ -51,8 +52,14 @@ class PostgresSource:
     def all(self, sql: str, parameters: Sequence[Cell] = ()) -> list[Any]:
         return self._run(self._connection.rows(numbered(sql), *parameters))
 
-    def prove_key(self, keys: JournalKeys) -> None:
-        self._run(schema.prove_key(self._connection, self._schema, keys))
+    def prove_key(self, keys: KeyRing) -> None:
+        self._run(prove_keys(self._connection, self._schema, keys))
+
+    def key_id(self) -> str:
+        rows = self.all("SELECT key_id FROM key_check")
+        if not rows:
+            raise SourceDamaged("it names no key")
+        return str(rows[0][0])
 
     def sizes(self) -> tuple[int, int]:
         return int(self.all(_SIZE, (self._schema,))[0][0]), 0

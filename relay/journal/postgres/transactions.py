@@ -14,14 +14,15 @@ import msgspec
 
 from relay.clock import Clock
 from relay.journal.batch import Group
-from relay.journal.crypt import JournalKeys
 from relay.journal.floor import RecordedFloor
-from relay.journal.items import Item, PruneItem, WriteItem
+from relay.journal.items import Item, PruneItem, RekeyItem, WriteItem
+from relay.journal.keyring import KeyRing
 from relay.journal.port import JournalFailed
 from relay.journal.postgres import group as g
 from relay.journal.postgres import schema
 from relay.journal.postgres.door import BadRecord, Connection, Refused
 from relay.journal.postgres.outbound import write_outbound
+from relay.journal.postgres.rekey import Walked, rekey_slice
 from relay.journal.postgres.retention import prune_slice
 from relay.journal.postgres.servers import Beginning
 from relay.telemetry.metrics import Metrics
@@ -41,7 +42,7 @@ class Doubt(msgspec.Struct, eq=False):
 class Transactions:
     """Every method raises Refused (nothing of it is durable) or Lost (nobody knows)."""
 
-    def __init__(self, begun: Beginning, keys: JournalKeys, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, begun: Beginning, keys: KeyRing, clock: Clock, metrics: Metrics) -> None:
         self.serial = begun.serial  # of the last one tried
         self.confirmed = begun.serial  # of the last one that was answered
         self.refused: dict[int, JournalFailed] = {}  # by id(): what was left out of the last group
@@ -80,21 +81,32 @@ class Transactions:
         await connection.rows(PROVE, self._incarnation, self._session, self.serial)
         self.confirmed = self.serial
 
-    async def prune(self, connection: Connection, item: PruneItem) -> bool:
-        """One slice, noted in `item`. Whether there may be more."""
+    async def walk(self, connection: Connection, item: PruneItem | RekeyItem) -> bool:
+        """One slice, noted in `item` once it is durable. Whether there may be more. Raises ValueError for a row that no key
+        opens; nothing of the slice is done then."""
         self.serial += 1
         await connection.run("BEGIN")
         try:
             await connection.rows(PROVE, self._incarnation, self._session, self.serial)
-            count, more, above_id = await prune_slice(connection, item)
+            walked = await self._slice(connection, item)
             await connection.run("COMMIT")
-        except (Refused, BadRecord):
+        except (Refused, BadRecord, ValueError):
             await connection.run("ROLLBACK")
             raise
         self.confirmed = self.serial
-        item.pruned_count += count
-        item.above_id = above_id
-        return more
+        item.above_id = walked.above_id
+        if isinstance(item, RekeyItem):
+            item.above_outbound_id = walked.above_outbound_id
+            item.rekeyed_count += walked.count
+        else:
+            item.pruned_count += walked.count
+        return walked.more
+
+    async def _slice(self, connection: Connection, item: PruneItem | RekeyItem) -> Walked:
+        if isinstance(item, RekeyItem):
+            return await rekey_slice(connection, item, self._keys)
+        count, more, above_id = await prune_slice(connection, item)
+        return Walked(count, more, above_id, -1)
 
     # ---- after trouble -----------------------------------------------------------------------------------------------
     async def begin_session(self, connection: Connection) -> int:

@@ -21,7 +21,6 @@ from typing import Any, Final, TypeVar
 from relay.clock import Clock
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes
-from relay.journal.crypt import JournalKeys
 from relay.journal.face import Opened
 from relay.journal.items import (
     FRESH,
@@ -31,9 +30,11 @@ from relay.journal.items import (
     OutboundFindItem,
     OutboundTakeItem,
     PruneItem,
+    RekeyItem,
     StepItem,
     TakeItem,
 )
+from relay.journal.keyring import KeyRing
 from relay.journal.port import Fresh, JournalFailed, JournalState
 from relay.journal.postgres import group as g
 from relay.journal.postgres.aside import Aside
@@ -53,7 +54,7 @@ SIZE: Final = (
     " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
 DISK_FULL: Final = "53100"
-READS = (FindItem, PruneItem, OutboundFindItem)
+READS = (FindItem, PruneItem, RekeyItem, OutboundFindItem)
 Result = TypeVar("Result")
 
 
@@ -67,7 +68,7 @@ class PostgresWriter:
     def __init__(
         self,
         servers: Servers,
-        keys: JournalKeys,
+        keys: KeyRing,
         *,
         call_soon: Callable[[Callable[[], None]], object],
         answer: Callable[[Outcomes, JournalState], None],
@@ -176,10 +177,8 @@ class PostgresWriter:
         while not self._queue.empty():
             items = self._queue.get_nowait()
             for item in [] if isinstance(items, Stop) else items:
-                if isinstance(item, PruneItem):  # the rest of a pruning
-                    outcomes.append((item.done, item.pruned_count))
-                else:
-                    outcomes.append((item.done, JournalFailed("the journal is closed")))
+                walked = item.count if isinstance(item, PruneItem | RekeyItem) else None  # the rest of a walk
+                outcomes.append((item.done, JournalFailed("the journal is closed") if walked is None else walked))
         await self._aside.close()
         if self._connection is not None and not self._connection.is_closed:
             await self._connection.close()
@@ -233,8 +232,8 @@ class PostgresWriter:
             elif isinstance(item, TakeItem) and item.record.exchange_id in fresh_ids:
                 reversed_by = fresh_ids[item.record.exchange_id]
                 result = Fresh(reversed_by) if reversed_by else FRESH
-            elif isinstance(item, PruneItem):
-                outcomes += await self._prune(item)
+            elif isinstance(item, PruneItem | RekeyItem):
+                outcomes += await self._walk(item)
                 continue
             elif isinstance(item, TakeItem | FindItem | OutboundTakeItem | OutboundFindItem):
                 read.append(len(outcomes))
@@ -281,13 +280,13 @@ class PostgresWriter:
             self._turn_refused(error)
         return self.state is JournalState.WRITABLE
 
-    async def _prune(self, item: PruneItem) -> Outcomes:
+    async def _walk(self, item: PruneItem | RekeyItem) -> Outcomes:
         """One slice; the rest goes to the end of the queue, behind whatever came meanwhile."""
         connection = self._connection
         if self.state is not JournalState.WRITABLE or connection is None:
             return [(item.done, JournalFailed(self.why))]
         try:
-            if await self._transactions.prune(connection, item):
+            if await self._transactions.walk(connection, item):
                 self._queue.put_nowait([item])
                 return []
         except Lost as error:
@@ -296,7 +295,9 @@ class PostgresWriter:
         except (Refused, BadRecord) as error:
             self._turn_refused(error)
             return [(item.done, JournalFailed(self.why))]
-        return [(item.done, item.pruned_count)]
+        except ValueError as error:  # a row that no key opens: every key stays needed
+            return [(item.done, JournalFailed(str(error)))]
+        return [(item.done, item.count)]
 
     # ---- trouble ---------------------------------------------------------------------------------------------------
 

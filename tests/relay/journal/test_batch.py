@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from protocols.vocabulary import DoubtPolicy, MessageClass
 from relay.journal import schema
 from relay.journal.batch import Group, find_exchange, find_result, load_meta, store_meta, write_group
-from relay.journal.crypt import JournalKeys
 from relay.journal.items import EpochItem, FindItem, Item, PruneItem, StepItem, TakeItem, VariableItem
+from relay.journal.keyring import KeyRing
 from relay.journal.port import Existing, JournalFailed
 from relay.journal.records import StoredState, Taken
 from tests.support.journal_suite import answered, step_to
 
-KEYS = JournalKeys(bytes(32))
+KEYS = KeyRing(bytes(32))
 
 
 @pytest.fixture

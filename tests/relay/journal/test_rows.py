@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Pan, Verdict
 from relay.journal import apply, schema
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
 from relay.journal.records import LISTED_STATES, OPEN_STATES, Intent, Step, StoredState, Taken
 from relay.journal.rows import (
     CLOSED,
@@ -28,7 +28,7 @@ from relay.journal.rows import (
     taken_rows,
 )
 
-KEYS = JournalKeys(bytes(32))
+KEYS = KeyRing(bytes(32))
 word = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 number = st.integers(-(1 << 63), (1 << 63) - 1)
 intents = st.builds(Intent, st.sampled_from(Verdict), word, st.binary(max_size=12))

@@ -12,7 +12,7 @@ import pytest
 
 from relay.errors import JournalUnusable
 from relay.journal import schema
-from relay.journal.crypt import JournalKeys
+from relay.journal.keyring import KeyRing
 from tests.support.journal_suite import taken
 from tests.support.sqliterig import KEY, SqliteRig
 
@@ -130,7 +130,7 @@ def test_the_wrong_key_is_named_without_being_shown(path: Path) -> None:
     )
     error = refuse(path.parent)
     assert "beef" in error.problem
-    assert JournalKeys(KEY).key_id in error.problem
+    assert KeyRing(KEY).key_id in error.problem
     assert KEY.hex() not in str(error)
     assert "key_credential" in error.next_step
 
@@ -231,7 +231,7 @@ def test_a_new_journal_has_small_pages_and_an_old_one_keeps_its_own(tmp_path: Pa
     connection.execute("VACUUM")
     connection.close()
     for path, page_bytes in ((new, schema.PAGE_BYTES), (old, 4_096)):
-        schema.open_writer(str(path), JournalKeys(KEY)).close()
+        schema.open_writer(str(path), KeyRing(KEY)).close()
         connection = sqlite3.connect(path)
         assert connection.execute("PRAGMA page_size").fetchone() == (page_bytes,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -249,7 +249,7 @@ def test_a_journal_of_the_first_version_is_migrated_with_what_waits_for_a_person
     )
     connection.execute("INSERT INTO standing VALUES (7, 'unproven', 0, 1, NULL, NULL, NULL, NULL, NULL, 0, 1)")
     connection.close()
-    writer = schema.open_writer(str(path), JournalKeys(KEY))
+    writer = schema.open_writer(str(path), KeyRing(KEY))
     assert writer.execute("PRAGMA user_version").fetchone() == (len(schema.migrations()),)
     assert writer.execute("SELECT exchange_id, attention FROM standing").fetchall() == [(7, 2)]
     writer.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.dialects import DIALECTS
-from tests.bench import fairness, journal
+from tests.bench import failover, fairness, journal
 from tests.bench.__main__ import load, table
 from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
@@ -15,6 +15,7 @@ from tests.bench.everydialect import figures, round_of, with_codec
 from tests.bench.hotpath import WAVE, World
 from tests.bench.processes import start_bare_pipe, start_core, start_relay
 from tests.support.pgserver import PostgresServer
+from tests.support.tools import need_postgresql
 
 
 def test_the_street_of_the_fairness_demonstration_is_served(tmp_path: Path) -> None:
@@ -56,6 +57,17 @@ async def test_each_journal_engine_takes_records_in_a_closed_loop(tmp_path: Path
         assert (await journal.closed_loop(journal.postgres_at(server, "bench"), 8, 0.2, "t"))["per_s"] > 0
     finally:
         server.remove()
+
+
+@pytest.mark.timeout(200)
+def test_a_fail_over_is_measured_and_loses_nothing(tmp_path: Path) -> None:
+    need_postgresql()
+    found = failover.measure(1)
+    sums = failover.figures(found)
+    assert (sums["lost"], sums["doubled"], sums["bad"]) == (0, 0, 0)
+    assert sums["without_service_ms_p50"] >= found[0]["first_approval_ms"] - found[0]["promoted_ms"]
+    failover.draw(tmp_path / "plot.svg", found)
+    assert (tmp_path / "plot.svg").exists()
 
 
 @pytest.mark.parametrize("name", sorted(FAR_ENDS))

@@ -3,7 +3,8 @@
 Owns the session (sign-on, echo, reconnect), the one act at a time, repeats, and the reversal that follows a silence; checks
 every reply against what it asked, and writes the books when notes move. It must never know a socket or a clock. The traps:
 notes go out only on an approval in time, and the books say so at that instant; cash put in is in the books *before* the
-question goes out, and comes back only on an explicit no; "in progress" and "I do not know" are neither yes nor no.
+question goes out, and comes back only on an explicit no; "in progress" and "I do not know" are neither yes nor no; and a
+deposit about which nobody said a word may be on no disk at all, so the ATM asks about it until it has one, while it serves on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ APPROVED = frozenset({"00", "10"})
 IN_PROGRESS, IN_DOUBT = "09", "68"
 REVERSAL_TAKEN = frozenset({"00", "25"})  # accepted; or there is nothing to reverse
 TRACE_MAX = 999_999
+WORDLESS_MAX = 8  # deposits that wait for a word; with so many it takes no customer
 REMEMBERED_ACTS = 32  # concluded acts whose late or double replies are still recognised
 
 
@@ -77,18 +79,20 @@ class AtmMind:
         self._reversal: IsoMessage | None = None  # owed; while there is one, no customer is served
         self._reversed: _Asked | None = None
         self._recent: deque[_Asked] = deque(maxlen=REMEMBERED_ACTS)
+        self._wordless: dict[str, _Asked] = {}  # trace -> deposit that was given up without a word
         self._network: dict[str, IsoMessage] = {}
         self._failures = 0
         self._heard_ms = 0.0
 
     @property
     def is_free(self) -> bool:
-        return self.state is AtmState.READY and self._current is None and self._reversal is None
+        is_idle = self._current is None and self._reversal is None and len(self._wordless) < WORDLESS_MAX
+        return self.state is AtmState.READY and is_idle
 
     @property
     def is_settled(self) -> bool:
-        """Nothing is asked and no reversal is owed."""
-        return self._current is None and self._reversal is None
+        """Nothing is asked, no reversal is owed, and every deposit has its word."""
+        return self._current is None and self._reversal is None and not self._wordless
 
     # ---- the link --------------------------------------------------------------------------------------------------------
     def link_opened(self, now_ms: float) -> Sequence[Deed]:
@@ -107,13 +111,13 @@ class AtmMind:
             return []
         self._tally.links_lost += 1
         self.state = AtmState.OFFLINE
-        return [Wake("sign-on", None), Wake("echo", None), Wake("reversal", None), *self._back_off()]
+        return [*(Wake(name, None) for name in ("sign-on", "echo", "reversal", "wordless")), *self._back_off()]
 
     def stop(self, now_ms: float) -> Sequence[Deed]:
         """Sign off and hang up."""
         was_ready = self.state is AtmState.READY
         self.state = AtmState.STOPPED
-        deeds: list[Deed] = [Wake(name, None) for name in ("sign-on", "echo", "reply", "repeat", "reversal")]
+        deeds: list[Deed] = [Wake(name, None) for name in ("sign-on", "echo", "reply", "repeat", "reversal", "wordless")]
         if was_ready:
             deeds.append(self._manage(slips.SIGN_OFF, now_ms))
         return [*deeds, HangUp("stopped")]
@@ -159,6 +163,8 @@ class AtmMind:
                 return self._out_of_time(now_ms)
             case "reversal":
                 return self._repeat_reversal(now_ms)
+            case "wordless":
+                return self._ask_for_a_word(now_ms)
         return []
 
     def _echo(self, now_ms: float) -> Sequence[Deed]:
@@ -190,9 +196,33 @@ class AtmMind:
                 return [*deeds, Wake("reply", self._policy.reply_timeout_ms)]
             self._tally.gave_up(asked.order.due_ms, now_ms)
             self._tally.unresolved_deposits += 1
-            return self._conclude(asked, Fate.UNRESOLVED)
+            self._wordless[asked.act.trace] = asked
+            return [*self._conclude(asked, Fate.UNRESOLVED), Wake("wordless", self._policy.reversal_repeat_ms)]
         self._tally.gave_up(asked.order.due_ms, now_ms)
         return self._owe_reversal(asked, now_ms)
+
+    def _ask_for_a_word(self, now_ms: float) -> Sequence[Deed]:
+        """The same messages again, whoever is served meanwhile: the key is theirs, so a word is all that they can get."""
+        if not self._wordless or self.state is not AtmState.READY:
+            return []
+        self._tally.repeats_sent += len(self._wordless)
+        again = [Say(slips.repeated(asked.message, self._stamps(now_ms))) for asked in self._wordless.values()]
+        return [*again, Wake("wordless", self._policy.reversal_repeat_ms)]
+
+    def _word(self, asked: _Asked, reply: IsoMessage, code: str) -> Sequence[Deed]:
+        """The late word about a deposit: booked, or the branch gives the notes back, or the host itself will find out."""
+        wrong = slips.mismatch(asked.message, reply)
+        if wrong:
+            self._tally.violation(f"{self.terminal}: {wrong}")
+            return []
+        was_free = self.is_free
+        del self._wordless[asked.act.trace]
+        asked.code = code
+        self._tally.late_replies += 1
+        if code != IN_DOUBT:
+            asked.act.fate = Fate.ANSWERED
+            asked.act.returned = 0 if code in APPROVED else asked.act.amount
+        return [] if was_free or not self.is_free else [Ready()]
 
     # ---- reversals -------------------------------------------------------------------------------------------------------
     def _owe_reversal(self, asked: _Asked, now_ms: float) -> Sequence[Deed]:
@@ -262,6 +292,9 @@ class AtmMind:
     def _late(self, reply: IsoMessage, trace: str) -> Sequence[Deed]:
         """A 0210 for nothing that waits: the second copy of an answer, one after the timeout, or nobody's."""
         code = _text(reply, 39)
+        wordless = self._wordless.get(trace)
+        if wordless is not None:
+            return [] if code == IN_PROGRESS else self._word(wordless, reply, code)
         for asked in self._recent:
             if asked.message.fields[11] != trace:
                 continue
@@ -315,6 +348,7 @@ class AtmMind:
         deeds: list[Deed] = [Wake("sign-on", None)]
         if self._policy.echo_after_ms:
             deeds.append(Wake("echo", self._policy.echo_after_ms))
+        deeds += self._ask_for_a_word(now_ms)
         if self._reversal is not None:
             return [*deeds, *self._repeat_reversal(now_ms)]
         if self._current is not None:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import branchcodec, codec, everydialect, fairness, journal, ndc, plots, zenginfiles
+from tests.bench import branchcodec, codec, everydialect, failover, fairness, journal, ndc, plots, zenginfiles
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
@@ -33,6 +33,7 @@ GOALS = {
     "bytes_per_idle_session": ("<=", 4096),
     "fairness_p99_lanes_off_vs_quiet": (">=", 3.0),  # the core is the bottleneck
     "fairness_p99_lanes_on_vs_quiet": ("<=", 1.2),
+    "failover_lost_or_doubled": ("<=", 0.0),
 }
 
 
@@ -162,6 +163,8 @@ def main() -> int:
         session_bytes, sessions = idle_sessions(directory, 2_000 if SHORT else SESSIONS)
         print("journal", flush=True)
         journals = journal.measure(1 if SHORT else 3, SECONDS / 2)
+        print("fail-over: the primary dies under load, its synchronous standby is promoted", flush=True)
+        fails = failover.measure(3 if SHORT else ROUNDS)
         fsync = fsync_us(directory)
     figures = {
         "throughput_vs_bare_pipe": middle(through["relay"], "per_cpu_s") / middle(through["bare"], "per_cpu_s"),
@@ -175,6 +178,7 @@ def main() -> int:
         "bytes_per_idle_session": session_bytes,
         "fairness_p99_lanes_off_vs_quiet": middle(fair["lanes off"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
         "fairness_p99_lanes_on_vs_quiet": middle(fair["lanes on"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
+        **({"failover_lost_or_doubled": sum(each["lost"] + each["doubled"] + each["bad"] for each in fails)} if fails else {}),
     }
     details = {
         "bare_pipe_vs_aiohttp": middle(through["bare"], "per_cpu_s") / middle(through["aiohttp"], "per_cpu_s"),
@@ -198,6 +202,7 @@ def main() -> int:
         "journal_p99_ms": {
             f"{name} at {in_flight}": one["p99_ms"] for name, flights in journals.items() for in_flight, one in flights.items()
         },
+        **({"failover": failover.figures(fails)} if fails else {}),
         "idle_sessions": sessions,
         "fairness": fairness.figures(fair),
         "fsync_us": fsync,
@@ -214,6 +219,8 @@ def main() -> int:
     plots.draw(OUT / "latest.svg", through, late, calm)
     plots.draw_journal(OUT / "journal.svg", journals)
     fairness.draw(OUT / "fairness.svg", fair)
+    if fails:
+        failover.draw(OUT / "failover.svg", fails)
     print((OUT / "latest.md").read_text())
     return 0
 

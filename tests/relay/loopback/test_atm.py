@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protocols.iso8583.message import IsoMessage
 from protocols.vocabulary import Pan
-from relay.loopback.atm import AtmMind, AtmState
+from relay.loopback.atm import WORDLESS_MAX, AtmMind, AtmState
 from relay.loopback.books import Books, Fate
 from relay.loopback.customers import Card, Order
 from relay.loopback.deeds import AtmPolicy, Connect, Deed, HangUp, Ready, Say, Wake
@@ -211,6 +211,47 @@ def test_a_silent_deposit_is_repeated_never_reversed_and_stays_unresolved() -> N
     assert (again.mti, again.fields[11]) == ("0201", asked.fields[11])
     assert room.fire("reply", 10_000) == []
     assert (room.owed, room.fate(asked), room.tally.reversals_sent) == (5_000, Fate.UNRESOLVED, 0)
+    assert room.mind.is_free
+
+
+@pytest.mark.parametrize(
+    ("code", "owed", "fate"),
+    [("00", 5_000, Fate.ANSWERED), ("91", 0, Fate.ANSWERED), ("68", 5_000, Fate.UNRESOLVED), ("09", 5_000, Fate.UNRESOLVED)],
+)
+def test_a_deposit_without_a_word_is_asked_about_until_there_is_one(code: str, owed: int, fate: Fate) -> None:
+    """It may be on no disk at all: lost with its link, or with a relay that died before it was recorded."""
+    room = Room(deposit_tries_max=1)
+    room.sign_on()
+    asked = room.order("deposit", 5_000)
+    room.mind.link_closed(room.now_ms)
+    assert room.fire("reply", 10_000) == []
+    assert not room.mind.is_settled
+    assert room.fire("wordless", 2_000) == [], "there is no link"
+    (sign_on,) = room.did(room.mind.link_opened(room.now_ms))
+    (again,) = room.hear(answer_to(sign_on))
+    assert (again.mti, again.fields[11], room.mind.is_free) == ("0201", asked.fields[11], True)
+    other = room.order()
+    assert [message.fields[11] for message in room.fire("wordless", 2_000)] == [asked.fields[11]]
+    room.hear(answer_to(asked, code))
+    assert (room.owed, room.fate(asked)) == (owed, fate)
+    room.hear(answer_to(other, "51"))
+    assert room.mind.is_settled is (code != "09")
+    room.hear(answer_to(asked, code))
+    assert not room.tally.violation_count
+
+
+def test_with_too_many_deposits_without_a_word_it_takes_no_customer() -> None:
+    room = Room(deposit_tries_max=1)
+    room.sign_on()
+    asked = []
+    for _ in range(WORDLESS_MAX):
+        assert room.mind.is_free
+        asked.append(room.order("deposit", 1_000))
+        room.fire("reply", 10_000)
+    assert not room.mind.is_free
+    room.hear(answer_to(asked[0], "51"))
+    assert room.mind.is_free
+    assert isinstance(room.deeds[0], Ready)
 
 
 def test_a_customer_who_leaves_the_notes_makes_an_approved_withdrawal_a_reversal() -> None:

@@ -364,6 +364,16 @@ SUBJECTS = (
     "a journal from a newer version",
     "a full disk",
     "an fsync error",
+    "two machines with one terminal id",
+    "a local date (DE 13) of the past or the future",
+    "the same key with another body, says the core (422)",
+    "a ledger listing that breaks off",
+    "a ledger listing that repeats a page, goes in circles, or is of another day",
+    "a ledger listing that names a transaction nobody made",
+    "a business date far from the day of its posting",
+    "a journal of another relay",
+    "a corrupt page of the journal",
+    "a clock that is set by a day, ahead or back",
 )
 
 

@@ -1,0 +1,38 @@
+"""The relay on a machine whose wall clock is set while it runs: `python -m tests.support.jumpingrelay run CONFIG`.
+
+Owns the jumps: SIGUSR1 sets the clock a day ahead, SIGUSR2 a day back. It must never touch the monotonic clock, which nobody
+can set. The trap: the clock of this process only is set; the far ends keep the real day, as a machine with a broken NTP would
+see it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+
+from relay.clock import SystemClock
+from relay.main import main
+
+DAY_MS = 86_400_000
+
+
+class Jumps:
+    """By how much the clock is wrong now, milliseconds."""
+
+    ahead_ms = 0
+
+    @classmethod
+    def jump(cls, number: int, _: object) -> None:
+        cls.ahead_ms += DAY_MS if number == signal.SIGUSR1 else -DAY_MS
+
+
+def wall_ms(_: SystemClock) -> int:
+    return time.time_ns() // 1_000_000 + Jumps.ahead_ms
+
+
+if __name__ == "__main__":
+    SystemClock.wall_ms = wall_ms  # type: ignore[method-assign]
+    for wanted in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(wanted, Jumps.jump)
+    sys.exit(main(sys.argv[1:]))

@@ -31,18 +31,18 @@ ENDED = frozenset({OutboundState.ACKNOWLEDGED, OutboundState.UNKNOWN, OutboundSt
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
-    """`owner` is "module" or "module:Class". `when` "told": as its last argument, a callback, is called;
-    "sent": of a coroutine, when it has said its word and not heard the answer. `is_meant` gets the
+    """`owner` is "module" or "module:Class". `when` "told": as its last argument, a callback, is called; "sent": of a
+    coroutine, when it has said its word and not heard the answer; "amid": while SQLite works for it. `is_meant` gets the
     arguments, and after them what was returned or told. `spread`: a run dies at a visit between the first and this one.
     `set_to`: constants of modules, so that what happens once an hour happens in a test."""
 
     owner: str
     function: str
-    when: Literal["before", "sent", "after", "told"] = "before"
+    when: Literal["before", "sent", "amid", "after", "told"] = "before"
     is_meant: Callable[..., bool] = lambda *_: True
     spread: int = 30
     engine: Literal["", "sqlite", "postgresql"] = ""
-    phase: Literal["serving", "starting", "ending"] = "serving"
+    phase: Literal["serving", "starting", "ending", "migrating"] = "serving"
     set_to: tuple[tuple[str, str, int], ...] = ()
     needs_new_key: bool = False
 
@@ -59,6 +59,7 @@ DIALECTS = {
     "zrc": ("zengin",),
     "zengin-file": ("files", "company"),
 }
+STEPS = 20  # of SQLite's machine, between two visits
 OFTEN = (
     ("relay.daemon", "PRUNE_INTERVAL_MS", 200),
     ("relay.journal.face", "DAY_MS", 2_000),
@@ -196,12 +197,24 @@ POINTS: dict[str, Point] = {
     "listening, not yet ready": Point(owner="relay.control.sdnotify:Notifier", function="ready", phase="starting", spread=1),
     "asked to end, links still open": Point(owner="relay.daemon:Daemon", function="_drain", phase="ending", spread=1),
     "drained, journal not closed": Point(owner="relay.daemon", function="drain_background", phase="ending", spread=1),
+    # ---- a new version's first start, which has a test of its own: tests/live/test_kills_migration.py
+    "in the middle of a migration": Point(
+        owner="relay.journal.schema", function="_migrate", when="amid", phase="migrating", engine="sqlite"
+    ),
+    "in the middle of a migration on the server": Point(
+        owner="relay.journal.postgres.door:Connection",
+        function="run",
+        when="sent",
+        is_meant=lambda _, sql: "CREATE " in sql or "ALTER " in sql,
+        phase="migrating",
+        engine="postgresql",
+    ),
 }
 
 
 def points_of(engine: str) -> list[str]:
-    """Names of the points that a relay with this engine passes, in the order of the table."""
-    return [name for name, point in POINTS.items() if point.engine in ("", engine)]
+    """Names of the points that a relay with this engine passes under load, in the order of the table."""
+    return [name for name, point in POINTS.items() if point.engine in ("", engine) and point.phase != "migrating"]
 
 
 class Plug:
@@ -242,6 +255,14 @@ class Plug:
             return original(*args, **named)
 
         @wraps(original)
+        def amid(connection: Any, *args: Any, **named: Any) -> Any:
+            connection.set_progress_handler(self.visit, STEPS)
+            try:
+                return original(connection, *args, **named)
+            finally:
+                connection.set_progress_handler(None, 0)
+
+        @wraps(original)
         def after(*args: Any, **named: Any) -> Any:
             result = original(*args, **named)
             if point.is_meant(*args, result):
@@ -277,4 +298,4 @@ class Plug:
 
         if point.when == "after":
             return after_all if inspect.iscoroutinefunction(original) else after
-        return {"before": before, "sent": sent, "told": told}[point.when]
+        return {"before": before, "sent": sent, "amid": amid, "told": told}[point.when]

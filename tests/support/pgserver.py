@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -57,6 +58,7 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="pg"))
         self.data = self.folder / "data"
         self.port = _free_port()
+        self.environment: dict[str, str] = {}  # beside this process's own, from the next start on
         self._user = unprivileged()
         if self._user is not None:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
@@ -87,7 +89,8 @@ class PostgresServer:
     def start(self) -> None:
         log = (self.folder / "log").open("ab")
         command = [str(self.programs / "postgres"), "-D", str(self.data), "-k", str(self.folder), "-p", str(self.port)]
-        self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._as_user())
+        environment = {**os.environ, **self.environment}
+        self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, **self._as_user())
         log.close()
         self._wait_ready()
 
@@ -106,6 +109,13 @@ class PostgresServer:
             except ProcessLookupError:
                 continue
         self._process = None
+
+    def quit(self) -> None:
+        """End at once, also where it is trying to come up again after a PANIC: nothing is flushed, no child is left."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(START_S)
+            self._process = None
 
     def remove(self) -> None:
         self.kill()

@@ -1,6 +1,6 @@
 /* A disk that is full or cannot sync, by command: a file of that name beside the journal makes it so, its removal heals it.
  *
- * Preloaded into a daemon. Only files whose name holds "journal.sqlite" are touched; SICK_FOLDER says where the commands are:
+ * Preloaded into a daemon. Only files whose name holds SICK_FILES ("journal.sqlite" where it is not set) are touched; SICK_FOLDER says where the commands are:
  * "full" makes writes fail with ENOSPC, "ill" makes syncs fail with EIO.
  */
 #define _GNU_SOURCE
@@ -16,14 +16,14 @@
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static int is(const char *what, int fd) {
-    const char *folder = getenv("SICK_FOLDER");
+    const char *folder = getenv("SICK_FOLDER"), *files = getenv("SICK_FILES");
     char path[PATH_MAX], link[64], target[PATH_MAX];
     if (!folder) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, target, sizeof target - 1);
     if (length <= 0) return 0;
     target[length] = 0;
-    if (!strstr(target, "journal.sqlite") || strstr(target, "-shm") || strstr(target, "lock")) return 0;
+    if (!strstr(target, files ? files : "journal.sqlite") || strstr(target, "-shm") || strstr(target, "lock")) return 0;
     snprintf(path, sizeof path, "%s/%s", folder, what);
     return access(path, F_OK) == 0;
 }

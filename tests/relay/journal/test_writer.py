@@ -140,3 +140,30 @@ def test_close_ends_the_thread(rig: SqliteRig) -> None:
         thread for thread in threading.enumerate() if thread.name == "journal-writer" and thread is rig.journal._writer._thread
     ]
     rig.journal = rig.open()
+
+
+def test_a_corrupt_page_found_while_writing_ends_this_life_and_answers_what_is_sound(rig: SqliteRig) -> None:
+    """After a clean end nothing is read through at start; the first record that needs the page finds it."""
+    serve(rig, 50)
+    rig.journal.close()
+    connection = sqlite3.connect(rig.path)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'taken_key'").fetchone()
+    connection.close()
+    content = bytearray(rig.path.read_bytes())
+    content[(page - 1) * PAGE_BYTES : page * PAGE_BYTES] = b"\xff" * PAGE_BYTES
+    rig.path.write_bytes(content)
+    rig.journal = rig.open()
+    told: list[object] = []
+    rig.journal.take(taken(rig.journal, "new"), told.append)
+    rig.settle()
+    (failed,) = told
+    assert isinstance(failed, JournalFailed)
+    assert "CORRUPT" in failed.why
+    assert rig.journal.state is JournalState.FAILED
+    assert rig.failures, "the relay fences itself"
+    before = rig.path.read_bytes()
+    rig.journal.take(taken(rig.journal, "later"), told.append)
+    rig.settle()
+    assert isinstance(told[1], JournalFailed)
+    rig.journal.close()
+    assert rig.path.read_bytes() == before, "never written again"

@@ -2,7 +2,8 @@
 
 Owns the state (its table is session.py), the bar on financial traffic and the terminal that the link speaks for. It must never
 know frames or timers, except to cancel the wait for a sign-on. The traps: a sign-on binds the link to its terminal, an echo
-does not; and while draining, advices and reversals are still taken, because refusing them only makes the far end repeat them.
+does not; and while draining, messages still go to the desk, which refuses what is new: only the journal knows whether a message
+was taken before, and a "no" to one that may still be approved is wrong for ever.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from protocols.dialect import Action, Identify, Note, Send, Tell, Timer
 from protocols.iso8583 import codes
 from protocols.iso8583.dates import dashed
 from protocols.iso8583.message import IsoMessage, Value
-from protocols.iso8583.mti import class_of
 from protocols.iso8583.rules import LinkRules
 from protocols.iso8583.session import INITIAL, TRANSITIONS, Moment, State
 from protocols.machine import next_state
@@ -78,8 +78,6 @@ class Session:
         """Whether a message goes to the desk; if not, it has been refused."""
         if self.barred is not None:
             self.refuse(message, self.barred, f"{message.mti} before sign-on", actions)
-        elif self.state is State.DRAINING and message.mti[2] == "0" and class_of(message.mti) == "financial":
-            self.refuse(message, Refusal.DRAINING, message.mti, actions)
         else:
             return not self.rules.one_terminal or self._is_ours(message, actions, bind=True)
         return False

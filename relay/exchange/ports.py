@@ -35,6 +35,11 @@ class LinkPort(Protocol):
     @property
     def is_open(self) -> bool: ...
 
+    @property
+    def is_draining(self) -> bool:
+        """It takes nothing new any more; what was taken before is still answered."""
+        ...
+
     def reply(self, message: object, reply: Reply) -> bool:
         """Encode `reply` for `message` and write it. False when there was no link to write to."""
         ...

@@ -77,6 +77,10 @@ class Link(Performer, Protocol):
     def listener(self) -> ListenerFacts:
         return self._services.listener
 
+    @property
+    def is_draining(self) -> bool:
+        return self._is_draining
+
     def reply(self, message: object, reply: Reply) -> bool:
         if not self.is_open:
             newer = self._newer_link()

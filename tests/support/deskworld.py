@@ -106,6 +106,7 @@ class ListLink:
     def __init__(self, facts: ListenerFacts) -> None:
         self.listener = facts
         self.is_open = True
+        self.is_draining = False
         self.said: list[tuple[str, str]] = []
 
     def reply(self, message: object, reply: Reply) -> bool:

@@ -25,6 +25,7 @@ from relay.loopback.troupe import Site
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
 SOONER = "retry_max_ms = 1000\nsaf_head_tries_max = 10\n"  # what is stubborn comes to a person within seconds
+WINDOWS = "body_window_days = 1\nduplicate_window_days = 400\n"
 OLDER_KEYS_MAX = 7  # as the setting older_key_credentials allows
 
 
@@ -136,7 +137,7 @@ class MortalStage(Stage):
 
     def _write_journal_lines(self) -> None:
         older = ", ".join(f'"{name}"' for name in reversed(self.keys[:-1]))
-        lines = f'[journal]\n{self._journal}\nkey_credential = "{self.keys[-1]}"\nolder_key_credentials = [{older}]\n'
+        lines = f'[journal]\n{self._journal}\nkey_credential = "{self.keys[-1]}"\nolder_key_credentials = [{older}]\n{WINDOWS}'
         text = self.config_path.read_text()
         text = re.sub(r"\[journal\]\n(?:.+\n)*", lambda _: lines, text, count=1)
         self.config_path.write_text(re.sub(r"retry_max_ms = .*\n(?:saf_head_tries_max.*\n)?", SOONER, text, count=1))

@@ -31,7 +31,7 @@ from tests.support.isolink import (
     unframed,
     withdrawal,
 )
-from tests.support.isoplay import DIALLED, ISO, OPENED, answer_in, play, signed_on
+from tests.support.isoplay import DIALLED, ISO, OPENED, play, signed_on
 from tests.support.playbook import After, Playbook, like
 
 # ---- our own requests ----------------------------------------------------------------------------------------------------
@@ -188,12 +188,11 @@ def test_nobody_is_asked_before_sign_on() -> None:
 
 
 # ---- draining and closing ------------------------------------------------------------------------------------------------
-def test_a_draining_link_refuses_new_money_and_finishes_the_rest() -> None:
+def test_a_draining_link_leaves_money_to_the_desk_and_finishes_the_rest() -> None:
+    """Only the journal knows whether it was taken before: a "no" from here to a repeat would be a second answer."""
     with signed_on() as book:
         book >> DrainStarted() << Note("draining")
-        book >> arrived(ISO, withdrawal())
-        refuse = book.take(Refuse)
-        assert (refuse.reason, answer_in(ISO, refuse).fields[39]) == (Refusal.DRAINING, "91")
+        book >> arrived(ISO, withdrawal(), withdrawal("0201")) << like(Ask) << like(Ask)
         book >> arrived(ISO, reversal(withdrawal()), withdrawal("0220")) << like(Ask) << like(Ask)
         book >> arrived(ISO, network("301")) << like(Send) << Note("echo-received")
         book >> arrived(ISO, network("001")) << like(Refuse, reason=Refusal.DRAINING)

@@ -120,6 +120,26 @@ def test_a_terminal_not_on_the_list_is_refused(world: DeskWorld) -> None:
     assert link.said == [("1", "unknown-terminal")]
 
 
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_draining_link_gets_no_to_what_is_new_and_its_own_answer_to_a_repeat(world: DeskWorld, is_taken: bool) -> None:
+    """A reload drains links one by one; a "no" without a look into the journal would contradict what was taken."""
+    link = world.link()
+    if is_taken:
+        world.say(link, Message(trace="1"))
+    link.is_draining = True
+    world.say(link, Message(trace="1", repeat=True))
+    world.time.run(5)
+    assert link.said == ([] if is_taken else [("1", "draining")])
+    if is_taken:
+        world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    assert {code for _, code in link.said} == {"approved" if is_taken else "draining"}
+    other = world.link()
+    world.say(other, Message(trace="1", repeat=True))
+    world.time.run(5)
+    assert other.said == [("1", "approved" if is_taken else "draining")], "the first word stays, on another link too"
+
+
 def test_a_draining_desk_refuses_new_messages_and_finishes_those_in_flight(world: DeskWorld) -> None:
     link = world.link()
     world.say(link, Message(trace="1"))

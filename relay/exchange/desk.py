@@ -35,7 +35,7 @@ from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
 from relay.exchange.limits import DeskLimits
-from relay.exchange.ports import LinkPort
+from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.exchange.register import Open, Register
 from relay.exchange.repeats import Repeats
 from relay.exchange.saf import Answer as SafAnswer
@@ -118,7 +118,7 @@ class Desk:
         answer: Answer | None
         if request.message_class is MessageClass.FINANCIAL:
             entry.deadline_ms = now_ms + facts.reply_deadline_ms
-            answer = self._gate(entry, link, now_ms)
+            answer = self._gate(entry, link, facts, now_ms)
             state = StoredState.RECORDED if answer is None else StoredState.REFUSED
         else:
             entry.request = request = without_secrets(request)  # the same from the first delivery to the last
@@ -152,13 +152,12 @@ class Desk:
             partial(self._taken, entry, answer, reply),
         )
 
-    def _gate(self, entry: Open, link: LinkPort, now_ms: int) -> Refusal | None:
+    def _gate(self, entry: Open, link: LinkPort, facts: ListenerFacts, now_ms: int) -> Refusal | None:
         """Why a new financial message is refused before it is asked, or None."""
         if self._draining or link.is_draining:
             return Refusal.DRAINING
         if self._permit() is None:
             return Refusal.CORE_UNREACHABLE
-        facts = link.listener
         return Refusal.OVERLOADED if self.traffic.refuses(entry, facts, facts.reply_deadline_ms, now_ms) else None
 
     def _may_record(self) -> bool:

@@ -61,8 +61,8 @@ class FailOver(Troublemaker):
         try:
             await self._approvals(WARM_APPROVALS)
             self._open("primary")
-            self.killed_s = loop.time()
             await asyncio.to_thread(self._pair.primary.kill)
+            self.killed_s = loop.time()
             await asyncio.to_thread(self._pair.standby.promote)
             self.promoted_s = loop.time()
             await until(lambda: self.heard_s[-1] > self.promoted_s, PATIENCE_S)

@@ -6,14 +6,14 @@ value, so that cursor and marks can never be from two different moments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 import msgspec
 
 from relay.journal.port import StepResult
 from relay.reconcile.matcher import Difference
 from relay.reconcile.report import Layer, Report
+from relay.reconcile.statements import Variables
 
 LINK_NAME = "@reconcile"  # beside the listeners, whose names have no such sign
 REPORTS_COUNT_MAX = 2_000  # kept: beyond it the oldest that is signed, or has nothing to sign for, is forgotten
@@ -33,12 +33,6 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
     in_work: int = 0
     journal_rows: int = 0
-
-
-class Variables(Protocol):
-    def variables(self, link_name: str) -> Mapping[str, bytes]: ...
-
-    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None: ...
 
 
 class Shelf:

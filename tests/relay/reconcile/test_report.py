@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from relay.reconcile.matcher import Difference, Ending, What
-from relay.reconcile.report import Layer, Report, as_html, as_text, digest_of, sign
+from relay.reconcile.page import as_html
+from relay.reconcile.plain import as_text
+from relay.reconcile.report import Layer, Report, digest_of, sign
 
 LISTED = Difference(
     what=What.MISSING, key="k<script>", terminal="ATM\x1b1", kind="withdrawal", why="why & why", ending=Ending.LISTED

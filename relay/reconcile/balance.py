@@ -13,6 +13,8 @@ from typing import Final
 
 import msgspec
 
+from protocols.errors import LocalMisuse
+from protocols.primitives import by_alpha
 from protocols.totals import OwnSum, Total, Weighed, weigh
 from relay.reconcile.listing import Sum
 from relay.reconcile.statements import Kept
@@ -21,13 +23,14 @@ from relay.telemetry.mask import mask_text
 
 TERMINAL_LINES_MAX: Final = 1_000
 STATED_LINES_MAX: Final = 1_000
+DASH: Final = "-"  # a figure that nobody stated; never a zero
 OTHER_LINES_MAX: Final = 200  # kinds, partners, late, closed, silent: each
 
 CoreTotals = Mapping[tuple[str, str, str], Sum]  # terminal, kind, currency
 
 
 class TotalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One row. Counts and minor units; `core_*` None where the core's totals are not at hand."""
+    """One row. Counts and minor units, absent where zero; `core_*` None where the core's totals are not at hand."""
 
     name: str  # a terminal, a line, or "" in the table of kinds
     kind: str
@@ -77,7 +80,7 @@ class ClosedLine(msgspec.Struct, frozen=True):
     at_ms: int
 
 
-class DayTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DayTotals(msgspec.Struct, frozen=True, kw_only=True):
     """The sheet. `differs` counts what is listed for a person: statements, and sums of the core that nothing else explains."""
 
     kinds: tuple[TotalLine, ...] = ()
@@ -140,6 +143,19 @@ def balance(
     )
 
 
+def money(minor: int | None, currency: str) -> str:
+    """With the decimals of ISO 4217; minor units as they are where the currency is not known."""
+    if minor is None:
+        return DASH
+    try:
+        decimals = (by_alpha(currency)[1] or 0) if currency else 0
+    except LocalMisuse:
+        decimals = 0
+    sign = "-" if minor < 0 else ""
+    whole, rest = divmod(abs(minor), 10**decimals)
+    return f"{sign}{whole:,}.{rest:0{decimals}}" if decimals else f"{sign}{whole:,}"
+
+
 # ---- our sums and the core's ---------------------------------------------------------------------------------------------
 _LISTED = "the core"
 
@@ -169,7 +185,7 @@ def _why_core(line: TotalLine, is_explained: bool, has_undated: bool) -> str:
         return f"{line.doubt_count} still in work or on the list here"
     if has_undated:
         return "without a date of their own: perhaps filed under another day"
-    return f"{_LISTED} says {line.core_minor}, the journal {line.minor}"
+    return f"{_LISTED} says {money(line.core_minor, line.currency)}, the journal {money(line.minor, line.currency)}"
 
 
 def _line(name: str, kind: str, currency: str, own: OwnSum, core: Sum | None) -> TotalLine:
@@ -282,7 +298,7 @@ def _stated(kept: Kept, index: Index, told: CoreTotals | None) -> list[StatedLin
                 core_minor=core,
                 doubt_count=row.doubt_count,
                 doubt_minor=row.doubt_minor,
-                why="" if row.agrees else _blame(row, core, "terminal" if stated.party else "partner"),
+                why="" if row.agrees else _blame(row, core, "terminal" if stated.party else "partner", stated.currency),
             )
         )
     return lines
@@ -299,26 +315,27 @@ def _core_of(told: CoreTotals, kept: Kept, row: Weighed, index: Index) -> int:
     )
 
 
-def _blame(row: Weighed, core: int | None, who: str) -> str:
+def _blame(row: Weighed, core: int | None, who: str, currency: str) -> str:
     """Who says what. Words only: nobody is believed more than the others."""
-    said = f"the {who} says {_figure(row.count, row.minor)}, the journal {_figure(row.own_count, row.own_minor)}"
+    theirs, ours = _figure(row.count, row.minor, currency), _figure(row.own_count, row.own_minor, currency)
+    said = f"the {who} says {theirs}, the journal {ours}"
     if core is not None and row.minor is not None:
         if core == row.own_minor != row.minor:
             said += f"; journal and core agree, the {who} stands alone"
         elif core == row.minor != row.own_minor:
             said += f"; {who} and core agree, the journal stands alone"
         elif row.minor != row.own_minor:
-            said += f"; the core says {core}: three different sums"
+            said += f"; the core says {money(core, currency)}: three different sums"
         else:
             said += "; the amounts agree, the counts do not"
     if row.doubt_count:
-        said += f"; in doubt here: {_figure(row.doubt_count, row.doubt_minor)}"
+        said += f"; in doubt here: {_figure(row.doubt_count, row.doubt_minor, currency)}"
     return said
 
 
-def _figure(count: int | None, minor: int | None) -> str:
-    parts = ([f"{count} pc"] if count is not None else []) + ([f"{minor:,}"] if minor is not None else [])
-    return " / ".join(parts) or "nothing"
+def _figure(count: int | None, minor: int | None, currency: str) -> str:
+    amount = "" if minor is None else f"{money(minor, currency)} {currency}".rstrip()
+    return " of ".join(part for part in ("" if count is None else f"{count:,}", amount) if part) or "nothing"
 
 
 def _silent(index: Index, spoken: Iterable[Kept]) -> list[str]:

@@ -7,16 +7,12 @@ that nobody stated is a dash and never a zero.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
-from protocols.errors import LocalMisuse
-from protocols.primitives import by_alpha
-from relay.reconcile.balance import DayTotals, StatedLine, TotalLine
+from relay.reconcile.balance import DASH, DayTotals, StatedLine, TotalLine, money
 from relay.reconcile.report import moment
-
-DASH: Final = "-"
 
 Mark = Literal["", "differs", "note"]
 
@@ -39,19 +35,6 @@ class Table(msgspec.Struct, frozen=True):
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     note: str = ""
-
-
-def money(minor: int | None, currency: str) -> str:
-    """With the decimals of ISO 4217; minor units as they are where the currency is not known."""
-    if minor is None:
-        return DASH
-    try:
-        decimals = (by_alpha(currency)[1] or 0) if currency else 0
-    except LocalMisuse:
-        decimals = 0
-    sign = "-" if minor < 0 else ""
-    whole, rest = divmod(abs(minor), 10**decimals)
-    return f"{sign}{whole:,}.{rest:0{decimals}}" if decimals else f"{sign}{whole:,}"
 
 
 def tables(totals: DayTotals) -> list[Table]:

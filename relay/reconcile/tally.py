@@ -52,8 +52,8 @@ class Reader(Protocol):
 
 
 class Tally(msgspec.Struct):
-    """The sums of one date. `late`: of them, or of earlier dates, what was received after its date was over. `undated`: how
-    many of a group carried no date of their own; the core may have filed them under a neighbouring day."""
+    """The sums of one date. `late`: of them, or of earlier dates, what moves money and was received after its date was over.
+    `undated`: how many of a group carried no date of their own; the core may have filed them under a neighbouring day."""
 
     business_date: str
     sums: dict[GroupKey, OwnSum] = {}
@@ -228,7 +228,7 @@ class Counting:
             tally.add(tally.sums, key, claim)
             if not group.business_date:
                 tally.undated[key] = tally.undated.get(key, 0) + group.count
-        if is_late and (own == self._date or group.received == self._date):
+        if is_late and group.currency and (own == self._date or group.received == self._date):
             tally.add(tally.late, key, claim)
             if len(tally.late_dates) < 1_000:
                 tally.late_dates[own] = tally.late_dates.get(own, 0) + group.count

@@ -149,13 +149,15 @@ def _weighed(group: Sequence[Total], own_of: Callable[[tuple[str, ...]], OwnSum 
     own_minor = None if own is None else own.minor
     if first.ours_count is not None or first.ours_minor is not None:
         own_count, own_minor = first.ours_count, first.ours_minor
+    count = _left((line.count, line.undone) for line in group)
+    minor = _left((line.minor, line.undone) for line in group)
     return Weighed(
         name=first.name,
         kinds=first.kinds,
-        count=_left((line.count, line.undone) for line in group),
-        minor=_left((line.minor, line.undone) for line in group),
-        own_count=own_count,
-        own_minor=own_minor,
+        count=count,
+        minor=minor,
+        own_count=None if count is None else own_count,
+        own_minor=None if minor is None else own_minor,
         doubt_count=0 if own is None else own.doubt_count,
         doubt_minor=0 if own is None else own.doubt_minor,
     )

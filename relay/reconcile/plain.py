@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from typing import Final
+from unicodedata import east_asian_width
 
 from msgspec import UNSET
 
@@ -49,7 +50,7 @@ def _table(table: Table) -> Iterator[str]:
         yield from _wrapped(table.note)
     shown = [tuple(printable(cell) for cell in row.cells) for row in table.rows]
     names = [column.name for column in table.columns]
-    widths = [max(len(name), *(len(row[at]) for row in shown)) for at, name in enumerate(names)]
+    widths = [max(_width(name), *(_width(row[at]) for row in shown)) for at, name in enumerate(names)]
     _shorten(table, widths)
     if sum(widths) + GAP * (len(widths) - 1) > WIDTH_MAX:
         for said, row in zip(shown, table.rows, strict=True):
@@ -75,9 +76,17 @@ def _shorten(table: Table, widths: list[int]) -> None:
 def _line(table: Table, row: tuple[str, ...], widths: list[int]) -> str:
     parts = []
     for column, cell, width in zip(table.columns, row, widths, strict=True):
-        short = cell if len(cell) <= width else cell[: width - 1] + "~"
-        parts.append(short.rjust(width) if column.is_number else short.ljust(width))
+        short = cell
+        while _width(short) > width:
+            short = short.removesuffix("~")[:-1] + "~"
+        blank = " " * (width - _width(short))
+        parts.append(blank + short if column.is_number else short + blank)
     return (" " * GAP).join(parts).rstrip()
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Japanese takes two for a character."""
+    return len(text) + sum(1 for ch in text if east_asian_width(ch) in "WF")
 
 
 def _below(names: list[str], said: tuple[str, ...], row: Row) -> Iterator[str]:

@@ -53,7 +53,7 @@ def notes(totals: DayTotals) -> list[str]:
     if totals.silent_count:
         names = ", ".join(totals.silent[:20])
         more = f" and {totals.silent_count - 20} more" if totals.silent_count > 20 else ""
-        found.append(f"{totals.silent_count} terminals moved money and stated nothing, where others did: {names}{more}.")
+        found.append(f"Stated nothing, where others did: {totals.silent_count} of those that moved money: {names}{more}.")
     if totals.late_dates:
         dates = ", ".join(f"{day} ({count})" for day, count in totals.late_dates)
         found.append(f"Messages that came after their business date was over: {dates}.")
@@ -155,7 +155,9 @@ def _stated(totals: DayTotals) -> Table:
         Column(""),
     )
     left = totals.stated_left_out
-    note = f"{totals.statements:,} statements." + (f" {left:,} more rows are not shown." if left else "")
+    differ = sum(1 for line in totals.stated if line.why)
+    note = f"{totals.statements:,} statements; {differ:,} rows differ and stand first."
+    note += f" {left:,} more rows are not shown." if left else ""
     return Table("Stated by far ends", columns, tuple(rows), note)
 
 

@@ -38,21 +38,23 @@ dl div.wide{grid-column:1/-1}
 .notes{margin:.8rem 0 0;padding:.45rem .8rem .45rem 1.7rem;background:var(--notebg);color:var(--note);border-left:4px solid}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%}
-th,td{padding:.17rem .55rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+th,td{padding:.17rem .55rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line);overflow-wrap:break-word}
 thead th{font-size:.78rem;font-weight:600;color:var(--soft);border-bottom:1.5px solid var(--ink);white-space:nowrap}
 .n{text-align:right;white-space:nowrap;overflow-wrap:normal}
+td.key{font-family:ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace;font-size:.92em;overflow-wrap:anywhere}
 td.dash{color:var(--soft)}
 tbody tr:nth-child(even){background:var(--band)}
 tr.differs,tbody tr.differs:nth-child(even),tr.listed,tbody tr.listed:nth-child(even){background:var(--badbg)}
 tr.differs td:first-child,tr.listed td:first-child{box-shadow:inset 4px 0 var(--bad);font-weight:600}
 tr.note,tbody tr.note:nth-child(even){background:var(--notebg)}
-tr.why td{padding:0 .55rem .3rem 1.2rem;color:var(--soft)}tr.why.differs td{color:var(--bad)}
+tr.why td{padding:0 .55rem .3rem 1.2rem;color:var(--soft)}
+tr.why.differs td,tr.why.differs td:first-child{color:var(--bad);font-weight:400}
 .agree{color:var(--good)}.differ{color:var(--bad);font-weight:700}
 .sign{margin-top:3.2rem;display:flex;gap:2.5rem;break-inside:avoid}
 .sign div{border-top:1px solid var(--ink);flex:1;padding-top:.25rem;color:var(--soft)}
 footer{margin-top:1.6rem;color:var(--soft);font-size:.78rem}
 @page{size:A4 landscape;margin:12mm 12mm 14mm}
-@media print{body{max-width:none;padding:0;font-size:9.5px}.scroll{overflow:visible}thead{display:table-header-group}
+@media print{html{font-size:11px}body{max-width:none;padding:0;font-size:9.5px}.scroll{overflow:visible}thead{display:table-header-group}
 tr{break-inside:avoid}h2{break-after:avoid}tr:has(+.why){break-after:avoid}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
@@ -109,11 +111,12 @@ def _facts(report: Report) -> str:
 def _differences(report: Report) -> str:
     if not report.differences:
         return "<h2>Differences of messages</h2><p>None.</p>"
+    key = DIFFERENCE_HEAD.index("key")
     numbers = {DIFFERENCE_HEAD.index("journal"), DIFFERENCE_HEAD.index("core")}
     head = _head((name, at in numbers) for at, name in enumerate(DIFFERENCE_HEAD))
     rows = "".join(
         f"<tr{' class=listed' if d.ending is Ending.LISTED else ''}>"
-        + "".join(_cell(cell, at in numbers) for at, cell in enumerate(cells(d)))
+        + "".join(_cell(cell, at in numbers, "key" if at == key else "") for at, cell in enumerate(cells(d)))
         + "</tr>"
         for d in report.differences
     )
@@ -144,7 +147,7 @@ def _row(table: Table, row: Row) -> str:
 _WORDS: Final = {"agrees": "<span class=agree>✓ agrees</span>", "differs": "<span class=differ>✗ differs</span>"}
 
 
-def _cell(cell: str, is_number: bool) -> str:
-    classes = " ".join(name for name, on in (("n", is_number), ("dash", cell == "-")) if on)
+def _cell(cell: str, is_number: bool, name: str = "") -> str:
+    classes = " ".join(each for each, on in (("n", is_number), ("dash", cell == "-"), (name, bool(name))) if on)
     attribute = f" class='{classes}'" if classes else ""
     return f"<td{attribute}>{_WORDS.get(cell) or _text(cell)}</td>"

@@ -39,7 +39,16 @@ class Table(msgspec.Struct, frozen=True):
 
 def tables(totals: DayTotals) -> list[Table]:
     """Those that have rows, in the order in which a person reads them: who differs first."""
-    made = [_stated(totals), _kinds(totals), _partners(totals), _terminals(totals), _late(totals), _closed(totals)]
+    made = [
+        _stated(totals, "Who says otherwise", True),
+        _terminals(totals, "The core says otherwise", True),
+        _kinds(totals),
+        _partners(totals),
+        _late(totals),
+        _closed(totals),
+        _stated(totals, "Stated by far ends, and agrees", False),
+        _terminals(totals, "Totals by terminal", False),
+    ]
     return [table for table in made if table.rows]
 
 
@@ -113,18 +122,19 @@ def _partners(totals: DayTotals) -> Table:
     return Table("Totals by line", (Column("line"), Column("kind"), *_OWN), tuple(rows), "The core knows no lines.")
 
 
-def _terminals(totals: DayTotals) -> Table:
+def _terminals(totals: DayTotals, title: str, differs: bool) -> Table:
     rows = [
         Row((line.name, line.kind, *_own_cells(line), _nothing(line.late_count), *_core_cells(line)), _mark(line), line.why)
         for line in totals.terminals
+        if bool(line.why) is differs
     ]
     columns = (Column("terminal"), Column("kind"), *_OWN, Column("late", True), Column("core", True), Column("apart", True))
     left = totals.terminals_left_out
-    note = f"{left:,} more rows are not shown; those that differ stand first." if left else ""
-    return Table("Totals by terminal", columns, tuple(rows), note)
+    note = f"Rows not shown: {left:,}." if left else ""
+    return Table(title, columns, tuple(rows), "" if differs else note)
 
 
-def _stated(totals: DayTotals) -> Table:
+def _stated(totals: DayTotals, title: str, differs: bool) -> Table:
     rows = [
         Row(
             (
@@ -142,6 +152,7 @@ def _stated(totals: DayTotals) -> Table:
             line.why,
         )
         for line in totals.stated
+        if bool(line.why) is differs
     ]
     columns = (
         Column("far end"),
@@ -155,10 +166,8 @@ def _stated(totals: DayTotals) -> Table:
         Column(""),
     )
     left = totals.stated_left_out
-    differ = sum(1 for line in totals.stated if line.why)
-    note = f"{totals.statements:,} statements; {differ:,} rows differ and stand first."
-    note += f" {left:,} more rows are not shown." if left else ""
-    return Table("Stated by far ends", columns, tuple(rows), note)
+    note = f"Statements that came: {totals.statements:,}." + (f" Rows not shown: {left:,}." if left else "")
+    return Table(title, columns, tuple(rows), "" if differs else note)
 
 
 def _verdict(line: StatedLine) -> str:

@@ -77,8 +77,10 @@ def _line(table: Table, row: tuple[str, ...], widths: list[int]) -> str:
     parts = []
     for column, cell, width in zip(table.columns, row, widths, strict=True):
         short = cell
-        while _width(short) > width:
-            short = short.removesuffix("~")[:-1] + "~"
+        if _width(cell) > width:
+            short = cell[: width - 1] + "~"
+            while _width(short) > width:
+                short = short[:-2] + "~"
         blank = " " * (width - _width(short))
         parts.append(blank + short if column.is_number else short + blank)
     return (" " * GAP).join(parts).rstrip()
@@ -86,6 +88,8 @@ def _line(table: Table, row: tuple[str, ...], widths: list[int]) -> str:
 
 def _width(text: str) -> int:
     """Columns on a terminal: Japanese takes two for a character."""
+    if text.isascii():
+        return len(text)
     return len(text) + sum(1 for ch in text if east_asian_width(ch) in "WF")
 
 

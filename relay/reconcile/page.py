@@ -54,7 +54,8 @@ tr.why.differs td,tr.why.differs td:first-child{color:var(--bad);font-weight:400
 .sign div{border-top:1px solid var(--ink);flex:1;padding-top:.25rem;color:var(--soft)}
 footer{margin-top:1.6rem;color:var(--soft);font-size:.78rem}
 @page{size:A4 landscape;margin:12mm 12mm 14mm}
-@media print{html{font-size:11px}body{max-width:none;padding:0;font-size:9.5px}.scroll{overflow:visible}thead{display:table-header-group}
+@media print{html{font-size:11px}body{max-width:none;padding:0;font-size:9.5px}.scroll{overflow:visible}
+thead{display:table-header-group}
 tr{break-inside:avoid}h2{break-after:avoid}tr:has(+.why){break-after:avoid}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """

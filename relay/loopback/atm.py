@@ -326,9 +326,9 @@ class AtmMind:
             return []
         if _text(reply, 39) not in TOTALS_TAKEN:
             return []  # not taken over: the timer says it again
-        is_in_balance = _text(reply, 66) == "1"
-        self._tally.totals_in_balance += is_in_balance
-        self._tally.totals_out_of_balance += not is_in_balance
+        balance = _text(reply, 66)  # absent where the relay only takes them
+        self._tally.totals_in_balance += balance == "1"
+        self._tally.totals_out_of_balance += balance == "2"
         self._totals = None
         return [Wake("totals", None)]
 

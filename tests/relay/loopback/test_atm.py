@@ -338,12 +338,8 @@ def test_the_totals_are_stated_when_asked_and_again_until_they_are_answered() ->
     room.hear(answer_to(room.order("deposit", 500)))
     room.hear(answer_to(room.order(), "51"))  # declined: not counted
     (stated,) = room.did(room.mind.state_totals(room.now_ms))
-    assert (stated.mti, stated.fields[76], stated.fields[88], stated.fields[74]) == (
-        "0500",
-        "1".zfill(10),
-        "3".zfill(13) + "000",
-        "1".zfill(10),
-    )
+    assert stated.mti == "0500"
+    assert [int(str(stated.fields[n])) for n in (76, 88, 74, 86)] == [1, 3_000, 1, 500]
     assert not room.mind.is_settled
     (again,) = room.fire("totals", 2_000)
     assert (again.mti, again.fields[11]) == ("0501", stated.fields[11])

@@ -172,7 +172,7 @@ class Reconciler:
 
     def _find(self, number: int) -> Report:
         reports = self._shelf.reports()
-        found = (reports[-1] if reports else None) if not number else self._shelf.report(number)
+        found = self._shelf.report(number or (reports[-1].number if reports else 0))
         if found is None:
             raise RelayError("there is no such report.", "Try: relay reconcile now")
         return found

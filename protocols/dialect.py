@@ -4,6 +4,7 @@ Owns: the events a link tells a dialogue, the actions a dialogue asks for, and t
 It must never know a dialect. The trap: an action is a wish, not a deed. `Store` is done when `Stored` comes back, and a
 dialogue that must not speak before something is durable waits for that event.
 
+Stated totals have their words in totals.py: the action `TotalsStated`, answered by the event `TotalsKept`.
 Drawn for four dialects: ISO 8583 (Send, Ask, Timer, Identify), NDC (Command counted against its answers, Store for serials,
 Evidence from completions), Zengin (Store for sequence numbers before the first byte), branch (Evidence from receipts).
 """
@@ -15,6 +16,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
+from protocols.totals import TotalsKept, TotalsStated
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 
@@ -101,6 +103,7 @@ Event: TypeAlias = (
     | CommandRequested
     | OutboundOffered
     | OutboundQuestioned
+    | TotalsKept
     | DrainStarted
     | LinkClosed
 )
@@ -208,7 +211,7 @@ class HangUp(msgspec.Struct, frozen=True):
 
 
 _Kept: TypeAlias = Store | Forget | Timer | Identify | Note | Tell | HangUp
-Action: TypeAlias = Send | Ask | Refuse | Command | CommandAnswered | Evidence | Delivery | _Kept
+Action: TypeAlias = Send | Ask | Refuse | Command | CommandAnswered | Evidence | Delivery | TotalsStated | _Kept
 
 
 class Dialogue(Protocol):

@@ -53,7 +53,7 @@ from relay.outbound.server import OutboundServer
 from relay.overlays import overlay_reader
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
-from relay.reconciler import Reconciler
+from relay.reconciler import Reconciler, new_statements
 from relay.region.active import ActiveRegion
 from relay.settings import DialerSettings, LinkSettings, ListenerSettings, Settings
 from relay.telemetry.exposition import Exposition
@@ -184,6 +184,7 @@ class Daemon:
         self.outbound_server = OutboundServer(
             OutboundApi(self.outbound, settings.outbound.clients).handle, server_limits(settings), self.timers, self.metrics
         )
+        self.statements = new_statements(settings, self.journal, self.clock, self.timers, self.metrics)
         self.parts = WireParts(
             desk=self.desk,
             outbound=self.outbound,
@@ -195,6 +196,7 @@ class Daemon:
             metrics=self.metrics,
             tell=self._tell,
             credential_path=self.credentials.path,
+            statements=self.statements,
         )
         self.chance = chance
         self.listeners = {each.name: self.new_listener(each) for each in settings.listener}

@@ -9,29 +9,56 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from relay.bridge import spawn
-from relay.clock import Cancellable
+from relay.clock import Cancellable, Clock, Timers
 from relay.control import commands as c
 from relay.control import report as r
 from relay.control.server import Handler
 from relay.errors import RelayError
 from relay.journal.port import StepResult
 from relay.journal.sides import SideReader
+from relay.reconcile.balance import CoreTotals, DayTotals, balance
+from relay.reconcile.counter import Counter, JournalSource
 from relay.reconcile.dates import DAY_MS, Cutover
-from relay.reconcile.report import Layer, Report, as_html, as_text, sign
+from relay.reconcile.matcher import Difference
+from relay.reconcile.page import as_html
+from relay.reconcile.plain import as_text
+from relay.reconcile.report import Layer, Report, sign
 from relay.reconcile.runs import NotRun, Run, RunRules
 from relay.reconcile.shelf import Shelf
+from relay.reconcile.statements import Statements, Variables
+from relay.settings import Settings
 from relay.telemetry.log import get_log
+from relay.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from relay.daemon import Daemon
 
 log = get_log("reconcile")
+
+FORGET_PAUSE_MS = 200  # between two handfuls of old statements
+
+
+def cutover_of(settings: Settings) -> Cutover:
+    return Cutover(settings.reconcile.cutover_minute, settings.reconcile.utc_offset_minutes)
+
+
+def new_statements(settings: Settings, journal: Variables, clock: Clock, timers: Timers, metrics: Metrics) -> Statements:
+    """Who keeps stated totals. Our own sums stand beside an answer only where there is a journal that they can be read from."""
+    cutover = cutover_of(settings)
+    results = metrics.reconcile_statements
+    made: list[Statements] = []
+    counter = None
+    if settings.journal.engine == "sqlite":
+        path = settings.journal.path
+        counter = Counter(lambda: JournalSource(path, cutover, lambda day: made[0].closed(day)), timers)
+    made.append(Statements(journal, clock, cutover, counter, lambda result: results.labels(result).inc()))
+    return made[0]
 
 
 class Reconciler:
@@ -40,7 +67,7 @@ class Reconciler:
         self._daemon = daemon
         self._settings = settings
         self._shelf = Shelf(daemon.journal)
-        self._cutover = Cutover(settings.cutover_minute, settings.utc_offset_minutes)
+        self._cutover = cutover_of(daemon.settings)
         self._timer: Cancellable | None = None
         self._task: asyncio.Task[None] | None = None
         self._count()
@@ -89,7 +116,9 @@ class Reconciler:
         try:
             rules = RunRules(margin_ms=self._settings.margin_ms, call_timeout_ms=d.settings.core.call_timeout_ms)
             shelf, center = self._shelf, d.settings.relay.center
-            run = Run(d.client, reader, shelf, d.region.permit, d.clock, self._sleep, self._cutover, center, rules)
+            run = Run(
+                d.client, reader, shelf, d.region.permit, d.clock, self._sleep, self._cutover, center, rules, self._totals
+            )
             report = await run.daily(business_date)
         except (NotRun, sqlite3.Error) as error:
             runs.labels("broken-off").inc()
@@ -97,10 +126,24 @@ class Reconciler:
             return
         finally:
             reader.close()
+        while self._daemon.statements.forget_old():
+            await self._sleep(FORGET_PAUSE_MS)
         result = "not-whole" if not report.is_whole else "differs" if report.listed else "agrees"
         runs.labels(result).inc()
         self._count()
         log.info("reconciled", business_date=business_date, report=report.number, result=result, listed=report.listed)
+
+    async def _totals(self, business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals:
+        statements = self._daemon.statements
+        closed = statements.closed(business_date)
+        source = JournalSource(self._daemon.settings.journal.path, self._cutover, lambda _: closed)
+        try:
+            tally = await asyncio.to_thread(source.begin(business_date).run)
+        finally:
+            source.end()
+        explained = frozenset((each.terminal, each.kind) for each in found)
+        kept = statements.of_date(business_date)
+        return balance(tally, told, kept, closed, statements.left_out(business_date), explained)
 
     def _sleep(self, delay_ms: int) -> asyncio.Future[None]:
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,7 +172,7 @@ class Reconciler:
 
     def _find(self, number: int) -> Report:
         reports = self._shelf.reports()
-        found = (reports[-1] if reports else None) if not number else self._shelf.report(number)
+        found = self._shelf.report(number or (reports[-1].number if reports else 0))
         if found is None:
             raise RelayError("there is no such report.", "Try: relay reconcile now")
         return found

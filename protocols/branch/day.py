@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from protocols.branch import codes
 from protocols.branch.cash import COMPLETION, Cash
+from protocols.branch.count import judge, stated
 from protocols.branch.intake import Intake
 from protocols.branch.keeper import Keeper
 from protocols.branch.message import BranchMessage
@@ -130,12 +131,16 @@ class Day:
             return
         actions.append(Timer(COUNT, None))
         told = {name: message.text(name) for name in ("cash", "in_count", "in_total", "out_count", "out_total")}
+        book = self._keeper.book
+        counted = {name: message.number(name) for name in told}
+        sheet = stated(book, self._keeper.terminal, counted, judge(book, counted["cash"]))
         word = self._cash.count(message, bool(closing.approver), actions)
         if word:
             self.closing = None
             self.move(Moment.COUNT_FAILED)
             self._refuse(closing, word, "精査不一致", actions)
             return
+        actions.append(sheet)  # before the book ends the day: the journal keeps their order, and 閉局回答 waits for the book
         actions.append(Tell("till-check", {"terminal": self._keeper.terminal, "business_date": self._keeper.book.date, **told}))
         self._end_day(message.number("cash"), actions)
 

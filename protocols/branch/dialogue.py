@@ -41,6 +41,7 @@ from protocols.dialect import (
 )
 from protocols.errors import FieldError, FrameError
 from protocols.framing import Frame, FrameCutter
+from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 
 PARTIAL, IDLE = "partial", "idle"
@@ -235,6 +236,9 @@ class BranchDialogue:
             self._intake.asked.discard(message.serial)
             self._cash.replied(message, event.reply, actions)
 
+    def _kept(self, event: TotalsKept, now_ms: int, actions: list[Action]) -> None:
+        """The count is on the report's sheet; what it proves is in the till book."""
+
     def _stored(self, event: Stored, now_ms: int, actions: list[Action]) -> None:
         for message in self._keeper.stored(event.name, event.ok, actions):
             if isinstance(message, BranchMessage):
@@ -350,4 +354,5 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     OutboundOffered: BranchDialogue._offered,
     DrainStarted: BranchDialogue._drain,
     Stored: BranchDialogue._stored,
+    TotalsKept: BranchDialogue._kept,
 }

@@ -20,6 +20,8 @@ APPROVED = "approved"
 APPROVED_PARTIAL = "approved-partial"
 REVERSAL_ACCEPTED = "reversal-accepted"
 RECONCILED = "reconciliation-accepted"
+RECONCILED_OUT = "reconciliation-out-of-balance"
+NOT_COMPARED = "reconciliation-not-compared"  # taken; our own totals are not at hand
 NETWORK_ACCEPTED = "network-accepted"
 FUNCTION_NOT_SUPPORTED = "function-not-supported"  # an MTI, network code or key exchange that we do not do
 MAC_WRONG = "mac-wrong"
@@ -41,6 +43,8 @@ SPOKEN: dict[str, Codes] = {
     APPROVED_PARTIAL:                  Codes("10", "002", "0002"),
     REVERSAL_ACCEPTED:                 Codes("00", "400", "4000"),
     RECONCILED:                        Codes("00", "500", "5000"),
+    RECONCILED_OUT:                    Codes("95", "502", "5002"),
+    NOT_COMPARED:                      Codes("00", "503", "5003"),
     NETWORK_ACCEPTED:                  Codes("00", "800", "8000"),
     FUNCTION_NOT_SUPPORTED:            Codes("40", "115", "1015"),
     MAC_WRONG:                         Codes("96", "916", "9116"),

@@ -86,6 +86,9 @@ AUTHORISATION_CODES: dict[str, str] = {
     **{f"1:{code}": "payment-authorisation" for code in ("29", "50", "53", "57")},
 }
 
+# Kind -> its column in reconciliation messages, where the digit of its processing code says something else.
+FAMILIES: dict[str, str] = {"payment": "payments"}
+
 ACCOUNT_TYPES: dict[str, str] = {
     "00": "default",
     "10": "savings",

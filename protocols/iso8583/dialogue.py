@@ -45,6 +45,8 @@ from protocols.iso8583.outbound import read_offer
 from protocols.iso8583.rules import LinkRules
 from protocols.iso8583.session import Moment, State
 from protocols.iso8583.speaker import MacError
+from protocols.iso8583.stating import Stating
+from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 
 PARTIAL, IDLE, ECHO_REPLY = "partial", "idle", "echo-reply"
@@ -63,6 +65,7 @@ class Iso8583Dialogue:
         "_partial_timer",
         "_rules",
         "_session",
+        "_stating",
     )
 
     def __init__(self, rules: LinkRules) -> None:
@@ -75,6 +78,7 @@ class Iso8583Dialogue:
         self._partial_since_ms: int | None = None
         self._partial_timer = False
         self._asking: Asking | None = None  # most links never ask anything
+        self._stating: Stating | None = None  # nor states any totals
         self._hung_up = False
 
     @property
@@ -92,6 +96,8 @@ class Iso8583Dialogue:
 
     @property
     def is_idle(self) -> bool:
+        if self._stating is not None and self._stating.is_waiting:
+            return False
         return not self._cutter.has_partial and (self._asking is None or not self._asking.is_waiting)
 
     def step(self, event: Event, now_ms: int) -> Sequence[Action]:
@@ -146,7 +152,10 @@ class Iso8583Dialogue:
         route = rules.routes.get(message.mti) or rules.route(message.mti)
         if route is Route.DESK:
             if session.may_ask(message, actions):
-                actions.append(Ask(message))
+                if message.mti[1] == "5":
+                    self._totals().offer(message, session, actions)
+                else:
+                    actions.append(Ask(message))
         elif route is Route.NETWORK:
             session.manage(message, actions)
         elif route is Route.ANSWER:
@@ -163,6 +172,16 @@ class Iso8583Dialogue:
             self._session.refuse(partial, Refusal.FORMAT_ERROR, str(error), actions)
         else:
             actions.append(Refuse(Refusal.FORMAT_ERROR, b"", str(error)))
+
+    # ---- totals ---------------------------------------------------------------------------------------------------------
+    def _totals(self) -> Stating:
+        if self._stating is None:
+            self._stating = Stating(self._rules.statements)
+        return self._stating
+
+    def _totals_kept(self, event: TotalsKept, now_ms: int, actions: list[Action]) -> None:
+        self._totals().kept(event, self._session, actions)
+        self._session.cutover_kept(event, actions)
 
     # ---- what we ask ----------------------------------------------------------------------------------------------------
     def _ask(self) -> Asking:
@@ -366,4 +385,5 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     OutboundOffered: Iso8583Dialogue._offered,
     DrainStarted: Iso8583Dialogue._drain,
     Stored: Iso8583Dialogue._stored,
+    TotalsKept: Iso8583Dialogue._totals_kept,
 }

@@ -9,6 +9,7 @@ was taken before, and a "no" to one that may still be approved is wrong for ever
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 
 from protocols.dialect import Action, Identify, Note, Send, Tell, Timer
 from protocols.iso8583 import codes
@@ -17,19 +18,30 @@ from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.rules import LinkRules
 from protocols.iso8583.session import INITIAL, TRANSITIONS, Moment, State
 from protocols.machine import next_state
+from protocols.totals import TotalsKept, TotalsStated
 from protocols.vocabulary import Refusal
 
+CUTOVERS_MAX = 4
 SIGN_ON = "sign-on"  # the timer that waits for the far end's
 
 
+def day_over(found: str, names: str) -> str:
+    """The business date that a cutover ends, YYYY-MM-DD; "" where it names none. `found` is YYYYMMDD or ""."""
+    if not found:
+        return ""
+    day = date.fromisoformat(dashed(found))
+    return (day - timedelta(days=1) if names == "new" else day).isoformat()
+
+
 class Session:
-    __slots__ = ("barred", "rules", "state", "terminal")
+    __slots__ = ("barred", "cutovers", "rules", "state", "terminal")
 
     def __init__(self, rules: LinkRules) -> None:
         self.rules = rules
         self.state = INITIAL
         self.barred: Refusal | None = Refusal.NOT_SIGNED_ON if rules.needs_sign_on else None
         self.terminal = ""
+        self.cutovers: dict[str, IsoMessage] = {}  # whose end of a date is on its way to disk
 
     @property
     def is_signed_on(self) -> bool:
@@ -114,6 +126,32 @@ class Session:
     def _cut_over(self, message: IsoMessage, actions: list[Action]) -> None:
         if self.barred is not None:
             self.refuse(message, self.barred, "cutover before sign-on", actions)
+            return
+        found = self.rules.business_date(message.fields)
+        over = day_over(found, self.rules.cutover_names)
+        trace = message.fields.get(11)
+        stated = TotalsStated(
+            id=f"cutover/{trace if isinstance(trace, str) else ''}/{over or found}",
+            party=self.terminal,
+            business_date=over,
+            source=message.mti,
+            closes=True,
+        )
+        if len(self.cutovers) >= CUTOVERS_MAX:
+            self.refuse(message, Refusal.OVERLOADED, f"more than {CUTOVERS_MAX} cutovers wait", actions)
+        elif stated.id in self.cutovers:
+            self.cutovers[stated.id] = message  # said again before the first was on disk: one answer, to the newest
+        else:
+            self.cutovers[stated.id] = message
+            actions.append(stated)
+
+    def cutover_kept(self, event: TotalsKept, actions: list[Action]) -> None:
+        """The end of a date is durable, or it is not acknowledged. A date that ended before ends only once."""
+        message = self.cutovers.pop(event.id, None)
+        if message is None:
+            return
+        if event.result == "failed":
+            self.refuse(message, Refusal.NO_JOURNAL, "cutover", actions)
             return
         found = self.rules.business_date(message.fields)
         business_date = dashed(found) if found else ""

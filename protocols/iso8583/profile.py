@@ -101,6 +101,26 @@ class SessionRules(Model):
         return table
 
 
+class TotalsRules(Model):
+    """Reconciliation messages (05xx), and what a cutover means."""
+
+    answer: Literal["plain", "compared"] = Field(
+        "plain", description="0510, 0530: taken, or with our own totals, DE 66 and the code of the balance."
+    )
+    party: Literal["terminal", "partner"] = Field("terminal", description="Whose totals: those of DE 41, or of the whole line.")
+    mode: Literal["final", "adds"] = Field(
+        "final", description="A later 05xx of the same date: takes the place of the earlier one, or counts since it."
+    )
+    kinds: dict[str, Literal["credits", "debits", "transfers", "inquiries", "authorisations", "payments", "none"]] = Field(
+        {}, description="Kind -> the column that counts it; over the defaults, which follow the processing codes."
+    )
+    in_balance: str = Field("1", pattern=r"^[0-9]$", description="DE 66 (1987) of totals that agree with ours.")
+    out_of_balance: str = Field("2", pattern=r"^[0-9]$", description="DE 66 (1987) of totals that do not.")
+    cutover_date: Literal["new", "closed"] = Field(
+        "new", description="DE 15 of a cutover (0800, 201): the date that begins, or the one that is over."
+    )
+
+
 class EchoLists(Model):
     """Which data elements a response carries back unchanged; none: the version's own list."""
 
@@ -143,6 +163,7 @@ class Iso8583Profile(Model):
     currency_exponents: dict[str, Annotated[int, Field(ge=0, le=4)]] = Field(
         {}, description="Currency -> decimals on this link where they differ from ISO 4217."
     )
+    totals: TotalsRules = Field(default_factory=TotalsRules, description="Reconciliation messages (05xx) and cutover.")
     business_date: Literal["15", "17", "13", "none"] = Field("15", description="Data element of the business date.")
     partial_reversal: Literal["amount-stands", "amount-undone", "refuse"] = Field(
         "refuse", description="1993, 2003, DE 24 = 401: DE 4 is what stands, what is undone (of DE 30), or refuse: never guess."

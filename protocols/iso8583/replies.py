@@ -24,6 +24,7 @@ from protocols.iso8583.mti import class_of
 from protocols.iso8583.profile import Iso8583Profile
 from protocols.iso8583.spec import Spec
 from protocols.iso8583.subfields import ADDITIONAL_AMOUNTS_MAX
+from protocols.iso8583.totals import Reconciliation
 from protocols.vocabulary import TAKEN, Answer, Approved, Balance, Declined, Money, Refusal, Reply, Verdict
 
 Fields: TypeAlias = dict[int, Value]
@@ -52,6 +53,7 @@ def compile_to_reply(profile: Iso8583Profile, spec: Spec) -> ToReply:
         refusal: Reply(Verdict.DOUBT if refusal is Refusal.IN_DOUBT else Verdict.DECLINE, table[refusal]) for refusal in Refusal
     }
     taken = {name: Reply(Verdict.APPROVE, code) for name, code in accepted.items()}
+    balanced = {"in": table[codes.RECONCILED], "out": table[codes.RECONCILED_OUT], "unknown": table[codes.NOT_COMPARED]}
     partial = table[codes.APPROVED_PARTIAL]
     currencies = Currencies(profile.currency_exponents)
     amount_of = compile_amount(profile, currencies)
@@ -82,6 +84,9 @@ def compile_to_reply(profile: Iso8583Profile, spec: Spec) -> ToReply:
                 adds.data(added, answer.reply_data)
             return Reply(Verdict.DECLINE, code, _encoder.encode(added) if added else b"")
         if answer is TAKEN:
+            if isinstance(message, Reconciliation):
+                writable = adds.writable(message.added)
+                return Reply(Verdict.APPROVE, balanced[message.balance], _encoder.encode(writable) if writable else b"")
             return taken[class_of(message.mti)]
         return refused[answer]
 
@@ -157,6 +162,13 @@ class _Adder:
             else:
                 value = text[: field.max]
             self._put(added, number, value)
+
+    def writable(self, fields: Mapping[int, Value]) -> Fields:
+        """Those of `fields` that this profile can write."""
+        added: Fields = {}
+        for number, value in fields.items():
+            self._put(added, number, value)
+        return added
 
     def _put(self, added: Fields, number: int, value: Value) -> None:
         can_write = self._can_write.get(number)

@@ -21,6 +21,7 @@ from protocols.iso8583.mti import Route, route
 from protocols.iso8583.profile import Iso8583Profile
 from protocols.iso8583.replies import Responder
 from protocols.iso8583.speaker import Speaker
+from protocols.iso8583.totals import Statements
 from protocols.vocabulary import Refusal
 
 TRACE_MAX = 999_999
@@ -46,6 +47,8 @@ class LinkRules:
         self.network_element = profile.network_element
         self.actions = profile.all_network_codes()
         self.accepted = frozenset({table[codes.NETWORK_ACCEPTED], table[codes.APPROVED]})
+        self.statements = Statements(profile, wall_ms)
+        self.cutover_names = profile.totals.cutover_date
         self._wall_ms = wall_ms
         self._version = profile.version
         self._request_mti = f"{profile.version_digit}80{'0' if profile.version == '1987' else '4'}"

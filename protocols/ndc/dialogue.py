@@ -57,6 +57,7 @@ from protocols.ndc.rules import LinkRules
 from protocols.ndc.serials import NO_MONEY, VARIABLE
 from protocols.ndc.session import Moment, State
 from protocols.ndc.transaction import STATUS_TIMER, Phase, Transaction
+from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 
 PARTIAL, JOURNAL_AGAIN = "partial", "journal-again"
@@ -261,6 +262,9 @@ class NdcDialogue:
         elif isinstance(message, OpenedRequest) and self._transaction is not None:
             self._transaction.decided(message, event.reply, self._session.commands.is_quiet, now_ms, actions)
 
+    def _kept(self, event: TotalsKept, now_ms: int, actions: list[Action]) -> None:
+        """Counters are on the report's sheet."""
+
     def _stored(self, event: Stored, now_ms: int, actions: list[Action]) -> None:
         if self._transaction is not None:
             self._transaction.stored(event.name, event.ok, self._session.commands.is_quiet, now_ms, actions)
@@ -372,4 +376,5 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     OutboundOffered: NdcDialogue._outbound,
     DrainStarted: NdcDialogue._drain,
     Stored: NdcDialogue._stored,
+    TotalsKept: NdcDialogue._kept,
 }

@@ -21,7 +21,7 @@ from protocols.ndc.message import DeviceStatus, EncryptorData, SolicitedStatus
 from protocols.ndc.plans import GO_IN_SERVICE, GO_OUT_OF_SERVICE, SEND_CONFIG_ID, Plans
 from protocols.ndc.rules import LinkRules
 from protocols.ndc.session import INITIAL, TRANSITIONS, Moment, State
-from protocols.ndc.status import config_id, devices, fault_of, reject_code, reject_word, state_id, supply_counters
+from protocols.ndc.status import config_id, devices, fault_of, reject_code, reject_word, state_id, stated, supply_counters
 from protocols.ndc.transaction import Phase, Transaction
 
 IDENTIFY, IDLE = "identify", "idle"
@@ -128,6 +128,9 @@ class Management:
             self.config_id = found
         if counters is not None:
             self.cassettes.counted(counters)
+            if self.terminal:
+                cash = self.rules.cash
+                actions.append(stated(counters, self.terminal, cash.denominations, cash.currency))
             if self.transaction is not None:
                 self.transaction.counted(counters, actions)
         if state_id(status) == "I":

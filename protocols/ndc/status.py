@@ -14,6 +14,7 @@ import msgspec
 from protocols.ndc import fields as f
 from protocols.ndc.from_terminal import device_of
 from protocols.ndc.message import DeviceStatus, SolicitedStatus
+from protocols.totals import Total, TotalsStated
 
 CASSETTES_MAX = 7
 _COUNTER = 5  # digits
@@ -120,6 +121,21 @@ def read_counters(text: str) -> SupplyCounters | None:
     counts = [int(digits[at : at + _COUNTER]) for at in range(0, len(digits), _COUNTER)]
     groups = [tuple(counts[at : at + per_group]) for at in range(0, len(counts), per_group)]
     return SupplyCounters(text[:4], int(text[4:11]), groups[0], groups[1], groups[2], groups[3])
+
+
+def stated(counters: SupplyCounters, terminal: str, denominations: tuple[int, ...], currency: str) -> TotalsStated:
+    """Supply counters as totals, one figure that goes on per terminal. Shown and never judged: a counter begins anew when
+    somebody fills a cassette, and many sites never set theirs. `denominations`: minor units per cassette type, 0 unknown."""
+    groups = (("in cassette", counters.in_cassette), ("rejected", counters.rejected), ("dispensed", counters.dispensed))
+    lines = tuple(
+        Total(name=f"{name} {number}", count=notes, minor=notes * value if value else None)
+        for name, group in groups
+        for number, (notes, value) in enumerate(zip(group, (*denominations, *(0,) * CASSETTES_MAX), strict=False), 1)
+        if value or notes
+    )
+    return TotalsStated(
+        id="counters", party=terminal, business_date="", source="counters", currency=currency, lines=lines, mode="running"
+    )
 
 
 def cassettes_out(supplies: str, reject_first: bool = True) -> tuple[bool, ...]:

@@ -16,6 +16,7 @@ from enum import Enum
 
 from protocols.iso8583.message import IsoMessage
 from relay.loopback import slips
+from relay.loopback.atmtotals import DayCount
 from relay.loopback.books import Act, Books, Fate
 from relay.loopback.customers import Order
 from relay.loopback.deeds import AtmPolicy, Connect, Deed, HangUp, Ready, Say, Wake
@@ -23,6 +24,7 @@ from relay.loopback.tally import Tally
 
 APPROVED = frozenset({"00", "10"})
 IN_PROGRESS, IN_DOUBT = "09", "68"
+TOTALS_TAKEN = frozenset({"00", "95"})  # in balance or not: it is theirs now
 REVERSAL_TAKEN = frozenset({"00", "25"})  # accepted; or there is nothing to reverse
 TRACE_MAX = 999_999
 WORDLESS_MAX = 8  # deposits that wait for a word; with so many it takes no customer
@@ -83,6 +85,8 @@ class AtmMind:
         self._network: dict[str, IsoMessage] = {}
         self._failures = 0
         self._heard_ms = 0.0
+        self._count = DayCount(policy.totals_off_minor)
+        self._totals: IsoMessage | None = None  # stated, and not answered yet
 
     @property
     def is_free(self) -> bool:
@@ -91,8 +95,8 @@ class AtmMind:
 
     @property
     def is_settled(self) -> bool:
-        """Nothing is asked, no reversal is owed, and every deposit has its word."""
-        return self._current is None and self._reversal is None and not self._wordless
+        """Nothing is asked, neither a reversal nor the day's totals are owed, and every deposit has its word."""
+        return self._current is None and self._reversal is None and self._totals is None and not self._wordless
 
     # ---- the link --------------------------------------------------------------------------------------------------------
     def link_opened(self, now_ms: float) -> Sequence[Deed]:
@@ -150,6 +154,14 @@ class AtmMind:
             deeds.append(Wake("repeat", policy.repeat_after_ms))
         return deeds
 
+    def state_totals(self, now_ms: float) -> Sequence[Deed]:
+        """The end of the day: say what was counted, until that is answered."""
+        if self._totals is None:
+            self._totals = self._count.message(self.terminal, self._next_trace(), self._stamps(now_ms))
+        if self.state is not AtmState.READY:
+            return []
+        return [Say(self._totals), Wake("totals", self._policy.totals_repeat_ms)]
+
     # ---- timers ----------------------------------------------------------------------------------------------------------
     def timer_fired(self, name: str, now_ms: float) -> Sequence[Deed]:
         match name:
@@ -165,6 +177,10 @@ class AtmMind:
                 return self._repeat_reversal(now_ms)
             case "wordless":
                 return self._ask_for_a_word(now_ms)
+            case "totals" if self._totals is not None and self.state is AtmState.READY:
+                self._totals = slips.repeated(self._totals, self._stamps(now_ms))
+                self._tally.repeats_sent += 1
+                return [Say(self._totals), Wake("totals", self._policy.totals_repeat_ms)]
         return []
 
     def _echo(self, now_ms: float) -> Sequence[Deed]:
@@ -222,6 +238,8 @@ class AtmMind:
         if code != IN_DOUBT:
             asked.act.fate = Fate.ANSWERED
             asked.act.returned = 0 if code in APPROVED else asked.act.amount
+        if not asked.act.returned:
+            self._count.did("deposit", asked.act.taken)
         return [] if was_free or not self.is_free else [Ready()]
 
     # ---- reversals -------------------------------------------------------------------------------------------------------
@@ -253,6 +271,8 @@ class AtmMind:
             return self._reversal_answered(message, now_ms)
         if mti == "0810":
             return self._managed(message, now_ms)
+        if mti == "0510":
+            return self._totals_answered(message)
         if mti[1] == "8" and message.is_request:
             self._books.tell(self.terminal, f"{_text(message, 70)}/{_text(message, 15)}")
             return [Say(slips.network_answer(message))]
@@ -276,6 +296,7 @@ class AtmMind:
         self._tally.ended(code, asked.order.due_ms, now_ms)
         act, kind, amount = asked.act, asked.order.kind, asked.order.amount_minor
         if code in APPROVED:
+            self._count.did(kind, amount if code == "00" else int(_text(reply, 4)))
             if kind in ("withdrawal", "purchase"):
                 act.paid = amount if code == "00" else int(_text(reply, 4))  # 10: less than was asked
             if kind == "withdrawal" and self._chance.random() < self._policy.not_taken_share:
@@ -285,6 +306,7 @@ class AtmMind:
         elif kind == "deposit":
             if code == IN_DOUBT:
                 self._tally.unresolved_deposits += 1
+                self._count.did("deposit", amount)
                 return self._conclude(asked, Fate.UNRESOLVED)
             act.returned = amount
         return self._conclude(asked, Fate.ANSWERED)
@@ -322,8 +344,27 @@ class AtmMind:
             return []  # not taken over: the timer repeats it
         self._tally.reversals_acknowledged += 1
         asked.act.fate = Fate.REVERSED
+        if asked.act.paid:
+            self._count.took_back(asked.act.paid)
         self._reversal = self._reversed = None
         return [Wake("reversal", None), Ready()]
+
+    def _totals_answered(self, reply: IsoMessage) -> Sequence[Deed]:
+        stated = self._totals
+        if stated is None or stated.fields[11] != reply.fields.get(11):
+            self._tally.duplicate_replies += 1
+            return []
+        wrong = slips.mismatch(stated, reply)
+        if wrong:
+            self._tally.violation(f"{self.terminal}: {wrong}")
+            return []
+        if _text(reply, 39) not in TOTALS_TAKEN:
+            return []  # not taken over: the timer says it again
+        balance = _text(reply, 66)  # absent where the relay only takes them
+        self._tally.totals_in_balance += balance == "1"
+        self._tally.totals_out_of_balance += balance == "2"
+        self._totals = None
+        return [Wake("totals", None)]
 
     def _managed(self, reply: IsoMessage, now_ms: float) -> Sequence[Deed]:
         asked = self._network.pop(_text(reply, 11), None)
@@ -349,6 +390,8 @@ class AtmMind:
         if self._policy.echo_after_ms:
             deeds.append(Wake("echo", self._policy.echo_after_ms))
         deeds += self._ask_for_a_word(now_ms)
+        if self._totals is not None:
+            deeds += [Say(self._totals), Wake("totals", self._policy.totals_repeat_ms)]
         if self._reversal is not None:
             return [*deeds, *self._repeat_reversal(now_ms)]
         if self._current is not None:

@@ -92,6 +92,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     outbound_doubled: int
     outbound_examples: tuple[str, ...]
     dialects: dict[str, DialectFigures]
+    reconciled: dict[str, int] = {}  # the sweep of the day: journal_rows, statements, mended, listed, totals_differ, whole
 
     @property
     def is_good(self) -> bool:
@@ -110,6 +111,7 @@ def load_report(
     quiet_s: float,
     daemon_kills: int = 0,
     faults: dict[str, int] | None = None,
+    reconciled: dict[str, int] | None = None,
 ) -> LoadReport:
     tallies = [troupe.tally for troupe in troupes]
     latency, misses = Histogram(), Counter[str]()
@@ -163,6 +165,7 @@ def load_report(
             troupe.name: _dialect(troupe, account, duration_s)
             for troupe, account in zip(troupes, reckoning.accounts, strict=True)
         },
+        reconciled=reconciled or {},
     )
 
 
@@ -226,6 +229,10 @@ def as_text(report: LoadReport) -> str:
     if report.outbound:
         told = ", ".join(f"{state} {count:,}" for state, count in sorted(report.outbound.items()))
         rows.append(("core's own", f"{sum(report.outbound.values()):,}", f"messages that the core started: {told}"))
+    swept = report.reconciled
+    if swept:
+        note = f"differences of messages, {swept['totals_differ']} of totals; {swept['statements']} far ends stated theirs"
+        rows.append(("reconciled", f"{swept['listed']:,}", note))
     lines = [f"  {name:<14}{value:>12}  {note}".rstrip() for name, value, note in rows]
     if len(report.dialects) > 1:
         lines += ["", *_by_dialect(report), ""]

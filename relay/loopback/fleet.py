@@ -185,6 +185,13 @@ class Fleet:
         """Terminals with a question or a reversal under way."""
         return sum(not terminal.mind.is_settled for terminal in self.terminals)
 
+    async def state_totals(self, timeout_s: float) -> None:
+        """The end of the day: when everything else is settled, or `timeout_s` has passed, every ATM states its totals."""
+        await self.until(lambda: not self.unsettled_count(), timeout_s)
+        for terminal in self.terminals:
+            terminal.do(terminal.mind.state_totals(self.now_ms()))
+        await self.until(lambda: not self.unsettled_count(), timeout_s)
+
     async def until(self, condition: Callable[[], bool], timeout_s: float, poll_s: float = 0.02) -> bool:
         """Wait for `condition`, looking every `poll_s` seconds. False when `timeout_s` passed first."""
         deadline_s = self.loop.time() + timeout_s

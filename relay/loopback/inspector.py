@@ -1,8 +1,8 @@
 """What a tester asks a running daemon: its status and its person's list, over the control socket.
 
 Owns a reader of its own for the few figures that a load needs, so that a mistake in the daemon's own tools is seen here and
-not shared. It must never change anything. The trap: a daemon that was just killed leaves its socket file behind; that is "not
-there now", never an error.
+not shared; and the sweep at the end of the day, which it asks for. It must never change anything else. The trap: a daemon that
+was just killed leaves its socket file behind; that is "not there now", never an error.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from relay.loopback.report import Listed
 
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 ROWS_MAX = 10_000
+LOOK_S = 0.1
 
 # The one open state in which nothing is missing but the terminal's own completion.
 AWAITING_COMPLETION = "awaiting_completion"
@@ -70,6 +71,29 @@ class _Answer(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class _Sheet(msgspec.Struct, frozen=True):
+    statements: int = 0
+    differs: int = 0
+
+
+class _Line(msgspec.Struct, frozen=True):
+    ending: str = ""
+
+
+class _ReconcileReport(msgspec.Struct, frozen=True):
+    number: int = 0
+    business_date: str = ""
+    is_whole: bool = False
+    journal_rows: int = 0
+    left_out: int = 0
+    differences: tuple[_Line, ...] = ()
+    totals: _Sheet = _Sheet()
+
+
+class _Done(msgspec.Struct, frozen=True):
+    text: str = ""
+
+
 class NotThere(Exception):
     """Nobody answers on the control socket now."""
 
@@ -85,13 +109,38 @@ async def listed(path: str, timeout_s: float = 20.0) -> tuple[int, list[Listed]]
     return report.total, [Listed(row.key, row.terminal, trace_of(row.key), f"{row.kind}: {row.detail}") for row in report.rows]
 
 
+async def reconciled(path: str, business_date: str, timeout_s: float = 30.0) -> dict[str, int]:
+    """Have a business date swept; the figures of its report, or {} where none came in time. Raises NotThere."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + timeout_s
+    await _ask(path, "reconcile-now", {"business_date": business_date}, timeout_s)
+    while loop.time() < deadline_s:
+        try:
+            said = msgspec.json.decode(await _ask(path, "reconcile-report", {"form": "json"}, timeout_s), type=_Done)
+        except NotThere:  # no report yet
+            said = _Done("{}")
+        report = msgspec.json.decode(said.text, type=_ReconcileReport)
+        if report.business_date == business_date:
+            mended = sum(1 for line in report.differences if line.ending == "mended")
+            return {
+                "whole": int(report.is_whole),
+                "journal_rows": report.journal_rows,
+                "mended": mended,
+                "listed": len(report.differences) - mended + report.left_out,
+                "statements": report.totals.statements,
+                "totals_differ": report.totals.differs,
+            }
+        await asyncio.sleep(LOOK_S)
+    return {}
+
+
 def trace_of(key: str) -> str:
     """The sender's trace in a key made by the default recipe (realm:dialect:acquirer:terminal:type:trace:date), or empty."""
     parts = key.split(":")
     return parts[5] if len(parts) == 7 else ""
 
 
-async def _ask(path: str, command: str, args: dict[str, int], timeout_s: float) -> bytes:
+async def _ask(path: str, command: str, args: dict[str, int] | dict[str, str], timeout_s: float) -> bytes:
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_unix_connection(path, limit=ANSWER_BYTES_MAX)

@@ -27,7 +27,10 @@ reply_deadline_ms = {reply_deadline_ms}
 connection_count_max = {links_max}
 connection_count_per_host_max = {links_max}
 accept_per_second_max = 1000
+[listener.profile.totals]
+answer = "compared"
 """
+EVENING_S = 15.0  # to settle what is under way, and again to have the totals answered
 FIRST_DATE = date(2026, 1, 1)
 DATES = 365
 CUTOVER = "201"
@@ -94,7 +97,8 @@ class IsoTroupe:
         self.fleet.send_customers_home()
 
     async def evening(self) -> None:
-        """Nothing: ATMs have no end of day."""
+        """Every ATM states its totals."""
+        await self.fleet.state_totals(EVENING_S)
 
     def unsettled_count(self) -> int:
         return self.fleet.unsettled_count()
@@ -127,4 +131,9 @@ class IsoTroupe:
     def extras(self) -> Mapping[str, int]:
         acts = list(self.books.acts())
         paid = sum(act.paid - act.retracted for act in acts)
-        return {"cash_paid_minor": paid, "cash_taken_minor": sum(act.taken - act.returned for act in acts)}
+        return {
+            "cash_paid_minor": paid,
+            "cash_taken_minor": sum(act.taken - act.returned for act in acts),
+            "totals_in_balance": self.tally.totals_in_balance,
+            "totals_out_of_balance": self.tally.totals_out_of_balance,
+        }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
@@ -137,6 +138,7 @@ class Load:
         in_doubt = await self._quiet(quiet_began_s + self.settings.quiet_s_max)
         quiet_s = self._loop.time() - quiet_began_s
         listed_count, listed = await self._listed()
+        reconciled = await self._reconciled()
         for troupe in self.troupes:
             await troupe.stop()
         if self.stage is not None:
@@ -156,6 +158,7 @@ class Load:
             quiet_s=quiet_s,
             daemon_kills=0 if self.stage is None else self.stage.kills,
             faults=None if self.stage is None else {f.value: count for f, count in self.stage.faults.counts.items() if count},
+            reconciled=reconciled,
         )
 
     async def _sign_on(self) -> None:
@@ -245,6 +248,16 @@ class Load:
         except inspector.NotThere as error:
             self._violation(f"the person's list cannot be read: {error}")
             return 0, []
+
+    async def _reconciled(self) -> dict[str, int]:
+        """The sweep of the day, where the daemon is ours; {} where it makes none."""
+        if self.stage is None:
+            return {}
+        try:
+            today = datetime.fromtimestamp(SystemClock().wall_ms() / 1_000, UTC).date().isoformat()
+            return await inspector.reconciled(self._control_path, today)
+        except inspector.NotThere:
+            return {}
 
     async def _lines(self) -> list[LedgerLine]:
         if self.stage is not None:

@@ -70,6 +70,10 @@ retry_first_ms = 200
 retry_max_ms = 3000
 eject_ms = 1000
 
+[reconcile]
+utc_offset_minutes = 0
+margin_ms = 1
+
 [telemetry]
 metrics_port = {metrics_port}
 log_level = "{log_level}"

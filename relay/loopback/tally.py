@@ -52,6 +52,8 @@ class Tally:
         self.links_lost = 0
         self.links_failed = 0
         self.signed_on = 0
+        self.totals_in_balance = 0
+        self.totals_out_of_balance = 0
         self.unserved = 0  # orders that no terminal was free for
         self.outside_requests = 0
         self.outside_core_outcomes = 0

@@ -9,10 +9,11 @@ inquiry names the exchange's own attempt, because another one would supersede it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from protocols.vocabulary import Approved, Declined, NotProcessed, Unknown
 from relay.clock import Cancellable, Clock
@@ -20,6 +21,7 @@ from relay.core.contract import LedgerPage
 from relay.core.port import Attempt, Finding, NotFound, Permit, Reversed
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.sides import ROWS_MAX, Side
+from relay.reconcile.balance import CoreTotals, DayTotals
 from relay.reconcile.dates import DAY_MS, Cutover, days_apart
 from relay.reconcile.listing import Listing
 from relay.reconcile.matcher import Difference, Ending, What, compare, difference, missing
@@ -60,6 +62,12 @@ class Rows(Protocol):
     def last_before(self, wall_ms: int) -> int: ...
 
 
+class Totals(Protocol):
+    """The sheet of totals; `told` are the core's own, None where they are not at hand; relay/reconcile/balance.py."""
+
+    async def __call__(self, business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals: ...
+
+
 class NotRun(Exception):
     """The run stopped where it stands on disk; the next one takes it up from there."""
 
@@ -78,6 +86,7 @@ class Run:
         cutover: Cutover,
         center: str,
         rules: RunRules,
+        totals: Totals | None = None,
     ) -> None:
         self._core = core
         self._rows = rows
@@ -88,6 +97,7 @@ class Run:
         self._cutover = cutover
         self._center = center
         self._rules = rules
+        self._totals = totals
 
     async def daily(self, business_date: str) -> Report:
         """Compare one whole business date; take up an unfinished run of the same date. Raises NotRun."""
@@ -124,6 +134,7 @@ class Run:
             in_work=progress.in_work,
             differences=ended[:DIFFERENCES_MAX],
             left_out=progress.left_out + max(0, len(ended) - DIFFERENCES_MAX),
+            totals=UNSET if self._totals is None else await self._totals(business_date, listing.told or None, ended),
         )
         await self._durable(lambda done: self._shelf.keep_report(report, done))
         await self._durable(lambda done: self._shelf.keep_progress(None, done))

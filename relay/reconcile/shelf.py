@@ -6,14 +6,16 @@ value, so that cursor and marks can never be from two different moments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 import msgspec
+from msgspec import UNSET
 
 from relay.journal.port import StepResult
+from relay.reconcile.balance import DayTotals
 from relay.reconcile.matcher import Difference
 from relay.reconcile.report import Layer, Report
+from relay.reconcile.statements import Variables
 
 LINK_NAME = "@reconcile"  # beside the listeners, whose names have no such sign
 REPORTS_COUNT_MAX = 2_000  # kept: beyond it the oldest that is signed, or has nothing to sign for, is forgotten
@@ -35,15 +37,17 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     journal_rows: int = 0
 
 
-class Variables(Protocol):
-    def variables(self, link_name: str) -> Mapping[str, bytes]: ...
-
-    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None: ...
+def _bare(stored: bytes) -> Report:
+    report = msgspec.msgpack.decode(stored, type=Report)
+    if report.totals is UNSET:
+        return report
+    return msgspec.structs.replace(report, totals=DayTotals(differs=report.totals.differs))
 
 
 class Shelf:
     def __init__(self, variables: Variables) -> None:
         self._variables = variables
+        self._bare: dict[str, tuple[bytes, Report]] = {}
 
     def progress(self) -> Progress | None:
         stored = self._variables.variables(LINK_NAME).get(_RUN)
@@ -54,10 +58,15 @@ class Shelf:
         self._variables.store_variable(LINK_NAME, _RUN, value, done)
 
     def reports(self) -> list[Report]:
-        """Oldest first."""
+        """Oldest first, each without the rows of its totals: many are looked through, few are read (`report`)."""
         stored = self._variables.variables(LINK_NAME)
-        reports = [msgspec.msgpack.decode(value, type=Report) for name, value in stored.items() if name.startswith(_REPORT)]
-        return sorted(reports, key=lambda report: report.number)
+        shown: dict[str, tuple[bytes, Report]] = {}
+        for name, value in stored.items():
+            if name.startswith(_REPORT):
+                known = self._bare.get(name)
+                shown[name] = known if known is not None and known[0] is value else (value, _bare(value))
+        self._bare = shown
+        return sorted((report for _, report in shown.values()), key=lambda report: report.number)
 
     def report(self, number: int) -> Report | None:
         stored = self._variables.variables(LINK_NAME).get(f"{_REPORT}{number}")

@@ -87,6 +87,11 @@ class Metrics:
         self.reconcile_runs = Counter("relay_reconcile_runs_total", "Sweeps by how they ended", ["result"], registry=r)
         for result in ("agrees", "differs", "not-whole", "broken-off"):
             self.reconcile_runs.labels(result)
+        self.reconcile_statements = Counter(
+            "relay_reconcile_statements_total", "Totals stated by far ends, by what became of them", ["result"], registry=r
+        )
+        for result in ("kept", "known", "conflict", "full", "failed"):
+            self.reconcile_statements.labels(result)
         # ---- messages that the core started ------------------------------------------------------------------------
         self.outbound_messages = Counter(
             "relay_outbound_messages_total", "What became of messages of the core", ["listener", "state"], registry=r

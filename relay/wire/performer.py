@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from protocols import dialect as d
+from protocols.totals import TotalsKept, TotalsStated
 from relay.clock import Cancellable
 from relay.journal.port import StepResult
 from relay.telemetry.log import get_log
@@ -267,6 +268,13 @@ class Performer:
     def _delivery(self, action: d.Delivery) -> None:
         self._services.outbound.delivered(cast("Link", self), action)
 
+    def _totals(self, action: TotalsStated) -> None:
+        self._services.statements.keep(action, self._services.listener.name, self._totals_kept)
+
+    def _totals_kept(self, kept: TotalsKept) -> None:
+        if self.is_open:
+            self.step(kept)
+
     def _note(self, action: d.Note) -> None:
         services = self._services
         services.counters.noted(action.name)
@@ -308,6 +316,7 @@ _DEEDS: dict[type, Callable[[Performer, Any], None]] = {
     d.CommandAnswered: Performer._command_answered,
     d.Evidence: Performer._evidence,
     d.Delivery: Performer._delivery,
+    TotalsStated: Performer._totals,
     d.Identify: Performer._identify,
     d.Note: Performer._note,
     d.Tell: Performer._tell,

@@ -1,7 +1,7 @@
 """What a link needs of the rest of the relay, and the one object that carries it.
 
-Owns the ports `DeskPort`, `OutboundPort` and `VariableStore`, and `LinkServices`, shared by all links of one listener or
-dialer, so that an idle link holds one reference instead of ten. It must never know who fulfils a port.
+Owns the ports `DeskPort`, `OutboundPort`, `StatementPort` and `VariableStore`, and `LinkServices`, shared by all links of one
+listener or dialer, so that an idle link holds one reference instead of ten. It must never know who fulfils a port.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from protocols.dialect import Delivery
+from protocols.totals import TotalsKept, TotalsStated
 from relay.clock import Clock, Timers
 from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.journal.port import StepResult
@@ -54,6 +55,22 @@ class OutboundPort(Protocol):
     def link_closed(self, link: Link) -> None: ...
 
 
+class StatementPort(Protocol):
+    """Where stated totals become durable; relay.reconcile.statements fulfils it. `done` may be called before `keep` returns."""
+
+    def keep(self, stated: TotalsStated, listener: str, done: Callable[[TotalsKept], None]) -> None: ...
+
+
+class NoStatements:
+    """Nobody compares totals here."""
+
+    def keep(self, stated: TotalsStated, listener: str, done: Callable[[TotalsKept], None]) -> None:
+        done(TotalsKept(stated.id, "off"))
+
+
+NO_STATEMENTS = NoStatements()
+
+
 class LinkIds:
     """Names for links, each given once by any relay center: its name, the start of this life (`begun_ms`, UTC epoch
     milliseconds), the journal's incarnation and a count, in hexadecimal.
@@ -88,6 +105,7 @@ class WireParts:
     metrics: Metrics
     tell: Callable[[str, str, str, dict[str, str]], None]
     credential_path: Callable[[str], str]
+    statements: StatementPort = NO_STATEMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +124,7 @@ class LinkServices:
     tell: Callable[[str, str, str, dict[str, str]], None]
     pipelined_count_max: int = 64
     is_dialled: bool = False
+    statements: StatementPort = NO_STATEMENTS
 
 
 def link_services(
@@ -125,4 +144,5 @@ def link_services(
         tell=parts.tell,
         pipelined_count_max=pipelined_count_max,
         is_dialled=is_dialled,
+        statements=parts.statements,
     )

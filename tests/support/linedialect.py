@@ -2,7 +2,7 @@
 
 Owns a `Dialect` whose dialogue can be told to use every action of the port. A line is at most 64 bytes: `HELLO t` identify
 and sign on · `ASK x` to the desk · `PING` · `BIG n` · `STORE n v` · `TIMER n ms` · `COMMAND n` sends a command · `ANSWER n`
-to it · `EVIDENCE key verdict` · `TELL event` · `ACK id` of an outbound message · `WHO` asks for the link's id · `BYE` ·
+to it · `EVIDENCE key verdict` · `TOTALS id` states some · `TELL event` · `ACK id` of an outbound message · `WHO` asks for the link's id · `BYE` ·
 `CRASH` raises, as a bug of ours would. An outbound message of kind "later" is deferred, "never" fails.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from protocols import dialect as d
+from protocols.totals import TotalsKept, TotalsStated
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request, Verdict
 
 LINE_BYTES_MAX = 64
@@ -64,6 +65,8 @@ class LineDialogue:
                 return [d.Delivery(id, "sent"), d.Send(f"OUT {id} {kind} {body.decode()}\n".encode())]
             case d.OutboundQuestioned(id, order):
                 return [d.Delivery(id, "unsent" if order > 1 else "unknown")]
+            case TotalsKept(id, result):
+                return [d.Send(f"TOTALS {id} {result}\n".encode())]
             case d.DrainStarted():
                 self._is_draining = True
                 return [d.Send(b"DRAINING\n")]
@@ -109,6 +112,8 @@ class LineDialogue:
                 return [d.CommandAnswered(name, True)]
             case ["EVIDENCE", key, verdict]:
                 return [d.Evidence(key, verdict)]
+            case ["TOTALS", id]:
+                return [TotalsStated(id=id, party=self.terminal, business_date="", source="line")]
             case ["TELL", event]:
                 return [d.Tell(event)]
             case ["ACK", id]:

@@ -15,7 +15,7 @@ import msgspec
 from protocols.dialect import Action, Note, Tell, Timer
 from protocols.zengin.session.inward import Receiving
 from protocols.zengin.session.line import Line, Moment, State
-from protocols.zengin.session.matching import differences
+from protocols.zengin.session.matching import differences, stated
 from protocols.zengin.session.opening import CALENDAR, LOOK_MS_MAX
 from protocols.zengin.session.outward import Sending
 from protocols.zengin.telegram.message import NOTICE, REQUEST, RESPONSE, RESULT_OK, Control, Figures
@@ -145,6 +145,7 @@ class Closing:
             self._say_lines(RESPONSE, now_ms, actions)
         elif self._line.state is State.CLOSING:
             actions.append(Timer(MATCH, None))
+            actions.append(stated(self._line.day.day, self._compared, self._lines.values()))
             self._judge(now_ms, actions)
 
     def _judge(self, now_ms: int, actions: list[Action]) -> None:

@@ -34,6 +34,7 @@ from protocols.dialect import (
     TimerFired,
 )
 from protocols.errors import FieldError, FrameError
+from protocols.totals import TotalsKept
 from protocols.zengin.session import outward, watch
 from protocols.zengin.session.checking import TABLES
 from protocols.zengin.session.closing import CLOSE_WAIT, MATCH, PRE_CLOSE, Closing
@@ -226,6 +227,9 @@ class ZrcDialogue:
             return
         self._closing.go_on(now_ms, actions)
 
+    def _kept(self, event: TotalsKept, now_ms: int, actions: list[Action]) -> None:
+        """The center's figures are on the report's sheet, or not: the day itself is kept apart from it."""
+
     def _offered(self, event: OutboundOffered, now_ms: int, actions: list[Action]) -> None:
         self._sending.offer(event, now_ms, actions)
 
@@ -287,4 +291,5 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     LinkClosed: ZrcDialogue._closed,
     CommandRequested: ZrcDialogue._command,
     DrainStarted: ZrcDialogue._drain,
+    TotalsKept: ZrcDialogue._kept,
 }

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from protocols.totals import LINES_MAX, TotalsStated
+from protocols.totals import Total as Stated
 from protocols.zengin.session.state import Total
 from protocols.zengin.telegram.message import Figures
 
 NO_TRAFFIC = "0"  # direction of the one line that says that there was none
+_PATHS = {"1": "仕向", "2": "被仕向"}
 _DIRECTION_NAMES = {"1": "host to RC", "2": "RC to host"}
 
 
@@ -58,6 +61,28 @@ def differences(ours: Iterable[Figures], theirs: Iterable[Figures]) -> list[str]
         if here != there:
             found.append(f"{_where(direction, subject)}: {_said(here)} here, {_said(there)} at the center")
     return found
+
+
+def stated(day: str, ours: Iterable[Figures], theirs: Iterable[Figures]) -> TotalsStated:
+    """The center's figures of a day beside our own durable ones. `day` is YYYYMMDD. It does not end a business date for
+    anybody: another window may open on the same day."""
+    mine, other = totals_of(ours), totals_of(theirs)
+    lines = []
+    for place in sorted(mine.keys() | other.keys())[:LINES_MAX]:
+        here, there = mine.get(place, Total()), other.get(place, Total())
+        lines.append(
+            Stated(
+                name=f"{_PATHS.get(place[0], place[0])} {place[1]}",
+                count=there.count,
+                minor=there.amount,
+                ours_count=here.count,
+                ours_minor=here.amount,
+            )
+        )
+    date = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    return TotalsStated(
+        id="figures", party="", business_date=date, source="閉局", currency="JPY", lines=tuple(lines), mode="running"
+    )
 
 
 def said_of(ours: Iterable[Figures]) -> list[str]:

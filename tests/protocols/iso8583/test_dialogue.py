@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from protocols.dialect import (
@@ -21,6 +22,7 @@ from protocols.iso8583.dialogue import Iso8583Dialogue
 from protocols.iso8583.hooks import Hooks
 from protocols.iso8583.message import IsoMessage, Value
 from protocols.iso8583.session import State
+from protocols.totals import TotalsKept, TotalsStated
 from protocols.vocabulary import Approved, Refusal, Reply, Verdict
 from tests.support.isolink import (
     TERMINAL,
@@ -134,10 +136,20 @@ def test_their_echo_is_answered_signed_on_or_not() -> None:
 
 def test_cutover_tells_the_business_date() -> None:
     with signed_on() as book:
-        book >> arrived(ISO, network("201", changes={15: "1106"})) << like(Send) << Note("cutover", "2026-11-06")
+        said = TotalsStated(
+            id="cutover/000001/2026-11-05", party="ATM00001", business_date="2026-11-05", source="0800", closes=True
+        )
+        book >> arrived(ISO, network("201", changes={15: "1106"})) << said
+        book >> TotalsKept(said.id, "kept") << like(Send) << Note("cutover", "2026-11-06")
         book << Tell("cutover", {"terminal": TERMINAL, "business_date": "2026-11-06"})
-        book >> arrived(ISO, network("201")) << like(Send) << Note("cutover", "")
+        unnamed = msgspec.structs.replace(said, id="cutover/000001/", business_date="")
+        book >> arrived(ISO, network("201")) << unnamed
+        book >> arrived(ISO, network("201"))  # said again before the first was on disk: one answer
+        book >> TotalsKept(unnamed.id, "kept") << like(Send) << Note("cutover", "")
         book << like(Tell, detail={"terminal": TERMINAL, "business_date": ""})
+    with signed_on() as book:  # the end of a date that the journal did not take is not acknowledged
+        book >> arrived(ISO, network("201", changes={15: "1106"})) << said
+        book >> TotalsKept(said.id, "failed") << like(Refuse, reason=Refusal.NO_JOURNAL)
     with play() as book:
         book >> OPENED << like(Timer)
         book >> arrived(ISO, network("201")) << like(Refuse, reason=Refusal.NOT_SIGNED_ON)

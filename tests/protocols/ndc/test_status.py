@@ -21,8 +21,10 @@ from protocols.ndc.status import (
     reject_word,
     state_id,
     state_text,
+    stated,
     supply_counters,
 )
+from protocols.totals import weigh
 
 
 def state(*data: str) -> SolicitedStatus:
@@ -114,3 +116,18 @@ def test_faults_and_rejects() -> None:
     assert reject_code(SolicitedStatus(luno="001", descriptor="A")) == ""
     assert reject_word("B09") == "message coordination number"
     assert (reject_word("177"), reject_word("Z99")) == ("MAC failure", "rejected")
+
+
+def test_counters_as_totals_are_shown_per_cassette_and_judged_by_nobody() -> None:
+    counters = read_counters("00420000009" + "00100" * 4 + "00002" * 4 + "00030" * 4 + "00004" * 4 + "0" * 20)
+    assert counters is not None
+    sheet = stated(counters, "ATM00001", (10_000, 1_000), "JPY")
+    assert (sheet.party, sheet.business_date, sheet.mode, sheet.id) == ("ATM00001", "", "running", "counters")
+    rows = weigh(sheet.lines, lambda kinds: None)
+    assert [(row.name, row.count, row.minor) for row in rows][:4] == [
+        ("in cassette 1", 100, 1_000_000),
+        ("in cassette 2", 100, 100_000),
+        ("in cassette 3", 100, None),
+        ("in cassette 4", 100, None),
+    ]
+    assert not any(row.is_judged for row in rows)

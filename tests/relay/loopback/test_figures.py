@@ -71,3 +71,11 @@ def test_a_message_of_the_core_that_the_books_contradict_breaks_conservation() -
     report = report_of(SomeTroupe("zrc"), told=told)
     assert (report.is_good, report.outbound_lost) == (False, 1)
     assert "CONTRADICTED" in as_text(report)
+
+
+def test_the_sweep_of_the_day_is_a_line_of_its_own() -> None:
+    report = report_of(SomeTroupe("iso8583"))
+    assert "reconciled" not in as_text(report)
+    swept = {"whole": 1, "journal_rows": 7, "mended": 0, "listed": 2, "statements": 3, "totals_differ": 1}
+    text = as_text(msgspec.structs.replace(report, reconciled=swept))
+    assert "2  differences of messages, 1 of totals; 3 far ends stated theirs" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -60,3 +61,33 @@ async def test_a_killed_daemons_socket_file_is_not_there(tmp_path: Path) -> None
 
 def test_a_key_of_another_recipe_has_no_trace() -> None:
     assert inspector.trace_of("whatever") == ""
+
+
+async def test_the_sweep_is_asked_for_and_its_figures_are_read(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    asked: list[str] = []
+    answers = {
+        "reconcile-now": [{"answer": {"text": "begun"}}],
+        "reconcile-report": [
+            {"problem": "there is no such report."},
+            {"answer": {"text": '{"number":1,"business_date":"2026-11-23"}'}},
+            {
+                "answer": {
+                    "text": '{"number":2,"business_date":"2026-11-24","is_whole":true,"journal_rows":7,"left_out":1,'
+                    '"differences":[{"ending":"listed"},{"ending":"mended"}],"totals":{"statements":3,"differs":1}}'
+                }
+            },
+        ],
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        command = json.loads(await reader.readline())
+        asked.append(f"{command['command']} {command['args']}")
+        writer.write(json.dumps(answers[command["command"]].pop(0)).encode() + b"\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path)
+    found = await inspector.reconciled(path, "2026-11-24")
+    server.close()
+    assert asked[0] == "reconcile-now {'business_date': '2026-11-24'}"
+    assert found == {"whole": 1, "journal_rows": 7, "mended": 1, "listed": 2, "statements": 3, "totals_differ": 1}

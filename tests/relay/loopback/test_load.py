@@ -103,4 +103,20 @@ async def test_against_a_relay_elsewhere_the_ledger_is_read_over_http(tmp_path_f
         await stage.stop()
         await drain(1_000)
     check(report)
+    assert report.reconciled == {}, "its sweeps are its own people's"
     assert report.requests > 20
+
+
+@pytest.mark.timeout(120)
+async def test_the_day_ends_with_totals_in_balance_and_a_mistake_on_purpose_is_found() -> None:
+    """Every ATM overstates its debits by a note; nobody else does. Messages agree, totals do not, and each ATM is told so."""
+    for off_minor, word in ((0, "totals_in_balance"), (1_000, "totals_out_of_balance")):
+        policy = AtmPolicy(totals_off_minor=off_minor, not_taken_share=0.1)
+        settings = LoadSettings(terminals=8, rate_per_s=40.0, duration_s=4.0, policy=policy, dialects={ISO8583: 1.0})
+        report = await on_a_stage(settings, StageSettings(), [], Watcher())
+        check(report)
+        assert report.reversed > 0
+        swept = report.reconciled
+        assert (swept["whole"], swept["statements"], swept["mended"], swept["listed"]) == (1, 8, 0, 0), swept
+        assert swept["totals_differ"] == (8 if off_minor else 0)
+        assert report.dialects[ISO8583].books[word] == 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,11 +11,13 @@ import pytest
 
 from protocols.vocabulary import Approved, Unknown
 from relay.clock import SystemClock
-from relay.core.contract import Amount, LedgerEntry, LedgerPage
+from relay.core.contract import Amount, LedgerEntry, LedgerPage, LedgerTotal
 from relay.core.port import NotFound, Permit
 from relay.journal.sides import ROWS_MAX, Side
+from relay.reconcile.balance import CoreTotals, DayTotals
 from relay.reconcile.dates import DAY_MS, Cutover
-from relay.reconcile.matcher import Ending, What
+from relay.reconcile.listing import Sum
+from relay.reconcile.matcher import Difference, Ending, What
 from relay.reconcile.runs import NotRun, Run, RunRules
 from relay.reconcile.seen import Seen
 from relay.reconcile.shelf import Shelf
@@ -183,3 +185,32 @@ async def test_a_business_date_far_away_is_for_a_person_and_a_near_one_is_anothe
 
 def test_seen_is_what_makes_a_million_rows_fit() -> None:
     assert len(Seen().pack()) < 64
+
+
+async def test_the_sheet_of_totals_gets_the_cores_own_and_the_differences_and_is_in_the_report() -> None:
+    asked: list[tuple[str, CoreTotals | None, list[str]]] = []
+
+    async def totals(business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals:
+        asked.append((business_date, told, [each.key for each in found]))
+        return DayTotals(differs=3)
+
+    class TellingCore(ListCore):
+        def ledger(
+            self, date: str, terminal: str, cursor: str, permit: Permit, timeout_ms: int, done: Callable[[Any], None]
+        ) -> Any:
+            def told(page: LedgerPage) -> None:
+                totals = [] if page.next_cursor else [LedgerTotal("ATM1", "withdrawal", 2, Amount("10000", "JPY"))]
+                done(msgspec.structs.replace(page, totals=totals))
+
+            return super().ledger(date, terminal, cursor, permit, timeout_ms, told)
+
+    shelf = Shelf(KeptVariables())
+    run = new_run(TellingCore([line(1), line(2)]), ListRows([side(1), side(2), side(3)]), shelf)
+    run._totals = totals
+    report = await run.daily(DATE)
+    assert asked == [(DATE, {("ATM1", "withdrawal", "JPY"): Sum(2, 10_000)}, ["k3"])]
+    assert report.totals == DayTotals(differs=3)
+    assert report.listed == 4
+    assert shelf.report(report.number) == report
+    without = await new_run(ListCore([line(1)]), ListRows([side(1)]), Shelf(KeptVariables())).daily(DATE)
+    assert without.totals is msgspec.UNSET

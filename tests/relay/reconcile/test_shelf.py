@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from relay.reconcile.report import Layer, Report, sign
+from relay.reconcile.balance import DayTotals, TotalLine
+from relay.reconcile.report import Layer, Report, digest_of, sign
 from relay.reconcile.shelf import REPORTS_COUNT_MAX, Progress, Shelf
 from tests.relay.reconcile.test_runs import KeptVariables
 
@@ -43,3 +45,18 @@ def test_reports_are_bounded() -> None:
     shelf.keep_report(report(REPORTS_COUNT_MAX + 1), lambda _: None)
     assert len(shelf.reports()) == REPORTS_COUNT_MAX
     assert shelf.report(REPORTS_COUNT_MAX + 1) is not None
+
+
+def test_many_reports_are_looked_through_without_the_rows_of_their_totals() -> None:
+    shelf = Shelf(KeptVariables())
+    rows = tuple(TotalLine(name=f"ATM{n}", kind="withdrawal") for n in range(5))
+    full = msgspec.structs.replace(report(1), totals=DayTotals(terminals=rows, differs=2))
+    shelf.keep_report(full, lambda _: None)
+    (bare,) = shelf.reports()
+    assert bare.listed == full.listed == 2
+    assert bare.totals == DayTotals(differs=2)
+    assert shelf.report(1) == full
+    assert shelf.reports()[0] is bare, "decoded once"
+    shelf.keep_report(sign(full, "Sato", "seen", 1), lambda _: None)
+    assert shelf.reports()[0].is_signed
+    assert shelf.reports()[0].digest == digest_of(full), "signed is what is kept, not what is looked through"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from protocols import dialect as d
+from protocols.totals import TotalsKept, TotalsStated
 from relay.settings import TlsSettings
 from relay.wire.performer import _DEEDS
 from tests.support.certificates import Certificates
@@ -31,6 +34,32 @@ async def test_store_is_told_when_durable_and_not_before(world: WireWorld) -> No
     # The next link of this listener begins with what is durable.
     later = await world.dial(listener)
     assert await later.hear() == "OPEN serial=7"
+
+
+async def test_stated_totals_go_to_their_keeper_and_his_word_comes_back_unless_the_link_is_gone(world: WireWorld) -> None:
+    kept: list[tuple[TotalsStated, str, Callable[[TotalsKept], None]]] = []
+
+    class Keeper:
+        def keep(self, stated: TotalsStated, listener: str, done: Callable[[TotalsKept], None]) -> None:
+            kept.append((stated, listener, done))
+
+    plain = await world.terminal(await world.listen(), "ATM1")
+    assert await plain.ask("TOTALS t1") == "TOTALS t1 off", "where nobody keeps them"
+    world.parts = replace(world.parts, statements=Keeper())
+    peer = await world.terminal(await world.listen(world.facts("other")), "ATM2")
+    for id_ in ("t1", "t2"):
+        peer.say(f"TOTALS {id_}")
+    await world.until(lambda: len(kept) == 2)
+    assert [(stated.id, stated.party, listener) for stated, listener, _ in kept] == [
+        ("t1", "ATM2", "other"),
+        ("t2", "ATM2", "other"),
+    ]
+    assert await peer.ask("PING") == "PONG"
+    kept[1][2](TotalsKept("t2", "kept"))
+    assert await peer.hear() == "TOTALS t2 kept"
+    await peer.close()
+    await world.until(lambda: world.roster.find("bank", "ATM2") is None)
+    kept[0][2](TotalsKept("t1", "kept"))  # told to nobody
 
 
 async def test_what_is_forgotten_is_not_there_for_the_next_link(world: WireWorld) -> None:

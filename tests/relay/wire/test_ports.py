@@ -7,9 +7,10 @@ from relay.exchange.ports import LinkPort
 from relay.journal.port import Journal
 from relay.outbound.desk import Outbound
 from relay.outbound.ports import OutboundLink
+from relay.reconcile.statements import Statements
 from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
-from relay.wire.ports import DeskPort, LinkIds, OutboundPort, VariableStore, link_services
+from relay.wire.ports import DeskPort, LinkIds, OutboundPort, StatementPort, VariableStore, link_services
 from tests.support.wireworld import WireWorld
 
 
@@ -17,9 +18,9 @@ def test_the_desk_the_journal_and_the_link_fit_their_ports() -> None:
     """Read by mypy; at run time it says only that the names are there."""
 
     def fits(
-        desk: Desk, journal: Journal, link: Link, outbound: Outbound
-    ) -> tuple[DeskPort, VariableStore, LinkPort, OutboundLink, OutboundPort]:
-        return desk, journal, link, link, outbound
+        desk: Desk, journal: Journal, link: Link, outbound: Outbound, statements: Statements
+    ) -> tuple[DeskPort, VariableStore, LinkPort, OutboundLink, OutboundPort, StatementPort]:
+        return desk, journal, link, link, outbound, statements
 
     assert callable(fits)
     for port, fulfils in ((DeskPort, Desk), (VariableStore, Journal), (LinkPort, Link), (OutboundLink, Link)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.zengin.session.matching import differences, lines_of, said_of, totals_of
+from protocols.totals import weigh
+from protocols.zengin.session.matching import differences, lines_of, said_of, stated, totals_of
 from protocols.zengin.session.state import Total
 from protocols.zengin.telegram.message import Figures
 
@@ -40,3 +41,16 @@ def test_our_figures_alone_are_said_for_whoever_compares_by_hand() -> None:
     lines = [Figures(direction="1", matched_subject="1000", count=2, total=30, first=4, last=5, line=1, lines=1)]
     assert said_of(lines) == ["host to RC, 種目 1000: 2 over 30 yen (4-5) here"]
     assert said_of([Figures(line=1, lines=1)]) == []
+
+
+def test_the_centers_figures_as_totals_stand_beside_our_own_count() -> None:
+    ours = lines_of({"1": {"1000": Total(3, 900, 1, 3)}})
+    theirs = lines_of({"1": {"1000": Total(2, 600, 1, 2)}, "2": {"1100": Total(1, 5, 7, 7)}})
+    sheet = stated("20261124", ours, theirs)
+    assert (sheet.party, sheet.business_date, sheet.closes) == ("", "2026-11-24", False)
+    rows = weigh(sheet.lines, lambda kinds: None)
+    assert [(row.name, row.count, row.minor, row.own_count, row.own_minor, row.agrees) for row in rows] == [
+        ("仕向 1000", 2, 600, 3, 900, False),
+        ("被仕向 1100", 1, 5, 0, 0, False),
+    ]
+    assert all(row.agrees for row in weigh(stated("20261124", ours, ours).lines, lambda kinds: None))

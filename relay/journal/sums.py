@@ -1,0 +1,159 @@
+"""The journal's counts of a business date, summed by the database itself: reads for totals, on a connection of their own.
+
+Owns the SQL that folds a stretch of exchanges into groups, and that reads the few which need a closer look one by one. It must
+never write, judge a statement, nor read a PAN. The traps: each call is one short read in a thread (a long one would keep the
+daemon's log from being folded away), so a day is walked in stretches of numbers; most exchanges are plain (answered, nothing
+came after) and are summed by the database, but whatever a reversal, a completion or a person touched is given out alone; and
+so is whatever was recorded in the minutes between somebody's cut-over and the end of the day, where the moment decides the
+date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from protocols.vocabulary import MessageClass
+from relay.journal.records import reverses_whole, unpack_request
+from relay.journal.schema import open_reader
+from relay.journal.sides import SideReader
+
+STRETCH_COUNT: Final = 20_000  # exchanges of one read
+LOOK_COUNT_MAX: Final = 500  # exchanges of one closer look
+
+_FAR_MS: Final = 1 << 62
+
+# An exchange is plain when its own row says everything: answered with yes or no (or refused, or confirmed), nothing that names
+# its key, not a reversal or completion itself, and no person has decided about it.
+_PLAIN: Final = (
+    "coalesce(s.state, 'recorded') IN ('answered', 'refused', 'confirmed') AND t.message_class <> 'reversal'"
+    " AND t.original_key = ''"
+    " AND coalesce(s.verdict, '') <> 'doubt'"
+    " AND NOT EXISTS (SELECT 1 FROM taken AS r WHERE r.original_key = t.key AND r.original_key <> '')"
+    " AND NOT EXISTS (SELECT 1 FROM history AS h WHERE h.exchange_id = t.exchange_id AND h.event = 'RESOLVED')"
+)
+_RECEIVED: Final = "date((t.recorded_ms + :shift_ms) / 1000, 'unixepoch')"
+_MOMENT: Final = (
+    "CASE WHEN (t.recorded_ms >= :one_from AND t.recorded_ms < :one_until)"
+    " OR (t.recorded_ms >= :two_from AND t.recorded_ms < :two_until) THEN t.recorded_ms ELSE 0 END"
+)
+_GROUPS: Final = (
+    f"SELECT t.listener, t.terminal, t.kind, t.currency, t.business_date, {_RECEIVED} AS received, {_MOMENT} AS moment,"
+    f" CASE WHEN {_PLAIN} THEN coalesce(s.verdict, '') ELSE '?' END AS verdict,"
+    f" CASE WHEN {_PLAIN} THEN 0 ELSE t.exchange_id END AS alone, count(*), coalesce(sum(t.amount_minor), 0)"
+    " FROM taken AS t LEFT JOIN standing AS s ON s.exchange_id = t.exchange_id"
+    " WHERE t.exchange_id > :after AND t.exchange_id <= :until"
+    " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"
+)
+_LOOK: Final = (
+    "SELECT t.exchange_id, t.message_class, t.kind, t.amount_minor, t.original_key, coalesce(s.state, 'recorded'), s.verdict,"
+    " coalesce(s.attention, 1), s.standing_minor, s.outcome,"
+    " (SELECT o.kind FROM taken AS o WHERE o.key = t.original_key AND t.original_key <> ''),"
+    " (SELECT o.message_class FROM taken AS o WHERE o.key = t.original_key AND t.original_key <> ''), t.key"
+    " FROM taken AS t LEFT JOIN standing AS s ON s.exchange_id = t.exchange_id WHERE t.exchange_id IN ({marks})"
+)
+_REVERSALS: Final = (
+    "SELECT r.original_key, r.key, r.request FROM taken AS r"
+    " WHERE r.original_key <> '' AND r.message_class = 'reversal' AND r.original_key IN ({marks})"
+)
+
+
+class Windows(msgspec.Struct, frozen=True):
+    """Two stretches of time, UTC epoch milliseconds, whose exchanges are given out with their moment; empty by default."""
+
+    one_from: int = _FAR_MS
+    one_until: int = _FAR_MS
+    two_from: int = _FAR_MS
+    two_until: int = _FAR_MS
+
+
+class Group(msgspec.Struct, frozen=True):
+    """`count` exchanges that are alike, or one that needs a closer look (`alone` is its number then, else 0).
+
+    `business_date`: as the message carried it, or "". `received`: the day of receipt by the configured cut-over. `moment`: when
+    it was recorded, only inside a window, else 0. `verdict`: approve, decline, "" where it was refused unasked.
+    """
+
+    listener: str
+    terminal: str
+    kind: str
+    currency: str
+    business_date: str
+    received: str
+    moment: int
+    verdict: str
+    alone: int
+    count: int
+    minor: int
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One exchange that something came after. `standing` is what its reversals leave, None where there is none."""
+
+    exchange_id: int
+    message_class: str
+    kind: str
+    amount_minor: int | None
+    original_key: str
+    state: str
+    verdict: str | None
+    attention: int
+    standing_minor: int | None
+    outcome: bytes | None
+    original_kind: str | None
+    original_class: str | None
+    key: str
+    reversed_to: int | None = None
+
+
+class SumReader:
+    """Raises JournalUnusable at opening, sqlite3.Error later."""
+
+    def __init__(self, path: str) -> None:
+        self._connection = open_reader(path)
+        self._sides = SideReader(path)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._sides.close()
+
+    def last_before(self, wall_ms: int) -> int:
+        """The highest number below the first exchange that was recorded at or after `wall_ms`."""
+        return self._sides.last_before(wall_ms)
+
+    def highest(self) -> int:
+        (highest,) = self._connection.execute("SELECT coalesce(max(exchange_id), 0) FROM taken").fetchone()
+        return int(highest)
+
+    def next_after(self, exchange_id: int) -> tuple[int, int] | None:
+        """The next exchange's number and when it was recorded. Numbers leap where a new life of the journal began."""
+        row = self._connection.execute(
+            "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id > ? ORDER BY exchange_id LIMIT 1", (exchange_id,)
+        ).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]))
+
+    def groups(self, after: int, until: int, shift_ms: int, windows: Windows) -> list[Group]:
+        """The exchanges above `after`, up to `until`, folded. `shift_ms` added to UTC gives the day of receipt."""
+        bound = {"after": after, "until": until, "shift_ms": shift_ms, **msgspec.structs.asdict(windows)}
+        return [Group(*row) for row in self._connection.execute(_GROUPS, bound)]
+
+    def look(self, numbers: Sequence[int]) -> list[Look]:
+        """At most LOOK_COUNT_MAX at once."""
+        if len(numbers) > LOOK_COUNT_MAX:
+            raise ValueError(f"{len(numbers)} exchanges at once, at most {LOOK_COUNT_MAX}")
+        if not numbers:
+            return []
+        rows = self._connection.execute(_LOOK.format(marks=_marks(numbers)), tuple(numbers)).fetchall()
+        found = [Look(*tuple(row)) for row in rows]
+        keys = [look.key for look in found if look.message_class != MessageClass.REVERSAL]
+        standing: dict[str, int] = {}
+        for original, key, request in self._connection.execute(_REVERSALS.format(marks=_marks(keys)), tuple(keys)):
+            left = 0 if reverses_whole(MessageClass.REVERSAL, request) else unpack_request(key, request, None).standing_minor
+            standing[original] = min(standing.get(original, left or 0), left or 0)  # the absolute amount only goes down
+        return [msgspec.structs.replace(look, reversed_to=standing.get(look.key)) for look in found]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values)) or "NULL"

@@ -16,7 +16,7 @@ from enum import Enum
 
 from protocols.iso8583.message import IsoMessage
 from relay.loopback import slips
-from relay.loopback.atmtotals import DayCount
+from relay.loopback.atmtotals import DayCount, StatedTotals
 from relay.loopback.books import Act, Books, Fate
 from relay.loopback.customers import Order
 from relay.loopback.deeds import AtmPolicy, Connect, Deed, HangUp, Ready, Say, Wake
@@ -24,8 +24,8 @@ from relay.loopback.tally import Tally
 
 APPROVED = frozenset({"00", "10"})
 IN_PROGRESS, IN_DOUBT = "09", "68"
-TOTALS_TAKEN = frozenset({"00", "95"})  # in balance or not: it is theirs now
 REVERSAL_TAKEN = frozenset({"00", "25"})  # accepted; or there is nothing to reverse
+LINK_TIMERS = ("sign-on", "echo", "reversal", "wordless")
 TRACE_MAX = 999_999
 WORDLESS_MAX = 8  # deposits that wait for a word; with so many it takes no customer
 REMEMBERED_ACTS = 32  # concluded acts whose late or double replies are still recognised
@@ -86,17 +86,17 @@ class AtmMind:
         self._failures = 0
         self._heard_ms = 0.0
         self._count = DayCount(policy.totals_off_minor)
-        self._totals: IsoMessage | None = None  # stated, and not answered yet
+        self._totals = StatedTotals(terminal, self._count, policy, tally)
 
     @property
     def is_free(self) -> bool:
-        is_idle = self._current is None and self._reversal is None and len(self._wordless) < WORDLESS_MAX
-        return self.state is AtmState.READY and is_idle
+        is_owing = self._reversal is not None or len(self._wordless) >= WORDLESS_MAX
+        return self.state is AtmState.READY and self._current is None and not is_owing
 
     @property
     def is_settled(self) -> bool:
         """Nothing is asked, neither a reversal nor the day's totals are owed, and every deposit has its word."""
-        return self._current is None and self._reversal is None and self._totals is None and not self._wordless
+        return self._current is None and self._reversal is None and not self._totals.is_owed and not self._wordless
 
     # ---- the link --------------------------------------------------------------------------------------------------------
     def link_opened(self, now_ms: float) -> Sequence[Deed]:
@@ -115,13 +115,13 @@ class AtmMind:
             return []
         self._tally.links_lost += 1
         self.state = AtmState.OFFLINE
-        return [*(Wake(name, None) for name in ("sign-on", "echo", "reversal", "wordless")), *self._back_off()]
+        return [*(Wake(name, None) for name in LINK_TIMERS), *self._back_off()]
 
     def stop(self, now_ms: float) -> Sequence[Deed]:
         """Sign off and hang up."""
         was_ready = self.state is AtmState.READY
         self.state = AtmState.STOPPED
-        deeds: list[Deed] = [Wake(name, None) for name in ("sign-on", "echo", "reply", "repeat", "reversal", "wordless")]
+        deeds: list[Deed] = [Wake(name, None) for name in ("reply", "repeat", *LINK_TIMERS)]
         if was_ready:
             deeds.append(self._manage(slips.SIGN_OFF, now_ms))
         return [*deeds, HangUp("stopped")]
@@ -156,11 +156,9 @@ class AtmMind:
 
     def state_totals(self, now_ms: float) -> Sequence[Deed]:
         """The end of the day: say what was counted, until that is answered."""
-        if self._totals is None:
-            self._totals = self._count.message(self.terminal, self._next_trace(), self._stamps(now_ms))
-        if self.state is not AtmState.READY:
-            return []
-        return [Say(self._totals), Wake("totals", self._policy.totals_repeat_ms)]
+        if not self._totals.is_owed:
+            self._totals.make(self._next_trace(), self._stamps(now_ms))
+        return self._totals.say() if self.state is AtmState.READY else []
 
     # ---- timers ----------------------------------------------------------------------------------------------------------
     def timer_fired(self, name: str, now_ms: float) -> Sequence[Deed]:
@@ -177,10 +175,8 @@ class AtmMind:
                 return self._repeat_reversal(now_ms)
             case "wordless":
                 return self._ask_for_a_word(now_ms)
-            case "totals" if self._totals is not None and self.state is AtmState.READY:
-                self._totals = slips.repeated(self._totals, self._stamps(now_ms))
-                self._tally.repeats_sent += 1
-                return [Say(self._totals), Wake("totals", self._policy.totals_repeat_ms)]
+            case "totals" if self.state is AtmState.READY:
+                return self._totals.repeat(self._stamps(now_ms))
         return []
 
     def _echo(self, now_ms: float) -> Sequence[Deed]:
@@ -238,8 +234,7 @@ class AtmMind:
         if code != IN_DOUBT:
             asked.act.fate = Fate.ANSWERED
             asked.act.returned = 0 if code in APPROVED else asked.act.amount
-        if not asked.act.returned:
-            self._count.did("deposit", asked.act.taken)
+        self._count.did("deposit", asked.act.taken, not asked.act.returned)
         return [] if was_free or not self.is_free else [Ready()]
 
     # ---- reversals -------------------------------------------------------------------------------------------------------
@@ -272,7 +267,7 @@ class AtmMind:
         if mti == "0810":
             return self._managed(message, now_ms)
         if mti == "0510":
-            return self._totals_answered(message)
+            return self._totals.answered(message)
         if mti[1] == "8" and message.is_request:
             self._books.tell(self.terminal, f"{_text(message, 70)}/{_text(message, 15)}")
             return [Say(slips.network_answer(message))]
@@ -349,23 +344,6 @@ class AtmMind:
         self._reversal = self._reversed = None
         return [Wake("reversal", None), Ready()]
 
-    def _totals_answered(self, reply: IsoMessage) -> Sequence[Deed]:
-        stated = self._totals
-        if stated is None or stated.fields[11] != reply.fields.get(11):
-            self._tally.duplicate_replies += 1
-            return []
-        wrong = slips.mismatch(stated, reply)
-        if wrong:
-            self._tally.violation(f"{self.terminal}: {wrong}")
-            return []
-        if _text(reply, 39) not in TOTALS_TAKEN:
-            return []  # not taken over: the timer says it again
-        balance = _text(reply, 66)  # absent where the relay only takes them
-        self._tally.totals_in_balance += balance == "1"
-        self._tally.totals_out_of_balance += balance == "2"
-        self._totals = None
-        return [Wake("totals", None)]
-
     def _managed(self, reply: IsoMessage, now_ms: float) -> Sequence[Deed]:
         asked = self._network.pop(_text(reply, 11), None)
         if asked is None:
@@ -386,12 +364,8 @@ class AtmMind:
         self.state = AtmState.READY
         self._failures = 0
         self._tally.signed_on += 1
-        deeds: list[Deed] = [Wake("sign-on", None)]
-        if self._policy.echo_after_ms:
-            deeds.append(Wake("echo", self._policy.echo_after_ms))
-        deeds += self._ask_for_a_word(now_ms)
-        if self._totals is not None:
-            deeds += [Say(self._totals), Wake("totals", self._policy.totals_repeat_ms)]
+        timers = [Wake("sign-on", None), Wake("echo", self._policy.echo_after_ms or None)]
+        deeds: list[Deed] = [*timers, *self._ask_for_a_word(now_ms), *self._totals.say()]
         if self._reversal is not None:
             return [*deeds, *self._repeat_reversal(now_ms)]
         if self._current is not None:

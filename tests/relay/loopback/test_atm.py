@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocols.iso8583.message import IsoMessage
+from protocols.iso8583.message import IsoMessage, Value
 from protocols.vocabulary import Pan
 from relay.loopback.atm import WORDLESS_MAX, AtmMind, AtmState
 from relay.loopback.books import Books, Fate
@@ -72,7 +72,7 @@ class Room:
 
 
 def answer_to(asked: IsoMessage, code: str = "00", **changes: str) -> IsoMessage:
-    fields = {n: asked.fields[n] for n in (3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70) if n in asked.fields}
+    fields: dict[int, Value] = {n: asked.fields[n] for n in (3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70) if n in asked.fields}
     fields[39] = code
     fields.update({int(name[2:]): value for name, value in changes.items()})
     return IsoMessage(asked.response_mti(), fields)
@@ -370,45 +370,3 @@ def test_whatever_a_peer_answers_the_mind_never_raises_and_pays_only_on_approval
             room.mind.link_closed(room.now_ms)
             room.mind.link_opened(room.now_ms)
     assert {act.trace for act in room.books.acts() if act.paid} <= approved
-
-
-def test_the_totals_are_stated_when_asked_and_again_until_they_are_answered() -> None:
-    room = Room()
-    room.sign_on()
-    room.hear(answer_to(room.order()))
-    room.hear(answer_to(room.order("deposit", 500)))
-    room.hear(answer_to(room.order(), "51"))  # declined: not counted
-    (stated,) = room.did(room.mind.state_totals(room.now_ms))
-    assert stated.mti == "0500"
-    assert [int(str(stated.fields[n])) for n in (76, 88, 74, 86)] == [1, 3_000, 1, 500]
-    assert not room.mind.is_settled
-    (again,) = room.fire("totals", 2_000)
-    assert (again.mti, again.fields[11]) == ("0501", stated.fields[11])
-    assert room.hear(answer_to(again, "91")) == []
-    assert not room.mind.is_settled, "refused is not taken"
-    room.did(room.mind.link_closed(room.now_ms))
-    room.did(room.mind.link_opened(room.now_ms))
-    (sign_on,) = [deed.message for deed in room.deeds if isinstance(deed, Say)]
-    (resaid,) = room.hear(answer_to(sign_on))
-    assert resaid == again
-    room.hear(answer_to(resaid, "95", de66="2"))
-    assert room.mind.is_settled
-    assert (room.tally.totals_in_balance, room.tally.totals_out_of_balance) == (0, 1)
-    room.hear(answer_to(resaid, de66="1"))
-    assert room.tally.duplicate_replies == 1
-
-
-def test_what_was_given_up_on_is_no_debit_and_notes_that_came_back_are_both() -> None:
-    room = Room()
-    room.sign_on()
-    room.order()
-    (reversal,) = room.fire("reply", 10_000)
-    room.hear(answer_to(reversal))
-    (stated,) = room.did(room.mind.state_totals(room.now_ms))
-    assert (stated.fields[76], stated.fields[77]) == ("0" * 10, "0" * 10)
-    room = Room(not_taken_share=1.0)
-    room.sign_on()
-    (reversal,) = room.hear(answer_to(room.order()))
-    room.hear(answer_to(reversal))
-    (stated,) = room.did(room.mind.state_totals(room.now_ms))
-    assert [int(str(stated.fields[n])) for n in (76, 77, 88, 89)] == [1, 1, 3_000, 3_000]

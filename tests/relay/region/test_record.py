@@ -138,7 +138,15 @@ def test_names_are_compared_as_dns_does() -> None:
 
 @pytest.mark.parametrize(
     ("epoch", "region", "run"),
-    [(0, "osaka", "1"), (2**63, "osaka", "1"), (-1, "osaka", "1"), (1, "", "1"), (1, "a;b", "1"), (1, "osaka", ""), (1, "o", "é")],
+    [
+        (0, "osaka", "1"),
+        (2**63, "osaka", "1"),
+        (-1, "osaka", "1"),
+        (1, "", "1"),
+        (1, "a;b", "1"),
+        (1, "osaka", ""),
+        (1, "o", "é"),
+    ],
 )
 def test_what_cannot_be_written_is_refused(epoch: int, region: str, run: str) -> None:
     with pytest.raises(ValueError, match=r"epoch|region|run"):

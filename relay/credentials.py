@@ -73,7 +73,7 @@ class Credentials:
     def journal_key(self, name: str) -> bytes:
         """The 32 bytes that encrypt PANs, from 64 hexadecimal digits and nothing else. Raises CredentialUnusable."""
         return self._key(
-            name, "One for a new journal: openssl rand -hex 32. An existing journal needs the key it was made with."
+            name, "For a new journal: openssl rand -hex 32. An existing one needs the key it was made with."
         )
 
     def mac_key(self, name: str) -> bytes:

@@ -52,7 +52,7 @@ LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and
 
 
 def effect_of(table: str, name: str) -> Effect:
-    """What happens to setting `name` of `table` (relay, journal, core, region, telemetry, control, listener, dialer) at a reload."""
+    """What happens to setting `name` of `table` (journal, core, region, listener, ...) at a reload."""
     if table in RESTART_TABLES:
         return Effect.RESTART
     if table == "dialer":

@@ -15,8 +15,8 @@ A signature proves who wrote a record, not that it is the newest, nor that it wa
 alone (stale, replaying, or given a record that was signed and never released) moves nothing: either two servers and more than
 half of them agree, or the region that would be moved to says by itself, over its own TLS, that this epoch is its own. An older
 server cannot hold a switch up, for a lower epoch counts as nothing, and neither can one that runs ahead of all others: what a
-quorum says goes before what one says of a higher epoch. What was seen of a higher epoch is remembered as `seen`:
-two truths that are told one after the other are two truths all the same. A frozen epoch is left by a higher one, never otherwise.
+quorum says goes before what one says of a higher epoch. What was seen of a higher epoch is remembered as `seen`: two
+truths that are told one after the other are two truths all the same. Only a higher epoch leads out of a frozen one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What one authoritative name server says of the region record: the TXT and the CNAME of one moment, as raw as they came.
 
 Owns the two questions on the wire. It must never judge an answer, nor compare servers: relay/region/agreement.py does. Both
-questions go out together, so that one update is seen whole or not at all, without recursion, and nothing is ever kept. The traps:
-a forged datagram (another address, port, id, question) must not end the wait for the true one; a truncated answer is asked again
+questions go out together, so that one update is seen whole or not at all; without recursion; nothing is ever kept. The traps: a
+forged datagram (another address, port, id, question) must not end the wait for the true one; a truncated answer is asked again
 over TCP; a server that is not authoritative answers from a cache, which is nothing said; and to a signed question (TSIG)
 dnspython takes no answer that is unsigned or signed by another, so that a wrong key here or there looks like silence.
 """
@@ -10,7 +10,7 @@ dnspython takes no answer that is unsigned or signed by another, so that a wrong
 from __future__ import annotations
 
 import asyncio
-import binascii
+import base64
 from collections.abc import Callable
 from typing import Final
 
@@ -68,8 +68,10 @@ class ZoneDoor:
         try:
             self._record = dns.name.from_text(record_name)
             self._alias = dns.name.from_text(alias_name) if alias_name else None
+            if tsig is not None:
+                base64.b64decode(tsig.secret, validate=True)  # dnspython drops what is no base64 and takes the rest
             self._keyring = None if tsig is None else dns.tsigkeyring.from_text({tsig.name: (tsig.algorithm, tsig.secret)})
-        except (dns.exception.DNSException, binascii.Error, ValueError) as error:
+        except (dns.exception.DNSException, ValueError) as error:
             raise ConfigurationError("a DNS name or the TSIG key of [region] cannot be used.", f"{error}.") from error
 
     def ask(self, index: int, done: Callable[[ZoneAnswer], None]) -> None:

@@ -116,5 +116,5 @@ def _servers(region: RegionSettings) -> Iterator[Wrong]:
         )
     if region.notify_endpoint is not None:
         host, colon, port = region.notify_endpoint.rpartition(":")
-        if not colon or not port.isdecimal() or int(port) > 65_535 or not is_address(host.strip("[]")):
+        if not colon or not port.isdecimal() or not 0 < int(port) < 65_536 or not is_address(host.strip("[]")):
             yield Wrong(("region", "notify_endpoint"), "not an address and a port", 'write "10.20.0.11:53"')

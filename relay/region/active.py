@@ -62,6 +62,7 @@ class ActiveRegion:
         self._on_epoch = on_epoch
         self._beginning: RegionRecord | None = None
         self._sealed_epoch = 0
+        self._floor = 0
         self._withheld = ""
         self._probe = probe
         self._raise_epoch = raise_epoch
@@ -114,9 +115,16 @@ class ActiveRegion:
         """Nobody is asked in this epoch, nor in a lower one; 0 where none is sealed."""
         return self._sealed_epoch
 
-    def seal(self, epoch: int) -> None:
-        """From now on no permit for `epoch` or below; 0 takes a seal away."""
+    @property
+    def floor(self) -> int:
+        """An answer from below it is evidence only: law 5, of an epoch that is sealed."""
+        return self._floor
+
+    def seal(self, epoch: int, is_durable: bool = True) -> None:
+        """From now on no permit for `epoch` or below; 0 takes a seal away. Until it is durable, what is under way may still be
+        answered."""
         self._sealed_epoch = epoch
+        self._floor = epoch + 1 if epoch and is_durable else 0
         self._show()
 
     def withhold(self, why: str) -> None:

@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--epoch", type=int, required=True, metavar="N", help="one more than the last, which was never used before"
     )
     make.add_argument("--region", required=True, dest="name", metavar="REGION", help="as in region.regions")
-    make.add_argument("--run", required=True, metavar="ID", help="the failover run that decided so")
+    make.add_argument("--run", required=True, dest="run_id", metavar="ID", help="the failover run that decided so")
     make.add_argument("--ttl", type=int, default=5, metavar="S", help="for other readers (default 5 seconds)")
     check = doing.add_parser("check", help="what a text of the zone says", description="Whether a TXT text is ours.")
     check.add_argument("file", metavar="CONFIG", help="as for make")
@@ -123,7 +123,7 @@ def _make(args: argparse.Namespace) -> int:
     if not region.mac_credentials:
         raise ConfigurationError("no key is configured to sign with.", "See region.mac_credentials.")
     try:
-        record = RegionRecord(args.epoch, args.name, args.run)
+        record = RegionRecord(args.epoch, args.name, args.run_id)
     except ValueError as error:
         raise ConfigurationError(f"{error}.") from error
     key = Credentials(settings.relay.credentials_directory).mac_key(region.mac_credentials[0])

@@ -149,6 +149,7 @@ class Regions:
                 s.alias_name is not None,
                 tuple(d.credentials.mac_key(name) for name in s.mac_credentials),
             ),
+            lambda: d.journal.epoch,
             self.chooser.heard,
             clock=d.clock,
             timers=d.timers,

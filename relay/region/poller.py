@@ -14,12 +14,13 @@ from random import Random
 
 from relay.clock import Cancellable, Clock, Timers
 from relay.region.agreement import OK, Names, ZoneWord, read_word
-from relay.region.record import RegionRecord
+from relay.region.record import Malformed, RegionRecord
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
 _log = get_log("region.poller")
 HINT_APART_MS = 100
+LOWER_EPOCH = "lower-epoch"  # the metric label of a server that lags, or replays
 
 Ask = Callable[[int, Callable[[ZoneWord], None]], None]
 Heard = Callable[[Sequence[RegionRecord], bool], None]
@@ -27,13 +28,14 @@ Heard = Callable[[Sequence[RegionRecord], bool], None]
 
 class Poller:
     """Args: `servers` are their names, for people; `ask(number, done)` asks one of them, `done` is called once, within its
-    timeout; `heard(records, is_over)` is told what counts of this round's answers so far."""
+    timeout; `epoch` reads the ratchet, only to count who lags; `heard(records, is_over)` is told what counts of this round's answers so far."""
 
     def __init__(
         self,
         servers: Sequence[str],
         ask: Ask,
         names: Names,
+        epoch: Callable[[], int],
         heard: Heard,
         *,
         clock: Clock,
@@ -45,11 +47,15 @@ class Poller:
         self._servers = tuple(servers)
         self._ask = ask
         self._names = names
+        self._epoch = epoch
         self._heard = heard
         self._clock = clock
         self._timers = timers
         self._random = random
         self._answers = metrics.region_dns_answers
+        for server in self._servers:  # alerts ask for an increase, which a series that begins at 1 does not have
+            for result in (OK, LOWER_EPOCH, Malformed.BAD_MAC.value):
+                self._answers.labels(server, result)
         self._interval_ms = interval_ms
         self._begun_ms = 0
         self._waiting = 0
@@ -92,6 +98,8 @@ class Poller:
         if not self._is_running:
             return
         record, result = read_word(word, self._names)
+        if record is not None and record.epoch < self._epoch():
+            result = LOWER_EPOCH
         server = self._servers[number]
         self._answers.labels(server, result).inc()
         if self.results[server] != result:

@@ -34,11 +34,13 @@ class World:
         self.delay_ms = delay_ms
         self.words = words
         self.asked_ms: list[int] = []
+        self.epoch = 8
         self.heard: list[tuple[int, int, bool]] = []
         self.poller = Poller(
             [f"10.0.0.{n}:53" for n in range(len(words))],
             self.ask,
             NAMES,
+            lambda: self.epoch,
             lambda records, is_over: self.heard.append((self.time.monotonic_ms(), len(records), is_over)),
             clock=self.time,
             timers=self.time,
@@ -85,6 +87,13 @@ def test_answers_are_counted_by_server_and_kind() -> None:
     w = World(words=(Word(), Word(texts=((b"v=spf1",),))))
     w.time.run(500)
     assert (w.count("10.0.0.0:53", "ok"), w.count("10.0.0.1:53", "version")) == (1, 1)
+
+
+def test_a_server_that_lags_is_counted_apart() -> None:
+    w = World()
+    w.epoch = 9
+    w.time.run(500)
+    assert (w.count("10.0.0.0:53", "ok"), w.count("10.0.0.0:53", "lower-epoch")) == (0, 1)
 
 
 def test_a_hint_brings_the_next_round_nearer() -> None:

@@ -72,9 +72,7 @@ class Credentials:
 
     def journal_key(self, name: str) -> bytes:
         """The 32 bytes that encrypt PANs, from 64 hexadecimal digits and nothing else. Raises CredentialUnusable."""
-        return self._key(
-            name, "For a new journal: openssl rand -hex 32. An existing one needs the key it was made with."
-        )
+        return self._key(name, "For a new journal: openssl rand -hex 32. An existing one needs the key it was made with.")
 
     def mac_key(self, name: str) -> bytes:
         """The 32 bytes that sign region records, written as a journal key is. Raises CredentialUnusable."""

@@ -263,7 +263,6 @@ class CoreClient:
         trace = self._traces.of(0, verb_number)
         return f"{constant}Region-Epoch: {permit.epoch}\r\ntraceparent: {trace}\r\n".encode("ascii")
 
-
     def _told(self, _: object) -> None:
         self._tells -= 1
 

@@ -28,7 +28,8 @@ Heard = Callable[[Sequence[RegionRecord], bool], None]
 
 class Poller:
     """Args: `servers` are their names, for people; `ask(number, done)` asks one of them, `done` is called once, within its
-    timeout; `epoch` reads the ratchet, only to count who lags; `heard(records, is_over)` is told what counts of this round's answers so far."""
+    timeout; `epoch` reads the ratchet, only to count who lags; `heard(records, is_over)` is told what counts of this round's
+    answers so far."""
 
     def __init__(
         self,

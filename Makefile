@@ -34,8 +34,8 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-tools: $(VENV)/.installed  ## promtool, systemd-analyze, gcc and PostgreSQL, which some tests need (installed when missing and allowed)
-	@.ci/tools promtool systemd-analyze gcc postgresql
+tools: $(VENV)/.installed  ## promtool, systemd-analyze, gcc, PostgreSQL, BIND and Knot, which some tests need (installed when missing and allowed)
+	@.ci/tools promtool systemd-analyze gcc postgresql name-servers
 
 run: setup  ## the demonstration: relay, fake core and fake peers of every dialect on this machine; Ctrl-C stops it
 	$(BIN)/relay demo $(ARGS)

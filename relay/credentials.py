@@ -72,11 +72,18 @@ class Credentials:
 
     def journal_key(self, name: str) -> bytes:
         """The 32 bytes that encrypt PANs, from 64 hexadecimal digits and nothing else. Raises CredentialUnusable."""
+        return self._key(name, "For a new journal: openssl rand -hex 32. An existing one needs the key it was made with.")
+
+    def mac_key(self, name: str) -> bytes:
+        """The 32 bytes that sign region records, written as a journal key is. Raises CredentialUnusable."""
+        return self._key(name, "Make one with: openssl rand -hex 32. Every relay and whoever edits the zone need the same one.")
+
+    def _key(self, name: str, next_step: str) -> bytes:
         text = self.read(name)
         if not _JOURNAL_KEY.fullmatch(text.decode("latin-1")):
             raise CredentialUnusable(
                 f"credential {name} is not {2 * JOURNAL_KEY_BYTES} hexadecimal digits.",
-                "Make one for a new journal with: openssl rand -hex 32. An existing journal needs the key it was made with.",
+                next_step,
             )
         key = bytes.fromhex(text.decode("ascii"))
         if len(set(key)) == 1:

@@ -27,8 +27,6 @@ from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
 from relay.control.server import ControlServer
 from relay.core.balance import Balance, BalanceRules
 from relay.core.client import ClientSettings, CoreClient
-from relay.core.discovery import Discovery, DiscoveryRules
-from relay.core.dns import DnsDoor
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
@@ -55,7 +53,10 @@ from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
 from relay.reconciler import Reconciler, new_statements
 from relay.region.active import ActiveRegion
+from relay.region.book import Book
+from relay.regions import Regions
 from relay.settings import DialerSettings, LinkSettings, ListenerSettings, Settings
+from relay.steering import Steering
 from relay.telemetry.exposition import Exposition
 from relay.telemetry.log import configure_logging, get_log
 from relay.telemetry.metrics import Metrics
@@ -120,26 +121,25 @@ class Daemon:
             metrics=self.metrics,
         )
         self.client = CoreClient(
-            ClientSettings(core.name, core.port, core.tls is not None, settings.relay.center, self.journal.incarnation),
+            ClientSettings(
+                core.name,
+                core.port,
+                core.tls is not None,
+                settings.relay.center,
+                self.journal.incarnation,
+                old_epoch_deadline_ms=core.old_epoch_deadline_ms,
+            ),
             self.transport,
             Balance(BalanceRules(core.eject_failures, core.eject_ms)),
             clock=self.clock,
             timers=self.timers,
             metrics=self.metrics,
-            epoch_floor=lambda: self.journal.epoch,
+            epoch_floor=lambda: max(self.journal.epoch, self.region.floor),
             bearer=None if core.bearer_credential is None else self.credentials.secret(core.bearer_credential),
             on_wrong_region=lambda: self.region.look_now(),
         )
-        self.discovery = Discovery(
-            core.name,
-            DnsDoor(core.name_servers).resolve,
-            self._addresses_changed,
-            clock=self.clock,
-            timers=self.timers,
-            random=chance,
-            metrics=self.metrics,
-            rules=DiscoveryRules(core.ttl_floor_ms, core.serve_stale_ms),
-        )
+        self.book = Book(self.journal)
+        follows_dns, claim = settings.region.source == "dns", self.book.claim()
         self.region = ActiveRegion(
             self.journal.epoch,
             lambda epoch, done: self.client.region(epoch, core.connect_timeout_ms + core.region_probe_ms, done),
@@ -151,6 +151,9 @@ class Daemon:
             interval_ms=core.region_probe_ms,
             on_change=self._permit_changed,
             addresses=self.client.addresses_in_words,
+            begin=self.book.begin if follows_dns else None,
+            region=claim.region if follows_dns and claim is not None and claim.epoch == self.journal.epoch else "",
+            on_epoch=lambda epoch, region: self.regions.epoch_began(epoch, region),
         )
         self.desk = Desk(
             self.journal,
@@ -162,7 +165,11 @@ class Daemon:
             chance,
             settings.relay.center,
             desk_limits(settings),
+            lambda: self.regions.is_sealed(),
         )
+        self.chance = chance
+        self.regions = Regions(self, self.book)
+        self.steering = Steering(self, self.book)
         self.roster: Roster[Link] = Roster()
         self.outbound = Outbound(
             self.journal,
@@ -198,7 +205,6 @@ class Daemon:
             credential_path=self.credentials.path,
             statements=self.statements,
         )
-        self.chance = chance
         self.listeners = {each.name: self.new_listener(each) for each in settings.listener}
         self.dialers = {each.name: self.new_dialer(each) for each in settings.dialer}
         self.leaving = Leaving(self.timers)
@@ -266,7 +272,7 @@ class Daemon:
         settings = self.settings
         recovered = recover(self.desk, desk_limits(settings).completion_deadline_ms)
         self.outbound.recover()
-        self.discovery.start()
+        await self.regions.start()
         self.region.start()
         port = await self.exposition.start(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
         await self.control.start()
@@ -324,7 +330,7 @@ class Daemon:
         self.outbound.stop()
         await self.outbound_server.stop()
         self.region.stop()
-        self.discovery.stop()
+        await self.regions.stop()
         self.gauges.stop()
         why = "fenced" if self.fenced else "drained"
         for listener in self.listeners.values():
@@ -359,11 +365,6 @@ class Daemon:
         for link in self.roster.links():
             link.close("fenced", abort=True)
         self._stop.set()
-
-    def _addresses_changed(self, ips: tuple[str, ...]) -> None:
-        self.client.use_addresses(ips)
-        if self.region.permit() is None:
-            self.region.look_now()  # at start the first probe found no address yet
 
     def _permit_changed(self, permit: Permit | None) -> None:
         if permit is None:

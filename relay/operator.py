@@ -61,6 +61,7 @@ class Operator:
             "command": self._command,
             **self._daemon.dispatcher.handlers(),
             **self._daemon.reconciler.handlers(),
+            **self._daemon.steering.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -68,7 +69,6 @@ class Operator:
         d = self._daemon
         settings, desk, journal = d.settings, d.desk, d.journal
         now_ms = d.clock.wall_ms()
-        permit = d.region.permit()
         return r.StatusReport(
             version=__version__,
             center=settings.relay.center,
@@ -80,13 +80,7 @@ class Operator:
             uptime_ms=now_ms - d.started_ms,
             state=d.state,
             why=d.why,
-            region=r.RegionReport(
-                region=d.region.region,
-                epoch=journal.epoch,
-                has_permit=permit is not None,
-                detail=d.region.trouble,
-                silent_ms=d.region.silent_ms,
-            ),
+            region=d.regions.report(),
             listeners=self._listeners(),
             core=self._core(),
             journal=r.JournalReport(
@@ -155,7 +149,7 @@ class Operator:
             inflight_target=d.desk.target.target,
             queue=d.desk.lanes.waiting_count,
             queue_max=d.settings.core.queue_count_max,
-            dns_answer_age_ms=d.discovery.answer_age_ms,
+            dns_answer_age_ms=d.regions.answer_age_ms(),
         )
 
     def _counters(self) -> dict[str, int]:

@@ -111,6 +111,9 @@ class CoreSettings(Model):
     eject_failures: int = Field(3, ge=1, description="Consecutive failures that eject an address.")
     eject_ms: Milliseconds = Field(5_000, description="First ejection of an address, milliseconds; doubles up to 60 s.")
     region_probe_ms: Milliseconds = Field(1_000, description="Interval of GET /v1/region, milliseconds.")
+    old_epoch_deadline_ms: Milliseconds = Field(
+        1_000, description="How long calls of an epoch that is over may still be answered, milliseconds; then unknown."
+    )
     inflight_count_max: int = Field(512, ge=1, description="Ceiling of the adaptive concurrency target.")
     inflight_count_min: int = Field(4, ge=1, description="Floor of the adaptive concurrency target.")
     queue_count_max: int = Field(
@@ -122,6 +125,44 @@ class CoreSettings(Model):
     saf_head_tries_max: int = Field(20, ge=1, description="Refusals of an owed message before it goes to the person's list.")
     saf_valid_hours: int = Field(
         72, ge=1, le=840, description="How long an owed message is tried before it goes to the person's list, hours."
+    )
+
+
+class RegionSettings(Model):
+    """Which region is active, and who says so."""
+
+    source: Literal["core", "dns"] = Field(
+        "core", description="core: GET /v1/region alone names the epoch; dns: a signed record does, and the region confirms it."
+    )
+    record_name: str = Field("_active.core.example", description="DNS name of the signed TXT record.")
+    alias_name: str | None = Field(
+        None, description="DNS name of the CNAME that has to lead to the same region; absent means there is none."
+    )
+    regions: tuple[str, ...] = Field(
+        (), max_length=8, description="Regions with the DNS name of each one's addresses, as tokyo=tyo.core.example."
+    )
+    name_servers: tuple[str, ...] = Field(
+        (), max_length=8, description="Authoritative name servers of the record, each asked by itself, as host:port."
+    )
+    mac_credentials: tuple[str, ...] = Field(
+        (), max_length=4, description="Credentials holding the 32-byte hex keys that sign the record; the first signs new ones."
+    )
+    tsig_name: str | None = Field(None, description="Name of the TSIG key; absent means questions are not signed.")
+    tsig_credential: str | None = Field(None, description="Credential holding the TSIG key in base64.")
+    tsig_algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"] = Field(
+        "hmac-sha256", description="Algorithm of the TSIG key."
+    )
+    poll_ms: int = Field(1_000, ge=100, le=60_000, description="Interval of the questions to each name server, milliseconds.")
+    poll_timeout_ms: int = Field(500, ge=20, le=60_000, description="Longest wait for one name server, milliseconds.")
+    stale_after_ms: Milliseconds = Field(
+        60_000, description="So long without a name server that confirms the known region is stale, milliseconds."
+    )
+    stale_refuse: bool = Field(False, description="true: while it is stale, financial messages are refused.")
+    shadow_probe_ms: int = Field(
+        5_000, ge=200, le=600_000, description="Interval of GET /v1/region at each region, the standby too, milliseconds."
+    )
+    notify_endpoint: str | None = Field(
+        None, description="UDP address for NOTIFY of the name servers, as host:port; absent means none is heard."
     )
 
 
@@ -278,6 +319,7 @@ class Settings(Model):
     relay: RelaySettings = Field(default_factory=RelaySettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     core: CoreSettings = Field(default_factory=CoreSettings)
+    region: RegionSettings = Field(default_factory=RegionSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)

@@ -47,12 +47,12 @@ EFFECTS: dict[str, Effect] = {
     "hot_lanes.lane_share_percent":          Effect.LIVE,
 }
 # fmt: on
-RESTART_TABLES = ("journal", "core", "outbound", "reconcile", "control")  # opened once, at start
+RESTART_TABLES = ("journal", "core", "region", "outbound", "reconcile", "control")  # opened once, at start
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 
 def effect_of(table: str, name: str) -> Effect:
-    """What happens to setting `name` of `table` (relay, journal, core, telemetry, control, listener, dialer) at a reload."""
+    """What happens to setting `name` of `table` (journal, core, region, listener, ...) at a reload."""
     if table in RESTART_TABLES:
         return Effect.RESTART
     if table == "dialer":

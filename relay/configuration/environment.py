@@ -64,6 +64,8 @@ def _credentials(settings: Settings, credentials: Credentials) -> Iterator[Findi
         try:
             if path[:2] in {("journal", "key_credential"), ("journal", "older_key_credentials")}:
                 credentials.journal_key(name)
+            elif path[:2] == ("region", "mac_credentials"):
+                credentials.mac_key(name)
             else:
                 credentials.secret(name)
         except CredentialUnusable as error:

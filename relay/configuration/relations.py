@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from relay.configuration.lines import Path, dotted
+from relay.configuration.regions import check_regions
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
 
 _LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
@@ -57,6 +58,8 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
         yield Finding(("reconcile", "enabled"), why, "enabled = false", (("journal", "engine"),))
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
+    for wrong in check_regions(settings.region):
+        yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
     yield from _credentials(settings)
     yield from _endpoints(settings)
     yield from _deadlines(settings)
@@ -242,6 +245,10 @@ def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
         yield ("journal", "password_credential"), settings.journal.password_credential
     if settings.core.bearer_credential is not None:
         yield ("core", "bearer_credential"), settings.core.bearer_credential
+    for number, key in enumerate(settings.region.mac_credentials):
+        yield ("region", "mac_credentials", number), key
+    if settings.region.tsig_credential is not None:
+        yield ("region", "tsig_credential"), settings.region.tsig_credential
     tables = [
         (("core", "tls"), settings.core.tls),
         (("outbound", "tls"), settings.outbound.tls),

@@ -38,6 +38,7 @@ from relay.control.commands import (
     StatusArgs,
 )
 from relay.control.pressure import PressureReport
+from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
 from relay.control.report import (
     Done,
     LinksReport,
@@ -136,6 +137,27 @@ class ControlClient:
 
     def outbound_post(self, args: OutboundPostArgs) -> OutboundRow:
         return self._call("outbound-post", args, OutboundRow)
+
+    def region_status(self) -> RegionsReport:
+        return self._call("region-status", StatusArgs(), RegionsReport)
+
+    def region_pin(self, args: RegionPinArgs) -> Done:
+        return self._call("region-pin", args, Done)
+
+    def region_unpin(self, args: RegionUnpinArgs) -> Done:
+        return self._call("region-unpin", args, Done)
+
+    def region_seal(self, args: RegionSealArgs) -> Done:
+        return self._call("region-seal", args, Done, SLOW_CALL_MS)
+
+    def region_unseal(self, args: RegionSealArgs) -> Done:
+        return self._call("region-unseal", args, Done)
+
+    def region_block(self, args: RegionBlockArgs) -> Done:
+        return self._call("region-block", args, Done)
+
+    def region_release(self, args: RegionBlockArgs) -> Done:
+        return self._call("region-release", args, Done)
 
     def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
         """Raises NotReachable, or Refused with the relay's own words."""

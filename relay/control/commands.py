@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from relay.control.pressure import PressureReport
+from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
 from relay.control.report import (
     Done,
     LinksReport,
@@ -208,6 +209,13 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "reconcile-now": CommandSpec(ReconcileNowArgs, Done, changes=True),
     "reconcile-report": CommandSpec(ReconcileReportArgs, Done, changes=False),
     "reconcile-sign": CommandSpec(ReconcileSignArgs, Done, changes=True),
+    "region-status": CommandSpec(StatusArgs, RegionsReport, changes=False),
+    "region-pin": CommandSpec(RegionPinArgs, Done, changes=True),
+    "region-unpin": CommandSpec(RegionUnpinArgs, Done, changes=True),
+    "region-seal": CommandSpec(RegionSealArgs, Done, changes=True),
+    "region-unseal": CommandSpec(RegionSealArgs, Done, changes=True),
+    "region-block": CommandSpec(RegionBlockArgs, Done, changes=True),
+    "region-release": CommandSpec(RegionBlockArgs, Done, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),
     "outbound-show": CommandSpec(OutboundKeyArgs, OutboundRow, changes=False),
     "outbound-cancel": CommandSpec(OutboundSignedArgs, OutboundRow, changes=True),

@@ -55,6 +55,11 @@ class RegionReport(msgspec.Struct, frozen=True, kw_only=True):
     has_permit: bool = False
     detail: str = ""
     silent_ms: int = 0
+    pinned: str = ""  # who holds it where until when, in a sentence
+    sealed_epoch: int = 0  # nothing is said in it or below; 0 for none
+    blocked: tuple[str, ...] = ()  # classes of messages that people suspended
+    frozen: str = ""  # two regions are named under one epoch, in a sentence
+    is_stale: bool = False  # no name server confirms it
 
 
 class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +232,7 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem(
             f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
+    yield from _region_problems(report.region)
     yield from _core_problems(report)
     for listener in report.listeners:
         if not listener.is_open:
@@ -252,6 +258,20 @@ def problems(report: StatusReport) -> Iterator[Problem]:
             f"{outbound.reports_oldest_ms // 60_000} minutes",
             "runbook: RelayOutboundReportsOld",
         )
+
+
+def _region_problems(region: RegionReport) -> Iterator[Problem]:
+    """What people decided about the region, and what the name servers say against it: loud as long as it lasts."""
+    if region.sealed_epoch and region.sealed_epoch >= region.epoch:
+        yield Problem(f"epoch {region.sealed_epoch} is sealed: nothing is asked in it", "runbook: RelayRegionSealed")
+    if region.blocked:
+        yield Problem(f"suspended by people: {', '.join(region.blocked)}", "relay region status; runbook: RelayClassBlocked")
+    if region.frozen:
+        yield Problem(f"frozen: {region.frozen}", "runbook: RelayRegionFrozen")
+    if region.pinned:
+        yield Problem(f"pinned: {region.pinned}", "runbook: RelayRegionPinned")
+    if region.is_stale:
+        yield Problem(f"no name server confirms {region.region or 'any region'}", "runbook: RelayRegionStale")
 
 
 def _core_problems(report: StatusReport) -> Iterator[Problem]:

@@ -2,8 +2,9 @@
 
 Owns the rule of what is tried again: a call of which nothing was sent goes to the next address at once; a call that was lost
 is never sent again by itself (law 3); a 202 is polled, and polling, being harmless, may be repeated. It must never know the
-contract's bodies: a `read` function turns an answer into a `Reading`. The trap: the first byte sent is a point of no
-return for the whole verb, so after a 202 even "not sent" can only mean Unknown.
+contract's bodies: a `read` function turns an answer into a `Reading`. The traps: the first byte sent is a point of no
+return for the whole verb, so after a 202 even "not sent" can only mean Unknown; and a call of an epoch that is over is sent
+nowhere any more, to no other address and not by a poll.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ POLL_MS_MIN: Final = 20
 _UNREACHABLE: Final = NotProcessed(reason="unreachable")
 _FULL: Final = NotProcessed(reason="overloaded", retry_after_ms=100)
 _CANCELLED: Final = NotProcessed(reason="cancelled")
+_EPOCH_OVER: Final = NotProcessed(reason="wrong-region")
 _LOST: Final = {why: Unknown(why=f"lost: {why.value}") for why in Why}
 _LOST_REMARKS: Final = {Why.CLOSED: Remark.CLOSED, Why.MALFORMED: Remark.MALFORMED, Why.TOO_LARGE: Remark.TOO_LARGE}
 _UNDECIDED: Final = Unknown(why="accepted, not decided")
@@ -52,6 +54,7 @@ class Ground(Protocol):
     timers: Timers
     inflight: int
     epoch_floor: Callable[[], int]
+    asking: dict[Asking, None]  # those under way that carry an epoch, oldest first
 
     def remarked(self, verb: Verb, remark: Remark, address: Address) -> None: ...
 
@@ -100,7 +103,14 @@ class Asking:
         now_ms = self._started_ms = ground.clock.monotonic_ms()
         self._deadline_ms = now_ms + timeout_ms
         ground.inflight += 1
+        if epoch:
+            ground.asking[self] = None
         self._send(now_ms)
+
+    @property
+    def epoch(self) -> int:
+        """The region epoch that the call carries; 0 for one that belongs to none."""
+        return self._epoch
 
     def cancel(self) -> None:
         if self._poll_timer is not None:
@@ -111,6 +121,9 @@ class Asking:
 
     def _send(self, now_ms: int) -> None:
         ground = self._ground
+        if 0 < self._epoch < ground.epoch_floor():
+            self._finish(_UNDECIDED if self._polling else _EPOCH_OVER)
+            return
         address = ground.balance.choose(now_ms, self._tried)
         if address is None:
             self._nowhere(now_ms)
@@ -173,6 +186,10 @@ class Asking:
             ground.balance.returned(address)
             self._finish(_UNDECIDED if self._polling else _CANCELLED)
             return
+        elif why is Why.RENEWED:
+            ground.balance.returned(address)
+            self._send(now_ms)
+            return
         else:
             ground.balance.failed(address, now_ms)
         self._tried += (address,)
@@ -226,6 +243,7 @@ class Asking:
         self._poll_timer = None
         ground, verb = self._ground, self._verb
         ground.inflight -= 1
+        ground.asking.pop(self, None)
         verb.observe_seconds((ground.clock.monotonic_ms() - self._started_ms) / 1_000)
         verb.count(value)
         done(value)

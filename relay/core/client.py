@@ -1,8 +1,9 @@
 """The core, as the rest of the relay sees it: verbs in, outcomes out. Fulfils `relay.core.port.Core` on any HttpDoor.
 
 Owns the headers and paths of each verb, and puts door, balance and mapping together. It must never know sockets or DNS: its
-addresses are told to it. The traps: a permit is used for exactly one call; a permit of a higher epoch retires every
-connection made before it; `tell` is for the core's information only, so it is bounded and dropped first.
+addresses are told to it. The traps: a permit is used for exactly one call; a higher epoch retires every connection made
+before it, and what is still under way in an older one gets a short time, then its outcome is unknown (law 5); `tell` is for
+the core's information only, so it is bounded and dropped first.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _REMARK_LOG_MS = 10_000  # at most one line per remark in that time; the counter
 
 class ClientSettings(msgspec.Struct, frozen=True):
     """`name` and `port` of the core, for Host and for the addresses; `center` and `incarnation` of this relay.
-    `tells_inflight_max` network events may be under way, the rest is dropped and counted."""
+    `tells_inflight_max` network events may be under way, the rest is dropped and counted. `old_epoch_deadline_ms`: how long
+    calls of an epoch that is over may still be answered."""
 
     name: str
     port: int
@@ -41,6 +43,7 @@ class ClientSettings(msgspec.Struct, frozen=True):
     incarnation: int
     tell_timeout_ms: int = 4_000
     tells_inflight_max: int = 64
+    old_epoch_deadline_ms: int = 1_000
 
 
 class CoreClient:
@@ -67,6 +70,7 @@ class CoreClient:
         self.timers = timers
         self.epoch_floor = epoch_floor
         self.inflight = 0
+        self.asking: dict[Asking, None] = {}
         self._on_wrong_region = on_wrong_region
         self._settings = settings
         self._epoch = 0
@@ -104,6 +108,24 @@ class CoreClient:
             if (health := balance.health_of(a)) is not None
         )
         return ", ".join(told) or "none known"
+
+    def epoch_began(self, epoch: int) -> None:
+        """A higher epoch is durable: no new call on an old connection, and a deadline for what is under way in an older one."""
+        if epoch <= self._epoch:
+            return
+        if self._epoch:
+            self.door.renew()  # a connection of the old epoch may lead into the old region
+            self.timers.after(self._settings.old_epoch_deadline_ms, partial(self.end_below, epoch))
+        self._epoch = epoch
+
+    def end_below(self, epoch: int) -> None:
+        """Whatever is still under way in an epoch below `epoch` ends now: unknown, or not sent."""
+        for asking in [asking for asking in self.asking if asking.epoch < epoch]:
+            asking.cancel()
+
+    def count_below(self, epoch: int) -> int:
+        """Calls under way in an epoch below `epoch`."""
+        return sum(1 for asking in self.asking if asking.epoch < epoch)
 
     # ---- the verbs -------------------------------------------------------------------------------------------------
 
@@ -230,7 +252,7 @@ class CoreClient:
     def _head_of(self, constant: str, key_value: str, attempt: Attempt, permit: Permit, verb_number: int) -> bytes:
         epoch = permit.epoch
         if epoch > self._epoch:
-            self._new_epoch(epoch)
+            self.epoch_began(epoch)
         trace = self._traces.of(attempt.exchange_id, verb_number)
         return (
             f"{constant}Idempotency-Key: {key_value}\r\nAttempt: {attempt.text()}\r\n"
@@ -240,11 +262,6 @@ class CoreClient:
     def _plain_head(self, constant: str, permit: Permit, verb_number: int) -> bytes:
         trace = self._traces.of(0, verb_number)
         return f"{constant}Region-Epoch: {permit.epoch}\r\ntraceparent: {trace}\r\n".encode("ascii")
-
-    def _new_epoch(self, epoch: int) -> None:
-        if self._epoch:
-            self.door.renew()  # a connection of the old epoch may lead into the old region
-        self._epoch = epoch
 
     def _told(self, _: object) -> None:
         self._tells -= 1

@@ -35,6 +35,7 @@ class Why(StrEnum):
     DEADLINE = "deadline"  # the call's own timeout
     CANCELLED = "cancelled"
     SHUTDOWN = "shutdown"  # the door was closed
+    RENEWED = "renewed"  # still waiting for a connection when a new region epoch began
     CLOSED = "closed"  # the peer closed or reset before the whole answer
     MALFORMED = "malformed"  # not HTTP/1.1 as we accept it
     TOO_LARGE = "too-large"  # head or body over its limit
@@ -87,5 +88,6 @@ class HttpDoor(Protocol):
         ...
 
     def renew(self) -> None:
-        """Connections made before now take no new call: a new region epoch has begun."""
+        """Connections made before now take no new call: a new region epoch has begun. Calls that still wait for one come back
+        as NotSent: whoever made them knows whether they may still be made."""
         ...

@@ -241,6 +241,13 @@ class Pool:
                 keep.append(connection)
         self._idle = keep
 
+    def renew(self, generation: int) -> None:
+        """Nothing of an older generation takes a call any more, and no call made before waits on."""
+        self.generation = generation
+        self.close_idle(0)
+        for call in list(self._waiting):
+            call.give_up(Why.RENEWED)
+
     def shut_down(self) -> None:
         for call in list(self._waiting):
             call.give_up(Why.SHUTDOWN)

@@ -110,9 +110,8 @@ class Transport:
 
     def renew(self) -> None:
         self._generation += 1
-        for pool in self._pools.values():
-            pool.generation = self._generation
-            pool.close_idle(0)
+        for pool in list(self._pools.values()):
+            pool.renew(self._generation)
 
     async def aclose(self) -> None:
         """Close everything; calls still under way end as NotSent or Lost with SHUTDOWN."""

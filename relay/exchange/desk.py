@@ -34,6 +34,7 @@ from relay.core.port import Core, Permit, Reversed, Undone
 from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
+from relay.exchange.gate import REFUSAL_OF, Gate
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.exchange.register import Open, Register
@@ -48,14 +49,6 @@ from relay.telemetry.metrics import Metrics
 
 log = get_log("desk")
 
-REFUSAL_OF = {
-    "unreachable": Refusal.CORE_UNREACHABLE,
-    "overloaded": Refusal.OVERLOADED,
-    "wrong-region": Refusal.REGION_SWITCHING,
-    "superseded-relay": Refusal.SUSPENDED,
-    "invalid": Refusal.INTERNAL,
-}
-
 
 class Desk:
     def __init__(
@@ -69,6 +62,7 @@ class Desk:
         chance: Random,
         center: str,
         limits: DeskLimits,
+        is_sealed: Callable[[], bool] = bool,
     ) -> None:
         self._journal = journal
         self._core = core
@@ -84,7 +78,7 @@ class Desk:
         self.doubt = Doubt(self, core, permit, timers, limits.doubt, limits.call_timeout_ms)
         self._repeats = Repeats(self)
         self.inflight = 0
-        self._draining = False
+        self.gate = Gate(permit, is_sealed)
         self._fenced = False
         self._pumping = False
 
@@ -154,10 +148,11 @@ class Desk:
 
     def _gate(self, entry: Open, link: LinkPort, facts: ListenerFacts, now_ms: int) -> Refusal | None:
         """Why a new financial message is refused before it is asked, or None."""
-        if self._draining or link.is_draining:
+        if link.is_draining:
             return Refusal.DRAINING
-        if self._permit() is None:
-            return Refusal.CORE_UNREACHABLE
+        shut = self.gate.refusal(entry.request)
+        if shut is not None:
+            return shut
         return Refusal.OVERLOADED if self.traffic.refuses(entry, facts, facts.reply_deadline_ms, now_ms) else None
 
     def _may_record(self) -> bool:
@@ -382,7 +377,7 @@ class Desk:
     # ---- for the daemon ----------------------------------------------------------------------------------------------
     def drain(self) -> None:
         """From now on new financial messages are refused; those in flight go on."""
-        self._draining = True
+        self.gate.is_draining = True
 
     @property
     def inflight_count(self) -> int:

@@ -1,97 +1,33 @@
-"""Which region may be asked now: the epoch ratchet and the permit of law 5.
+"""Which region may be asked now: the driver of the epoch ratchet and of the permit of law 5.
 
-Owns the decision what an answer of GET /v1/region means, and the driver that asks all the time. It must never look at
-health: an unreachable region is still the active one, until somebody with authority says otherwise; silence.py only tells
-them. The traps: the ratchet is durable *before* a permit shows the new epoch, and from hearing of the new epoch until then
-there is no permit at all, for the old one is known to be over; an answer from below the ratchet is an old region talking,
-and is counted, not believed; silence changes nothing.
+Owns the asking of GET /v1/region all the time, the order in which an epoch becomes durable and is shown, and who is told.
+What an answer means is view.py's. It must never look at health: an unreachable region is still the active one, until somebody
+with authority says otherwise; silence.py only tells them. The traps: the ratchet is durable *before* a permit shows the new
+epoch; who is told of a new epoch (`on_epoch`) hears of it before its first permit, so that no call of the new epoch finds the
+old region's addresses; and a permit may be withheld (a seal, a stale record) without anything being forgotten.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
+from functools import partial
 from random import Random
-from typing import Protocol
 
 from relay.clock import Cancellable, Clock, Timers
 from relay.journal.port import StepResult
 from relay.permit import Permit
+from relay.region.record import RegionRecord
 from relay.region.silence import Silence
+from relay.region.view import RegionView, RegionWord, Verdict
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
 _log = get_log("region")
 LOOK_APART_MS = 100
 
-
-class RegionWord(Protocol):
-    """What a region says of itself; the contract's RegionAnswer fulfils it."""
-
-    @property
-    def region(self) -> str: ...
-
-    @property
-    def epoch(self) -> int: ...
-
-    @property
-    def state(self) -> str:
-        """serving | blocked | standby"""
-        ...
-
-
 Probe = Callable[[int, Callable[[RegionWord | None], None]], Cancellable]
 RaiseEpoch = Callable[[int, Callable[[StepResult], None]], None]
-
-
-class Verdict(Enum):
-    """What became of one answer; also the metric label."""
-
-    SERVING = "serving"
-    SUSPENDED = "suspended"  # blocked or standby
-    RAISE = "higher-epoch"  # make it durable, then hear the same word again
-    LOWER_EPOCH = "lower-epoch"
-    CONTRADICTION = "contradiction"  # another region under the epoch that we know
-    SILENT = "silent"
-
-
-class RegionView:
-    """The pure part: the ratchet, and what is believed of the region that holds it."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch  # as durable
-        self.heard_epoch = epoch  # the highest ever heard: what is below is over, durable or not
-        self.region = ""
-        self.permit: Permit | None = None
-
-    def heard(self, word: RegionWord | None) -> Verdict:
-        if word is None:
-            return Verdict.SILENT
-        if word.epoch < self.heard_epoch:
-            return Verdict.LOWER_EPOCH
-        if word.epoch > self.epoch:
-            self.heard_epoch = word.epoch
-            self.permit = None
-            return Verdict.RAISE
-        if self.region and word.region != self.region:
-            return Verdict.CONTRADICTION
-        self.region = word.region
-        if word.state != "serving":
-            self.permit = None
-            return Verdict.SUSPENDED
-        if self.permit is None:
-            self.permit = Permit(self.epoch, word.region)
-        return Verdict.SERVING
-
-    def raised(self, epoch: int) -> None:
-        """The higher epoch is durable. Raises ValueError for a step back."""
-        if epoch < self.epoch:
-            raise ValueError(f"the epoch never goes back: {self.epoch} -> {epoch}")
-        if epoch > self.epoch:
-            self.epoch = epoch
-            self.heard_epoch = max(self.heard_epoch, epoch)
-            self.region = ""
-            self.permit = None
+Begin = Callable[[RegionRecord, Callable[[StepResult], None]], None]
 
 
 class ActiveRegion:
@@ -99,7 +35,9 @@ class ActiveRegion:
 
     Args: `epoch` is the durable ratchet at start; `probe(known_epoch, done)` asks the region, None is silence;
     `raise_epoch` makes a higher epoch durable; `on_change` is told the permit each time it appears, changes or goes;
-    `addresses` says in words how the core's addresses are, for the log line about a silence.
+    `addresses` says in words how the core's addresses are, for the log line about a silence. Where DNS names the region:
+    `begin` makes an epoch and its region durable (None: the core itself is the source), `region` is whose `epoch` is, durable.
+    `on_epoch` is told a new epoch and its region ("" where only the region itself will say) when they are durable.
     """
 
     def __init__(
@@ -115,8 +53,17 @@ class ActiveRegion:
         interval_ms: int = 1_000,
         on_change: Callable[[Permit | None], None] | None = None,
         addresses: Callable[[], str] = str,
+        begin: Begin | None = None,
+        region: str = "",
+        on_epoch: Callable[[int, str], None] | None = None,
     ) -> None:
-        self._view = RegionView(epoch)
+        self._view = RegionView(epoch, region, follows_dns=begin is not None)
+        self._begin = begin
+        self._on_epoch = on_epoch
+        self._beginning: RegionRecord | None = None
+        self._sealed_epoch = 0
+        self._floor = 0
+        self._withheld = ""
         self._probe = probe
         self._raise_epoch = raise_epoch
         self._clock = clock
@@ -159,7 +106,57 @@ class ActiveRegion:
     @property
     def trouble(self) -> str:
         """What was wrong with the last answer, for an operator; empty when it serves, or when there was none yet."""
-        return self._trouble
+        if self._withheld:
+            return self._withheld
+        return f"epoch {self._sealed_epoch} is sealed" if self._view.epoch <= self._sealed_epoch else self._trouble
+
+    @property
+    def sealed_epoch(self) -> int:
+        """Nobody is asked in this epoch, nor in a lower one; 0 where none is sealed."""
+        return self._sealed_epoch
+
+    @property
+    def floor(self) -> int:
+        """An answer from below it is evidence only: law 5, of an epoch that is sealed."""
+        return self._floor
+
+    def seal(self, epoch: int, is_durable: bool = True) -> None:
+        """From now on no permit for `epoch` or below; 0 takes a seal away. Until it is durable, what is under way may still be
+        answered."""
+        self._sealed_epoch = epoch
+        self._floor = epoch + 1 if epoch and is_durable else 0
+        self._show()
+
+    def withhold(self, why: str) -> None:
+        """No permit while `why` stands; "" gives it back."""
+        self._withheld = why
+        self._show()
+
+    def named(self, record: RegionRecord) -> None:
+        """Who has the authority names the active region: made durable, then the region itself is asked, then there is a
+        permit. What is known already, or below the ratchet, changes nothing. Only where DNS is the source."""
+        if self._begin is None:
+            raise RuntimeError("the core itself is the source of the region")
+        if self._beginning is not None or not self._view.named(record.epoch, record.region):
+            return
+        self._beginning = record
+        self._trouble = f"epoch {record.epoch} of region {record.region} is being made durable"
+        self._show()
+        self._begin(record, partial(self._begun, record))
+
+    def _begun(self, record: RegionRecord, failed: StepResult) -> None:
+        self._beginning = None
+        if failed is not None:
+            self._not_durable(record.epoch, failed.why)
+            return
+        self._view.raised(record.epoch, record.region)
+        self._trouble = f"region {record.region} has not confirmed epoch {record.epoch} yet"
+        self._epoch_gauge.set(record.epoch)
+        _log.info("region epoch raised", epoch=record.epoch, region=record.region, run=record.run)
+        self._tell_epoch()
+        if self._asking is not None:
+            self._asking.cancel()  # it asks whoever was active before
+        self.look_now()
 
     def start(self) -> None:
         self._is_running = True
@@ -214,7 +211,7 @@ class ActiveRegion:
             higher = word
             self._raise_epoch(higher.epoch, lambda failed: self._raised(higher, failed))
             return
-        if verdict in (Verdict.LOWER_EPOCH, Verdict.CONTRADICTION) and word is not None:
+        if verdict in (Verdict.LOWER_EPOCH, Verdict.CONTRADICTION, Verdict.AHEAD) and word is not None:
             _log.warning(
                 "region not believed", why=verdict.value, said=word.region, said_epoch=word.epoch, epoch=self._view.epoch
             )
@@ -222,17 +219,25 @@ class ActiveRegion:
 
     def _raised(self, word: RegionWord, failed: StepResult) -> None:
         if failed is not None:
-            # No permit until it is durable: the next probe tries again.
-            self._raise_failures.inc()
-            self._trouble = f"epoch {word.epoch} could not be made durable: {failed.why}"
-            _log.error("region epoch not durable", epoch=word.epoch, why=failed.why)
+            self._not_durable(word.epoch, failed.why)
         else:
             self._view.raised(word.epoch)
+            self._tell_epoch()
             self._trouble = self._in_words(self._view.heard(word), word)
             self._epoch_gauge.set(word.epoch)
             _log.info("region epoch raised", epoch=word.epoch, region=word.region, state=word.state)
             self._show()
         self._again()
+
+    def _not_durable(self, epoch: int, why: str) -> None:
+        """No permit until it is durable: whoever named it tries again."""
+        self._raise_failures.inc()
+        self._trouble = f"epoch {epoch} could not be made durable: {why}"
+        _log.error("region epoch not durable", epoch=epoch, why=why)
+
+    def _tell_epoch(self) -> None:
+        if self._on_epoch is not None:
+            self._on_epoch(self._view.epoch, self._view.region)
 
     def _in_words(self, verdict: Verdict, word: RegionWord) -> str:
         view = self._view
@@ -241,6 +246,10 @@ class ActiveRegion:
                 return f"region {word.region} is {word.state} (epoch {word.epoch})"
             case Verdict.RAISE:
                 return f"epoch {word.epoch} of region {word.region} is being made durable"
+            case Verdict.AHEAD:
+                return f"{word.region} answers under epoch {word.epoch}, and DNS has named {view.epoch}"
+            case Verdict.UNNAMED:
+                return "no name server has said yet which region is active"
             case Verdict.LOWER_EPOCH:
                 return f"old epoch: {word.region} answers under epoch {word.epoch}, and {view.heard_epoch} is known"
             case Verdict.CONTRADICTION:
@@ -250,6 +259,8 @@ class ActiveRegion:
 
     def _show(self) -> None:
         permit = self._view.permit
+        if permit is not None and (self._withheld or permit.epoch <= self._sealed_epoch):
+            permit = None
         if permit == self._shown:
             return
         self._shown = permit

@@ -76,6 +76,27 @@ class Metrics:
         self.region_silent_seconds = Gauge(
             "relay_region_silent_seconds", "Since when nobody answers GET /v1/region; 0 while it is answered", registry=r
         )
+        self.region_sealed = Gauge("relay_region_sealed", "1 while the known region epoch is sealed by people", registry=r)
+        self.region_blocked = Gauge("relay_region_blocked", "1 while people block a class of messages", ["class"], registry=r)
+        self.region_dns_answers = Counter(
+            "relay_region_dns_answers_total", "Answers of name servers about the region", ["server", "result"], registry=r
+        )
+        self.region_dns_rounds = Counter(
+            "relay_region_dns_rounds_total", "What the answers of all name servers meant", ["meaning"], registry=r
+        )
+        self.region_dns_unconfirmed_seconds = Gauge(
+            "relay_region_dns_unconfirmed_seconds", "Since when no name server confirms the region", registry=r
+        )
+        self.region_frozen = Gauge("relay_region_frozen", "1 while two regions are named under one epoch", registry=r)
+        self.region_stale = Gauge("relay_region_stale", "1 while no name server confirms the region for long", registry=r)
+        self.region_pinned = Gauge("relay_region_pinned", "1 while two people hold the relay at a region", registry=r)
+        self.region_notifies = Counter("relay_region_notifies_total", "NOTIFY messages heard", ["result"], registry=r)
+        self.region_shadow = Counter(
+            "relay_region_shadow_probes_total", "Answers of each region, the standby too", ["region", "result"], registry=r
+        )
+        self.region_shadow_good = Gauge(
+            "relay_region_shadow_good", "1 while a region answers as it should", ["region"], registry=r
+        )
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)

@@ -123,6 +123,7 @@ class SimulatedRelay:
             timers=self.timers,
             random=chance,
             metrics=self.metrics,
+            on_epoch=lambda epoch, _: self.client.epoch_began(epoch),
         )
         self.desk = Desk(journal, self.client, self.region.permit, time, self.timers, self.metrics, chance, "tokyo", LIMITS)
         self.roster: Roster[Link] = Roster()

@@ -19,7 +19,7 @@ import pytest
 def need_tool(name: str) -> str:
     """The path of `name`, looked for beside this interpreter and then on PATH."""
     beside = Path(sys.executable).parent / name
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if found is None:
         _missing(name)
     return found

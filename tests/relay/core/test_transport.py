@@ -169,6 +169,22 @@ async def test_a_new_epoch_uses_no_connection_made_before(transport: Transport) 
         assert server.connections == 3
 
 
+async def test_a_call_that_waits_for_a_connection_when_the_epoch_begins_comes_back_unsent(
+    make_transport: MakeTransport,
+) -> None:
+    transport = make_transport(TransportLimits(connections_per_address_max=1))
+    release = asyncio.Event()
+    async with RawServer(held(release)) as server:
+        busy = asyncio.ensure_future(ask(transport, server.address))
+        await server.arrived.wait()
+        waiting = asyncio.ensure_future(ask(transport, server.address))
+        await asyncio.sleep(0)
+        transport.renew()
+        assert await waiting == NotSent(Why.RENEWED)
+        release.set()
+        assert isinstance(await busy, HttpAnswer)
+
+
 # ---- bounds and deadlines ------------------------------------------------------------------------------------------------
 
 

@@ -7,13 +7,12 @@ from random import Random
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from relay.core.contract import RegionAnswer
 from relay.journal.port import JournalFailed, StepResult
 from relay.permit import Permit
-from relay.region.active import ActiveRegion, RegionView, RegionWord, Verdict
+from relay.region.active import ActiveRegion
+from relay.region.view import RegionWord
 from relay.telemetry.metrics import Metrics
 from tests.support.virtualtime import VirtualTime
 
@@ -302,38 +301,3 @@ def test_a_silent_region_is_still_said_to_be_blocked() -> None:
     w.says = None
     w.time.run(10_000)
     assert w.region.trouble == "region tokyo is blocked (epoch 8)"
-
-
-# ---- the pure part ---------------------------------------------------------------------------------------------------------
-
-WORDS = st.none() | st.builds(
-    word, st.integers(0, 12), st.sampled_from(["serving", "blocked", "standby"]), st.sampled_from(["tokyo", "osaka"])
-)
-
-
-@given(st.integers(0, 5), st.lists(st.tuples(WORDS, st.booleans()), max_size=40))
-def test_the_epoch_never_goes_back_and_a_permit_is_always_for_the_ratchet(
-    first: int, steps: list[tuple[RegionAnswer | None, bool]]
-) -> None:
-    view, highest = RegionView(first), first
-    for said, is_durable in steps:
-        before = view.permit
-        verdict = view.heard(said)
-        if verdict is Verdict.RAISE:
-            assert said is not None
-            assert view.permit is None
-            if is_durable:
-                view.raised(said.epoch)
-                assert view.heard(said) in (Verdict.SERVING, Verdict.SUSPENDED)
-        elif verdict in (Verdict.SILENT, Verdict.LOWER_EPOCH, Verdict.CONTRADICTION):
-            assert view.permit == before
-        assert view.epoch >= highest
-        highest = view.epoch
-        if view.permit is not None:
-            assert view.permit == Permit(view.epoch, view.region)
-
-
-def test_a_step_back_is_refused() -> None:
-    view = RegionView(8)
-    with pytest.raises(ValueError, match="never goes back"):
-        view.raised(7)

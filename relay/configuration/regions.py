@@ -1,0 +1,120 @@
+"""What `[region]` must be to find the active region in DNS, and what a line of `region.regions` says.
+
+Owns the checks that need only the file. It must never ask a name server. The traps: one server named twice would agree with
+itself and be a quorum; a region that the alias leads to must be a name, not an address; and a question that may last longer
+than the pause between questions would pile up.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from relay.configuration.lines import Path
+from relay.errors import ConfigurationError
+from relay.settings import RegionSettings
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DNS_NAME = re.compile(r"(?=.{1,253}\.?\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+_KEPT_BY_CORE = frozenset({"source", "shadow_probe_ms"})
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """Something wrong at `path`; relations.py tells it with its other findings."""
+
+    path: Path
+    problem: str
+    suggestion: str = ""
+    is_warning: bool = False
+
+
+def parse_region(text: str) -> tuple[str, str]:
+    """`tokyo=tyo.core.example` -> ("tokyo", "tyo.core.example"). Raises ConfigurationError."""
+    name, equals, address = text.partition("=")
+    if not equals or not _NAME.fullmatch(name) or not (_DNS_NAME.fullmatch(address) or is_address(address)):
+        raise ConfigurationError(f'"{text}" is no region.', "Write its name and its DNS name, like tokyo=tyo.core.example.")
+    return name, address
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_regions(region: RegionSettings) -> Iterator[Wrong]:
+    """Everything that keeps the region from being found, worst first."""
+    if region.source == "core":
+        unused = sorted(region.model_fields_set - _KEPT_BY_CORE)
+        if unused:
+            yield Wrong(("region", unused[0]), "this is for a region found in DNS", 'source = "dns"', is_warning=True)
+        return
+    yield from _names(region)
+    yield from _servers(region)
+    if not region.mac_credentials:
+        yield Wrong(
+            ("region", "mac_credentials"),
+            "whoever can answer for a name server could move the relay to another region",
+            "name a credential with 64 hexadecimal digits: openssl rand -hex 32",
+        )
+    if (region.tsig_name is None) != (region.tsig_credential is None):
+        yield Wrong(("region", "tsig_name"), "tsig_name and tsig_credential come together")
+    if region.poll_timeout_ms >= region.poll_ms:
+        yield Wrong(
+            ("region", "poll_timeout_ms"), f"not less than poll_ms ({region.poll_ms})", f"{max(20, region.poll_ms // 2)}"
+        )
+    if region.stale_after_ms < 3 * region.poll_ms:
+        yield Wrong(("region", "stale_after_ms"), "a lost question or two would make it stale", f"{3 * region.poll_ms} or more")
+
+
+def _names(region: RegionSettings) -> Iterator[Wrong]:
+    for setting, name in (("record_name", region.record_name), ("alias_name", region.alias_name)):
+        if name is not None and not _DNS_NAME.fullmatch(name):
+            yield Wrong(("region", setting), f'"{name}" is no DNS name', "such as _active.core.example")
+    if not region.regions:
+        yield Wrong(("region", "regions"), "no region is named", 'regions = ["tokyo=tyo.core.example", ...]')
+    seen: list[str] = []
+    for n, text in enumerate(region.regions):
+        try:
+            name, address = parse_region(text)
+        except ConfigurationError as error:
+            yield Wrong(("region", "regions", n), error.problem.removesuffix("."), error.next_step)
+            continue
+        address = address.lower().removesuffix(".")
+        if name in seen or address in seen:
+            yield Wrong(("region", "regions", n), f'"{text}" names something twice', "each region once, each with its own name")
+        if region.alias_name is not None and is_address(address):
+            yield Wrong(
+                ("region", "regions", n), "an alias leads to a name, not to an address", "the CNAME's target for this region"
+            )
+        seen += [name, address]
+
+
+def _servers(region: RegionSettings) -> Iterator[Wrong]:
+    servers = region.name_servers
+    if not servers:
+        yield Wrong(
+            ("region", "name_servers"), "the authoritative name servers are not named", "each as host:port, no resolver"
+        )
+    for n, server in enumerate(servers):
+        host, colon, port = server.rpartition(":")
+        if not colon or not port.isdecimal() or not 0 < int(port) < 65_536 or not is_address(host.strip("[]")):
+            yield Wrong(("region", "name_servers", n), f'"{server}" is no name server', 'write "10.0.0.53:53"')
+        elif server in servers[:n]:
+            yield Wrong(("region", "name_servers", n), "named twice: it would agree with itself", "each server once")
+    if len(servers) == 1:
+        yield Wrong(
+            ("region", "name_servers"),
+            "one name server only: no second one can confirm it",
+            "name its secondary, too",
+            is_warning=True,
+        )
+    if region.notify_endpoint is not None:
+        host, colon, port = region.notify_endpoint.rpartition(":")
+        if not colon or not port.isdecimal() or not 0 < int(port) < 65_536 or not is_address(host.strip("[]")):
+            yield Wrong(("region", "notify_endpoint"), "not an address and a port", 'write "10.20.0.11:53"')

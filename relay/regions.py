@@ -1,0 +1,294 @@
+"""The regions in the running daemon: where the core's addresses come from, who is asked about the active one, what people do.
+
+Owns the parts that belong together where DNS names the region (sites, poller, chooser, NOTIFY), the one discovery where it does
+not, and what is told of them. It must never decide (relay/region does, and people do in relay/steering.py). The trap: addresses
+of another region than the active one must never reach the client that carries money, and those of a new one must be there
+before the first call of its epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from relay.clock import Cancellable
+from relay.configuration.regions import parse_region
+from relay.control import regions as c
+from relay.control.report import RegionReport
+from relay.core.balance import Balance, BalanceRules
+from relay.core.client import ClientSettings, CoreClient
+from relay.core.contract import RegionAnswer
+from relay.core.discovery import Discovery, DiscoveryRules
+from relay.core.dns import DnsDoor, parse_name_server
+from relay.core.notify import NotifyEar
+from relay.core.site import Site
+from relay.core.tls import client_context
+from relay.core.transport import Transport, TransportLimits
+from relay.core.zone import TsigKey, ZoneDoor
+from relay.region.agreement import Names, quorum_of
+from relay.region.book import Book
+from relay.region.chooser import Chooser, ChooserRules
+from relay.region.poller import Poller
+from relay.region.view import RegionWord
+from relay.telemetry.log import get_log
+from relay.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from relay.daemon import Daemon
+
+log = get_log("regions")
+
+SEAL_LOOK_MS = 10  # how often a seal looks whether anything is still under way
+CLASS_ALIASES = {"zengin": "partner"}
+
+
+class Regions:
+    """Made after the daemon's client and active region; `book` is what they know from the disk."""
+
+    def __init__(self, daemon: Daemon, book: Book) -> None:
+        self._daemon = daemon
+        self._book = book
+        self._settings = settings = daemon.settings.region
+        self.follows_dns = settings.source == "dns"
+        self._discovery: Discovery | None = None
+        self._sites: dict[str, Site] = {}
+        self._transports: list[Transport] = []
+        self.chooser: Chooser | None = None
+        self._poller: Poller | None = None
+        self._ear: NotifyEar | None = None
+        daemon.region.seal(book.sealed())
+        daemon.desk.gate.blocked = book.blocked()
+        daemon.metrics.region_sealed.set_function(lambda: int(self.is_sealed()))
+        if self.follows_dns:
+            self._make_sites()
+            self._make_poller()
+        else:
+            self._make_discovery()
+
+    # ---- making ------------------------------------------------------------------------------------------------------
+    def _make_discovery(self) -> None:
+        d, core = self._daemon, self._daemon.settings.core
+        self._discovery = Discovery(
+            core.name,
+            DnsDoor(core.name_servers).resolve,
+            self._use,
+            clock=d.clock,
+            timers=d.timers,
+            random=d.chance,
+            metrics=d.metrics,
+            rules=DiscoveryRules(core.ttl_floor_ms, core.serve_stale_ms),
+        )
+
+    def _make_sites(self) -> None:
+        d, core = self._daemon, self._daemon.settings.core
+        door = DnsDoor(core.name_servers)
+        for name, address_name in map(parse_region, self._settings.regions):
+            client = self._probe_client()
+            self._sites[name] = Site(
+                name,
+                address_name,
+                door.resolve,
+                partial(_probe, client, core.connect_timeout_ms + core.region_probe_ms),
+                client.use_addresses,
+                self._site_changed,
+                lambda: d.journal.epoch,
+                clock=d.clock,
+                timers=d.timers,
+                random=d.chance,
+                metrics=d.metrics,
+                interval_ms=self._settings.shadow_probe_ms,
+                rules=DiscoveryRules(core.ttl_floor_ms, core.serve_stale_ms),
+            )
+
+    def _probe_client(self) -> CoreClient:
+        """One that only asks GET /v1/region: with the name, the certificate and the token of the one that carries money."""
+        d, core = self._daemon, self._daemon.settings.core
+        transport = Transport(
+            core.name,
+            timers=d.timers,
+            clock=d.clock,
+            tls=None if core.tls is None else client_context(core.tls, d.credentials.path),
+            limits=TransportLimits(connections_per_address_max=2, connect_timeout_ms=core.connect_timeout_ms),
+        )
+        self._transports.append(transport)
+        return CoreClient(
+            ClientSettings(core.name, core.port, core.tls is not None, d.settings.relay.center, d.journal.incarnation),
+            transport,
+            Balance(BalanceRules(core.eject_failures, core.eject_ms)),
+            clock=d.clock,
+            timers=d.timers,
+            metrics=Metrics(),  # nobody's: the page shows the client that carries money
+            epoch_floor=lambda: 0,
+            bearer=None if core.bearer_credential is None else d.credentials.secret(core.bearer_credential),
+        )
+
+    def _make_poller(self) -> None:
+        d, s = self._daemon, self._settings
+        tsig = None
+        if s.tsig_name is not None and s.tsig_credential is not None:
+            tsig = TsigKey(s.tsig_name, d.credentials.secret(s.tsig_credential).reveal(), s.tsig_algorithm)
+        servers = tuple(parse_name_server(server) for server in s.name_servers)
+        door = ZoneDoor(servers, s.record_name, s.alias_name or "", s.poll_timeout_ms, tsig)
+        self.chooser = Chooser(
+            d.region,
+            self._confirm,
+            ChooserRules(quorum_of(len(servers)), s.stale_after_ms, s.stale_refuse),
+            clock=d.clock,
+            metrics=d.metrics,
+            pin=self._book.pin(),
+        )
+        self._poller = Poller(
+            s.name_servers,
+            door.ask,
+            Names(
+                s.record_name,
+                {name: site.address_name for name, site in self._sites.items()},
+                s.alias_name is not None,
+                tuple(d.credentials.mac_key(name) for name in s.mac_credentials),
+            ),
+            lambda: d.journal.epoch,
+            self.chooser.heard,
+            clock=d.clock,
+            timers=d.timers,
+            random=d.chance,
+            metrics=d.metrics,
+            interval_ms=s.poll_ms,
+        )
+        if s.notify_endpoint is not None:
+            heard = {server.ip for server in servers}
+            self._ear = NotifyEar(parse_name_server(s.notify_endpoint), heard, self._poller.hint, d.metrics)
+
+    # ---- life --------------------------------------------------------------------------------------------------------
+    async def start(self) -> None:
+        """Raises ListenFailed where NOTIFY cannot be heard."""
+        d = self._daemon
+        if self._discovery is not None:
+            self._discovery.start()
+            return
+        if self._ear is not None:
+            await self._ear.start()
+        for site in self._sites.values():
+            site.start()
+        d.metrics.dns_answer_age_seconds.set_function(lambda: (self.answer_age_ms() or 0) / 1_000)
+        claim = self._book.claim()
+        if claim is not None and claim.epoch > d.journal.epoch:
+            d.region.named(claim)  # a crash came between the two records of it
+        if self._poller is not None:
+            self._poller.start()
+
+    async def stop(self) -> None:
+        if self._discovery is not None:
+            self._discovery.stop()
+        if self._poller is not None:
+            self._poller.stop()
+        if self._ear is not None:
+            self._ear.stop()
+        for site in self._sites.values():
+            site.stop()
+        for transport in self._transports:
+            await transport.aclose()
+
+    def epoch_began(self, epoch: int, region: str) -> None:
+        """A new epoch is durable: the client gets the addresses of its region before anything is asked in it."""
+        d = self._daemon
+        if self.follows_dns:
+            self._use_site(region)
+        d.client.epoch_began(epoch)
+
+    def answer_age_ms(self) -> int | None:
+        """Of the DNS answer with the addresses in use."""
+        if self._discovery is not None:
+            return self._discovery.answer_age_ms
+        site = self._sites.get(self._daemon.region.region)
+        return None if site is None else site.answer_age_ms
+
+    def _site_changed(self, name: str) -> None:
+        if name == self._daemon.region.region:
+            self._use_site(name)
+
+    def _use_site(self, name: str) -> None:
+        site = self._sites.get(name)
+        if site is None:
+            log.error("the active region is not configured here", region=name, known=tuple(self._sites))
+        self._use(() if site is None else site.addresses)
+
+    def _use(self, ips: tuple[str, ...]) -> None:
+        d = self._daemon
+        d.client.use_addresses(ips)
+        if d.region.permit() is None:
+            d.region.look_now()  # at start the first probe found no address yet
+
+    def _confirm(self, region: str, done: Callable[[RegionWord | None], None]) -> None:
+        site = self._sites.get(region)
+        if site is None:
+            done(None)
+        else:
+            site.confirm(done)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the configured regions."""
+        return tuple(self._sites)
+
+    # ---- what is shown -----------------------------------------------------------------------------------------------
+    def is_sealed(self) -> bool:
+        region = self._daemon.region
+        return bool(region.sealed_epoch) and region.sealed_epoch >= region.epoch
+
+    def report(self) -> RegionReport:
+        """The part of the status."""
+        region, chooser = self._daemon.region, self.chooser
+        return RegionReport(
+            region=region.region,
+            epoch=self._daemon.journal.epoch,
+            has_permit=region.permit() is not None,
+            detail=region.trouble,
+            silent_ms=region.silent_ms,
+            pinned=self._pin_in_words(),
+            sealed_epoch=region.sealed_epoch,
+            blocked=tuple(sorted(self._daemon.desk.gate.blocked)),
+            frozen=self._frozen_in_words(),
+            is_stale=chooser is not None and chooser.is_stale,
+        )
+
+    def status(self) -> c.RegionsReport:
+        part, chooser, claim = self.report(), self.chooser, self._book.claim()
+        candidate = None if chooser is None else chooser.candidate
+        return c.RegionsReport(
+            source=self._settings.source,
+            region=part.region,
+            epoch=part.epoch,
+            run="" if claim is None else claim.run,
+            has_permit=part.has_permit,
+            detail=part.detail,
+            sealed_epoch=part.sealed_epoch,
+            blocked=part.blocked,
+            pinned=part.pinned,
+            frozen=part.frozen,
+            candidate="" if candidate is None else f"{candidate.region} under epoch {candidate.epoch} (run {candidate.run})",
+            is_stale=part.is_stale,
+            unconfirmed_ms=0 if chooser is None else chooser.unconfirmed_ms,
+            servers=()
+            if self._poller is None
+            else tuple(c.ServerRow(server=server, result=result) for server, result in self._poller.results.items()),
+            sites=tuple(c.SiteRow(**msgspec.structs.asdict(site.report())) for site in self._sites.values()),
+            deeds=tuple(c.DeedRow(**msgspec.structs.asdict(deed)) for deed in self._book.deeds()),
+        )
+
+    def _pin_in_words(self) -> str:
+        pin = None if self.chooser is None else self.chooser.pin
+        if pin is None:
+            return ""
+        left_m = max(0, pin.until_ms - self._daemon.clock.wall_ms()) // 60_000
+        return f"at {pin.region}, epoch {pin.epoch}, for {left_m} more minutes, by {pin.who} and {pin.second}: {pin.why}"
+
+    def _frozen_in_words(self) -> str:
+        frozen = None if self.chooser is None else self.chooser.frozen
+        return "" if frozen is None else f"epoch {frozen.epoch} is named for {' and for '.join(frozen.regions)}"
+
+
+def _probe(client: CoreClient, timeout_ms: int, epoch: int, done: Callable[[RegionAnswer | None], None]) -> Cancellable:
+    return client.region(epoch, timeout_ms, done)

@@ -1,0 +1,174 @@
+"""What people decide about the regions of the running daemon: pin, seal, block, and their opposites.
+
+Owns the handlers of `relay region`, and the order of durable, effective, answered. It must never touch an exchange, nor judge
+what the name servers say. The traps: a seal is acknowledged only when it is durable and nothing is under way in the sealed
+epoch any more, for a failover run promotes a database on the strength of that word; what shuts takes effect before it is
+durable and what opens after it; and what could not be made durable is taken back and told so. Safe to repeat: each says where
+it is already so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from relay.bridge import answer_of
+from relay.control import regions as c
+from relay.control.commands import StatusArgs
+from relay.control.report import Done
+from relay.control.server import Handler
+from relay.errors import RelayError
+from relay.exchange.gate import CLASSES
+from relay.journal.port import StepResult
+from relay.region.book import Book, Deed, Pin
+from relay.region.chooser import Chooser
+from relay.telemetry.log import get_log
+
+if TYPE_CHECKING:
+    from relay.daemon import Daemon
+
+log = get_log("steering")
+SEAL_LOOK_MS = 10  # how often a seal looks whether anything is still under way
+CLASS_ALIASES = {"zengin": "partner"}
+
+
+class Steering:
+    def __init__(self, daemon: Daemon, book: Book) -> None:
+        self._daemon = daemon
+        self._book = book
+        self._is_sealing = False
+        self._show_blocked()
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            "region-status": self._status,
+            "region-pin": self._pin,
+            "region-unpin": self._unpin,
+            "region-seal": self._seal,
+            "region-unseal": self._unseal,
+            "region-block": self._block,
+            "region-release": self._release,
+        }
+
+    def _status(self, _: StatusArgs) -> c.RegionsReport:
+        return self._daemon.regions.status()
+
+    async def _pin(self, args: c.RegionPinArgs) -> Done:
+        chooser = self._pinnable()
+        who, second = " ".join(args.who.split()), " ".join(args.second.split())
+        if not who or who.casefold() == second.casefold() or not second:
+            raise RelayError("a pin is signed by two different people.", "Give --who and --second.")
+        names = self._daemon.regions.names
+        if args.region not in names:
+            raise RelayError(f"no region {args.region} is configured.", f"There are: {', '.join(names)}.")
+        epoch = args.epoch or self._daemon.journal.epoch
+        why_not = "no epoch is known: say which" if not epoch else chooser.why_no_pin(args.region, epoch)
+        if why_not:
+            raise RelayError(f"{why_not}.", "relay region status shows what is known.")
+        now_ms = self._daemon.clock.wall_ms()
+        pin = Pin(args.region, epoch, now_ms + args.minutes * 60_000, who, second, args.why, now_ms)
+        self._durable(await answer_of(partial(self._book.keep_pin, pin)), "the pin")
+        chooser.use_pin(pin)
+        await self._did(f"pin {pin.region} epoch {pin.epoch} for {args.minutes} minutes", who, args.why, second)
+        return Done(f"pinned at {pin.region}, epoch {epoch}, for {args.minutes} minutes; its region has to confirm the epoch")
+
+    async def _unpin(self, args: c.RegionUnpinArgs) -> Done:
+        chooser = self._pinnable()
+        if chooser.pin is None:
+            raise RelayError("nothing is pinned.")
+        self._durable(await answer_of(partial(self._book.keep_pin, None)), "the end of the pin")
+        chooser.use_pin(None)
+        await self._did("unpin", args.who, args.why)
+        return Done("not pinned any more: the name servers decide")
+
+    def _pinnable(self) -> Chooser:
+        chooser = self._daemon.regions.chooser
+        if chooser is None:
+            raise RelayError("the core itself names the region here.", 'A pin needs region.source = "dns".')
+        return chooser
+
+    async def _seal(self, args: c.RegionSealArgs) -> Done:
+        d = self._daemon
+        if args.epoch != d.journal.epoch:
+            raise RelayError(f"epoch {args.epoch} is not the known one ({d.journal.epoch}).", "relay region status")
+        if self._is_sealing:
+            raise RelayError("a seal is under way.", "Try again in a moment.")
+        before = d.region.sealed_epoch
+        self._is_sealing = True
+        try:
+            d.region.seal(args.epoch, is_durable=False)  # from here nothing new is asked
+            ended = await self._end_calls(args.epoch + 1)
+            result: StepResult = await answer_of(partial(self._book.keep_sealed, args.epoch))
+            d.region.seal(args.epoch if result is None else before)
+            self._durable(result, "the seal")
+        finally:
+            self._is_sealing = False
+        await self._did(f"seal {args.epoch}", args.who, args.why)
+        return Done(f"epoch {args.epoch} is sealed, durably; {ended} calls were cut short and are unknown")
+
+    async def _end_calls(self, below: int) -> int:
+        """Wait until nothing is under way below an epoch; what outlasts the deadline ends now. Returns how many that were."""
+        d = self._daemon
+        until_ms = d.clock.monotonic_ms() + d.settings.core.old_epoch_deadline_ms
+        while d.client.count_below(below) and d.clock.monotonic_ms() < until_ms:
+            await answer_of(partial(self._after, SEAL_LOOK_MS))
+        left = d.client.count_below(below)
+        d.client.end_below(below)
+        return left
+
+    def _after(self, delay_ms: int, done: Callable[[None], None]) -> None:
+        self._daemon.timers.after(delay_ms, partial(done, None))
+
+    async def _unseal(self, args: c.RegionSealArgs) -> Done:
+        d = self._daemon
+        if args.epoch != d.region.sealed_epoch or self._is_sealing:
+            raise RelayError(f"epoch {args.epoch} is not sealed.", "relay region status")
+        self._durable(await answer_of(partial(self._book.keep_sealed, 0)), "the end of the seal")
+        d.region.seal(0)
+        await self._did(f"unseal {args.epoch}", args.who, args.why)
+        return Done(f"epoch {args.epoch} may be spoken in again, if it is still the active one")
+
+    async def _block(self, args: c.RegionBlockArgs) -> Done:
+        wanted = _classes(args.classes)
+        await self._set_blocked(self._book.blocked() | wanted, f"block {' '.join(sorted(wanted))}", args)
+        return Done(f"suspended: {', '.join(sorted(self._book.blocked()))}; sessions stay up, advices are taken")
+
+    async def _release(self, args: c.RegionBlockArgs) -> Done:
+        wanted = _classes(args.classes)
+        await self._set_blocked(self._book.blocked() - wanted, f"release {' '.join(sorted(wanted))}", args)
+        left = ", ".join(sorted(self._book.blocked()))
+        return Done(f"released: {', '.join(sorted(wanted))}; still suspended: {left or 'nothing'}")
+
+    async def _set_blocked(self, classes: frozenset[str], what: str, args: c.RegionBlockArgs) -> None:
+        gate = self._daemon.desk.gate
+        gate.blocked = frozenset(gate.blocked) | classes  # a block holds at once, a release when it is durable
+        result: StepResult = await answer_of(partial(self._book.keep_blocked, classes))
+        gate.blocked = self._book.blocked()
+        self._show_blocked()
+        self._durable(result, "the change")
+        await self._did(what, args.who, args.why)
+
+    def _show_blocked(self) -> None:
+        for name in CLASSES:
+            self._daemon.metrics.region_blocked.labels(name).set(int(name in self._daemon.desk.gate.blocked))
+
+    def _durable(self, result: StepResult, what: str) -> None:
+        if result is not None:
+            raise RelayError(
+                f"{what} was not recorded: {result.why}.", "Nothing has changed; try again when the journal writes."
+            )
+
+    async def _did(self, what: str, who: str, why: str, second: str = "") -> None:
+        log.warning("people decided about a region", what=what, who=who, second=second, why=why)
+        await answer_of(partial(self._book.note, Deed(self._daemon.clock.wall_ms(), what, who, why, second)))
+
+
+def _classes(names: tuple[str, ...]) -> frozenset[str]:
+    if names == ("all",):
+        return frozenset(CLASSES)
+    classes = frozenset(CLASS_ALIASES.get(name, name) for name in names)
+    unknown = sorted(classes - set(CLASSES))
+    if unknown:
+        raise RelayError(f"there is no class {', '.join(unknown)}.", f"There are: {', '.join(CLASSES)}, or all.")
+    return classes

@@ -1,0 +1,75 @@
+"""What a `[region]` table is told: what is missing, what contradicts itself, and what could never be found."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.configuration.regions import check_regions, parse_region
+from relay.errors import ConfigurationError
+from relay.settings import RegionSettings
+
+GOOD: dict[str, object] = {
+    "source": "dns",
+    "record_name": "_active.core.example",
+    "alias_name": "active.core.example",
+    "regions": ("tokyo=tyo.core.example", "osaka=osa.core.example"),
+    "name_servers": ("10.0.0.53:53", "10.0.1.53:53"),
+    "mac_credentials": ("region-mac",),
+}
+
+
+def wrong(**changes: object) -> list[tuple[str, bool]]:
+    settings = RegionSettings.model_validate({**GOOD, **changes})
+    return [(".".join(map(str, each.path[1:])), each.is_warning) for each in check_regions(settings)]
+
+
+def test_a_whole_table_is_right_and_the_default_too() -> None:
+    assert wrong() == []
+    assert list(check_regions(RegionSettings())) == []
+
+
+def test_what_is_only_for_dns_is_pointed_out() -> None:
+    assert wrong(source="core") == [("alias_name", True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"regions": ()}, "regions"),
+        ({"regions": ("tokyo",)}, "regions.0"),
+        ({"regions": ("Tokyo=tyo.core.example",)}, "regions.0"),
+        ({"regions": ("tokyo=tyo core",)}, "regions.0"),
+        ({"regions": ("tokyo=a.example", "tokyo=b.example")}, "regions.1"),
+        ({"regions": ("tokyo=a.example", "osaka=A.example.")}, "regions.1"),
+        ({"regions": ("tokyo=10.0.0.1",)}, "regions.0"),
+        ({"name_servers": ()}, "name_servers"),
+        ({"name_servers": ("ns.example:53", "10.0.0.53:53")}, "name_servers.0"),
+        ({"name_servers": ("10.0.0.53", "10.0.1.53:53")}, "name_servers.0"),
+        ({"name_servers": ("10.0.0.53:53", "10.0.0.53:53")}, "name_servers.1"),
+        ({"record_name": "a b"}, "record_name"),
+        ({"alias_name": "-a.example"}, "alias_name"),
+        ({"mac_credentials": ()}, "mac_credentials"),
+        ({"tsig_name": "poll"}, "tsig_name"),
+        ({"tsig_credential": "poll"}, "tsig_name"),
+        ({"poll_timeout_ms": 1_000}, "poll_timeout_ms"),
+        ({"stale_after_ms": 2_999}, "stale_after_ms"),
+        ({"notify_endpoint": "ns.example:53"}, "notify_endpoint"),
+        ({"notify_endpoint": "10.0.0.1"}, "notify_endpoint"),
+    ],
+)
+def test_each_mistake_is_found_alone(changes: dict[str, object], where: str) -> None:
+    assert wrong(**changes) == [(where, False)]
+
+
+def test_one_name_server_is_a_warning() -> None:
+    assert wrong(name_servers=("10.0.0.53:53",)) == [("name_servers", True)]
+
+
+def test_an_address_will_do_where_no_alias_leads_to_it() -> None:
+    assert wrong(regions=("tokyo=127.0.0.2",), alias_name=None) == []
+
+
+def test_a_region_as_people_write_it() -> None:
+    assert parse_region("tokyo=tyo.core.example.") == ("tokyo", "tyo.core.example.")
+    with pytest.raises(ConfigurationError, match="no region"):
+        parse_region("=tyo.core.example")

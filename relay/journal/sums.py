@@ -143,7 +143,10 @@ class SumReader:
         """The exchanges above `after`, up to `until`, folded. `shift_ms` added to UTC gives the day of receipt."""
         bound = {"after": after, "until": until, "shift_ms": shift_ms, **msgspec.structs.asdict(windows)}
         rows = self._connection.execute(_GROUPS, bound)
-        return [Group(*row[:5], _date(row[5]), *row[6:]) for row in rows]
+        return [
+            Group(listener, terminal, kind, currency, business_date, _date(day), moment, alone, count, minor)
+            for listener, terminal, kind, currency, business_date, day, moment, alone, count, minor in rows
+        ]
 
     def look(self, numbers: Sequence[int]) -> list[Look]:
         """At most LOOK_COUNT_MAX at once."""

@@ -126,7 +126,7 @@ class Reconciler:
             return
         finally:
             reader.close()
-        while self._daemon.statements.forget_old():
+        while self._daemon.statements.forget_old():  # each is forgotten once, so this ends
             await self._sleep(FORGET_PAUSE_MS)
         result = "not-whole" if not report.is_whole else "differs" if report.listed else "agrees"
         runs.labels(result).inc()

@@ -88,9 +88,9 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Relay center", report.center),
         ("Made", moment(report.made_ms)),
         ("Listing", "read to its end" if report.is_whole else f"NOT WHOLE: {report.trouble}"),
-        ("Journal rows", str(report.journal_rows)),
-        ("Lines of the core", f"{report.core_lines}, {report.repeated_lines} repeated"),
-        ("Still in work", str(report.in_work)),
+        ("Journal rows", f"{report.journal_rows:,}"),
+        ("Lines of the core", f"{report.core_lines:,}, {report.repeated_lines:,} repeated"),
+        ("Still in work", f"{report.in_work:,}"),
         ("Differences", _found(report)),
     ]
     if report.left_out:

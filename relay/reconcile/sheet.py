@@ -46,7 +46,7 @@ def tables(totals: DayTotals) -> list[Table]:
         _partners(totals),
         _late(totals),
         _closed(totals),
-        _stated(totals, "Stated by far ends, and agrees", False),
+        _stated(totals, "Stated by far ends, no difference", False),
         _terminals(totals, "Totals by terminal", False),
     ]
     return [table for table in made if table.rows]

@@ -9,7 +9,7 @@ unacknowledged statement, which its sender repeats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -29,6 +29,7 @@ PER_PARTY_MAX: Final = 24  # of one far end and date
 DATE_DAYS_MAX: Final = 8  # a business date further from the day of receipt is nobody's totals
 KEPT_DAYS: Final = 40
 FORGET_COUNT: Final = 500  # statements forgotten at a time, so that a clear-out never fills the journal's queue
+FORGET_EACH: Final = 2  # with each new one: what is old goes also where nobody sweeps
 LEFT_OUT: Final = "left-out/"
 
 
@@ -78,11 +79,14 @@ class Statements:
         self._order = 0
         self._writing: dict[str, TotalsStated] = {}
         self._names: dict[str, dict[str, set[str]]] = {}  # date -> party -> names, those on their way to disk included
+        self._left_out: dict[str, set[str]] = {}  # date -> names of the counts of what was left out
         for name in variables.variables(LINK_NAME):
-            if not name.startswith(LEFT_OUT):
-                self._index(name)
+            self._index(name)
 
     def _index(self, name: str) -> None:
+        if name.startswith(LEFT_OUT):
+            self._left_out.setdefault(name.split("/")[1], set()).add(name)
+            return
         date_, party = _place(name)
         self._names.setdefault(date_, {}).setdefault(party, set()).add(name)
 
@@ -103,6 +107,7 @@ class Statements:
         if before is None and not self._has_room(stated, name):
             self._leave_out(stated, listener, done)
             return
+        self.forget_old(FORGET_EACH)
         self._index(name)
         self._writing[name] = stated
         self._order += 1
@@ -120,7 +125,7 @@ class Statements:
         if result is not None:
             if self._find(name) is None:
                 date_, party = _place(name)
-                self._names[date_][party].discard(name)
+                self._names.get(date_, {}).get(party, set()).discard(name)
             self._counted("failed")
             done(TotalsKept(stated.id, "failed"))
             return
@@ -141,11 +146,14 @@ class Statements:
     def _has_room(self, stated: TotalsStated, name: str) -> bool:
         if max(len(stated.id), len(stated.party), len(stated.source)) > TEXT_MAX or len(stated.lines) > LINES_MAX:
             return False
-        away = days_apart(stated.business_date, self._date_of_receipt(closes=False))
-        if away is None or away > DATE_DAYS_MAX:
-            return False
+        today = self._date_of_receipt(closes=False)
+        away = days_apart(stated.business_date, today)
+        if away is None or away > DATE_DAYS_MAX or (stated.closes and stated.business_date > today):
+            return False  # also a date that ends before it began
         date_, party = _place(name)
         parties = self._names.get(date_, {})
+        if name in parties.get(party, ()):
+            return True  # the same, on its way by another link
         return len(parties.get(party, ())) < self._per_party_max and sum(map(len, parties.values())) < self._per_date_max
 
     def _leave_out(self, stated: TotalsStated, listener: str, done: Callable[[TotalsKept], None]) -> None:
@@ -154,6 +162,7 @@ class Statements:
         is_of_a_date = stated.business_date in self._names
         day = stated.business_date if is_of_a_date else self._date_of_receipt(closes=False)
         name = f"{LEFT_OUT}{day}/{quote(listener, safe='')}"
+        self._index(name)
         count = int(self._variables.variables(LINK_NAME).get(name, b"0")) + 1
         self._variables.store_variable(LINK_NAME, name, str(count).encode(), lambda _: None)
         done(TotalsKept(stated.id, "full"))
@@ -170,7 +179,7 @@ class Statements:
 
     def left_out(self, business_date: str) -> int:
         stored = self._variables.variables(LINK_NAME)
-        return sum(int(value) for name, value in stored.items() if name.startswith(f"{LEFT_OUT}{business_date}/"))
+        return sum(int(stored.get(name, b"0")) for name in self._left_out.get(business_date, ()))
 
     def closed(self, business_date: str) -> list[Closed]:
         """Who said that this date, or one of the week before it, is over: the first word of each."""
@@ -183,23 +192,30 @@ class Statements:
                     first.setdefault(key, Closed(kept.listener, kept.stated.party, each, kept.received_ms))
         return list(first.values())
 
-    def forget_old(self) -> int:
-        """Statements of dates that are KEPT_DAYS past: some of them, and how many."""
+    def forget_old(self, count_max: int = FORGET_COUNT) -> int:
+        """Statements of dates that are KEPT_DAYS past: at most so many of them, and how many. One whose forgetting the journal
+        does not take is on disk still, and is found again by the next life."""
         oldest = self._cutover.date_at(self._clock.wall_ms() - KEPT_DAYS * DAY_MS)
-        old = list(self._old_names(oldest))[:FORGET_COUNT]
-        for name in old:
-            self._variables.store_variable(LINK_NAME, name, None, lambda _: None)
-            if not name.startswith(LEFT_OUT):
-                date_, party = _place(name)
-                self._names[date_][party].discard(name)
-                if not any(self._names[date_].values()):
-                    del self._names[date_]
-        return len(old)
+        forgotten = 0
+        for index in (self._names, self._left_out):
+            for date_ in [each for each in index if each < oldest]:
+                while index[date_] and forgotten < count_max:
+                    self._variables.store_variable(LINK_NAME, _taken_out(index[date_]), None, lambda _: None)
+                    forgotten += 1
+                if not index[date_]:
+                    del index[date_]
+        return forgotten
 
-    def _old_names(self, oldest: str) -> Iterator[str]:
-        for name in self._variables.variables(LINK_NAME):
-            if name.removeprefix(LEFT_OUT)[: len(oldest)] < oldest:
-                yield name
+
+def _taken_out(of_date: dict[str, set[str]] | set[str]) -> str:
+    """One name, gone from the index of its date."""
+    if isinstance(of_date, set):
+        return of_date.pop()
+    party, names = next(iter(of_date.items()))
+    name = names.pop()
+    if not names:
+        del of_date[party]
+    return name
 
 
 def _name(stated: TotalsStated, listener: str) -> str:

@@ -189,7 +189,7 @@ class Counting:
             if self._is_wanted(group):
                 if group.alone:
                     alone[group.alone] = group
-                elif group.verdict == Verdict.APPROVE:
+                else:
                     self._count(group, OwnSum(group.count, group.minor))
         numbers = list(alone)
         for start in range(0, len(numbers), LOOK_COUNT_MAX):

@@ -2,8 +2,8 @@
 
 Owns a `Dialect` whose dialogue can be told to use every action of the port. A line is at most 64 bytes: `HELLO t` identify
 and sign on · `ASK x` to the desk · `PING` · `BIG n` · `STORE n v` · `TIMER n ms` · `COMMAND n` sends a command · `ANSWER n`
-to it · `EVIDENCE key verdict` · `TOTALS id` states some · `TELL event` · `ACK id` of an outbound message · `WHO` asks for the link's id · `BYE` ·
-`CRASH` raises, as a bug of ours would. An outbound message of kind "later" is deferred, "never" fails.
+to it · `EVIDENCE key verdict` · `TOTALS id` states some · `TELL event` · `ACK id` of an outbound message · `WHO` asks for the
+link's id · `BYE` · `CRASH` raises, as a bug of ours would. An outbound message of kind "later" is deferred, "never" fails.
 """
 
 from __future__ import annotations

@@ -79,6 +79,11 @@ async def test_all_dialects_together_with_a_kill_nothing_is_lost_and_nothing_is_
             assert own.outbound.get("acknowledged", 0) >= 1, (name, own.outbound)
     assert sum(own.requests for own in report.dialects.values()) == report.requests
     assert report.listed <= 10, report.listed_reasons
+    iso, swept = report.dialects[ISO8583], report.reconciled
+    assert iso.books["totals_in_balance"] + iso.books["totals_out_of_balance"] == iso.peers, "each ATM was answered"
+    assert swept["statements"] >= iso.peers + report.dialects["ndc"].peers, swept
+    assert (swept["whole"], swept["listed"]) == (1, 0), swept
+    assert swept["totals_differ"] <= report.unresolved_deposits, swept
     assert {line.name for line in watcher.moments[-1].lines} == set(DEFAULT_SHARES)
 
 

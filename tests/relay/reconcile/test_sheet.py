@@ -28,7 +28,7 @@ def test_who_differs_stands_first_and_every_row_has_its_columns() -> None:
         "Totals by line",
         "Late",
         "Cut-over",
-        "Stated by far ends, and agrees",
+        "Stated by far ends, no difference",
         "Totals by terminal",
     ]
     assert all(len(row.cells) == len(table.columns) for table in made for row in table.rows)

@@ -9,7 +9,6 @@ import pytest
 
 from protocols.totals import LINES_MAX, TEXT_MAX, OwnSum, Total, TotalsKept, TotalsStated
 from relay.journal.port import JournalFailed
-from relay.reconcile import statements as module
 from relay.reconcile.dates import DAY_MS, Cutover
 from relay.reconcile.statements import DATE_DAYS_MAX, KEPT_DAYS, LINK_NAME, Statements
 from tests.relay.reconcile.test_runs import KeptVariables
@@ -80,6 +79,7 @@ def test_nothing_is_said_before_it_is_durable_and_a_failure_can_be_said_again() 
     assert desk.keep(stated()) == ""
     assert desk.keep(stated(count=2)) == "conflict", "it contradicts one that is on its way"
     assert desk.keep(stated()) == "", "the same again waits too"
+    assert len(variables.waiting) == 2
     variables.land(failed=True)
     assert [kept.result for kept in desk.said[1:]] == ["failed", "failed"]
     desk.keep(stated())
@@ -166,8 +166,27 @@ def test_ours_are_asked_for_only_when_they_are_wanted_and_after_it_is_durable() 
     assert [kept.ours for kept in desk.said] == [(OwnSum(1, 5),), None]
 
 
-def test_what_is_old_is_forgotten_a_handful_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FORGET_COUNT", 3)
+def test_what_is_old_goes_also_where_nobody_sweeps() -> None:
+    desk = Desk()
+    for n in range(3):
+        desk.keep(stated(str(n)))
+    desk.time.jump_wall((KEPT_DAYS + 1) * DAY_MS)
+    desk.keep(stated("new", date=""))
+    assert len(desk.variables.kept) == 2, "two went with the one that came"
+    desk.keep(stated("newer", date=""))
+    assert sorted(kept.stated.id for kept in desk.statements.of_date("2027-01-04")) == ["new", "newer"]
+    assert len(desk.variables.kept) == 2
+
+
+def test_a_date_does_not_end_before_it_began() -> None:
+    desk = Desk()
+    assert desk.keep(stated("c1", lines=(), closes=True)) == "kept"
+    assert desk.keep(stated("c2", date="2026-11-25", lines=(), closes=True)) == "full"
+    assert desk.statements.closed("2026-11-25")[0].business_date == DATE
+    assert desk.keep(stated("s", date="2026-11-25")) == "kept", "totals may come early"
+
+
+def test_what_is_old_is_forgotten_a_handful_at_a_time() -> None:
     desk = Desk(per_party_max=4)
     for n in range(6):
         desk.keep(stated(str(n)))
@@ -175,6 +194,6 @@ def test_what_is_old_is_forgotten_a_handful_at_a_time(monkeypatch: pytest.Monkey
     desk.time.jump_wall(KEPT_DAYS * DAY_MS)
     assert desk.statements.forget_old() == 0, "to the day"
     desk.time.jump_wall(DAY_MS)
-    assert [desk.statements.forget_old() for _ in range(3)] == [3, 2, 0]
+    assert [desk.statements.forget_old(3) for _ in range(3)] == [3, 2, 0]
     assert desk.variables.kept == {}
     assert desk.statements.of_date(DATE) == []

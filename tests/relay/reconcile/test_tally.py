@@ -87,7 +87,7 @@ class ListReader:
 
 
 def group(terminal: str = "ATM1", **changes: Any) -> Group:
-    base = Group("atm", terminal, "withdrawal", "JPY", "", DATE, 0, "approve", 0, 1, 100)
+    base = Group("atm", terminal, "withdrawal", "JPY", "", DATE, 0, 0, 1, 100)
     return msgspec.structs.replace(base, **changes)
 
 
@@ -105,7 +105,6 @@ def test_a_date_of_its_own_wins_and_the_day_of_receipt_else() -> None:
             2: group(business_date=DATE, received=BEFORE),
             3: group(business_date=NEXT),
             4: group(received=NEXT),
-            5 + STRETCH_COUNT: group(verdict="decline"),
             6 + 9 * STRETCH_COUNT: group(minor=11),  # numbers leap from one life of the journal to the next
         }
     )
@@ -141,7 +140,7 @@ def test_a_line_closes_for_all_its_terminals_and_the_day_before_flows_in() -> No
 
 def test_the_touched_ones_are_looked_at() -> None:
     look = msgspec.structs.replace(LOOK, exchange_id=2, amount_minor=100, reversed_to=40)
-    tally = counted({1: group(), 2: group(alone=2, verdict="?")}, looks={2: look})
+    tally = counted({1: group(), 2: group(alone=2)}, looks={2: look})
     assert tally.sums == {KEY: OwnSum(2, 200, 1, 60)}
 
 

@@ -43,21 +43,7 @@ class Credentials:
             raise CredentialUnusable(
                 "a credential's name has a character that it may not have.", "Letters, digits, . _ - only."
             )
-        path = self._find(name)
-        try:
-            with path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                content = file.read(CREDENTIAL_BYTES_MAX + 1)
-        except OSError as error:
-            raise CredentialUnusable(f"credential {name} cannot be read: {error.strerror}.", f"See {path}.") from error
-        if mode & stat.S_IROTH:
-            raise CredentialUnusable(f"credential {name} can be read by everybody.", f"Try: chmod o= {path}")
-        if len(content) > CREDENTIAL_BYTES_MAX:
-            raise CredentialUnusable(f"credential {name} is larger than {CREDENTIAL_BYTES_MAX} bytes.", f"See {path}.")
-        content = content.removesuffix(b"\n").removesuffix(b"\r")
-        if not content:
-            raise CredentialUnusable(f"credential {name} is empty.", f"See {path}.")
-        return content
+        return _content(name, self._find(name))
 
     def path(self, name: str) -> str:
         """Where a credential's file is, for a library that reads it itself (TLS keys). Raises CredentialUnusable."""
@@ -72,16 +58,13 @@ class Credentials:
 
     def journal_key(self, name: str) -> bytes:
         """The 32 bytes that encrypt PANs, from 64 hexadecimal digits and nothing else. Raises CredentialUnusable."""
-        text = self.read(name)
-        if not _JOURNAL_KEY.fullmatch(text.decode("latin-1")):
-            raise CredentialUnusable(
-                f"credential {name} is not {2 * JOURNAL_KEY_BYTES} hexadecimal digits.",
-                "Make one for a new journal with: openssl rand -hex 32. An existing journal needs the key it was made with.",
-            )
-        key = bytes.fromhex(text.decode("ascii"))
-        if len(set(key)) == 1:
-            raise CredentialUnusable(f"credential {name} is one byte repeated.", "Make a key with: openssl rand -hex 32")
-        return key
+        return _journal_key(name, self.read(name))
+
+    def journal_key_at(self, name_or_file: str) -> bytes:
+        """As `journal_key`, of a credential's name or of a file elsewhere, which a slash tells. Raises CredentialUnusable."""
+        if "/" in name_or_file:
+            return _journal_key(name_or_file, _content(name_or_file, Path(name_or_file)))
+        return self.journal_key(name_or_file)
 
     def _find(self, name: str) -> Path:
         for directory in self.directories:
@@ -93,3 +76,33 @@ class Credentials:
             f"there is no credential {name} (looked in: {looked}).",
             f"With systemd: LoadCredential={name}:FILE in the unit. Without: relay.credentials_directory in the configuration.",
         )
+
+
+def _content(name: str, path: Path) -> bytes:
+    """The bytes of a secret's file, less one trailing newline."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(CREDENTIAL_BYTES_MAX + 1)
+    except OSError as error:
+        raise CredentialUnusable(f"credential {name} cannot be read: {error.strerror}.", f"See {path}.") from error
+    if mode & stat.S_IROTH:
+        raise CredentialUnusable(f"credential {name} can be read by everybody.", f"Try: chmod o= {path}")
+    if len(content) > CREDENTIAL_BYTES_MAX:
+        raise CredentialUnusable(f"credential {name} is larger than {CREDENTIAL_BYTES_MAX} bytes.", f"See {path}.")
+    content = content.removesuffix(b"\n").removesuffix(b"\r")
+    if not content:
+        raise CredentialUnusable(f"credential {name} is empty.", f"See {path}.")
+    return content
+
+
+def _journal_key(name: str, text: bytes) -> bytes:
+    if not _JOURNAL_KEY.fullmatch(text.decode("latin-1")):
+        raise CredentialUnusable(
+            f"credential {name} is not {2 * JOURNAL_KEY_BYTES} hexadecimal digits.",
+            "Make one for a new journal with: openssl rand -hex 32. An existing journal needs the key it was made with.",
+        )
+    key = bytes.fromhex(text.decode("ascii"))
+    if len(set(key)) == 1:
+        raise CredentialUnusable(f"credential {name} is one byte repeated.", "Make a key with: openssl rand -hex 32")
+    return key

@@ -91,7 +91,7 @@ class Keeper:
     def _look_now(self) -> None:
         journal = self._daemon.journal
         try:
-            known = journal.keys()
+            known = journal.known_keys()
             self._tell(journal.reveals(self._told_id, TOLD_COUNT_MAX))
         except JournalUnusable:
             return  # its server is away: as last seen

@@ -154,7 +154,7 @@ class SqliteJournal(JournalFace):
     def open_outbound(self) -> Iterable[StoredOutbound]:
         return open_outbound(self._reader, self._keys)
 
-    def keys(self) -> Sequence[NeededKey]:
+    def known_keys(self) -> Sequence[NeededKey]:
         return key_rows(self._reader)
 
     def reveals(self, above_id: int, count_max: int) -> Sequence[StoredReveal]:

@@ -1,7 +1,7 @@
 """Keys and reveals as an operator meets them: a running daemon, terminals that go on paying, commands beside it, kill -9.
 
-What is looked for at the end is the same each time: every card number decrypts with the new key alone, what the ATMs paid stands
-in the ledger once, and a card number was seen nowhere but on the one screen that was signed for.
+What is looked for at the end is the same each time: every card number decrypts with the new key alone, what the ATMs paid
+stands in the ledger once, and a card number was seen nowhere but on the one screen that was signed for.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class PostgresJournal(JournalFace):
     def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
         return self._writer.read(lambda connection: newest_outbound(connection, states, count_max, self._keys))
 
-    def keys(self) -> Sequence[NeededKey]:
+    def known_keys(self) -> Sequence[NeededKey]:
         return self._writer.read(key_rows)
 
     def reveals(self, above_id: int, count_max: int) -> Sequence[StoredReveal]:

@@ -63,7 +63,8 @@ class KeyRing:
 
     # ---- a change of keys while the relay runs ---------------------------------------------------------------------
     def propose(self, ring: KeyRing) -> None:
-        """Read with its keys from now on; write with its current key once the journal names that, durably."""
+        """Read with its keys from now on, which harms nothing where the journal does not take it; write with its current key
+        once the journal names that, durably."""
         self._by_id = {**self._by_id, **ring._by_id}
         self.proposed = ring
 
@@ -72,10 +73,6 @@ class KeyRing:
         ring, self.proposed = self.proposed, None
         if ring is not None:
             self._current, self._prefix, self._by_id = ring._current, ring._prefix, ring._by_id
-
-    def decline(self) -> None:
-        """The journal did not take it. Its keys go on reading, which harms nothing."""
-        self.proposed = None
 
     # ---- fingerprints ----------------------------------------------------------------------------------------------
     def adopt_fingerprints(self, owner_id: str, sealed: bytes | None) -> None:

@@ -18,7 +18,7 @@ from relay.journal.items import IDS_PER_INCARNATION, RekeyItem
 from relay.journal.keyring import KEY_ID_BYTES, KeyRing
 from relay.journal.keytable import clear_keys, current_id, needed_ids, needed_rows, switch_key
 
-SLICE_COUNT_MAX: Final = 200  # rows sealed anew in one transaction: a few milliseconds
+SLICE_COUNT_MAX: Final = 50  # rows sealed anew in one transaction: records wait behind it, for three milliseconds or so
 LOOKED_AT_COUNT_MAX: Final = 5_000  # rows looked at in one transaction
 LIVES_COUNT_MAX: Final = 10_000  # incarnations whose numbers are counted, for the progress that people see
 _NEXT_LIFE: Final = f"(low / {IDS_PER_INCARNATION} + 1) * {IDS_PER_INCARNATION}"

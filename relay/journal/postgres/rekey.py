@@ -16,7 +16,7 @@ from relay.journal.postgres.door import Connection
 from relay.journal.postgres.keytable import clear_keys, current_id, needed_count, take_proposed
 from relay.journal.rekey import OTHER_KEY, SELECT_SPANS
 
-SLICE_COUNT_MAX: Final = 200  # rows sealed anew in one transaction
+SLICE_COUNT_MAX: Final = 50  # rows sealed anew in one transaction: records wait behind it
 LOOKED_AT_COUNT_MAX: Final = 5_000  # rows looked at in one transaction
 _LOOKED = "(SELECT exchange_id, key, pan FROM taken WHERE exchange_id > $1 ORDER BY exchange_id LIMIT $2) AS looked"
 _OLD = (

@@ -52,6 +52,7 @@ class Transactions:
         self._session = begun.session
         self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
         self._since_floor = 0
+        self._is_changing_key = False  # and nobody heard whether that committed
         self._keys = keys
         self._clock = clock
         self._metrics = metrics
@@ -91,10 +92,13 @@ class Transactions:
         try:
             await connection.rows(PROVE, self._incarnation, self._session, self.serial)
             walked = await self._slice(connection, item)
+            self._is_changing_key = isinstance(item, RekeyItem) and item.changes_key
             await connection.run("COMMIT")
         except (Refused, BadRecord, ValueError):
+            self._is_changing_key = False
             await connection.run("ROLLBACK")
             raise
+        self._is_changing_key = False
         self.confirmed = self.serial
         item.above_id = walked.above_id
         if isinstance(item, RekeyItem):
@@ -121,11 +125,10 @@ class Transactions:
         self.serial = max(self.serial, serial)
         rows = await connection.rows("SELECT value FROM meta WHERE name = 'recorded_floor'")
         self._floor.stored = rows[0][0] if rows else 0
-        if self._keys.proposed is not None:  # a change of keys whose commit nobody heard of
+        if self._is_changing_key and self._keys.proposed is not None:
             if await current_id(connection) == self._keys.proposed.key_id:
                 self._keys.accept()
-            else:
-                self._keys.decline()
+            self._is_changing_key = False
         return serial
 
     async def read_back(self, connection: Connection, doubt: Doubt, serial: int) -> dict[int, int] | None:

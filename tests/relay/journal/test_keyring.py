@@ -70,14 +70,6 @@ def test_a_proposed_key_reads_at_once_and_writes_when_it_is_accepted() -> None:
     assert ring.key_id == new_ring.key_id
 
 
-def test_a_declined_key_never_writes() -> None:
-    ring = KeyRing(OLD)
-    ring.propose(KeyRing(NEW, [OLD]))
-    ring.decline()
-    ring.accept()
-    assert ring.key_id == KeyRing(OLD).key_id
-
-
 def test_as_many_keys_as_the_limit_and_no_more() -> None:
     keys = [bytes([number]) * 32 for number in range(KEYS_MAX + 1)]
     assert len(KeyRing(keys[0], keys[1:KEYS_MAX]).key_ids) == KEYS_MAX

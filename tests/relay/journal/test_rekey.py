@@ -22,7 +22,7 @@ from tests.support.journal_suite import PAN, taken
 from tests.support.sqliterig import KEY, SqliteRig
 
 NEW = b"n" * 32
-COUNT = 2 * SLICE_COUNT_MAX + 7
+COUNT = 8 * SLICE_COUNT_MAX + 7
 
 
 @pytest.fixture

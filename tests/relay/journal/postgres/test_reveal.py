@@ -6,6 +6,7 @@ import pytest
 
 from relay.journal.keyring import KeyRing
 from relay.journal.port import JournalFailed, JournalState
+from tests.support.journal_suite import taken
 from tests.support.postgresrig import PostgresRig
 from tests.support.secrets_suite import NEW, SecretsSuite, change, needed, read, revealing, take, walk
 from tests.support.sqliterig import KEY
@@ -40,6 +41,19 @@ def test_a_change_whose_commit_nobody_heard_of_is_found_out_before_anything_is_w
     rig.journal.close()
     rig.journal = rig.open(key=NEW if is_done else KEY)
     read(rig, "k1", "k2")
+
+
+def test_a_refused_change_is_not_taken_up_by_the_next_connection(rig: PostgresRig) -> None:
+    """It has the key that writes, but not the one that a row still names."""
+    take(rig, "k1")
+    assert change(rig, NEW, KEY) is None
+    assert isinstance(change(rig, NEW), JournalFailed)
+    rig.inject("SELECT * FROM write_group")
+    rig.journal.take(taken(rig.journal, "k2", request=b""), lambda _: None)
+    rig.settle()
+    rig.turn_until(JournalState.WRITABLE)
+    read(rig, "k1")
+    assert walk(rig) == 1
 
 
 def test_a_reveal_whose_commit_nobody_heard_of_is_read_back(rig: PostgresRig) -> None:

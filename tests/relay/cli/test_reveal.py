@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from relay.control.commands import RevealArgs
+from relay.control.report import Recorded
+from relay.errors import RelayError
 from relay.journal.audit import REVEAL_COUNT_MAX
 from relay.journal.keyring import KeyRing
 from relay.main import main
+from tests.support.controlroom import answering
 from tests.support.journal_suite import PAN
 from tests.support.secrets_suite import NEW, take
 from tests.support.sqliterig import KEY, SqliteRig
@@ -91,6 +95,37 @@ def test_beside_a_relay_that_does_not_listen_nothing_is_shown(
     assert "nothing is shown" in read.err
     assert "in use" in read.err
     assert "not running" in read.err
+
+
+def test_what_a_relay_says_is_no_proof(rig: SqliteRig, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says that it has recorded the act, and the journal that was read does not have it."""
+    with answering(tmp_path, {"reveal": Recorded(True)}) as daemon:
+        assert relay(rig, "search", *SIGNED, "--key", str(tmp_path / "right")) == 3
+        (asked,) = daemon.asked
+    read = capsys.readouterr()
+    assert NUMBER not in read.out + read.err
+    assert "nothing is shown" in read.err
+    assert isinstance(asked, RevealArgs)
+    assert (asked.who, asked.place) == ("Sato", str(rig.path.resolve()))
+
+
+def test_a_relay_that_keeps_this_journal_and_cannot_record_has_the_last_word(
+    rig: SqliteRig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(tmp_path, {"reveal": RelayError("the disk is full.")}):
+        assert relay(rig, "search", *SIGNED, "--key", str(tmp_path / "right")) != 0
+    read = capsys.readouterr()
+    assert NUMBER not in read.out + read.err
+    assert acts(rig, capsys) == []
+
+
+def test_a_relay_that_keeps_another_journal_is_no_hindrance(
+    rig: SqliteRig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(tmp_path, {"reveal": Recorded(False)}):
+        assert relay(rig, "search", *SIGNED, "--key", str(tmp_path / "right")) == 0
+    assert NUMBER in capsys.readouterr().out
+    assert len(acts(rig, capsys)) == 1
 
 
 def test_what_is_found_by_card_number_is_recorded_without_it(

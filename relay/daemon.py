@@ -43,6 +43,7 @@ from relay.exchange.saf import SafLimits
 from relay.gauges import Gauges
 from relay.journal.engines import open_journal
 from relay.journal.keytable import Identity
+from relay.keeper import Keeper
 from relay.operator import Operator
 from relay.outbound.api import OutboundApi
 from relay.outbound.desk import Outbound
@@ -211,6 +212,7 @@ class Daemon:
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
         self.dispatcher = Dispatcher(self)
         self.reconciler = Reconciler(self)
+        self.keeper = Keeper(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -287,7 +289,7 @@ class Daemon:
         await self._start_outbound()
         self.gauges.start()
         self._prune_later()
-        self.journal.rekey(lambda result: log.info("journal keys looked through", rows=str(result)))
+        self.keeper.start()
         self.reconciler.start()
         self._start_watchdog()
         gc.collect()
@@ -326,6 +328,7 @@ class Daemon:
 
     async def _end(self) -> None:
         self.reconciler.stop()
+        self.keeper.stop()
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()

@@ -7,6 +7,7 @@ thing is changed, and from there on nothing waits (relay/wire/swap.py).
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -27,7 +28,7 @@ from relay.journal.records import StoredExchange
 from relay.owedlist import owed_detail, owed_report
 from relay.parkedlist import parked_report
 from relay.pressurelist import pressure_report
-from relay.reload import plan_reload, reasons_of
+from relay.reload import ReloadPlan, plan_reload, reasons_of
 from relay.settings import DialerSettings, ListenerSettings, Settings
 from relay.telemetry.log import configure_logging, get_log
 from relay.wire.link import Link
@@ -42,6 +43,7 @@ log = get_log("operator")
 class Operator:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self._reloading = asyncio.Lock()  # one at a time: a change of keys waits for the journal
 
     def handlers(self) -> Mapping[str, Handler]:
         """The control socket's table; the names are those of `relay.control.commands.COMMANDS`."""
@@ -62,6 +64,7 @@ class Operator:
             **self._daemon.dispatcher.handlers(),
             **self._daemon.reconciler.handlers(),
             **self._daemon.steering.handlers(),
+            **self._daemon.keeper.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -90,6 +93,7 @@ class Operator:
                 waiting=journal.waiting_count(),
                 waiting_max=settings.journal.waiting_count_max,
             ),
+            keys=d.keeper.report(),
             exchanges=desk.register.count_open(),
             owed=desk.saf.owed_count,
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
@@ -258,20 +262,26 @@ class Operator:
         """Read the configuration again and take over what can change live: all of it, or nothing."""
         d = self._daemon
         d.notifier.reloading(d.clock.monotonic_ms())
+        changed_key = ""
         try:
-            return self._apply(load(d.config_path))
+            async with self._reloading:
+                new = load(d.config_path)
+                if d.state != "serving":
+                    return r.ReloadReport(reasons=(f"the relay is {d.state}: nothing is reloaded",))
+                plan = plan_reload(d.settings, new)
+                if plan.reasons:
+                    return r.ReloadReport(reasons=plan.reasons)
+                if plan.changes_keys:
+                    await d.keeper.take_keys(new)
+                    changed_key = f"all but the journal's key, which is {d.journal.key_id} now"
+                return self._apply(new, plan)
         except RelayError as error:
-            return r.ReloadReport(reasons=reasons_of(error.problem))
+            return r.ReloadReport(reasons=(*reasons_of(error.problem), *([changed_key] if changed_key else [])))
         finally:
             d.notifier.ready(f"serving as {d.settings.relay.center}, incarnation {d.journal.incarnation}")
 
-    def _apply(self, new: Settings) -> r.ReloadReport:
+    def _apply(self, new: Settings, plan: ReloadPlan) -> r.ReloadReport:
         d = self._daemon
-        if d.state != "serving":
-            return r.ReloadReport(reasons=(f"the relay is {d.state}: nothing is reloaded",))
-        plan = plan_reload(d.settings, new)
-        if plan.reasons:
-            return r.ReloadReport(reasons=plan.reasons)
         swap = Swap(d.listeners, d.dialers, d.leaving)
         for listener in new.listener:
             if listener.name in plan.changed_listeners:

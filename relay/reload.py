@@ -15,6 +15,8 @@ from pydantic import BaseModel
 from relay.configuration.effects import Effect, effect_of
 from relay.settings import LinkSettings, ListenerSettings, Settings
 
+_KEYS = frozenset({"key_credential", "older_key_credentials"})
+
 
 class ReloadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """With `reasons`, nothing may be changed. Else `changes` says in words what the names below say to the daemon.
@@ -31,6 +33,7 @@ class ReloadPlan(msgspec.Struct, frozen=True, kw_only=True):
     removed_listeners: tuple[str, ...] = ()
     added_dialers: tuple[str, ...] = ()
     removed_dialers: tuple[str, ...] = ()
+    changes_keys: bool = False  # of the journal
 
     @property
     def is_allowed(self) -> bool:
@@ -60,6 +63,7 @@ def plan_reload(old: Settings, new: Settings) -> ReloadPlan:
         removed_listeners=tuple(links.removed["listener"]),
         added_dialers=tuple(links.added["dialer"]),
         removed_dialers=tuple(links.removed["dialer"]),
+        changes_keys=any(name in _KEYS for name, _, _ in _differences(old.journal, new.journal)),
     )
 
 

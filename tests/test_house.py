@@ -35,6 +35,7 @@ NO_MIRROR = {
     "relay/core/port.py": "declarations only; run by tests/relay/core/test_client.py",
     "relay/errors.py": "declarations only; their texts and exit codes are seen by tests/relay/cli",
     "relay/dispatcher.py": "gathers and hands on; tests/live/test_outbound.py asks each command of a running daemon",
+    "relay/keeper.py": "gathers and hands on; tests/live/test_keys.py asks each command of a running daemon",
     "relay/reconciler.py": "gathers and hands on; tests/live/test_reconcile.py asks each command of a running daemon",
     "relay/regions.py": "wires and tells; tests/live/test_region_switch.py runs it in a daemon",
     "relay/steering.py": "gathers and hands on; tests/live/test_region_switch.py asks each command of a running daemon",

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 
 import msgspec
 
+from relay.cli.keys import key_findings
 from relay.clock import SystemClock
 from relay.configfile import Checked, check
 from relay.configuration.environment import machine_check
+from relay.configuration.relations import Finding
+from relay.settings import Settings
 
 NAME = "check"
 HELP = "every mistake in a configuration file, with line and suggestion"
@@ -33,8 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    machine = None if args.no_environment else machine_check(SystemClock().wall_ms())
-    checked = check(args.config, machine=machine)
+    checked = check(args.config, machine=None if args.no_environment else _look_at_the_host)
     for warning in checked.warnings:
         print(f"warning: {warning.text()}", file=sys.stderr)
     if args.json:
@@ -44,6 +47,11 @@ def run(args: argparse.Namespace) -> int:
             print(mistake.text())
         print(summary(args.config, checked), file=sys.stderr if checked.mistakes else sys.stdout)
     return EXIT_MISTAKES if checked.mistakes else EXIT_CLEAN
+
+
+def _look_at_the_host(settings: Settings) -> Iterator[Finding]:
+    yield from machine_check(SystemClock().wall_ms())(settings)
+    yield from key_findings(settings)
 
 
 def summary(file: str, checked: Checked) -> str:

@@ -1,8 +1,9 @@
 """`relay journal`: what was made durable, for people: search, show, the person's list, export, verify.
 
-Owns what is asked and how it looks. It must never write to the journal, and never show a PAN unmasked: relay/journal/reader.py
-sees to both. The traps: a PAN on a command line is seen by everybody who lists processes, so it is read from standard input;
-and an export is a file full of customers' business, so it is made for its owner only and replaces nothing.
+Owns what is asked and how it looks. It must never write to the journal, and never show a PAN unmasked but through
+relay/cli/reveal.py, which records that first. The traps: a PAN on a command line is seen by everybody who lists processes, so
+it is read from standard input; and an export is a file full of customers' business, so it is made for its owner only, replaces
+nothing, and has no card number in clear.
 """
 
 from __future__ import annotations
@@ -20,19 +21,22 @@ import msgspec
 from protocols.errors import LocalMisuse
 from protocols.primitives import by_alpha
 from protocols.vocabulary import Pan
-from relay.cli import reach
+from relay.cli import reach, reveal
+from relay.cli.keys import rekey
+from relay.cli.keys import show as show_keys
 from relay.cli.screen import DIM, GREEN, RED, Paint, count, duration, safe, size, table
 from relay.cli.when import parse_moment, show_moment
 from relay.clock import SystemClock
+from relay.control.client import ControlClient
 from relay.credentials import Credentials, CredentialUnusable
 from relay.errors import JournalUnusable, RelayError
-from relay.journal.adopt import adopt
-from relay.journal.engines import open_source
+from relay.journal.audit import REVEAL_COUNT_MAX
+from relay.journal.engines import adopt_journal, open_source
 from relay.journal.keytable import Identity
-from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, KeyView, Query
-from relay.journal.records import StoredState
+from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, Query
+from relay.journal.records import HistoryLine, StoredExchange, StoredState
 from relay.journal.source import Source
-from relay.journal.verify import Verification, verify
+from relay.journal.verify import KeyUse, Verification, verify
 from relay.settings import Settings
 
 NAME = "journal"
@@ -57,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     search.add_argument("--json", action="store_true", help="a list of objects")
 
     show = what.add_parser("show", help="one exchange with its history", description="One exchange with its history.")
-    show.add_argument("key", metavar="KEY", help="the key, or the exchange's number")
+    show.add_argument("key_or_number", metavar="KEY", help="the key, or the exchange's number")
     show.add_argument("--json", action="store_true", help="one object")
 
     listed = what.add_parser("listed", help="what waits for a person", description="What waits for a person.")
@@ -71,6 +75,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--json", action="store_true", help="one object")
     keys = what.add_parser("keys", help="the keys that rows name", description="Keys by id, and whether a row may need them.")
     keys.add_argument("--json", action="store_true", help="a list of objects")
+    rekey = what.add_parser(
+        "rekey",
+        help="change the key of a running relay, as the configuration says now",
+        description="The running relay takes the keys up that its configuration names now, and seals older rows anew.",
+    )
+    rekey.add_argument("--wait", action="store_true", help="until no row needs an older key, with progress on standard error")
+    rekey.add_argument("--json", action="store_true", help="one object")
+    reveals = what.add_parser("reveals", help="who was shown card numbers", description="Who was shown card numbers, and why.")
+    reveals.add_argument("--limit", type=int, default=100, metavar="N", help="at most N, the newest (default 100)")
+    reveals.add_argument("--json", action="store_true", help="a list of objects")
+    for each in (search, show, listed):
+        reveal.add_arguments(each)
 
     adopt = what.add_parser(
         "adopt",
@@ -79,7 +95,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     adopt.add_argument("--who", required=True, help="the person who signs")
     adopt.add_argument("--why", required=True, help="for the record in the journal")
-    for each in (search, show, listed, export, check, keys, adopt):
+    for each in (search, show, listed, export, check, keys, rekey, reveals, adopt):
         _where(each, default=argparse.SUPPRESS)  # given in front of WHAT, it stands
     parser.epilog = "Without WHAT: sizes and counts. Exit code of verify: 0 sound, 3 not."
 
@@ -106,6 +122,10 @@ def _conditions(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.what == "adopt":
         return _adopt(args, _settings(args))
+    if args.what == "rekey":
+        return rekey(ControlClient(os.environ.get("RELAY_SOCKET") or _settings(args).control.path), args)
+    if getattr(args, "reveal", False):
+        return _reveal(args, _settings(args))
     where, key, older = _place(args)
     if args.what == "verify":
         return _verify(verify(where, key, older), key is not None, args.json)
@@ -116,11 +136,13 @@ def run(args: argparse.Namespace) -> int:
         if args.what == "listed":
             return _rows(reader.search(Query(is_listed=True, limit=SEARCH_COUNT_MAX)), args.json)
         if args.what == "show":
-            return _show(reader, args.key, args.json)
+            return _show(reader, args.key_or_number, args.json)
         if args.what == "export":
             return _export(reader, _query(args, 0), args.output)
         if args.what == "keys":
-            return _keys(reader.key_views(), args.json)
+            return show_keys(reader.key_views(), _settings(args), args.json)
+        if args.what == "reveals":
+            return reveal.reveals(reader, max(1, min(args.limit, reveal.REVEALS_COUNT_MAX)), args.json)
         print("\n".join(_summary(reader)))
         return 0
     finally:
@@ -142,31 +164,56 @@ def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None, list[b
 
 
 def _settings(args: argparse.Namespace) -> Settings:
+    """Of the file given or usual; with --file the journal of it."""
     if args.config is not None or (args.file is None and Path(DEFAULT_CONFIG).exists()):
         return reach.settings_of(args.config or DEFAULT_CONFIG)
-    return Settings()
+    settings = Settings()
+    if args.file is None:
+        return settings
+    return settings.model_copy(update={"journal": settings.journal.model_copy(update={"path": args.file})})
 
 
 def _adopt(args: argparse.Namespace, settings: Settings) -> int:
     mine = Identity(settings.relay.center, settings.relay.realm)
-    if args.file is None and settings.journal.engine != "sqlite":
-        raise JournalUnusable(
-            "adopt changes a journal in an SQLite file only; this one is kept by PostgreSQL.",
-            'With the relay stopped, as the owner of its schema: see "A journal of another relay" in the runbook.',
-        )
-    before = adopt(args.file or settings.journal.path, mine, args.who, args.why, SystemClock().wall_ms())
+    if not args.who.strip() or not args.why.strip():
+        raise RelayError("a person signs with a name and a reason, both not empty.", "--who NAME --why REASON")
+    secret = Credentials(settings.relay.credentials_directory).secret
+    before = adopt_journal(settings.journal, secret, mine, args.who, args.why, SystemClock().wall_ms())
     print(f"adopted by {safe(args.who)}: was {before or 'nobody'}, is {mine}")
     return 0
 
 
-def _keys(found: list[KeyView], as_json: bool) -> int:
-    if as_json:
-        print(msgspec.json.encode(found).decode())
-        return 0
-    for each in found:
-        use = "writes" if each.is_current else "needed by older rows" if each.is_needed else "no row needs it"
-        print(f"{each.key_id}  {use}")
-    return 0
+def _reveal(args: argparse.Namespace, settings: Settings) -> int:
+    """Card numbers in clear: of a search, the list, or one exchange."""
+    if args.what == "show":
+        return _reveal_one(args, settings, args.key_or_number)
+    query = Query(is_listed=True, limit=REVEAL_COUNT_MAX)
+    if args.what == "search":
+        query = _query(args, args.limit)
+        if not 0 < args.limit <= REVEAL_COUNT_MAX:
+            raise RelayError(f"card numbers of 1 to {REVEAL_COUNT_MAX} exchanges are shown at a time.", "See --limit.")
+    return _rows(reveal.show(args, settings, _in_words(args.what, query), lambda reader: reader.find(query)), args.json)
+
+
+def _reveal_one(args: argparse.Namespace, settings: Settings, key: str) -> int:
+    history: list[HistoryLine] = []
+
+    def find(reader: JournalReader) -> list[StoredExchange]:
+        found, masked = reader.find_one(key), reader.show(key)
+        history.extend(() if masked is None else masked.history)
+        return [] if found is None else [found]
+
+    views = reveal.show(args, settings, f"show {key}", find)
+    if not views:
+        raise _not_found(key)
+    return _one(ExchangeDetail(views[0], tuple(history)), args.json)
+
+
+def _in_words(what: str, query: Query) -> str:
+    """What was asked, for the record: never the card number that was searched for."""
+    conditions = msgspec.to_builtins(msgspec.structs.replace(query, pan=None))
+    said = [f"{name}={value}" for name, value in conditions.items() if value is not None]
+    return " ".join([what, *said, *(["one card"] if query.pan is not None else [])])
 
 
 def _query(args: argparse.Namespace, limit: int) -> Query:
@@ -212,7 +259,15 @@ def _rows(found: list[ExchangeView], as_json: bool) -> int:
 def _show(reader: JournalReader, key: str, as_json: bool) -> int:
     detail = reader.show(key)
     if detail is None:
-        raise NotFound(f"the journal has no exchange {safe(key)}.", "Try: relay journal search --since 1d")
+        raise _not_found(key)
+    return _one(detail, as_json)
+
+
+def _not_found(key: str) -> NotFound:
+    return NotFound(f"the journal has no exchange {safe(key)}.", "Try: relay journal search --since 1d")
+
+
+def _one(detail: ExchangeDetail, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.encode(detail).decode())
     else:
@@ -286,9 +341,20 @@ def _verify(result: Verification, has_key: bool, as_json: bool) -> int:
             (paint(GREEN, "sound") if result.is_sound else paint(RED, "NOT SOUND"))
             + f": {count(result.exchange_count)} exchanges{pans}"
         )
+        for each in result.keys:
+            print(f"  {in_words_of(each)}")
         for problem in result.problems:
             print(f"  {paint(RED, '!')} {safe(problem)}")
     return 0 if result.is_sound else JournalUnusable.exit_code
+
+
+def in_words_of(use: KeyUse) -> str:
+    """A key and what names it."""
+    secrets = f"{count(use.count)} stored secrets"
+    if not use.key_id:
+        return f"{secrets} from before keys had names"
+    what = "writes" if use.is_current else "needed" if use.is_needed else "not needed: its credential may be taken out"
+    return f"key {use.key_id} {what}, {secrets}"
 
 
 def money(minor: int | None, currency: str) -> str:

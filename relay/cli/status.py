@@ -102,6 +102,13 @@ def _notes(report: StatusReport) -> Iterator[str]:
     if report.listed:
         exchanges = "one exchange waits" if report.listed == 1 else f"{count(report.listed)} exchanges wait"
         yield f"{exchanges} for a person: relay saf list --listed"
+    keys = report.keys
+    if keys.is_walking and sum(row.is_needed for row in keys.keys) > 1:
+        looked = f"{count(keys.rekeyed)} sealed, at most {count(keys.left)} exchanges to look at"
+        yield f"the journal's rows are sealed anew under key {report.keys.current}: {looked}"
+    for row in keys.keys:
+        if row.may_go:
+            yield f"credential {safe(row.credential)} may be taken out: no row needs its key {row.key_id}"
 
 
 def _listeners(report: StatusReport, paint: Paint) -> list[str]:

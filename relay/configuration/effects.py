@@ -27,6 +27,8 @@ EFFECTS: dict[str, Effect] = {
     "relay.drain_deadline_ms":                Effect.LIVE,
     "relay.completion_deadline_ms":           Effect.RESTART,
     "relay.credentials_directory":            Effect.RESTART,
+    "journal.key_credential":                 Effect.LIVE,     # relay/keeper.py
+    "journal.older_key_credentials":          Effect.LIVE,
     "telemetry.metrics_host":                 Effect.RESTART,
     "telemetry.metrics_port":                 Effect.RESTART,
     "telemetry.log_level":                    Effect.LIVE,
@@ -47,14 +49,15 @@ EFFECTS: dict[str, Effect] = {
     "hot_lanes.lane_share_percent":          Effect.LIVE,
 }
 # fmt: on
-RESTART_TABLES = ("journal", "core", "region", "outbound", "reconcile", "control")  # opened once, at start
+# Opened once, at start; but for rows above.
+RESTART_TABLES = ("journal", "core", "region", "outbound", "reconcile", "control")
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 
 def effect_of(table: str, name: str) -> Effect:
     """What happens to setting `name` of `table` (journal, core, region, listener, ...) at a reload."""
     if table in RESTART_TABLES:
-        return Effect.RESTART
+        return EFFECTS.get(f"{table}.{name}", Effect.RESTART)
     if table == "dialer":
         return Effect.REOPENED
     if table == "listener":

@@ -30,8 +30,10 @@ from relay.control.commands import (
     ReconcileNowArgs,
     ReconcileReportArgs,
     ReconcileSignArgs,
+    RekeyArgs,
     ReloadArgs,
     ResolveArgs,
+    RevealArgs,
     SafKeyArgs,
     SafListArgs,
     SafRetryArgs,
@@ -41,11 +43,13 @@ from relay.control.pressure import PressureReport
 from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
 from relay.control.report import (
     Done,
+    KeysReport,
     LinksReport,
     ListedReport,
     OutboundListReport,
     OutboundRow,
     ParkedReport,
+    Recorded,
     ReloadReport,
     SafDetail,
     SafReport,
@@ -122,6 +126,12 @@ class ControlClient:
 
     def reconcile_sign(self, args: ReconcileSignArgs) -> Done:
         return self._call("reconcile-sign", args, Done)
+
+    def rekey(self) -> KeysReport:
+        return self._call("rekey", RekeyArgs(), KeysReport, SLOW_CALL_MS)
+
+    def reveal(self, args: RevealArgs) -> Recorded:
+        return self._call("reveal", args, Recorded)
 
     def outbound_list(self, args: OutboundListArgs) -> OutboundListReport:
         return self._call("outbound-list", args, OutboundListReport)

@@ -14,11 +14,13 @@ from relay.control.pressure import PressureReport
 from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
 from relay.control.report import (
     Done,
+    KeysReport,
     LinksReport,
     ListedReport,
     OutboundListReport,
     OutboundRow,
     ParkedReport,
+    Recorded,
     ReloadReport,
     SafDetail,
     SafReport,
@@ -186,6 +188,21 @@ class ReconcileSignArgs(msgspec.Struct, frozen=True, kw_only=True):
     why: Said
 
 
+class RekeyArgs(msgspec.Struct, frozen=True):
+    """Take up the journal's keys as the configuration names them now, and seal older rows anew."""
+
+
+class RevealArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Record that a person is about to be shown card numbers in clear, in the journal at `place`; no card number is in it."""
+
+    token: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    who: Said
+    reason: Said
+    asked: Annotated[str, msgspec.Meta(max_length=1_000)]
+    exchange_ids: Annotated[tuple[int, ...], msgspec.Meta(min_length=1, max_length=100)]
+    place: Annotated[str, msgspec.Meta(max_length=4_096)]
+
+
 class CommandSpec(msgspec.Struct, frozen=True):
     args: type[msgspec.Struct]
     answer: type[msgspec.Struct]
@@ -216,6 +233,8 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "region-unseal": CommandSpec(RegionSealArgs, Done, changes=True),
     "region-block": CommandSpec(RegionBlockArgs, Done, changes=True),
     "region-release": CommandSpec(RegionBlockArgs, Done, changes=True),
+    "rekey": CommandSpec(RekeyArgs, KeysReport, changes=True),
+    "reveal": CommandSpec(RevealArgs, Recorded, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),
     "outbound-show": CommandSpec(OutboundKeyArgs, OutboundRow, changes=False),
     "outbound-cancel": CommandSpec(OutboundSignedArgs, OutboundRow, changes=True),

@@ -70,6 +70,42 @@ class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
     waiting_max: int = 0
 
 
+class KeyRow(msgspec.Struct, frozen=True):
+    """A key by its id, with the credential that holds it; "" where none of the configuration does."""
+
+    key_id: str
+    credential: str
+    is_current: bool
+    is_needed: bool
+    is_next: bool = False  # named to write, and not in use yet
+
+    @property
+    def may_go(self) -> bool:
+        """Its credential may be taken out of the configuration."""
+        return bool(self.credential) and not (self.is_needed or self.is_current or self.is_next)
+
+
+class KeysReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The journal's keys, and the walk that seals rows anew. `left`: exchanges not looked at yet, at most."""
+
+    keys: tuple[KeyRow, ...] = ()
+    is_walking: bool = False
+    rekeyed: int = 0
+    left: int = 0
+    why: str = ""  # the last walk did not come to its end
+
+    @property
+    def current(self) -> str:
+        """The id of the key that writes."""
+        return next((row.key_id for row in self.keys if row.is_current), "")
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """Whether a reveal was recorded; not, where this relay keeps another journal."""
+
+    is_recorded: bool = False
+
+
 class OutboundReport(msgspec.Struct, frozen=True, kw_only=True):
     """Messages that the core started; `unknown` are deliveries that nobody has settled."""
 
@@ -97,6 +133,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     listeners: tuple[ListenerReport, ...] = ()
     core: CoreReport = CoreReport()
     journal: JournalReport = JournalReport()
+    keys: KeysReport = KeysReport()
     exchanges: dict[str, int] = {}  # open state -> how many
     owed: int = 0  # advices and reversals that the core has not confirmed
     owed_oldest_ms: int = 0  # age of the oldest of them
@@ -233,6 +270,8 @@ def problems(report: StatusReport) -> Iterator[Problem]:
             f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
     yield from _region_problems(report.region)
+    if report.keys.why:
+        yield Problem(f"rows still need an older key of the journal: {report.keys.why}", "runbook: RelayJournalRekeyFailed")
     yield from _core_problems(report)
     for listener in report.listeners:
         if not listener.is_open:

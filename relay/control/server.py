@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import msgspec
@@ -31,6 +32,8 @@ SOCKET_MODE = 0o660
 _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid; socket(7), SO_PEERCRED
 
 _log = get_log("control")
+
+CALLER_UID: ContextVar[int] = ContextVar("caller_uid", default=-1)  # whose question a handler answers, as the kernel says
 
 
 class ControlServer:
@@ -155,6 +158,7 @@ class ControlServer:
             args = msgspec.json.decode(request.args, type=spec.args)
         except msgspec.DecodeError as error:
             return ControlAnswer(problem=f"{request.command}: {error}")
+        CALLER_UID.set(caller["uid"])
         if spec.changes:
             _log.info("control command", command=request.command, **caller)
         return await self._handle(request.command, spec, handler, args)

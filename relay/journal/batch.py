@@ -20,6 +20,7 @@ from relay.journal.items import (
     OutboundStepItem,
     OutboundTakeItem,
     OutboundWrite,
+    RevealItem,
     StepItem,
     TakeItem,
     VariableItem,
@@ -28,6 +29,7 @@ from relay.journal.keyring import KeyRing
 from relay.journal.outbound_rows import write_outbound
 from relay.journal.port import Existing, JournalFailed
 from relay.journal.records import StoredExchange, StoredState, Taken, reverses_whole
+from relay.journal.reveal_rows import write_reveals
 from relay.journal.rows import (
     INSERT_HISTORY,
     INSERT_TAKEN,
@@ -55,6 +57,7 @@ class Group(msgspec.Struct, eq=False):
     variables: list[VariableItem]
     epochs: list[EpochItem]
     outbound: list[OutboundWrite] = []
+    reveals: list[RevealItem] = []
 
     @classmethod
     def of(cls, items: Sequence[Item]) -> Group:
@@ -71,6 +74,8 @@ class Group(msgspec.Struct, eq=False):
                 group.epochs.append(item)
             elif isinstance(item, OutboundTakeItem | OutboundStepItem):
                 group.outbound.append(item)
+            elif isinstance(item, RevealItem):
+                group.reveals.append(item)
         return group
 
 
@@ -113,6 +118,8 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: KeyRing, flo
         _write_variables(connection, group.variables)
     if group.outbound:
         write_outbound(connection, group.outbound, keys)
+    if group.reveals:
+        write_reveals(connection, [item.record for item in group.reveals])
     if group.epochs:
         store_meta(connection, "region_epoch", max(item.epoch for item in group.epochs))
     return fresh_ids, floor

@@ -6,12 +6,16 @@ nothing of that engine is imported until it is asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from protocols.vocabulary import Secret
 from relay.clock import Clock
 from relay.errors import JournalUnusable
+from relay.journal import reveal_rows
+from relay.journal.adopt import adopt
+from relay.journal.audit import Reveal
 from relay.journal.keytable import Identity
 from relay.journal.source import Source, SqliteSource
 from relay.journal.sqlite import SqliteJournal
@@ -56,7 +60,7 @@ def open_journal(
     return PostgresJournal(
         settings,
         key,
-        None if settings.password_credential is None else secret(settings.password_credential),
+        _password(settings, secret),
         call_soon_threadsafe=call_soon_threadsafe,
         clock=clock,
         metrics=metrics,
@@ -74,7 +78,53 @@ def open_source(settings: JournalSettings, secret: Callable[[str], Secret]) -> S
         from relay.journal.postgres.source import PostgresSource
     except ModuleNotFoundError as error:
         raise _missing() from error
-    return PostgresSource(settings, None if settings.password_credential is None else secret(settings.password_credential))
+    return PostgresSource(settings, _password(settings, secret))
+
+
+def record_alone(settings: JournalSettings, secret: Callable[[str], Secret], reveal: Reveal) -> None:
+    """Write a record of a reveal without a relay, durably. Raises JournalUnusable."""
+    if settings.engine == "sqlite":
+        reveal_rows.record_alone(settings.path, reveal)
+        return
+    try:
+        from relay.journal.postgres import alone
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    alone.record_alone(settings, _password(settings, secret), reveal)
+
+
+def adopt_journal(
+    settings: JournalSettings, secret: Callable[[str], Secret], mine: Identity, who: str, why: str, at_ms: int
+) -> Identity | None:
+    """Make another relay's journal `mine`, durably, with a person's signature. Returns whose it was. Raises JournalUnusable."""
+    if settings.engine == "sqlite":
+        return adopt(settings.path, mine, who, why, at_ms)
+    try:
+        from relay.journal.postgres import alone
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    return alone.adopt(settings, _password(settings, secret), mine, who, why)
+
+
+def place_of(settings: JournalSettings) -> str:
+    """Where the journal of these settings is, for people and for comparing: without the user."""
+    if settings.engine == "sqlite":
+        return settings.path
+    return f"{settings.dsn.rpartition('@')[2]} {settings.schema_name}"
+
+
+def is_same_place(settings: JournalSettings, place: str) -> bool:
+    """Whether `place`, made by `place_of`, is where the journal of `settings` is."""
+    if settings.engine != "sqlite":
+        return place == place_of(settings)
+    try:
+        return os.path.samefile(place, settings.path)
+    except OSError:
+        return False
+
+
+def _password(settings: JournalSettings, secret: Callable[[str], Secret]) -> Secret | None:
+    return None if settings.password_credential is None else secret(settings.password_credential)
 
 
 def _missing() -> JournalUnusable:

@@ -18,6 +18,7 @@ import msgspec
 
 from relay.clock import Clock
 from relay.journal.answers import Outcomes, run_callbacks
+from relay.journal.audit import Reveal
 from relay.journal.items import (
     DAY_MS,
     IDS_PER_INCARNATION,
@@ -29,13 +30,14 @@ from relay.journal.items import (
     OutboundTakeItem,
     PruneItem,
     RekeyItem,
+    RevealItem,
     StepItem,
     TakeItem,
     VariableItem,
 )
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
-from relay.journal.port import JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
+from relay.journal.port import JournalFailed, JournalState, OutboundTakeResult, RekeyProgress, StepResult, TakeResult
 from relay.journal.records import Step, StoredExchange, Taken
 from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
@@ -66,6 +68,7 @@ class JournalFace(ABC):
         on_failed: Callable[[str], None] | None,
     ) -> None:
         self._keys = keys
+        self._rekeying: RekeyItem | None = None
         self._settings = settings
         self._call_soon = call_soon_threadsafe
         self._clock = clock
@@ -184,7 +187,38 @@ class JournalFace(ABC):
 
         Once it is through, the older keys are needed no more. Nothing to do where no older key is needed.
         """
-        self._walk(RekeyItem(done))
+        item = self._rekeying = RekeyItem(partial(self._rekeyed, done))
+        self._walk(item)
+
+    def _rekeyed(self, done: Callable[[int | JournalFailed], None], result: int | JournalFailed) -> None:
+        self._rekeying = None
+        done(result)
+
+    def rekey_progress(self) -> RekeyProgress:
+        """Of the walk under way."""
+        item = self._rekeying
+        if item is None:
+            return RekeyProgress()
+        return RekeyProgress(is_walking=True, rekeyed_count=item.rekeyed_count, left_count=item.left_count)
+
+    @property
+    def key_id(self) -> str:
+        """Of the key that writes."""
+        return self._keys.key_id
+
+    def change_key(self, proposed: KeyRing, done: Callable[[StepResult], None]) -> None:
+        """Write with the current key of `proposed` from the moment that the journal names it, durably. JournalFailed where it
+        lacks a key that a row may name; then, and where the journal fails, everything stays as it was."""
+
+        def changed(result: int | JournalFailed) -> None:
+            done(result if isinstance(result, JournalFailed) else None)
+
+        self._keys.propose(proposed)
+        self._walk(RekeyItem(changed, changes_key=True))
+
+    def record_reveal(self, record: Reveal, done: Callable[[StepResult], None]) -> None:
+        self._waiting += 1
+        self._put(RevealItem(record, done))
 
     def _walk(self, item: PruneItem | RekeyItem) -> None:
         self._waiting += 1

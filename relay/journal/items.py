@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from relay.journal.audit import Reveal
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import Fresh, JournalFailed, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import Step, StoredExchange, Taken
@@ -58,6 +59,11 @@ class OutboundFindItem(msgspec.Struct, eq=False, gc=False):
     done: Callable[[StoredOutbound | JournalFailed | None], None]
 
 
+class RevealItem(msgspec.Struct, eq=False, gc=False):
+    record: Reveal
+    done: Callable[[StepResult], None]
+
+
 class FindItem(msgspec.Struct, eq=False, gc=False):
     key: str
     done: Callable[[StoredExchange | JournalFailed | None], None]
@@ -78,18 +84,36 @@ class PruneItem(msgspec.Struct, eq=False, gc=False):
 
 
 class RekeyItem(msgspec.Struct, eq=False, gc=False):
-    """Seal anew, with the current key, whatever an older key sealed; then the older keys are needed no more."""
+    """Seal anew, with the current key, whatever an older key sealed; then the older keys are needed no more.
+
+    With `changes_key` nothing is walked: the journal takes into use what was proposed to its key ring, and `done` gets 0.
+    """
 
     done: Callable[[int | JournalFailed], None]
+    changes_key: bool = False
     above_id: int = -1  # where the walk over exchanges stands
     above_outbound_id: int = -1
     rekeyed_count: int = 0
+    key_id: str = ""  # of the key that the walk seals with: under another one it begins anew
+    spans: list[tuple[int, int]] | None = None  # numbers that exchanges may have, first and last of each; None: not looked
 
     @property
     def count(self) -> int:
         return self.rekeyed_count
 
+    def begin_under(self, key_id: str) -> None:
+        """What was sealed under another key before this slice has to be sealed again."""
+        if self.key_id != key_id:
+            self.key_id = key_id
+            self.above_id = self.above_outbound_id = -1
+            self.spans = None
+
+    @property
+    def left_count(self) -> int:
+        """Exchanges not looked at yet, at most: those that were pruned or never recorded are counted with them."""
+        return sum(max(0, last - max(first - 1, self.above_id)) for first, last in self.spans or ())
+
 
 OutboundWrite: TypeAlias = OutboundTakeItem | OutboundStepItem
-WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite
+WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite | RevealItem
 Item: TypeAlias = WriteItem | FindItem | PruneItem | RekeyItem | OutboundFindItem

@@ -26,7 +26,7 @@ KEYS_MAX: Final = 8  # keys in one ring: a rotation a year, and a window of year
 class KeyRing:
     """What an engine encrypts and reads with: the interface of one `JournalKeys`, over several keys."""
 
-    __slots__ = ("_by_id", "_current", "_fingerprint", "_prefix", "fingerprint_secret")
+    __slots__ = ("_by_id", "_current", "_fingerprint", "_prefix", "fingerprint_secret", "proposed")
 
     def __init__(self, current: bytes, older: Sequence[bytes] = (), entropy: Entropy = os.urandom) -> None:
         """Keys of 32 bytes. Raises JournalUnusable for one of another length, and for too many."""
@@ -40,6 +40,7 @@ class KeyRing:
         self._prefix = keys[0].check[:KEY_ID_BYTES]
         self.fingerprint_secret: bytes | None = None  # None: the current key's own, as in a journal that never changed its key
         self._fingerprint: Callable[[str], bytes] = keys[0].fingerprint
+        self.proposed: KeyRing | None = None  # what the journal is to take into use
 
     @property
     def key_id(self) -> str:
@@ -60,6 +61,20 @@ class KeyRing:
         keys = self._by_id.get(key_id)
         return None if keys is None else keys.check
 
+    # ---- a change of keys while the relay runs ---------------------------------------------------------------------
+    def propose(self, ring: KeyRing) -> None:
+        """Read with its keys from now on, which harms nothing where the journal does not take it; write with its current key
+        once the journal names that, durably."""
+        self._by_id = {**self._by_id, **ring._by_id}
+        self.proposed = ring
+
+    def accept(self) -> None:
+        """The journal names the proposed key: from here on it writes, and the keys beside it are all that read."""
+        ring, self.proposed = self.proposed, None
+        if ring is not None:
+            self._current, self._prefix, self._by_id = ring._current, ring._prefix, ring._by_id
+
+    # ---- fingerprints ----------------------------------------------------------------------------------------------
     def adopt_fingerprints(self, owner_id: str, sealed: bytes | None) -> None:
         """Fingerprint as the journal always did: with the secret that the key `owner_id` sealed, or with that key's own.
 
@@ -75,6 +90,8 @@ class KeyRing:
 
     def fingerprint(self, text: str) -> bytes:
         return self._fingerprint(text)
+
+    # ---- card numbers, bodies, secrets -----------------------------------------------------------------------------
 
     def pan_hash(self, pan: Pan) -> bytes:
         """As it is written: under the current key's own search key."""

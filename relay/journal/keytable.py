@@ -14,6 +14,7 @@ import msgspec
 
 from relay.errors import JournalUnusable
 from relay.journal.keyring import KeyRing
+from relay.journal.port import NeededKey
 
 RESTORE = 'Keep the file, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
 
@@ -37,6 +38,18 @@ def current_id(connection: sqlite3.Connection) -> str | None:
 def needed_ids(connection: sqlite3.Connection) -> list[str]:
     """The keys that a row or an archive may name: the current one, and older ones until a rekey is done."""
     return [row[0] for row in connection.execute("SELECT key_id FROM journal_key WHERE NOT cleared ORDER BY key_id")]
+
+
+def needed_rows(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    """Ids and check values of the keys that a row or an archive may name."""
+    return connection.execute("SELECT key_id, check_value FROM journal_key WHERE NOT cleared").fetchall()
+
+
+def key_rows(connection: sqlite3.Connection) -> list[NeededKey]:
+    """Every key that the journal ever had, by id."""
+    mine = current_id(connection)
+    rows = connection.execute("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
+    return [NeededKey(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
 
 
 def settle_keys(connection: sqlite3.Connection, path: str, ring: KeyRing) -> None:

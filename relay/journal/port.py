@@ -124,6 +124,22 @@ class Journal(Protocol):
         ...
 
 
+class NeededKey(msgspec.Struct, frozen=True):
+    """A key that the journal knows. `is_needed`: a row may name it, so no relay opens the journal without it."""
+
+    key_id: str
+    is_current: bool
+    is_needed: bool
+
+
+class RekeyProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the walk that seals rows anew, since it began in this life."""
+
+    is_walking: bool = False
+    rekeyed_count: int = 0
+    left_count: int = 0  # exchanges not looked at yet, at most
+
+
 class OutboundJournal(Protocol):
     """What relay/outbound asks of an engine: the same promises, for messages that the core started. An engine fulfils both."""
 

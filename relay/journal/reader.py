@@ -14,7 +14,9 @@ import msgspec
 
 from protocols.vocabulary import Pan, mask_pan
 from relay.errors import JournalUnusable
+from relay.journal.audit import FIND_REVEAL, SELECT_NEWEST_REVEALS, StoredReveal, read_reveal
 from relay.journal.keyring import KeyRing
+from relay.journal.port import NeededKey
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
 from relay.journal.rows import LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
 from relay.journal.source import Source, SourceDamaged, damaged, opened
@@ -73,12 +75,6 @@ class ExchangeDetail(msgspec.Struct, frozen=True):
     history: tuple[HistoryLine, ...]
 
 
-class KeyView(msgspec.Struct, frozen=True):
-    key_id: str
-    is_current: bool
-    is_needed: bool  # a row may name it: the relay does not start without it
-
-
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     file_bytes: int
@@ -106,17 +102,33 @@ class JournalReader:
         """Newest first, at most `query.limit` (and never more than SEARCH_COUNT_MAX)."""
         return [view(stored) for stored in self._walk(query, min(query.limit, SEARCH_COUNT_MAX))]
 
+    def find(self, query: Query) -> list[StoredExchange]:
+        """As `search`, for relay/journal/reveal.py: what prints itself masked all the same."""
+        return list(self._walk(query, min(query.limit, SEARCH_COUNT_MAX)))
+
     def show(self, key_or_id: str) -> ExchangeDetail | None:
         """One exchange by its key, or by its number."""
-        rows = self._all(SELECT_EXCHANGE + " WHERE key = ?", (key_or_id,))
-        if not rows and key_or_id.isdecimal() and len(key_or_id) < 19:
-            rows = self._all(SELECT_EXCHANGE + " WHERE exchange_id = ?", (int(key_or_id),))
-        if not rows:
+        stored = self.find_one(key_or_id)
+        if stored is None:
             return None
-        stored = self._read(rows[0])
         lines = read_history(self._all(SELECT_HISTORY, (stored.taken.exchange_id,)))
         masked = tuple(msgspec.structs.replace(line, detail=mask_text(line.detail)) for line in lines)
         return ExchangeDetail(view(stored), masked)
+
+    def find_one(self, key_or_id: str) -> StoredExchange | None:
+        rows = self._all(SELECT_EXCHANGE + " WHERE key = ?", (key_or_id,))
+        if not rows and key_or_id.isdecimal() and len(key_or_id) < 19:
+            rows = self._all(SELECT_EXCHANGE + " WHERE exchange_id = ?", (int(key_or_id),))
+        return self._read(rows[0]) if rows else None
+
+    def reveal(self, token: str) -> StoredReveal | None:
+        """The record of a reveal, read back."""
+        rows = self._all(FIND_REVEAL, (token,))
+        return read_reveal(rows[0]) if rows else None
+
+    def reveals(self, count_max: int) -> list[StoredReveal]:
+        """Who was shown card numbers, newest first."""
+        return [read_reveal(row) for row in self._all(SELECT_NEWEST_REVEALS, (count_max,))]
 
     def export(self, query: Query) -> Iterator[bytes]:
         """JSON lines, newest first, without a limit: each an ExchangeView."""
@@ -140,14 +152,14 @@ class JournalReader:
             epoch=self._meta("region_epoch"),
         )
 
-    def key_views(self) -> list[KeyView]:
+    def key_views(self) -> list[NeededKey]:
         """The keys that were ever used, by id."""
         try:
             mine = self._source.key_id()
         except SourceDamaged as error:
             raise damaged(self._source.place, error) from error
         rows = self._all("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
-        return [KeyView(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
+        return [NeededKey(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
 
     def counts(self) -> dict[str, int]:
         """Exchanges by state."""

@@ -15,16 +15,18 @@ from collections.abc import Callable, Iterable, Sequence
 
 from relay.clock import Clock
 from relay.errors import JournalUnusable
+from relay.journal.audit import StoredReveal
 from relay.journal.batch import load_meta, store_meta, with_reversal
 from relay.journal.crypt import Entropy
 from relay.journal.face import JournalFace, Opened
 from relay.journal.items import Item
 from relay.journal.keyring import KeyRing
-from relay.journal.keytable import Identity
+from relay.journal.keytable import Identity, key_rows
 from relay.journal.outbound import OutboundState, StoredOutbound
 from relay.journal.outbound_rows import newest_outbound, open_outbound
-from relay.journal.port import JournalState
+from relay.journal.port import JournalState, NeededKey
 from relay.journal.records import HistoryLine, StoredExchange
+from relay.journal.reveal_rows import count_reveals, read_reveals
 from relay.journal.rows import SELECT_HISTORY, SELECT_LISTED, SELECT_OPEN, read_exchange, read_history
 from relay.journal.schema import FileLock, open_reader, open_writer
 from relay.journal.writer import Writer, file_bytes
@@ -151,6 +153,15 @@ class SqliteJournal(JournalFace):
 
     def open_outbound(self) -> Iterable[StoredOutbound]:
         return open_outbound(self._reader, self._keys)
+
+    def known_keys(self) -> Sequence[NeededKey]:
+        return key_rows(self._reader)
+
+    def reveals(self, above_id: int, count_max: int) -> Sequence[StoredReveal]:
+        return read_reveals(self._reader, above_id, count_max)
+
+    def reveal_count(self) -> int:
+        return count_reveals(self._reader)
 
     def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
         return newest_outbound(self._reader, states, count_max, self._keys)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from relay.journal.keyring import KeyRing
+from relay.journal.keyring import KEY_ID_BYTES, KeyRing
 from relay.journal.outbound import OutboundState
 from relay.journal.records import LISTED_STATES, OPEN_STATES, StoredState, unpack_request
 from relay.journal.rows import CLOSED, LISTED, OPEN
@@ -22,6 +22,15 @@ _EXAMPLES: Final = 3
 _PAGE_COUNT: Final = 500
 
 
+class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of the journal and how many stored secrets name it; the last one may be those from before keys had names."""
+
+    key_id: str  # "" for secrets that name no key of this journal
+    is_current: bool
+    is_needed: bool
+    count: int
+
+
 class Verification(msgspec.Struct, frozen=True):
     """`problems` is empty for a sound journal. `counts` holds exchanges by state."""
 
@@ -29,6 +38,7 @@ class Verification(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     exchange_count: int
     pan_count: int  # PANs decrypted; 0 without the key
+    keys: tuple[KeyUse, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -86,6 +96,7 @@ def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[b
     problems: list[str] = []
     counts: dict[str, int] = {}
     exchange_count = pan_count = 0
+    key_uses: tuple[KeyUse, ...] = ()
     try:
         problems += [f"file: {verdict}" for verdict in source.check()]
         for what, sql in _INVARIANTS:
@@ -95,16 +106,34 @@ def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[b
                 problems.append(f"{len(broken)} {'exchange' if len(broken) == 1 else 'exchanges'} {what}: {examples}")
         counts = dict(source.all("SELECT state, count(*) FROM exchange GROUP BY state ORDER BY state"))
         exchange_count = sum(counts.values())
-        pan_count = _read_bodies(source, keys, problems)
-        problems += _outbound_problems(source, keys)
+        mine = source.key_id()
+        known = {row[0]: not row[1] for row in source.all("SELECT key_id, cleared FROM journal_key ORDER BY key_id")}
+        uses = dict.fromkeys(known, 0)
+        pan_count = _read_bodies(source, keys, problems, uses)
+        problems += _outbound_problems(source, keys, uses)
+        key_uses = tuple(
+            KeyUse(key_id=each, is_current=each == mine, is_needed=known.get(each, True), count=number)
+            for each, number in uses.items()
+        )
+        problems += [
+            f"{each.count} stored secrets name the key {each.key_id}, which was let go"
+            for each in key_uses
+            if each.count and not each.is_needed
+        ]
     except SourceDamaged as error:
         problems.append(f"file: {error}")
     finally:
         source.close()
-    return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count)
+    return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count, key_uses)
 
 
-def _read_bodies(source: Source, keys: KeyRing | None, problems: list[str]) -> int:
+def _note(uses: dict[str, int], sealed: bytes) -> None:
+    named = bytes(sealed[:KEY_ID_BYTES]).hex()
+    name = named if named in uses else ""
+    uses[name] = uses.get(name, 0) + 1
+
+
+def _read_bodies(source: Source, keys: KeyRing | None, problems: list[str], uses: dict[str, int]) -> int:
     pan_count = 0
     for exchange_id, exchange_key, request, sealed in _bodies(source):
         if request:
@@ -112,6 +141,8 @@ def _read_bodies(source: Source, keys: KeyRing | None, problems: list[str]) -> i
                 unpack_request(exchange_key, request, None)
             except (msgspec.MsgspecError, ValueError):
                 problems.append(f"exchange {exchange_id}: its request does not unpack")
+        if sealed is not None:
+            _note(uses, sealed)
         if sealed is not None and keys is not None:
             try:
                 keys.open(sealed, exchange_key)
@@ -123,7 +154,7 @@ def _read_bodies(source: Source, keys: KeyRing | None, problems: list[str]) -> i
     return pan_count
 
 
-def _outbound_problems(source: Source, keys: KeyRing | None) -> Iterator[str]:
+def _outbound_problems(source: Source, keys: KeyRing | None, uses: dict[str, int]) -> Iterator[str]:
     """What is wrong with messages that the core started."""
     known = {state.value for state in OutboundState}
     last = -1
@@ -135,6 +166,8 @@ def _outbound_problems(source: Source, keys: KeyRing | None) -> Iterator[str]:
         for outbound_id, key, sealed, state, reported in rows:
             if state not in known or reported not in known | {""}:
                 yield f"outbound message {outbound_id}: in a state that does not exist"
+            if sealed:
+                _note(uses, sealed)
             if sealed and keys is not None:
                 try:
                     keys.open_body(sealed, key)

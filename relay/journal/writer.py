@@ -37,7 +37,7 @@ from relay.journal.items import (
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound_rows import find_outbound, outbound_result
 from relay.journal.port import Fresh, JournalFailed, JournalState
-from relay.journal.rekey import rekey_slice
+from relay.journal.rekey import rekey_slice, take_proposed
 from relay.journal.retention import prune_slice
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -288,17 +288,27 @@ class Writer:
             return [(item.done, JournalFailed(self.why))]
         before = item.rekeyed_count
         try:
-            more = self._transact(lambda: rekey_slice(self._connection, item, self._keys))
+            more = self._transact(lambda: self._rekeyed(item))
         except Uncommitted as error:
             return [(item.done, JournalFailed(self.why, error.certain))]
         except ValueError as error:
             self._roll_back()
             return [(item.done, JournalFailed(str(error)))]
+        if item.changes_key:
+            self._keys.accept()
         self._since_checkpoint += item.rekeyed_count - before
+        self._metrics.journal_rekey_rows.inc(item.rekeyed_count - before)
+        self._metrics.journal_rekey_left.set(item.left_count if more else 0)
         if more:
             self._queue.put([item])
             return []
         return [(item.done, item.rekeyed_count)]
+
+    def _rekeyed(self, item: RekeyItem) -> bool:
+        if not item.changes_key:
+            return rekey_slice(self._connection, item, self._keys)
+        take_proposed(self._connection, self._keys)
+        return False
 
     # ---- trouble, and idle work ------------------------------------------------------------------------------------
 

@@ -44,6 +44,17 @@ class Metrics:
         self.journal_writable = Gauge("relay_journal_writable", "1 while the journal can be written", registry=r)
         self.journal_failures = Counter("relay_journal_failures_total", "Failed commits", ["kind"], registry=r)
         self.journal_size_bytes = Gauge("relay_journal_size_bytes", "Size of the journal file", registry=r)
+        self.journal_keys = Gauge("relay_journal_needed_keys", "Keys that rows may name; 1 but after a change", registry=r)
+        self.journal_rekey_rows = Counter("relay_journal_rekey_rows_total", "Rows sealed anew under another key", registry=r)
+        self.journal_rekey_left = Gauge(
+            "relay_journal_rekey_left_rows", "Rows not looked at since a change of keys, at most", registry=r
+        )
+        self.journal_rekey_failures = Counter(
+            "relay_journal_rekey_failures_total", "Walks that ended before every row was sealed anew", registry=r
+        )
+        self.journal_reveals = Counter(
+            "relay_journal_reveals_total", "Times that card numbers were shown in clear, in this journal's life", registry=r
+        )
         # ---- core --------------------------------------------------------------------------------------------------
         self.core_calls = Counts("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], r)
         self.core_call_seconds = Spreads("relay_core_call_seconds", "One call", ["verb"], r, _LATENCY_S)

@@ -119,3 +119,15 @@ def test_any_bytes_are_a_key_or_an_operators_error(tmp_path_factory: pytest.Temp
         assert len(Credentials(str(folder), {}).journal_key("journal-key")) == 32
     except CredentialUnusable:
         return
+
+
+def test_a_journal_key_by_name_or_by_file(folder: Path, tmp_path: Path) -> None:
+    put(folder, "named", KEY.encode())
+    put(tmp_path, "filed", KEY.encode())
+    found = Credentials(str(folder), {})
+    assert found.journal_key_at("named") == found.journal_key_at(str(tmp_path / "filed")) == bytes.fromhex(KEY)
+    with pytest.raises(CredentialUnusable, match="no credential filed"):
+        found.journal_key_at("filed")
+    (tmp_path / "filed").chmod(0o604)
+    with pytest.raises(CredentialUnusable, match="everybody"):
+        found.journal_key_at(str(tmp_path / "filed"))

@@ -138,3 +138,13 @@ def test_every_link_is_in_exactly_one_place(old: list[str], new: list[str], is_o
 def test_one_reason_for_each_mistake() -> None:
     assert reasons_of("2 mistakes:\n  a.toml:1: this\n  a.toml:2: that") == ("a.toml:1: this", "a.toml:2: that")
     assert reasons_of("no such file") == ("no such file",)
+
+
+@pytest.mark.parametrize(
+    ("journal", "changes"),
+    [({}, False), ({"key_credential": "new"}, True), ({"older_key_credentials": ("older",)}, True)],
+)
+def test_a_change_of_keys_needs_no_restart(journal: dict[str, Any], changes: bool) -> None:
+    plan = plan_reload(OLD, made(journal=journal))
+    assert plan.is_allowed
+    assert plan.changes_keys is changes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +85,15 @@ class SqliteRig:
         self.path = folder / "journal.sqlite"
         self.journal = self.open()
 
-    def open(self) -> SqliteJournal:
+    def open(self, *, key: bytes = KEY, older: Sequence[bytes] = ()) -> SqliteJournal:
         return SqliteJournal.open(
             JournalSettings(path=str(self.path), **self.settings),
-            KEY,
+            key,
             call_soon_threadsafe=self.loop.call_soon_threadsafe,
             clock=self.clock,
             metrics=self.metrics,
             on_failed=self.failures.append,
+            older_keys=older,
         )
 
     def settle(self) -> None:

@@ -14,16 +14,19 @@ from collections.abc import Callable, Iterable, Sequence
 from protocols.vocabulary import Secret
 from relay.clock import Clock
 from relay.journal.answers import Outcomes
+from relay.journal.audit import StoredReveal
 from relay.journal.crypt import Entropy
 from relay.journal.face import JournalFace
 from relay.journal.items import Item
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
 from relay.journal.outbound import OutboundState, StoredOutbound
-from relay.journal.port import JournalState
+from relay.journal.port import JournalState, NeededKey
 from relay.journal.postgres import group as g
 from relay.journal.postgres.door import Connection
+from relay.journal.postgres.keytable import key_rows
 from relay.journal.postgres.outbound import newest_outbound, open_outbound
+from relay.journal.postgres.reveal import count_reveals, read_reveals
 from relay.journal.postgres.servers import Servers
 from relay.journal.postgres.writer import PostgresWriter
 from relay.journal.records import HistoryLine, StoredExchange
@@ -110,6 +113,15 @@ class PostgresJournal(JournalFace):
 
     def newest_outbound(self, states: Sequence[OutboundState], count_max: int) -> Iterable[StoredOutbound]:
         return self._writer.read(lambda connection: newest_outbound(connection, states, count_max, self._keys))
+
+    def known_keys(self) -> Sequence[NeededKey]:
+        return self._writer.read(key_rows)
+
+    def reveals(self, above_id: int, count_max: int) -> Sequence[StoredReveal]:
+        return self._writer.read(lambda connection: read_reveals(connection, above_id, count_max))
+
+    def reveal_count(self) -> int:
+        return self._writer.read(count_reveals)
 
     # ---- the end, and the writer -----------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from relay.errors import JournalUnusable
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import RESTORE, Identity, refuse_missing, refuse_other
+from relay.journal.port import NeededKey
 from relay.journal.postgres.door import BadRecord, Connection, Refused
+from relay.journal.rekey import prove_proposed
 
 _FIRST = (
     "WITH k AS (INSERT INTO key_check (only_one, key_check, key_id) VALUES (true, $1, $2)"
@@ -47,8 +49,7 @@ async def settle_keys(connection: Connection, schema: str, ring: KeyRing, identi
         (owner_id, sealed), *_ = await connection.rows("SELECT key_id, fingerprint_secret FROM key_check")
         ring.adopt_fingerprints(owner_id, sealed)
         if owner_id != ring.key_id:
-            await connection.rows(_SWITCH, ring.check, ring.key_id, ring.sealed_fingerprints())
-            await connection.rows(_NAME, ring.key_id, ring.check)
+            await _switch(connection, ring)
         await connection.run("COMMIT")
     except (Refused, BadRecord):
         await connection.run("ROLLBACK")
@@ -60,6 +61,36 @@ async def settle_keys(connection: Connection, schema: str, ring: KeyRing, identi
         ) from None
     if identity is not None and await identity_of(connection) != identity:  # somebody was faster between proof and lock
         raise refuse_other(schema, await identity_of(connection), identity)
+
+
+async def take_proposed(connection: Connection, keys: KeyRing) -> None:
+    """As relay/journal/rekey.py's: the proposed key becomes the journal's once the caller's transaction commits."""
+    ring = keys.proposed
+    if ring is None:
+        raise ValueError("no key is proposed")
+    rows = await connection.rows("SELECT key_id, check_value FROM journal_key WHERE NOT cleared")
+    prove_proposed([(row[0], row[1]) for row in rows], ring)
+    (owner_id, sealed), *_ = await connection.rows("SELECT key_id, fingerprint_secret FROM key_check")
+    if owner_id != ring.key_id:
+        ring.adopt_fingerprints(owner_id, sealed)
+        await _switch(connection, ring)
+
+
+async def _switch(connection: Connection, ring: KeyRing) -> None:
+    await connection.rows(_SWITCH, ring.check, ring.key_id, ring.sealed_fingerprints())
+    await connection.rows(_NAME, ring.key_id, ring.check)
+
+
+async def key_rows(connection: Connection) -> list[NeededKey]:
+    """Every key that the journal ever had, by id."""
+    mine = await current_id(connection)
+    rows = await connection.rows("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
+    return [NeededKey(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
+
+
+async def current_id(connection: Connection) -> str:
+    """Of the key that the journal writes with."""
+    return str((await connection.rows("SELECT key_id FROM key_check"))[0][0])
 
 
 async def prove_keys(connection: Connection, schema: str, ring: KeyRing) -> None:

@@ -13,9 +13,10 @@ import msgspec
 from relay.journal.items import RekeyItem
 from relay.journal.keyring import KEY_ID_BYTES, KeyRing
 from relay.journal.postgres.door import Connection
-from relay.journal.postgres.keytable import clear_keys, needed_count
+from relay.journal.postgres.keytable import clear_keys, current_id, needed_count, take_proposed
+from relay.journal.rekey import OTHER_KEY, SELECT_SPANS
 
-SLICE_COUNT_MAX: Final = 200  # rows sealed anew in one transaction
+SLICE_COUNT_MAX: Final = 50  # rows sealed anew in one transaction: records wait behind it
 LOOKED_AT_COUNT_MAX: Final = 5_000  # rows looked at in one transaction
 _LOOKED = "(SELECT exchange_id, key, pan FROM taken WHERE exchange_id > $1 ORDER BY exchange_id LIMIT $2) AS looked"
 _OLD = (
@@ -46,8 +47,16 @@ class Walked(msgspec.Struct, frozen=True):
 
 async def rekey_slice(connection: Connection, item: RekeyItem, keys: KeyRing) -> Walked:
     """One slice. Raises ValueError for a row that no key opens: then no key is cleared."""
+    if item.changes_key:
+        await take_proposed(connection, keys)
+        return Walked(0, False, item.above_id, item.above_outbound_id)
+    if await current_id(connection) != keys.key_id:
+        raise ValueError(OTHER_KEY)
+    item.begin_under(keys.key_id)
     if await needed_count(connection) < 2:
         return Walked(0, False, item.above_id, item.above_outbound_id)
+    if item.spans is None:
+        item.spans = [(row[0], row[1]) for row in await connection.rows(SELECT_SPANS)]
     count, more, above_id = await _exchanges(connection, item.above_id, keys)
     above_outbound_id = item.above_outbound_id
     if not more:

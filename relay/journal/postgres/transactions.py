@@ -21,9 +21,11 @@ from relay.journal.port import JournalFailed
 from relay.journal.postgres import group as g
 from relay.journal.postgres import schema
 from relay.journal.postgres.door import BadRecord, Connection, Refused
+from relay.journal.postgres.keytable import current_id
 from relay.journal.postgres.outbound import write_outbound
 from relay.journal.postgres.rekey import Walked, rekey_slice
 from relay.journal.postgres.retention import prune_slice
+from relay.journal.postgres.reveal import write_reveals
 from relay.journal.postgres.servers import Beginning
 from relay.telemetry.metrics import Metrics
 
@@ -50,6 +52,7 @@ class Transactions:
         self._session = begun.session
         self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
         self._since_floor = 0
+        self._is_changing_key = False  # and nobody heard whether that committed
         self._keys = keys
         self._clock = clock
         self._metrics = metrics
@@ -89,15 +92,22 @@ class Transactions:
         try:
             await connection.rows(PROVE, self._incarnation, self._session, self.serial)
             walked = await self._slice(connection, item)
+            self._is_changing_key = isinstance(item, RekeyItem) and item.changes_key
             await connection.run("COMMIT")
         except (Refused, BadRecord, ValueError):
+            self._is_changing_key = False
             await connection.run("ROLLBACK")
             raise
+        self._is_changing_key = False
         self.confirmed = self.serial
         item.above_id = walked.above_id
         if isinstance(item, RekeyItem):
+            if item.changes_key:
+                self._keys.accept()
             item.above_outbound_id = walked.above_outbound_id
             item.rekeyed_count += walked.count
+            self._metrics.journal_rekey_rows.inc(walked.count)
+            self._metrics.journal_rekey_left.set(item.left_count if walked.more else 0)
         else:
             item.pruned_count += walked.count
         return walked.more
@@ -115,6 +125,10 @@ class Transactions:
         self.serial = max(self.serial, serial)
         rows = await connection.rows("SELECT value FROM meta WHERE name = 'recorded_floor'")
         self._floor.stored = rows[0][0] if rows else 0
+        if self._is_changing_key and self._keys.proposed is not None:
+            if await current_id(connection) == self._keys.proposed.key_id:
+                self._keys.accept()
+            self._is_changing_key = False
         return serial
 
     async def read_back(self, connection: Connection, doubt: Doubt, serial: int) -> dict[int, int] | None:
@@ -139,12 +153,13 @@ class Transactions:
         return floor if lowest is None else min(floor, lowest)
 
     async def _write(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
-        if not group.outbound:
+        if not group.outbound and not group.reveals:
             return await self._call(connection, group, floor)  # a statement is a transaction
         await connection.run("BEGIN")
         try:
             fresh_ids = await self._call(connection, group, floor)
             await write_outbound(connection, group.outbound, self._keys)
+            await write_reveals(connection, [item.record for item in group.reveals])
             await connection.run("COMMIT")
         except (BadRecord, Refused):
             await connection.run("ROLLBACK")
@@ -171,6 +186,7 @@ class Transactions:
                     group = Group.of([item])
                     fresh_ids |= await self._call(connection, group, floor)
                     await write_outbound(connection, group.outbound, self._keys)
+                    await write_reveals(connection, [item.record for item in group.reveals])
                 except BadRecord as error:
                     await connection.run("ROLLBACK TO one")
                     self.refused[id(item)] = JournalFailed(f"the record cannot be stored: {error}")

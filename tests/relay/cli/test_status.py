@@ -14,6 +14,8 @@ from relay.control.report import (
     AddressReport,
     CoreReport,
     JournalReport,
+    KeyRow,
+    KeysReport,
     ListenerReport,
     OutboundReport,
     RegionReport,
@@ -177,3 +179,26 @@ def test_messages_of_the_core_take_a_line_only_where_there_may_be_some() -> None
     left = msgspec.structs.replace(SERVING, outbound=OutboundReport(unknown=1))
     assert "1 unknown, 0 reports owed  not served" in page(left)
     assert exit_code(left) == EXIT_DEGRADED
+
+
+def test_a_change_of_keys_is_a_note_until_its_walk_fails() -> None:
+    keys = (KeyRow("aaaaaaaa", "new", True, True), KeyRow("bbbbbbbb", "old", False, True))
+    report = msgspec.structs.replace(SERVING, keys=KeysReport(keys=keys, is_walking=True, rekeyed=1_200, left=34))
+    assert "sealed anew under key aaaaaaaa: 1,200 sealed, at most 34 exchanges to look at" in page(report)
+    assert exit_code(report) == EXIT_SERVING
+    failed = msgspec.structs.replace(SERVING, keys=KeysReport(keys=keys, why="a row does not decrypt"))
+    assert "RelayJournalRekeyFailed" in page(failed)
+    assert exit_code(failed) == EXIT_DEGRADED
+
+
+def test_a_credential_that_may_go_is_named() -> None:
+    rows = (
+        KeyRow("aaaaaaaa", "new", True, True),
+        KeyRow("bbbbbbbb", "old", False, False),
+        KeyRow("cccccccc", "", False, False),  # of long ago, in no configuration
+        KeyRow("dddddddd", "next", False, False, is_next=True),
+    )
+    text = page(msgspec.structs.replace(SERVING, keys=KeysReport(keys=rows)))
+    assert "credential old may be taken out: no row needs its key bbbbbbbb" in text
+    assert "cccccccc" not in text
+    assert "dddddddd" not in text

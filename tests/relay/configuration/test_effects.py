@@ -13,7 +13,7 @@ TABLES = {name: models_in(field.annotation)[0] for name, field in Settings.model
 
 def test_every_setting_has_an_effect_and_no_row_is_left_over() -> None:
     single = {f"{table}.{name}" for table in ("relay", "telemetry", "hot_lanes") for name in TABLES[table].model_fields}
-    assert set(EFFECTS) == single
+    assert set(EFFECTS) == single | {"journal.key_credential", "journal.older_key_credentials"}
     assert set(TABLES) == {"relay", "telemetry", "hot_lanes", "listener", "dialer", *RESTART_TABLES}
     assert set(ListenerSettings.model_fields) >= LISTENER_REOPENED
 
@@ -24,6 +24,7 @@ def test_every_setting_has_an_effect_and_no_row_is_left_over() -> None:
         ("relay", "realm", Effect.RESTART),
         ("telemetry", "log_level", Effect.LIVE),
         ("journal", "path", Effect.RESTART),
+        ("journal", "key_credential", Effect.LIVE),
         ("core", "call_timeout_ms", Effect.RESTART),
         ("listener", "endpoint", Effect.REOPENED),
         ("listener", "reply_deadline_ms", Effect.NEW_LINKS),

@@ -17,8 +17,11 @@ from relay.control.commands import (
     OutboundSettleArgs,
     OutboundSignedArgs,
     ResolveArgs,
+    RevealArgs,
 )
 from relay.control.report import StatusReport
+
+TOKEN = b"0" * 32
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -48,6 +51,9 @@ def test_only_what_changes_nothing_is_left_out_of_the_log() -> None:
         (OutboundSignedArgs, b'{"key": "K", "who": "", "why": "x"}'),
         (OutboundSettleArgs, b'{"key": "K", "state": "queued", "who": "S", "why": "x"}'),
         (OutboundPostArgs, b'{"key": "a b", "listener": "atm", "kind": "echo"}'),
+        (RevealArgs, b'{"token": "%s", "who": "S", "reason": "", "asked": "x", "exchange_ids": [1], "place": "p"}' % TOKEN),
+        (RevealArgs, b'{"token": "%s", "who": "S", "reason": "r", "asked": "x", "exchange_ids": [], "place": "p"}' % TOKEN),
+        (RevealArgs, b'{"token": "x", "who": "S", "reason": "r", "asked": "x", "exchange_ids": [1], "place": "p"}'),
     ],
 )
 def test_what_no_tool_may_send(args: type[msgspec.Struct], line: bytes) -> None:

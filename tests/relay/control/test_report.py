@@ -16,6 +16,7 @@ from relay.control.report import (
     AddressReport,
     CoreReport,
     JournalReport,
+    KeysReport,
     ListenerReport,
     OutboundReport,
     RegionReport,
@@ -65,6 +66,7 @@ def test_a_relay_that_serves_has_no_problem() -> None:
         ({"outbound": OutboundReport(unknown=1)}, "1 outbound delivery unknown"),
         ({"outbound": OutboundReport(unknown=3)}, "3 outbound deliveries unknown"),
         ({"outbound": OutboundReport(reports_owed=2, reports_oldest_ms=OWED_AGE_MS_MAX + 60_000)}, "2 delivery reports owed"),
+        ({"keys": KeysReport(why="a row does not decrypt")}, "still need an older key of the journal: a row does not"),
         ({"owed": 2, "owed_oldest_ms": OWED_AGE_MS_MAX + 60_000}, "2 owed to the core, the oldest for 11 minutes"),
     ],
 )

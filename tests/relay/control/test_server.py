@@ -16,7 +16,7 @@ import pytest
 
 from relay.control.commands import LINE_BYTES_MAX, LinksArgs, ResolveArgs, StatusArgs
 from relay.control.report import Done, LinksReport, StatusReport
-from relay.control.server import SOCKET_MODE, ControlServer, Handler
+from relay.control.server import CALLER_UID, SOCKET_MODE, ControlServer, Handler
 from relay.errors import ListenFailed, RelayError
 
 PATIENCE_S = 30.0
@@ -161,6 +161,15 @@ async def test_who_changes_something_is_in_the_log(tmp_path: Path, caplog: pytes
         await peer.ask(b'{"command": "drain"}')
     [record] = [record for record in caplog.records if record.getMessage() == "control command"]
     assert record.fields == {"command": "drain", "uid": os.getuid(), "pid": os.getpid()}  # type: ignore[attr-defined]
+
+
+async def test_a_handler_knows_whose_question_it_answers(tmp_path: Path) -> None:
+    async with serving(tmp_path, {"resolve": lambda _: Done(str(CALLER_UID.get()))}):
+        peer = await Peer.connect(tmp_path)
+        answer = await peer.ask(b'{"command": "resolve", "args": {"key": "K", "who": "S", "why": "w"}}')
+        assert answer["answer"] == {"text": str(os.getuid())}
+        peer.writer.close()
+    assert CALLER_UID.get() == -1, "and nobody else does"
 
 
 async def test_a_command_that_takes_too_long_is_given_up(tmp_path: Path) -> None:

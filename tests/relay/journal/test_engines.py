@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from protocols.vocabulary import Secret, Verdict
 from relay.errors import JournalUnusable
-from relay.journal.engines import open_journal
+from relay.journal.engines import is_same_place, open_journal, place_of
 from relay.journal.outbound import OutboundState
 from relay.journal.port import JournalFailed
 from relay.journal.records import Intent, Step, StoredState
@@ -196,3 +196,21 @@ def test_without_the_driver_the_operator_is_told_what_to_install(monkeypatch: py
     with pytest.raises(JournalUnusable) as caught:
         open_with(JournalSettings(engine="postgresql"))
     assert "relay-center[postgresql]" in caught.value.next_step
+
+
+def test_a_place_is_the_same_under_another_name(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    mine = JournalSettings(path=str(path))
+    assert not is_same_place(mine, place_of(mine)), "there is no file yet"
+    path.touch()
+    (tmp_path / "link.sqlite").symlink_to(path)
+    (tmp_path / "copy.sqlite").touch()
+    assert is_same_place(mine, str(tmp_path / "link.sqlite"))
+    assert not is_same_place(mine, str(tmp_path / "copy.sqlite"))
+
+
+def test_a_place_on_a_server_is_told_without_its_user() -> None:
+    mine = JournalSettings(engine="postgresql", dsn="postgresql://relay@db1,db2/relay", schema_name="a")
+    assert place_of(mine) == "db1,db2/relay a"
+    assert is_same_place(mine.model_copy(update={"dsn": "postgresql://auditor@db1,db2/relay"}), place_of(mine))
+    assert not is_same_place(mine.model_copy(update={"schema_name": "b"}), place_of(mine))

@@ -54,6 +54,22 @@ def test_fingerprints_outlive_two_changes_of_keys() -> None:
     assert first.fingerprint("x") == second.fingerprint("x") == third.fingerprint("x")
 
 
+def test_a_proposed_key_reads_at_once_and_writes_when_it_is_accepted() -> None:
+    ring = KeyRing(OLD)
+    old = ring.seal(PAN, "k", ring.nonces(1)[0])
+    new_ring = KeyRing(NEW, [OLD])
+    new = new_ring.seal(PAN, "k", new_ring.nonces(1)[0])
+    ring.propose(new_ring)
+    assert (ring.key_id, ring.open(new, "k"), ring.open(old, "k")) == (KeyRing(OLD).key_id, PAN, PAN)
+    assert len(ring.pan_hashes(PAN)) == 2
+    ring.accept()
+    assert (ring.key_id, ring.proposed) == (new_ring.key_id, None)
+    assert ring.is_current(ring.seal(PAN, "k", ring.nonces(1)[0]))
+    assert ring.open(old, "k") == PAN
+    ring.accept()  # nothing is proposed: nothing happens
+    assert ring.key_id == new_ring.key_id
+
+
 def test_as_many_keys_as_the_limit_and_no_more() -> None:
     keys = [bytes([number]) * 32 for number in range(KEYS_MAX + 1)]
     assert len(KeyRing(keys[0], keys[1:KEYS_MAX]).key_ids) == KEYS_MAX

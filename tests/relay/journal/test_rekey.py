@@ -14,7 +14,7 @@ from relay.journal.items import RekeyItem
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
 from relay.journal.reader import JournalReader, Query
-from relay.journal.rekey import SLICE_COUNT_MAX, rekey_slice
+from relay.journal.rekey import SLICE_COUNT_MAX, rekey_slice, take_proposed
 from relay.journal.sqlite import SqliteJournal
 from relay.journal.verify import verify
 from relay.settings import JournalSettings
@@ -22,7 +22,7 @@ from tests.support.journal_suite import PAN, taken
 from tests.support.sqliterig import KEY, SqliteRig
 
 NEW = b"n" * 32
-COUNT = 2 * SLICE_COUNT_MAX + 7
+COUNT = 8 * SLICE_COUNT_MAX + 7
 
 
 @pytest.fixture
@@ -100,6 +100,61 @@ def test_a_walk_that_ends_in_the_middle_keeps_the_old_key_needed_and_goes_on(rig
     rig.end()
     assert results == [COUNT - SLICE_COUNT_MAX]
     assert verify(str(rig.path), NEW).pan_count == COUNT
+
+
+def test_a_key_changed_during_a_walk_makes_it_begin_anew(rig: SqliteRig) -> None:
+    """Else the end of the walk would let a key go that the walk itself has sealed with."""
+    newer = b"w" * 32
+    opened(rig, NEW, KEY)
+    rig.end()
+    connection = sqlite3.connect(rig.path, isolation_level=None)
+    ring, item = KeyRing(NEW, [KEY]), RekeyItem(lambda _: None)
+    assert rekey_slice(connection, item, ring)
+    with pytest.raises(ValueError, match="no key is proposed"):
+        take_proposed(connection, ring)
+    ring.propose(KeyRing(newer, [NEW, KEY]))
+    take_proposed(connection, ring)
+    with pytest.raises(ValueError, match="another key"):  # durable there, and not yet known here
+        rekey_slice(connection, item, ring)
+    ring.accept()
+    assert item.left_count > 0
+    while rekey_slice(connection, item, ring):
+        pass
+    connection.close()
+    assert needed(rig) == [KeyRing(newer).key_id]
+    assert verify(str(rig.path), newer).pan_count == COUNT
+
+
+def test_what_is_left_is_never_less_than_there_is(rig: SqliteRig) -> None:
+    connection = sqlite3.connect(rig.path, isolation_level=None)
+    connection.execute(
+        "UPDATE taken SET exchange_id = exchange_id + 2 * 1000000000000"
+        " WHERE exchange_id >= (SELECT min(exchange_id) + 300 FROM taken)"
+    )
+    connection.close()
+    opened(rig, NEW, KEY)
+    rig.end()
+    connection = sqlite3.connect(rig.path, isolation_level=None)
+    item = RekeyItem(lambda _: None)
+    left = []
+    while rekey_slice(connection, item, KeyRing(NEW, [KEY])):
+        left.append(item.left_count)
+    connection.close()
+    assert len(left) >= 2
+    assert left == sorted(left, reverse=True)
+    assert COUNT - SLICE_COUNT_MAX <= left[0] <= COUNT
+
+
+def test_a_row_that_names_a_key_that_was_let_go_is_no_sound_journal(rig: SqliteRig) -> None:
+    opened(rig, NEW, KEY)
+    rig.end()
+    connection = sqlite3.connect(rig.path)
+    connection.execute("UPDATE journal_key SET cleared = 1 WHERE key_id = ?", (KeyRing(KEY).key_id,))
+    connection.commit()
+    connection.close()
+    found = verify(str(rig.path), NEW, [KEY])
+    assert f"{COUNT} stored secrets name the key {KeyRing(KEY).key_id}, which was let go" in found.problems
+    assert {each.key_id: each.count for each in found.keys} == {KeyRing(KEY).key_id: COUNT, KeyRing(NEW).key_id: 0}
 
 
 def test_a_row_that_no_key_opens_keeps_every_key_needed(rig: SqliteRig) -> None:

@@ -253,3 +253,12 @@ def test_a_journal_of_the_first_version_is_migrated_with_what_waits_for_a_person
     assert writer.execute("PRAGMA user_version").fetchone() == (len(schema.migrations()),)
     assert writer.execute("SELECT exchange_id, attention FROM standing").fetchall() == [(7, 2)]
     writer.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_a_lock_that_root_takes_for_a_command_is_the_journals_owners(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    path.touch()
+    os.chown(path, 65_534, 65_534)
+    schema.FileLock(str(path)).release()
+    assert os.stat(f"{path}.lock").st_uid == 65_534

@@ -65,7 +65,7 @@ class Credentials:
     def journal_key_at(self, name_or_file: str) -> bytes:
         """As `journal_key`, of a credential's name or of a file elsewhere, which a slash tells. Raises CredentialUnusable."""
         if "/" in name_or_file:
-            return _journal_key(name_or_file, _content(name_or_file, Path(name_or_file)), JOURNAL_KEY_STEP)
+            return _key(name_or_file, _content(name_or_file, Path(name_or_file)), JOURNAL_KEY_STEP)
         return self.journal_key(name_or_file)
 
     def mac_key(self, name: str) -> bytes:

@@ -52,9 +52,6 @@ def links(settings: Settings) -> Iterator[tuple[Path, LinkSettings]]:
 def check_relations(settings: Settings) -> Iterator[Finding]:
     """All findings that follow from the file alone."""
     yield from _journal(settings)
-    if settings.reconcile.enabled and settings.journal.engine != "sqlite":
-        why = "the sweep reads the SQLite journal only, and the engine is PostgreSQL"
-        yield Finding(("reconcile", "enabled"), why, "enabled = false", (("journal", "engine"),))
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
     yield from _credentials(settings)

@@ -171,6 +171,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 }
 IN_FLIGHT = frozenset({S.OFFERED, S.RECORDED, S.ASKED, S.IN_DOUBT, S.ANSWERED})  # somebody waits for the reply
 TERMINAL = frozenset({S.REPLIED, S.REFUSED, S.CONFIRMED, S.SETTLED})  # closed: nothing comes of it by itself
+UNKNOWN = frozenset({S.IN_DOUBT, S.UNDOING, S.REPEATING, S.HELD})  # asked, and nobody knows what became of it
 FINAL = frozenset({S.REFUSED})  # nothing was ever asked: not even reconciliation reopens it
 
 # What each state is on disk. ASKED and IN_DOUBT are RECORDED there: after a crash nobody knows whether a byte left.

@@ -23,9 +23,10 @@ REOPENED_COUNT_MAX: Final = 3  # of one exchange, by reconciliation
 
 
 class Agrees(msgspec.Struct, frozen=True):
-    """Asked by key, the core holds what the journal wants; or the journal wants nothing of it (any more)."""
+    """Asked by key, the core holds what the journal wants; or nothing is claimed about it here (any more)."""
 
     why: str
+    is_claimed: bool = True
 
 
 class Reopens(msgspec.Struct, frozen=True):
@@ -45,20 +46,30 @@ class ForPerson(msgspec.Struct, frozen=True):
 Decision: TypeAlias = Agrees | Reopens | ForPerson
 
 
-def decide(stored: StoredExchange, looked: Looked, attempt: str, reversal: StoredExchange | None, times: int) -> Decision:
-    """What follows for `stored`, as it is on disk now. `attempt` is its own, `reversal` the terminal's settled reversal of it
-    if any, `times` how often reconciliation reopened it already."""
+class Around(msgspec.Struct, frozen=True):
+    """What else is known of an exchange. `reversal`: its terminal's own, settled. `times`: how often reconciliation reopened it
+    (or that reversal) already. `is_related`: another message names its key."""
+
+    reversal: StoredExchange | None = None
+    times: int = 0
+    is_related: bool = False
+
+
+def decide(stored: StoredExchange, looked: Looked, attempt: str, around: Around) -> Decision:
+    """What follows for `stored`, as it is on disk now. `attempt` is its own."""
+    reversal, times = around.reversal, around.times
     wanted = wanted_minor(stored, reversal)
     if wanted is None:
-        return Agrees("nothing is claimed about it here")
+        return Agrees("nothing is claimed about it here", is_claimed=False)
     standing = _standing_minor(stored, looked)
-    if standing == wanted:
+    # Posted with nothing standing is a completion whose original holds the amount.
+    if standing == wanted or (isinstance(looked.finding, Approved) and not standing):
         return Agrees("asked by key, both agree")
     if times >= REOPENED_COUNT_MAX:
         return ForPerson(f"it was owed again {times} times, and differs again")
     if standing > wanted:
         return _unexpected(stored, looked, attempt, reversal, wanted)
-    return _missing(stored, looked, reversal, wanted)
+    return _missing(stored, looked, around, wanted)
 
 
 def wanted_minor(stored: StoredExchange, reversal: StoredExchange | None) -> int | None:
@@ -130,12 +141,14 @@ def _unexpected(stored: StoredExchange, looked: Looked, attempt: str, reversal: 
     return Reopens(Event.RECONCILED_UNEXPECTED, "reversed under its own attempt")
 
 
-def _missing(stored: StoredExchange, looked: Looked, reversal: StoredExchange | None, wanted: int) -> Decision:
+def _missing(stored: StoredExchange, looked: Looked, around: Around, wanted: int) -> Decision:
     taken = stored.taken
     if not isinstance(looked.finding, NotFound):
         return ForPerson(f"asked by key, the core says {type(looked.finding).__name__.lower()}")
-    if reversal is not None or wanted != taken.amount_minor:
+    if around.reversal is not None or wanted != taken.amount_minor:
         return ForPerson("only a part of it stands here")
+    if around.is_related:
+        return ForPerson("another message says what became of it")
     if not taken.request:
         return ForPerson("its message is no longer kept")
     is_promised = taken.message_class is MessageClass.ADVICE or taken.policy is DoubtPolicy.REPEAT

@@ -18,7 +18,7 @@ from relay.clock import Timers
 from relay.core.port import Looked
 from relay.exchange.exchange import State
 from relay.exchange.register import Open, Register, deliver_stored, rebuild
-from relay.exchange.reopen import Decision, ForPerson, Reopens, decide
+from relay.exchange.reopen import Around, Decision, ForPerson, Reopens, decide
 from relay.exchange.saf import Saf
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.records import StoredExchange
@@ -37,13 +37,16 @@ class Busy(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """The exchange as the run read it. `reversal_key`: its terminal's settled reversal, "" for none."""
+    """The exchange as the run read it. `reversal_key`: its terminal's settled reversal, "" for none; `times` and `is_related`
+    as in reopen.Around."""
 
     key: str
     state: str
     updated_ms: int
     times: int = 0
     reversal_key: str = ""
+    is_related: bool = False
+    is_dry: bool = False  # only say what would follow
 
 
 Told = Callable[[Decision | Busy], None]
@@ -85,8 +88,8 @@ class Reopening:
             return
         taken = stored.taken
         attempt = f"{register.center}/{taken.incarnation}/{taken.exchange_id}"
-        decision = decide(stored, looked, attempt, reversal, seen.times)
-        if isinstance(decision, Reopens):
+        decision = decide(stored, looked, attempt, Around(reversal, seen.times, seen.is_related))
+        if isinstance(decision, Reopens) and not seen.is_dry:
             target = reversal if decision.is_reversal and reversal is not None else stored
             self._open(target, decision, done)
         else:

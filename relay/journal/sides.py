@@ -10,10 +10,12 @@ of the caller); and what a late event moved has an old number, so the history ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Final
 
 import msgspec
 
+from relay.journal.rows import Cell
 from relay.journal.source import Source
 
 ROWS_MAX: Final = 500
@@ -85,13 +87,15 @@ class Moved(msgspec.Struct, frozen=True):
 
 class SideReader:
     """On a source of either engine, which is closed with it. Raises SourceDamaged, and JournalUnusable where its server is
-    away. Each call from any one thread, one at a time."""
+    away. From any thread; one read at a time."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._lock = Lock()
 
     def close(self) -> None:
-        self._source.close()
+        with self._lock:  # after the read that is under way in another thread
+            self._source.close()
 
     def by_keys(self, keys: Sequence[str]) -> dict[str, Side]:
         """At most ROWS_MAX keys at once; a key that the journal does not hold is not in the answer."""
@@ -103,27 +107,27 @@ class SideReader:
 
     def after(self, exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
         """The next exchanges above `exchange_id`, in the order of their numbers."""
-        rows = self._source.all(f"{_SELECT} WHERE e.exchange_id > ? ORDER BY e.exchange_id LIMIT ?", (exchange_id, count_max))
+        rows = self._all(f"{_SELECT} WHERE e.exchange_id > ? ORDER BY e.exchange_id LIMIT ?", (exchange_id, count_max))
         return [_side(row) for row in rows]
 
     def moved_rows(self, exchange_id: int) -> list[Moved]:
         """What was taken since: at most MOVED_ROWS_MAX, in the order of their numbers."""
-        return [Moved(*row) for row in self._source.all(_MOVED_ROWS, (exchange_id,))]
+        return [Moved(*row) for row in self._all(_MOVED_ROWS, (exchange_id,))]
 
     def moved_lines(self, line_id: int) -> list[Moved]:
         """What has a line in the history since: at most MOVED_ROWS_MAX, in the order of the lines."""
-        return [Moved(*row) for row in self._source.all(_MOVED_LINES, (line_id,))]
+        return [Moved(*row) for row in self._all(_MOVED_LINES, (line_id,))]
 
     def last_line(self) -> int:
         """The number of the newest line of the history; 0 for none."""
-        return int(self._source.all("SELECT coalesce(max(line_id), 0) FROM history")[0][0])
+        return int(self._all("SELECT coalesce(max(line_id), 0) FROM history")[0][0])
 
     def last_before(self, wall_ms: int) -> int:
         """The highest number below the first exchange that was recorded at or after `wall_ms`."""
         low, high = 0, self._highest() + 1
         while low < high:
             middle = (low + high) // 2
-            rows = self._source.all(
+            rows = self._all(
                 "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id >= ? ORDER BY exchange_id LIMIT 1", (middle,)
             )
             if not rows or rows[0][1] >= wall_ms:
@@ -132,8 +136,12 @@ class SideReader:
                 low = rows[0][0] + 1
         return low - 1
 
+    def _all(self, sql: str, parameters: Sequence[Cell] = ()) -> list[Any]:
+        with self._lock:
+            return self._source.all(sql, parameters)
+
     def _highest(self) -> int:
-        return int(self._source.all("SELECT coalesce(max(exchange_id), 0) FROM taken")[0][0])
+        return int(self._all("SELECT coalesce(max(exchange_id), 0) FROM taken")[0][0])
 
     def _among(self, column: str, wanted: Sequence[str] | Sequence[int]) -> list[Side]:
         if not wanted:
@@ -141,7 +149,7 @@ class SideReader:
         if len(wanted) > ROWS_MAX:
             raise ValueError(f"{len(wanted)} rows at once, at most {ROWS_MAX}")
         sql = f"{_SELECT} WHERE e.{column} IN ({', '.join('?' * len(wanted))})"
-        return [_side(row) for row in self._source.all(sql, tuple(wanted))]
+        return [_side(row) for row in self._all(sql, tuple(wanted))]
 
 
 def _side(row: Any) -> Side:

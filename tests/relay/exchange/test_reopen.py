@@ -11,7 +11,7 @@ from protocols.vocabulary import Approved, Declined, DoubtPolicy, MessageClass, 
 from relay.core.port import Looked, NotFound, Reversed, Superseded, Undone
 from relay.exchange import evidence
 from relay.exchange.exchange import REBUILT, TERMINAL, TRANSITIONS, Event
-from relay.exchange.reopen import REOPENED_COUNT_MAX, Agrees, Decision, ForPerson, Reopens, decide, wanted_minor
+from relay.exchange.reopen import REOPENED_COUNT_MAX, Agrees, Around, Decision, ForPerson, Reopens, decide, wanted_minor
 from relay.journal.records import Intent, StoredExchange, StoredState, Taken
 
 OURS = "tokyo/3/7"
@@ -52,7 +52,7 @@ def reversal(outcome: Any, **changes: Any) -> StoredExchange:
 
 
 def judged(stored: StoredExchange, looked: Looked, reversal: StoredExchange | None = None, times: int = 0) -> Decision:
-    decision = decide(stored, looked, OURS, reversal, times)
+    decision = decide(stored, looked, OURS, Around(reversal, times))
     if isinstance(decision, Reopens) and not decision.is_reversal:
         state = REBUILT[stored.state]
         assert state in TERMINAL
@@ -170,3 +170,9 @@ def test_what_stands_is_what_the_core_says_or_else_what_it_approved() -> None:
     told = exchange(ANSWERED, DECLINE)
     for looked in (Looked(Approved(), None, OURS), Looked(Approved(amount=Money(10, "JPY")), None, OURS)):
         assert isinstance(judged(told, looked), Reopens)
+
+
+def test_what_another_message_speaks_of_is_not_delivered_as_it_was() -> None:
+    told = exchange(ANSWERED, APPROVE)
+    assert isinstance(decide(told, NOT_FOUND, OURS, Around(is_related=True)), ForPerson)
+    assert isinstance(decide(told, Looked(Approved(), 0, OURS), OURS, Around(is_related=True)), Agrees), "a completion's"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from relay.reconcile.report import Layer, Report, sign
-from relay.reconcile.shelf import REPORTS_COUNT_MAX, Progress, Shelf
-from tests.relay.reconcile.test_runs import KeptVariables
+from relay.reconcile.shelf import REPORTS_COUNT_MAX, Checked, Progress, Shelf
+from tests.support.reconcileplay import KeptVariables
 
 
 def report(number: int) -> Report:
@@ -43,3 +43,12 @@ def test_reports_are_bounded() -> None:
     shelf.keep_report(report(REPORTS_COUNT_MAX + 1), lambda _: None)
     assert len(shelf.reports()) == REPORTS_COUNT_MAX
     assert shelf.report(REPORTS_COUNT_MAX + 1) is not None
+
+
+def test_how_far_the_correction_runs_have_come_is_one_value() -> None:
+    shelf = Shelf(KeptVariables())
+    assert shelf.checked() is None
+    checked = Checked(from_id=5, from_line=7, at_ms=9, to_id=11, to_line=12, done_date="2025-11-26", done_terminal="ATM1")
+    shelf.keep_checked(checked, lambda result: None)
+    assert shelf.checked() == checked
+    assert shelf.progress() is None

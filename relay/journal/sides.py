@@ -33,6 +33,8 @@ _SELECT: Final = (
     " EXISTS (SELECT 1 FROM taken AS r WHERE r.original_key = e.key AND r.original_key <> '') AS is_related,"
     " EXISTS (SELECT 1 FROM history AS h WHERE h.exchange_id = e.exchange_id AND h.event = 'RESOLVED') AS is_resolved,"
     " (SELECT count(*) FROM history AS h WHERE h.exchange_id = e.exchange_id AND substr(h.event, 1, 10) = 'RECONCILED')"
+    " + (SELECT count(*) FROM taken AS r JOIN history AS h ON h.exchange_id = r.exchange_id WHERE r.original_key = e.key"
+    " AND r.original_key <> '' AND r.message_class = 'reversal' AND substr(h.event, 1, 10) = 'RECONCILED')"
     f" AS times, ({_REVERSAL.format('r.key')}) AS reversal_key, ({_REVERSAL.format('s.outcome')}) AS reversal_outcome"
     " FROM exchange AS e"
 )
@@ -69,7 +71,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     incarnation: int = 0
     is_related: bool = False  # a reversal or completion names this key
     is_resolved: bool = False  # a person has decided about it
-    times: int = 0  # that reconciliation opened it again
+    times: int = 0  # that reconciliation opened it, or its terminal's reversal of it, again
     reversal_key: str | None = None  # the terminal's newest settled reversal of it
     reversal_outcome: bytes | None = None  # and what the core said to that one
 

@@ -59,7 +59,7 @@ class Correction:
         if checked is None:
             first = await self._asking.read(partial(self._asking.rows.last_before, before_ms - _FIRST_MS))
             line = await self._asking.read(self._asking.rows.last_line)
-            checked = Checked(from_id=first, from_line=line, at_ms=before_ms)
+            checked = Checked(from_id=max(0, first), from_line=line, at_ms=before_ms)
             await self._save(checked)
         moved: dict[Pair, array[int]] = {}
         to_id, row_ms = await self._collect(moved, self._asking.rows.moved_rows, checked.from_id, checked.to_id, before_ms)
@@ -67,7 +67,7 @@ class Correction:
             moved, self._asking.rows.moved_lines, checked.from_line, checked.to_line, before_ms
         )
         at_ms = min(each for each in (before_ms, row_ms, line_ms) if each)
-        checked = msgspec.structs.replace(checked, to_id=to_id, to_line=to_line)
+        checked = await self._end(msgspec.structs.replace(checked, to_id=to_id, to_line=to_line))
         pairs = sorted(pair for pair in moved if pair > (checked.done_date, checked.done_terminal))
         for number, pair in enumerate(pairs, start=1):
             checked = await self._pair(checked, pair, moved[pair])
@@ -89,7 +89,7 @@ class Correction:
             for row in rows:
                 # What is dated far ahead comes of a clock that was set back: it ends no window.
                 is_young = before_ms < row.at_ms <= before_ms + 2 * self._margin_ms
-                if (is_young and to_mark < 0) or mark == to_mark:
+                if (is_young and to_mark < 0) or 0 <= to_mark <= mark:
                     return mark, 0
                 mark = row.mark
                 count += 1
@@ -143,8 +143,8 @@ class Correction:
                     in_work += 1
                 elif (each := missing(side)) is not None:
                     found.setdefault(side.exchange_id, each)
-        differences = await self._end(checked, date, found)
-        return msgspec.structs.replace(
+        differences = (*checked.differences, *((date, each) for each in found.values()))
+        checked = msgspec.structs.replace(
             checked,
             done_date=date,
             done_terminal=terminal,
@@ -155,21 +155,29 @@ class Correction:
             differences=differences[:_KEPT_MAX],
             left_out=checked.left_out + len(differences[_KEPT_MAX:]),
         )
+        if found:  # what is moved from here on is in the report, also when another life makes it
+            await self._save(checked)
+        return await self._end(checked)
 
-    async def _end(self, checked: Checked, date: str, found: dict[int | str, Difference]) -> tuple[tuple[str, Difference], ...]:
-        """The differences of this run so far, with those of one more pair; what is agreed upon by now is none."""
-        differences = list(checked.differences)
+    async def _end(self, checked: Checked) -> Checked:
+        """Every difference that has no ending yet gets one; what is agreed upon by now, or in work, is none."""
+        open_ones = [(date, each) for date, each in checked.differences if each.ending is Ending.OPEN]
+        if not open_ones:
+            return checked
+        ended = [(date, each) for date, each in checked.differences if each.ending is not Ending.OPEN]
         moved: dict[int, Difference] = {}
-        for each in found.values():
+        dates: dict[int, str] = {}
+        in_work = checked.in_work
+        for date, each in open_ones:
             judged = await self._judge.judge(each)
             if judged.difference is None or judged.is_agreed:
-                continue
-            if judged.moved_id:
-                moved[judged.moved_id] = judged.difference
+                in_work += not judged.is_agreed
+            elif judged.moved_id:
+                moved[judged.moved_id], dates[judged.moved_id] = judged.difference, date
             else:
-                differences.append((date, judged.difference))
-        differences += [(date, each) for each in (await self._judge.follow(moved)).values()]
-        return tuple(differences)
+                ended.append((date, judged.difference))
+        ended += [(dates[number], each) for number, each in (await self._judge.follow(moved)).items()]
+        return msgspec.structs.replace(checked, differences=tuple(ended), in_work=in_work)
 
     def _is_young(self, side: Side) -> bool:
         return max(side.recorded_ms, side.updated_ms) > self._clock.wall_ms() - self._margin_ms

@@ -26,7 +26,6 @@ from relay.reconcile.matcher import Difference, Ending, What
 BUSY_TRIES_MAX: Final = 5
 FOLLOW_TRIES_MAX: Final = 10  # looks at what was moved, before the report says "on its way"
 _JUDGED: Final = frozenset({What.MISSING, What.UNEXPECTED, What.STANDING})
-_REVERSING: Final = frozenset({StoredState.UNDOING, StoredState.UNDONE, StoredState.PART_UNDONE})
 
 Reopen = Callable[[Seen, Looked, Callable[[Decision | Busy], None]], None]
 
@@ -97,14 +96,12 @@ class Judge:
 
     async def _seen(self, side: Side) -> Seen | None:
         """None where its reversal is a person's by now."""
-        times = side.times
         if side.reversal_key is not None:
             reversal = (await self._asking.sides_by_keys([side.reversal_key])).get(side.reversal_key)
             if reversal is None or reversal.is_resolved:
                 return None
-            times = reversal.times
         is_dry = not self._is_moving
-        return Seen(side.key, side.state, side.updated_ms, times, side.reversal_key or "", side.is_related, is_dry)
+        return Seen(side.key, side.state, side.updated_ms, side.times, side.reversal_key or "", side.is_related, is_dry)
 
     async def follow(self, moved: dict[int, Difference]) -> dict[int, Difference]:
         """What became of the moved ones so far: settled, given to a person, or on its way."""
@@ -122,17 +119,15 @@ def _ending_of(decision: Reopens) -> Ending:
 
 
 def _ended_before(found: Difference, side: Side) -> Judged | None:
-    """A person has it, or an earlier run moved it and it is under way."""
+    """A person has it, or it was opened again since it was found (by another life of this run), or somebody else moves it."""
     if side.is_resolved:
         return Judged(None, is_agreed=True)
-    if side.state == StoredState.LISTED:
-        return Judged(found.ended(Ending.LISTED, "on the person's list")) if side.times else Judged(None)
-    if side.is_closed:
-        return None
-    if not side.times:
-        return Judged(None)
-    ending = Ending.REVERSED if side.state in _REVERSING else Ending.MENDED
-    return Judged(found.ended(ending, "on its way to the core"))
+    if side.times > found.times:
+        if side.state == StoredState.LISTED:
+            return Judged(found.ended(Ending.LISTED, "the core refused it: on the person's list"))
+        ending = Ending.MENDED if found.what is What.MISSING else Ending.REVERSED
+        return Judged(found.ended(ending, "opened again" if side.is_closed else "on its way to the core"))
+    return None if side.is_closed else Judged(None)
 
 
 def _followed(each: Difference, side: Side | None) -> Difference:

@@ -57,6 +57,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     exchange_id: int = 0  # 0: none
     incarnation: int = 0
+    times: int = 0  # as of the row, when the difference was found
     why: str = ""
     ending: Ending = Ending.OPEN
 
@@ -169,5 +170,6 @@ def difference(what: What, side: Side, core_minor: int | None, why: str) -> Diff
         currency=side.currency,
         exchange_id=side.exchange_id,
         incarnation=side.incarnation,
+        times=side.times,
         why=mask_text(why),
     )

@@ -87,7 +87,7 @@ class ListRows:
         return self.lines[-1].mark if self.lines else 0
 
     def last_before(self, wall_ms: int) -> int:
-        return 0
+        return -1  # as of an empty journal, or one that is younger than that
 
     def change(self, exchange_id: int, **changes: Any) -> None:
         self.sides = [

@@ -34,6 +34,7 @@ def write_rows(rig: Rig) -> list[int]:
             journal.step(step_to(record.exchange_id, StoredState.SETTLED, "UNDO_ACKNOWLEDGED", outcome=outcome), lambda _: None)
     for event in ("RECONCILED_MISSING", "DELIVERED", "RECONCILED_MISSING"):
         journal.step(step_to(ids[7], StoredState.DELIVERING, event), lambda _: None)
+    journal.step(step_to(reversals[1].exchange_id, StoredState.SETTLED, "RECONCILED_MISSING"), lambda _: None)
     rig.settle()
     return ids
 
@@ -47,7 +48,7 @@ def check(reader: SideReader, ids: list[int]) -> None:
     assert not found["k6"].is_closed
     assert (found["k5"].reversal_key, found["k6"].reversal_key) == (None, "r2"), "the newest that is settled"
     assert evidence.unpack(found["k6"].reversal_outcome or b"").standing_minor == 2_000
-    assert (found["k7"].times, found["k6"].times) == (2, 0)
+    assert (found["k7"].times, found["k6"].times, found["k5"].times) == (2, 1, 0), "its own, or of its reversal"
     assert reader.by_ids([ids[3], ids[9], 5])[ids[3]] == found["k3"]
     assert [side.key for side in reader.after(ids[17])] == ["k18", "k19", "c5", "r1", "r2", "r3"]
     assert len(reader.after(0, 7)) == 7
@@ -61,7 +62,7 @@ def check(reader: SideReader, ids: list[int]) -> None:
     assert [line.exchange_id for line in lines][:1] == [ids[4]]
     assert lines[-1].mark == reader.last_line()
     assert reader.moved_lines(lines[-1].mark) == []
-    assert (lines[-1].exchange_id, lines[-1].recorded_ms, lines[-1].at_ms) == (ids[7], T0_MS + 7_000, T0_MS + 5)
+    assert (lines[-2].exchange_id, lines[-2].recorded_ms, lines[-2].at_ms) == (ids[7], T0_MS + 7_000, T0_MS + 5)
     assert reader.by_keys([]) == {}
     with pytest.raises(ValueError, match="at most"):
         reader.by_keys(["k"] * (ROWS_MAX + 1))

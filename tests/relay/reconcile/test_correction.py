@@ -9,7 +9,7 @@ import pytest
 
 from protocols.vocabulary import Approved
 from relay.core.contract import Amount, LedgerTotal
-from relay.core.port import Looked
+from relay.core.port import Looked, Permit
 from relay.journal.sides import Moved
 from relay.reconcile import correction
 from relay.reconcile.asking import NotRun
@@ -217,3 +217,18 @@ async def test_totals_that_are_not_the_sum_of_the_lines() -> None:
     (report,) = (await bank.run()).reports
     assert [(d.what, d.terminal, d.core_minor) for d in report.differences] == [(What.LISTING, "ATM1", 9_999)]
     assert report.is_whole
+
+
+async def test_what_was_moved_before_a_kill_is_in_the_report_of_the_run_that_takes_it_up() -> None:
+    bank = Bank()
+    bank.lose(1)
+    bank.lose(2)
+    permits = iter([True] * 2)  # a page, and one look
+    asking = asking_of(bank.core, bank.rows, lambda: Permit(1, "tokyo") if next(permits, False) else None)
+    with pytest.raises(NotRun, match="cannot be asked"):
+        await Correction(asking, judge_of(asking, bank.reopened), bank.shelf, bank.clock, Cutover(), MARGIN_MS).run()
+    assert [key for key, _ in bank.reopened.moved] == ["k1"]
+    bank.core.lines.append(line(1))  # delivered, and settled by now
+    (report,) = (await bank.run()).reports
+    assert [key for key, _ in bank.reopened.moved] == ["k1", "k2"]
+    assert sorted((d.key, d.ending.value) for d in report.differences) == [("k1", "mended"), ("k2", "mended")]

@@ -100,8 +100,8 @@ async def test_what_no_question_can_answer_is_for_a_person(what: What) -> None:
     ("changes", "ending"),
     [
         ({"is_closed": False, "state": "delivering", "times": 1}, Ending.MENDED),
-        ({"is_closed": False, "state": "undoing", "times": 1}, Ending.REVERSED),
-        ({"is_closed": False, "state": "part-undone", "times": 2}, Ending.REVERSED),
+        ({"is_closed": False, "state": "delivering", "times": 2}, Ending.MENDED),
+        ({"state": "settled", "times": 1}, Ending.MENDED),
         ({"is_closed": False, "state": "undoing"}, None),
         ({"is_closed": False, "state": "listed", "times": 1}, Ending.LISTED),
         ({"is_closed": False, "state": "listed"}, None),
@@ -155,3 +155,11 @@ async def test_what_became_of_a_moved_one(state: str, is_closed: bool, ending: E
     assert why in followed.why
     assert await case.judge.follow({}) == {}
     assert FOLLOW_TRIES_MAX > 1
+
+
+@pytest.mark.parametrize(("times", "ending"), [(1, Ending.REVERSED), (0, None)])
+async def test_a_reversal_that_another_life_of_the_run_opened_is_in_the_report(times: int, ending: Ending | None) -> None:
+    declined = side(1, verdict="decline")
+    case = Case(side(1, verdict="decline", is_closed=False, state="undoing", times=times))
+    difference = (await case.end(compare(line(1), declined))).difference
+    assert (None if difference is None else difference.ending) is ending

@@ -88,7 +88,7 @@ class Reconciler:
             self._begin(unfinished.business_date)
         elif not is_done:
             self._begin(due)
-        elif d.clock.monotonic_ms() >= self._correction_due_ms or (checked is not None and checked.to_id >= 0):
+        elif d.clock.monotonic_ms() >= self._correction_due_ms or (checked is not None and checked.is_under_way):
             self._begin("")
 
     def _begin(self, business_date: str) -> bool:

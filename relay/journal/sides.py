@@ -3,8 +3,9 @@
 Owns `Side`, `Moved` and their reader, all SQL of reconciliation included, for both engines. It must never write, and never read
 a PAN, a request body or reply data. The traps: it is called from a thread of its own, so that the message path never waits for
 it, and each call is one short read, because a long one would keep the daemon's log from being folded away; there is no index by
-time, so a day's first number is found by bisection (numbers grow with time, but for a clock that was set back: hence the margin
-of the caller); and what a late event moved has an old number, so the history has a mark of its own.
+time, so a day's first number is found by bisection, within one life of the journal, where numbers grow with time (but for a
+clock that was set back: hence the margin of the caller); and what a late event moved has an old number, so the history has a
+mark of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.rows import Cell
 from relay.journal.source import Source
 
@@ -40,7 +42,7 @@ _SELECT: Final = (
 )
 _MOVED_ROWS: Final = (
     "SELECT exchange_id, exchange_id, terminal, business_date, recorded_ms, recorded_ms FROM taken"
-    f" WHERE exchange_id > ? ORDER BY exchange_id LIMIT {MOVED_ROWS_MAX}"
+    f" WHERE exchange_id > ? AND exchange_id < ? ORDER BY exchange_id LIMIT {MOVED_ROWS_MAX}"
 )
 _MOVED_LINES: Final = (
     "SELECT h.line_id, h.exchange_id, t.terminal, t.business_date, t.recorded_ms, h.at_ms FROM history AS h"
@@ -107,14 +109,25 @@ class SideReader:
         """As `by_keys`, by number."""
         return {side.exchange_id: side for side in self._among("exchange_id", exchange_ids)}
 
+    def lives(self) -> list[int]:
+        """The incarnations that took anything, oldest first. Numbers grow with time within each; workers that share a journal
+        live at the same time."""
+        found: list[int] = []
+        while True:
+            above = ((found[-1] + 1) if found else 0) * IDS_PER_INCARNATION
+            rows = self._all("SELECT exchange_id FROM taken WHERE exchange_id >= ? ORDER BY exchange_id LIMIT 1", (above,))
+            if not rows:
+                return found
+            found.append(int(rows[0][0]) // IDS_PER_INCARNATION)
+
     def after(self, exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
-        """The next exchanges above `exchange_id`, in the order of their numbers."""
-        rows = self._all(f"{_SELECT} WHERE e.exchange_id > ? ORDER BY e.exchange_id LIMIT ?", (exchange_id, count_max))
-        return [_side(row) for row in rows]
+        """The next exchanges of the same life above `exchange_id`, in the order of their numbers."""
+        where = "WHERE e.exchange_id > ? AND e.exchange_id < ? ORDER BY e.exchange_id LIMIT ?"
+        return [_side(row) for row in self._all(f"{_SELECT} {where}", (exchange_id, _end_of(exchange_id), count_max))]
 
     def moved_rows(self, exchange_id: int) -> list[Moved]:
-        """What was taken since: at most MOVED_ROWS_MAX, in the order of their numbers."""
-        return [Moved(*row) for row in self._all(_MOVED_ROWS, (exchange_id,))]
+        """What the same life has taken since: at most MOVED_ROWS_MAX, in the order of their numbers."""
+        return [Moved(*row) for row in self._all(_MOVED_ROWS, (exchange_id, _end_of(exchange_id)))]
 
     def moved_lines(self, line_id: int) -> list[Moved]:
         """What has a line in the history since: at most MOVED_ROWS_MAX, in the order of the lines."""
@@ -124,13 +137,17 @@ class SideReader:
         """The number of the newest line of the history; 0 for none."""
         return int(self._all("SELECT coalesce(max(line_id), 0) FROM history")[0][0])
 
-    def last_before(self, wall_ms: int) -> int:
-        """The highest number below the first exchange that was recorded at or after `wall_ms`."""
-        low, high = 0, self._highest() + 1
+    def last_before(self, wall_ms: int, life: int) -> int:
+        """The highest number below the first exchange that `life` recorded at or after `wall_ms`."""
+        low, end = life * IDS_PER_INCARNATION + 1, (life + 1) * IDS_PER_INCARNATION
+        rows = self._all("SELECT coalesce(max(exchange_id), 0) FROM taken WHERE exchange_id < ?", (end,))
+        high = max(low, int(rows[0][0]) + 1)
         while low < high:
             middle = (low + high) // 2
             rows = self._all(
-                "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id >= ? ORDER BY exchange_id LIMIT 1", (middle,)
+                "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id >= ? AND exchange_id < ?"
+                " ORDER BY exchange_id LIMIT 1",
+                (middle, end),
             )
             if not rows or rows[0][1] >= wall_ms:
                 high = middle
@@ -142,9 +159,6 @@ class SideReader:
         with self._lock:
             return self._source.all(sql, parameters)
 
-    def _highest(self) -> int:
-        return int(self._all("SELECT coalesce(max(exchange_id), 0) FROM taken")[0][0])
-
     def _among(self, column: str, wanted: Sequence[str] | Sequence[int]) -> list[Side]:
         if not wanted:
             return []
@@ -152,6 +166,11 @@ class SideReader:
             raise ValueError(f"{len(wanted)} rows at once, at most {ROWS_MAX}")
         sql = f"{_SELECT} WHERE e.{column} IN ({', '.join('?' * len(wanted))})"
         return [_side(row) for row in self._all(sql, tuple(wanted))]
+
+
+def _end_of(exchange_id: int) -> int:
+    """The first number of the next life."""
+    return (exchange_id // IDS_PER_INCARNATION + 1) * IDS_PER_INCARNATION
 
 
 def _side(row: Any) -> Side:

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from relay.clock import Clock
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import MOVED_ROWS_MAX, Moved, Side
 from relay.reconcile.asking import Asking, NotRun
 from relay.reconcile.dates import Cutover
@@ -43,6 +44,17 @@ class Outcome(msgspec.Struct, frozen=True):
     reports: tuple[Report, ...] = ()
 
 
+class _Window(msgspec.Struct):
+    """What moved, as it is collected. `is_resumed`: its ends are known. `at_ms`: everything up to then is in it."""
+
+    before_ms: int
+    is_resumed: bool
+    room: int
+    at_ms: int
+    is_full: bool = False
+    moved: dict[Pair, array[int]] = {}
+
+
 class Correction:
     def __init__(self, asking: Asking, judge: Judge, shelf: Shelf, clock: Clock, cutover: Cutover, margin_ms: int) -> None:
         self._asking = asking
@@ -55,52 +67,57 @@ class Correction:
     async def run(self) -> Outcome:
         """One window, or the rest of one. Raises NotRun."""
         before_ms = self._clock.wall_ms() - self._margin_ms
+        rows = self._asking.rows
+        lives = await self._asking.read(rows.lives)
         checked = self._shelf.checked()
         if checked is None:
-            first = await self._asking.read(partial(self._asking.rows.last_before, before_ms - _FIRST_MS))
-            line = await self._asking.read(self._asking.rows.last_line)
-            checked = Checked(from_id=max(0, first), from_line=line, at_ms=before_ms)
+            first = {life: await self._asking.read(partial(rows.last_before, before_ms - _FIRST_MS, life)) for life in lives}
+            checked = Checked(from_ids=first, from_line=await self._asking.read(rows.last_line), at_ms=before_ms)
             await self._save(checked)
-        moved: dict[Pair, array[int]] = {}
-        to_id, row_ms = await self._collect(moved, self._asking.rows.moved_rows, checked.from_id, checked.to_id, before_ms)
-        to_line, line_ms = await self._collect(
-            moved, self._asking.rows.moved_lines, checked.from_line, checked.to_line, before_ms
-        )
-        at_ms = min(each for each in (before_ms, row_ms, line_ms) if each)
-        checked = await self._end(msgspec.structs.replace(checked, to_id=to_id, to_line=to_line))
-        pairs = sorted(pair for pair in moved if pair > (checked.done_date, checked.done_terminal))
+        window = _Window(before_ms, checked.is_under_way, MOVED_MAX, before_ms)
+        to_ids: dict[int, int] = {}
+        for life in lives:
+            start = checked.from_ids.get(life, life * IDS_PER_INCARNATION)
+            to_ids[life] = await self._collect(window, rows.moved_rows, start, checked.to_ids.get(life, start))
+        window.room = MOVED_MAX
+        to_line = await self._collect(window, rows.moved_lines, checked.from_line, checked.to_line)
+        checked = msgspec.structs.replace(checked, is_under_way=True, to_ids=to_ids, to_line=to_line)
+        checked = await self._end(checked)
+        pairs = sorted(pair for pair in window.moved if pair > (checked.done_date, checked.done_terminal))
         for number, pair in enumerate(pairs, start=1):
-            checked = await self._pair(checked, pair, moved[pair])
+            checked = await self._pair(checked, pair, window.moved[pair])
             if number % SAVE_PAIRS == 0:
                 await self._save(checked)
         reports = await self._report(checked)
-        await self._save(Checked(from_id=to_id, from_line=to_line, at_ms=at_ms))
-        return Outcome(pairs=len(pairs), has_more=bool(row_ms or line_ms), reports=reports)
+        await self._save(Checked(from_ids=to_ids, from_line=to_line, at_ms=window.at_ms))
+        return Outcome(pairs=len(pairs), has_more=window.is_full, reports=reports)
 
     # ---- what moved --------------------------------------------------------------------------------------------------
-    async def _collect(
-        self, moved: dict[Pair, array[int]], read: Callable[[int], list[Moved]], mark: int, to_mark: int, before_ms: int
-    ) -> tuple[int, int]:
-        """Everything after `mark`, up to `to_mark` where an earlier try of this window ended there (-1: up to the margin).
-        Where it stands then, and the time of its last where the window was full, else 0."""
-        count = 0
-        while to_mark < 0 or mark < to_mark:
+    async def _collect(self, window: _Window, read: Callable[[int], list[Moved]], mark: int, to_mark: int) -> int:
+        """Everything after `mark`, up to `to_mark` where an earlier try of this window ended there, else up to the margin or as
+        much as there is room. Where it stands then."""
+        while not window.is_resumed or mark < to_mark:
+            if window.room <= 0:
+                window.is_full = True
+                return mark
             rows = await self._asking.read(partial(read, mark))
             for row in rows:
-                # What is dated far ahead comes of a clock that was set back: it ends no window.
-                is_young = before_ms < row.at_ms <= before_ms + 2 * self._margin_ms
-                if (is_young and to_mark < 0) or 0 <= to_mark <= mark:
-                    return mark, 0
+                if row.mark > to_mark if window.is_resumed else self._is_in_work(row, window):
+                    return mark
                 mark = row.mark
-                count += 1
+                window.room -= not window.is_resumed
+                window.at_ms = min(window.at_ms, max(row.at_ms, 0)) if window.room <= 0 else window.at_ms
                 if row.terminal:
                     date = self._cutover.date_of(row.business_date, row.recorded_ms)
-                    moved.setdefault((date, row.terminal), array("q")).append(row.exchange_id)
-            if to_mark < 0 and count >= MOVED_MAX:
-                return mark, rows[-1].at_ms
+                    window.moved.setdefault((date, row.terminal), array("q")).append(row.exchange_id)
             if len(rows) < MOVED_ROWS_MAX:
                 break
-        return mark, 0
+        return mark
+
+    def _is_in_work(self, row: Moved, window: _Window) -> bool:
+        """Within the margin: the window ends before it. What is dated far ahead comes of a clock that was set back, and ends
+        none."""
+        return window.before_ms < row.at_ms <= window.before_ms + 2 * self._margin_ms
 
     # ---- one terminal on one business date ---------------------------------------------------------------------------
     async def _pair(self, checked: Checked, pair: Pair, exchange_ids: array[int]) -> Checked:

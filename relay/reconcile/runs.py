@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from relay.clock import Clock
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.sides import Side
 from relay.reconcile.asking import Asking, NotRun, once
@@ -125,31 +126,39 @@ class Run:
     async def _walk(self, progress: Progress, seen: Seen, found: dict[str, Difference]) -> Progress:
         begins_ms = self._cutover.begins_ms(progress.business_date)
         walked_id, journal_rows, in_work = progress.walked_id, progress.journal_rows, progress.in_work
-        if walked_id < 0:
-            walked_id = await self._asking.read(lambda: self._asking.rows.last_before(begins_ms - DAY_MS))
         pages = 0
-        while rows := await self._asking.read(partial(self._asking.rows.after, walked_id)):
-            for side in rows:
-                own = self._cutover.date_of(side.business_date, side.recorded_ms)
-                received = self._cutover.date_at(side.recorded_ms)
-                if own != progress.business_date:
-                    if received == progress.business_date and (days_apart(own, received) or 0) > _DATE_DAYS_MAX:
-                        self._add(found, difference(What.DATE, side, None, f"business date {own}, received on {received}"))
-                    continue
-                journal_rows += 1
-                if side.exchange_id not in seen:
-                    if self._is_young(side) or not side.is_closed:
-                        in_work += 1
-                    else:
-                        self._add(found, missing(side))
-            walked_id = rows[-1].exchange_id
-            pages += 1
-            progress = msgspec.structs.replace(progress, walked_id=walked_id, journal_rows=journal_rows, in_work=in_work)
-            if pages % self._rules.save_pages == 0:
-                progress = await self._save(progress, seen, found)
-            if rows[-1].recorded_ms >= begins_ms + 2 * DAY_MS:
-                break
+        for life in await self._asking.read(self._asking.rows.lives):
+            if walked_id >= (life + 1) * IDS_PER_INCARNATION:
+                continue  # walked before this run was taken up
+            if walked_id < life * IDS_PER_INCARNATION:
+                walked_id = await self._asking.read(partial(self._asking.rows.last_before, begins_ms - DAY_MS, life))
+            while rows := await self._asking.read(partial(self._asking.rows.after, walked_id)):
+                for side in rows:
+                    own = self._cutover.date_of(side.business_date, side.recorded_ms)
+                    if own != progress.business_date:
+                        self._add(found, self._far_away(side, own, progress.business_date))
+                        continue
+                    journal_rows += 1
+                    if side.exchange_id not in seen:
+                        if self._is_young(side) or not side.is_closed:
+                            in_work += 1
+                        else:
+                            self._add(found, missing(side))
+                walked_id = rows[-1].exchange_id
+                pages += 1
+                progress = msgspec.structs.replace(progress, walked_id=walked_id, journal_rows=journal_rows, in_work=in_work)
+                if pages % self._rules.save_pages == 0:
+                    progress = await self._save(progress, seen, found)
+                if rows[-1].recorded_ms >= begins_ms + 2 * DAY_MS:
+                    break
         return progress
+
+    def _far_away(self, side: Side, own: str, business_date: str) -> Difference | None:
+        """It was received on the date, and carries quite another one."""
+        received = self._cutover.date_at(side.recorded_ms)
+        if received != business_date or (days_apart(own, received) or 0) <= _DATE_DAYS_MAX:
+            return None
+        return difference(What.DATE, side, None, f"business date {own}, received on {received}")
 
     # ---- helpers -----------------------------------------------------------------------------------------------------
     def _is_young(self, side: Side) -> bool:

@@ -36,15 +36,16 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the correction runs have come: everything that moved up to exchange `from_id` and history line `from_line`, which
-    is what was closed at `at_ms` (wall clock). `to_id` and `to_line` end the window of a run that is under way (-1: none is),
-    `done_date` and `done_terminal` are its last pair that was compared."""
+    """How far the correction runs have come: everything that moved up to the exchanges `from_ids` (by life of the journal) and
+    history line `from_line`, which is what was closed at `at_ms` (wall clock). `to_ids` and `to_line` end the window of a run
+    that is under way, `done_date` and `done_terminal` are its last pair that was compared."""
 
-    from_id: int
+    from_ids: dict[int, int]
     from_line: int
     at_ms: int
-    to_id: int = -1
-    to_line: int = -1
+    is_under_way: bool = False
+    to_ids: dict[int, int] = {}
+    to_line: int = 0
     done_date: str = ""
     done_terminal: str = ""
     journal_rows: int = 0

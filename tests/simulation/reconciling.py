@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from relay.core import contract as c
 from relay.exchange.exchange import Event, State
 from relay.exchange.reopening import Reopening
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.memory import MemoryDisk
 from relay.journal.records import LISTED_STATES, OPEN_STATES, StoredExchange, StoredState
 from relay.journal.sides import MOVED_ROWS_MAX, ROWS_MAX, Moved, Side
@@ -59,11 +60,10 @@ class DiskRows:
         return {number: self._side(held[number]) for number in exchange_ids if number in held}
 
     def after(self, exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
-        ids = sorted(number for number in self._disk.exchanges if number > exchange_id)[:count_max]
-        return [self._side(self._disk.exchanges[number]) for number in ids]
+        return [self._side(self._disk.exchanges[number]) for number in self._above(exchange_id, count_max)]
 
     def moved_rows(self, exchange_id: int) -> list[Moved]:
-        ids = sorted(number for number in self._disk.exchanges if number > exchange_id)[:MOVED_ROWS_MAX]
+        ids = self._above(exchange_id, MOVED_ROWS_MAX)
         return [self._moved(number, number, self._disk.exchanges[number].taken.recorded_ms) for number in ids]
 
     def moved_lines(self, line_id: int) -> list[Moved]:
@@ -73,8 +73,15 @@ class DiskRows:
     def last_line(self) -> int:
         return len(self._disk.lines)
 
-    def last_before(self, wall_ms: int) -> int:
-        return -1
+    def lives(self) -> list[int]:
+        return sorted({number // IDS_PER_INCARNATION for number in self._disk.exchanges})
+
+    def last_before(self, wall_ms: int, life: int) -> int:
+        return life * IDS_PER_INCARNATION
+
+    def _above(self, exchange_id: int, count_max: int) -> list[int]:
+        end = (exchange_id // IDS_PER_INCARNATION + 1) * IDS_PER_INCARNATION
+        return sorted(number for number in self._disk.exchanges if exchange_id < number < end)[:count_max]
 
     def _moved(self, mark: int, exchange_id: int, at_ms: int) -> Moved:
         taken = self._disk.exchanges[exchange_id].taken

@@ -18,6 +18,7 @@ from relay.core.contract import Amount, LedgerEntry, LedgerPage
 from relay.core.port import Look, Looked, NotFound, Permit
 from relay.exchange.reopen import Around, Decision, Reopens, decide
 from relay.exchange.reopening import Busy, Seen
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.records import Intent, StoredExchange, StoredState, Taken
 from relay.journal.sides import ROWS_MAX, Moved, Side
 from relay.reconcile.asking import Asking
@@ -72,13 +73,13 @@ class ListRows:
         return {side.exchange_id: side for side in self.sides if side.exchange_id in set(exchange_ids)}
 
     def after(self, exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
-        return [side for side in self.sides if side.exchange_id > exchange_id][:count_max]
+        return [side for side in self.sides if exchange_id < side.exchange_id < _end_of(exchange_id)][:count_max]
 
     def moved_rows(self, exchange_id: int) -> list[Moved]:
         rows = [
             Moved(s.exchange_id, s.exchange_id, s.terminal, s.business_date, s.recorded_ms, s.recorded_ms) for s in self.sides
         ]
-        return [row for row in rows if row.mark > exchange_id]
+        return [row for row in rows if exchange_id < row.mark < _end_of(exchange_id)]
 
     def moved_lines(self, line_id: int) -> list[Moved]:
         return [line for line in self.lines if line.mark > line_id]
@@ -86,8 +87,11 @@ class ListRows:
     def last_line(self) -> int:
         return self.lines[-1].mark if self.lines else 0
 
-    def last_before(self, wall_ms: int) -> int:
-        return -1  # as of an empty journal, or one that is younger than that
+    def lives(self) -> list[int]:
+        return sorted({each.exchange_id // IDS_PER_INCARNATION for each in self.sides})
+
+    def last_before(self, wall_ms: int, life: int) -> int:
+        return life * IDS_PER_INCARNATION
 
     def change(self, exchange_id: int, **changes: Any) -> None:
         self.sides = [
@@ -152,6 +156,10 @@ class Reopened:
             self.moved.append((seen.key, decision.event.name))
             self.rows.change(side.exchange_id, times=side.times + 1, **self.leaves)
         done(decision)
+
+
+def _end_of(exchange_id: int) -> int:
+    return (exchange_id // IDS_PER_INCARNATION + 1) * IDS_PER_INCARNATION
 
 
 def stored_of(side: Side) -> StoredExchange:

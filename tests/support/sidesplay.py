@@ -51,9 +51,10 @@ def check(reader: SideReader, ids: list[int]) -> None:
     assert (found["k7"].times, found["k6"].times, found["k5"].times) == (2, 1, 0), "its own, or of its reversal"
     assert reader.by_ids([ids[3], ids[9], 5])[ids[3]] == found["k3"]
     assert [side.key for side in reader.after(ids[17])] == ["k18", "k19", "c5", "r1", "r2", "r3"]
-    assert len(reader.after(0, 7)) == 7
+    (life,) = reader.lives()
+    assert len(reader.after(ids[0] - 1, 7)) == 7
     for n in (0, 1, 10, 19):
-        first = reader.after(reader.last_before(T0_MS + n * 1_000), 1)
+        first = reader.after(reader.last_before(T0_MS + n * 1_000, life), 1)
         assert first[0].key == f"k{n}"
     rows = reader.moved_rows(ids[18])
     assert [(row.mark, row.terminal, row.business_date) for row in rows][:1] == [(ids[19], "ATM00001", "2026-11-24")]
@@ -66,3 +67,21 @@ def check(reader: SideReader, ids: list[int]) -> None:
     assert reader.by_keys([]) == {}
     with pytest.raises(ValueError, match="at most"):
         reader.by_keys(["k"] * (ROWS_MAX + 1))
+
+
+def write_second_life(rig: Rig) -> None:
+    """Another life of the journal, at the same time: as of a second worker."""
+    rig.reopen()
+    rig.journal.take(taken(rig.journal, "z1", recorded_ms=T0_MS + 2_000), lambda _: None)
+    rig.settle()
+
+
+def check_second_life(reader: SideReader, ids: list[int]) -> None:
+    first, second = reader.lives()
+    assert "z1" not in [side.key for side in reader.after(ids[17])], "each life has its own order"
+    assert ids[19] == max(row.exchange_id for row in reader.moved_rows(ids[18])) - 4
+    begins = reader.last_before(T0_MS, second)
+    assert [side.key for side in reader.after(begins)] == ["z1"]
+    assert [row.exchange_id for row in reader.moved_rows(begins)] == [begins + 1]
+    assert reader.after(reader.last_before(T0_MS + 3_000, second)) == []
+    assert reader.after(reader.last_before(T0_MS + 19_000, first), 1)[0].key == "k19"

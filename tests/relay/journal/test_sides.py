@@ -19,3 +19,15 @@ def test_rows_by_key_in_order_and_from_a_day_on(tmp_path: Path) -> None:
     finally:
         reader.close()
         rig.end()
+
+
+def test_each_life_has_its_own_order(tmp_path: Path) -> None:
+    rig = SqliteRig(tmp_path)
+    ids = sidesplay.write_rows(rig)
+    sidesplay.write_second_life(rig)
+    reader = SideReader(SqliteSource(str(rig.path)))
+    try:
+        sidesplay.check_second_life(reader, ids)
+    finally:
+        reader.close()
+        rig.end()

@@ -10,6 +10,7 @@ import pytest
 from protocols.vocabulary import Approved
 from relay.core.contract import Amount, LedgerTotal
 from relay.core.port import Looked, Permit
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import Moved
 from relay.reconcile import correction
 from relay.reconcile.asking import NotRun
@@ -232,3 +233,15 @@ async def test_what_was_moved_before_a_kill_is_in_the_report_of_the_run_that_tak
     (report,) = (await bank.run()).reports
     assert [key for key, _ in bank.reopened.moved] == ["k1", "k2"]
     assert sorted((d.key, d.ending.value) for d in report.differences) == [("k1", "mended"), ("k2", "mended")]
+
+
+async def test_workers_that_live_at_the_same_time_each_have_their_window() -> None:
+    bank = Bank()
+    await bank.run()
+    for life, terminal in ((7, "ATM7"), (8, "ATM8")):
+        bank.rows.sides.append(side(life * IDS_PER_INCARNATION + 1, key=f"k{life}", terminal=terminal, recorded_ms=BEGINS_MS))
+    assert (await bank.run()).pairs == 2
+    for life, terminal in ((7, "ATM7"), (8, "ATM8")):  # both go on taking messages
+        bank.rows.sides.append(side(life * IDS_PER_INCARNATION + 2, key=f"m{life}", terminal=terminal, recorded_ms=BEGINS_MS))
+    assert (await bank.run()).pairs == 2
+    assert (await bank.run()).pairs == 0

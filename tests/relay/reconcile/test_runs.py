@@ -6,6 +6,8 @@ import pytest
 
 from protocols.vocabulary import Approved
 from relay.core.port import Looked, Permit
+from relay.journal.items import IDS_PER_INCARNATION
+from relay.journal.sides import ROWS_MAX, Side
 from relay.reconcile.asking import NotRun
 from relay.reconcile.dates import DAY_MS, Cutover
 from relay.reconcile.matcher import Difference, Ending, What, missing
@@ -140,3 +142,30 @@ def test_the_limit_of_kept_differences_is_counted() -> None:
     for number in range(DIFFERENCES_MAX * 10 + 7):
         run._add(found, missing(side(number)))
     assert (len(found), run._dropped) == (DIFFERENCES_MAX * 10, 7)
+
+
+async def test_workers_that_live_at_the_same_time_are_each_walked_also_by_a_run_that_is_taken_up() -> None:
+    lives = [
+        side(life * IDS_PER_INCARNATION + n, key=f"k{life}{n}", recorded_ms=BEGINS_MS + n)
+        for n in range(1, 30)
+        for life in (4, 5, 6)
+    ]
+    rows = ListRows(sorted(lives, key=lambda each: each.exchange_id))
+    core = ListCore([line(0, key=each.key) for each in rows.sides if each.key not in ("k41", "k529", "k629")])
+    variables = KeptVariables()
+    real = rows.after
+    reads = 0
+
+    def after(exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
+        nonlocal reads
+        reads += 1
+        if reads == 4:
+            raise NotRun("killed")
+        return real(exchange_id, 10)
+
+    rows.after = after  # type: ignore[method-assign]
+    with pytest.raises(NotRun, match="killed"):
+        await new_run(core, rows, Shelf(variables)).daily(DATE)
+    report = await new_run(core, rows, Shelf(variables)).daily(DATE)
+    assert report.journal_rows == 87
+    assert sorted(d.key for d in report.differences) == ["k41", "k529", "k629"]

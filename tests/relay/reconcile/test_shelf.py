@@ -48,7 +48,9 @@ def test_reports_are_bounded() -> None:
 def test_how_far_the_correction_runs_have_come_is_one_value() -> None:
     shelf = Shelf(KeptVariables())
     assert shelf.checked() is None
-    checked = Checked(from_id=5, from_line=7, at_ms=9, to_id=11, to_line=12, done_date="2025-11-26", done_terminal="ATM1")
+    checked = Checked(
+        from_ids={1: 5}, from_line=7, at_ms=9, to_ids={1: 11}, to_line=12, done_date="2025-11-26", done_terminal="ATM1"
+    )
     shelf.keep_checked(checked, lambda result: None)
     assert shelf.checked() == checked
     assert shelf.progress() is None

@@ -118,5 +118,7 @@ def test_reconciliation_reads_it_from_a_thread_of_its_own(rig: PostgresRig) -> N
         reader = threads.submit(lambda: SideReader(source(rig))).result()
         try:
             threads.submit(sidesplay.check, reader, ids).result()
+            sidesplay.write_second_life(rig)
+            threads.submit(sidesplay.check_second_life, reader, ids).result()
         finally:
             threads.submit(reader.close).result()

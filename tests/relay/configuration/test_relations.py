@@ -51,6 +51,16 @@ def test_reconciliation_reads_either_engine() -> None:
     assert not [each for each in found(reconcile={"enabled": True}, journal=journal) if each.path[0] == "reconcile"]
 
 
+def test_what_is_in_work_is_not_compared_yet() -> None:
+    links = ({"name": "atm", "endpoint": "tcp:8583", "reply_deadline_ms": 20_000},)
+    enough = {"enabled": True, "margin_ms": 24_000}
+    assert found(listener=links, core={"call_timeout_ms": 4_000}, reconcile=enough) == []
+    finding = only(listener=links, core={"call_timeout_ms": 4_000}, reconcile={**enough, "margin_ms": 23_999})
+    assert (finding.path, finding.is_warning) == (("reconcile", "margin_ms"), True)
+    assert finding.also == (("listener", 0, "reply_deadline_ms"),)
+    assert found(listener=links, reconcile={"margin_ms": 1}) == []
+
+
 def test_a_call_ends_before_the_terminal_is_answered() -> None:
     assert found(core={"call_timeout_ms": 14_999}) == []
     finding = only(core={"call_timeout_ms": 15_000}, listener=(ATM, {"name": "b", "endpoint": "tcp:1"}))

@@ -11,7 +11,7 @@ from contextlib import suppress
 from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
 from relay.exchange.desk import Desk
-from relay.exchange.exchange import TERMINAL, State
+from relay.exchange.exchange import TERMINAL, UNKNOWN, State
 from relay.exchange.hotspots import Scope
 from relay.journal.port import Journal
 from relay.telemetry.metrics import Metrics
@@ -44,8 +44,14 @@ class Gauges:
 
     def oldest_owed_ms(self) -> int:
         """Age of the oldest message owed to the core, milliseconds; 0 when nothing is owed."""
-        recorded_ms = self._desk.saf.oldest_recorded_ms()
-        return 0 if recorded_ms is None else max(0, self._clock.wall_ms() - recorded_ms)
+        since_ms = self._desk.saf.oldest_since_ms()
+        return 0 if since_ms is None else max(0, self._clock.wall_ms() - since_ms)
+
+    def oldest_unknown_ms(self) -> int:
+        """Age of the oldest exchange in doubt, milliseconds; 0 when nothing is."""
+        entries = self._desk.register.by_key.values()
+        since_ms = min((entry.owed_since_ms for entry in entries if entry.state in UNKNOWN), default=None)
+        return 0 if since_ms is None else max(0, self._clock.wall_ms() - since_ms)
 
     def _read(self) -> None:
         metrics, desk = self._metrics, self._desk
@@ -57,6 +63,7 @@ class Gauges:
         self._read_hot()
         metrics.saf_owed.set(desk.saf.owed_count)
         metrics.saf_oldest_seconds.set(self.oldest_owed_ms() / 1000)
+        metrics.unknown_oldest_seconds.set(self.oldest_unknown_ms() / 1000)
         metrics.journal_waiting.set(self._journal.waiting_count())
         if self._round % LISTED_EVERY == 0:
             with suppress(JournalUnusable):  # a server that is away: as last seen

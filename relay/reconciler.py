@@ -1,8 +1,9 @@
-"""Reconciliation in the running daemon: when a sweep is due, one at a time, and what an operator asks about it.
+"""Reconciliation in the running daemon: when a run is due, one at a time, and what an operator asks about it.
 
 Owns the timer, the handlers of `relay reconcile`, and the journal connection of a run. It must never compare anything
-(relay/reconcile does). The traps: a sweep that broke off is taken up where it stood, also after a restart; and a date counts as
-done only when its report is on disk.
+(relay/reconcile does) nor move an exchange (relay/exchange/reopening.py does). The traps: a run that broke off is taken up
+where it stood, also after a restart; a date counts as done only when its report is on disk; and a connection to the journal is
+opened in a thread, because a server may take its time.
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ from relay.clock import Cancellable, Clock, Timers
 from relay.control import commands as c
 from relay.control import report as r
 from relay.control.server import Handler
-from relay.errors import RelayError
+from relay.errors import JournalUnusable, RelayError
+from relay.exchange.reopening import Reopening
+from relay.journal.engines import open_source
 from relay.journal.port import StepResult
 from relay.journal.sides import SideReader
+from relay.journal.source import SourceDamaged
+from relay.reconcile.asking import Asking, NotRun
 from relay.reconcile.balance import CoreTotals, DayTotals, balance
+from relay.reconcile.correction import Correction
 from relay.reconcile.counter import Counter, JournalSource
 from relay.reconcile.dates import DAY_MS, Cutover
+from relay.reconcile.judging import Judge
 from relay.reconcile.matcher import Difference
 from relay.reconcile.page import as_html
 from relay.reconcile.plain import as_text
 from relay.reconcile.report import Layer, Report, sign
-from relay.reconcile.runs import NotRun, Run, RunRules
+from relay.reconcile.runs import Run, RunRules
 from relay.reconcile.shelf import Shelf
 from relay.reconcile.statements import Statements, Variables
 from relay.settings import Settings
@@ -41,6 +48,7 @@ if TYPE_CHECKING:
 
 log = get_log("reconcile")
 
+RETRY_MS = 1_000  # between tries of one question to the core
 FORGET_PAUSE_MS = 200  # between two handfuls of old statements
 
 
@@ -70,6 +78,8 @@ class Reconciler:
         self._cutover = cutover_of(daemon.settings)
         self._timer: Cancellable | None = None
         self._task: asyncio.Task[None] | None = None
+        self._reopening = Reopening(daemon.desk.register, daemon.desk.saf, daemon.timers)
+        self._correction_due_ms = 0
         self._count()
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -77,6 +87,7 @@ class Reconciler:
 
     def start(self) -> None:
         if self._settings.enabled:
+            self._correction_due_ms = self._daemon.clock.monotonic_ms() + self._settings.correction_interval_s * 1_000
             self._look()
 
     def stop(self) -> None:
@@ -88,22 +99,27 @@ class Reconciler:
 
     # ---- runs --------------------------------------------------------------------------------------------------------
     def _look(self) -> None:
-        self._timer = self._daemon.timers.after(self._settings.look_ms, self._look)
+        d = self._daemon
+        self._timer = d.timers.after(self._settings.look_ms, self._look)
         unfinished = self._shelf.progress()
-        due = self._cutover.closed_date(self._daemon.clock.wall_ms(), self._settings.settle_ms)
+        due = self._cutover.closed_date(d.clock.wall_ms(), self._settings.settle_ms)
         # One that an operator made while the day still ran does not count.
         over_ms = self._cutover.begins_ms(due) + DAY_MS + self._settings.settle_ms
         is_done = any(
             each.layer is Layer.DAILY and each.business_date == due and each.made_ms >= over_ms
             for each in self._shelf.reports()
         )
+        checked = self._shelf.checked()
+        d.metrics.reconcile_behind_seconds.set(0 if checked is None else (d.clock.wall_ms() - checked.at_ms) / 1_000)
         if unfinished is not None:
             self._begin(unfinished.business_date)
         elif not is_done:
             self._begin(due)
+        elif d.clock.monotonic_ms() >= self._correction_due_ms or (checked is not None and checked.is_under_way):
+            self._begin("")
 
     def _begin(self, business_date: str) -> bool:
-        """False when one is under way."""
+        """The sweep of a date, or ("") a correction run. False when one is under way."""
         if self._task is not None and not self._task.done():
             return False
         self._task = spawn("reconcile", self._run(business_date))
@@ -111,27 +127,49 @@ class Reconciler:
 
     async def _run(self, business_date: str) -> None:
         d = self._daemon
-        runs = d.metrics.reconcile_runs
-        reader = SideReader(d.settings.journal.path)
+        settings = self._settings
+        reader: SideReader | None = None
         try:
-            rules = RunRules(margin_ms=self._settings.margin_ms, call_timeout_ms=d.settings.core.call_timeout_ms)
-            shelf, center = self._shelf, d.settings.relay.center
-            run = Run(
-                d.client, reader, shelf, d.region.permit, d.clock, self._sleep, self._cutover, center, rules, self._totals
-            )
-            report = await run.daily(business_date)
-        except (NotRun, sqlite3.Error) as error:
-            runs.labels("broken-off").inc()
-            log.warning("reconciliation broke off, the next run takes it up", business_date=business_date, why=str(error))
+            source = await asyncio.to_thread(open_source, d.settings.journal, d.credentials.secret)
+            reader = SideReader(source)
+            core_timeout_ms, center = d.settings.core.call_timeout_ms, d.settings.relay.center
+            asking = Asking(d.client, reader, d.region.permit, self._sleep, center, core_timeout_ms, RETRY_MS)
+            is_mending = settings.enabled and settings.mending == "mend"
+            judge = Judge(asking, self._reopening.judge, is_mending=is_mending, moves_max=settings.moves_count_max)
+            if business_date:
+                rules = RunRules(margin_ms=settings.margin_ms)
+                totals = self._totals if d.settings.journal.engine == "sqlite" else None
+                run = Run(asking, judge, self._shelf, d.clock, self._cutover, rules, totals)
+                reports: tuple[Report, ...] = (await run.daily(business_date),)
+            else:
+                correction = Correction(asking, judge, self._shelf, d.clock, self._cutover, settings.margin_ms)
+                outcome = await correction.run()
+                pause_ms = 0 if outcome.has_more else settings.correction_interval_s * 1_000
+                self._correction_due_ms = d.clock.monotonic_ms() + pause_ms
+                reports = outcome.reports
+                log.info("terminals with movement compared", pairs=outcome.pairs, reports=len(reports))
+        except (NotRun, SourceDamaged, JournalUnusable, sqlite3.Error) as error:
+            d.metrics.reconcile_runs.labels("broken-off").inc()
+            what = business_date or "terminals with movement"
+            log.warning("reconciliation broke off, the next run takes it up", what=what, why=str(error))
             return
         finally:
-            reader.close()
-        while self._daemon.statements.forget_old():  # each is forgotten once, so this ends
+            if reader is not None:
+                await asyncio.to_thread(reader.close)
+        while business_date and d.statements.forget_old():  # each is forgotten once, so this ends
             await self._sleep(FORGET_PAUSE_MS)
+        for report in reports:
+            self._reported(report)
+        if not reports:
+            d.metrics.reconcile_runs.labels("agrees").inc()
+
+    def _reported(self, report: Report) -> None:
         result = "not-whole" if not report.is_whole else "differs" if report.listed else "agrees"
-        runs.labels(result).inc()
+        self._daemon.metrics.reconcile_runs.labels(result).inc()
+        for each in report.differences:
+            self._daemon.metrics.reconcile_endings.labels(each.ending.value).inc()
         self._count()
-        log.info("reconciled", business_date=business_date, report=report.number, result=result, listed=report.listed)
+        log.info("reconciled", business_date=report.business_date, report=report.number, result=result, listed=report.listed)
 
     async def _totals(self, business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals:
         statements = self._daemon.statements
@@ -156,8 +194,6 @@ class Reconciler:
 
     # ---- what an operator asks ---------------------------------------------------------------------------------------
     def _now(self, args: c.ReconcileNowArgs) -> r.Done:
-        if self._daemon.settings.journal.engine != "sqlite":
-            raise RelayError("the sweep reads the SQLite journal only.", "Reconcile against the core's own listing.")
         business_date = args.business_date or self._cutover.date_at(self._daemon.clock.wall_ms())
         try:
             self._cutover.begins_ms(business_date)

@@ -286,9 +286,18 @@ class OutboundSettings(Model):
 
 
 class ReconcileSettings(Model):
-    """The journal against the core's ledger listing, once per business date."""
+    """The journal against the core's ledger listing: terminals with movement every few minutes, each business date once."""
 
-    enabled: bool = Field(False, description="Sweep each business date after it closed; off where the core has no listing.")
+    enabled: bool = Field(False, description="Run it by itself; off where the core has no listing.")
+    mending: Literal["list", "mend"] = Field(
+        "mend", description="mend: deliver what the core lost, undo what must not stand; list: only report it."
+    )
+    moves_count_max: int = Field(
+        1_000, ge=1, le=100_000, description="Most differences that one run mends or reverses; the rest is listed."
+    )
+    correction_interval_s: int = Field(
+        300, ge=1, le=86_400, description="Pause between correction runs (terminals with movement), seconds."
+    )
     cutover_minute: int = Field(0, ge=0, le=1_439, description="The bank day begins so many minutes after local midnight.")
     utc_offset_minutes: int = Field(540, ge=-720, le=840, description="Local time of the bank, minutes east of UTC.")
     settle_ms: Milliseconds = Field(

@@ -53,9 +53,7 @@ def links(settings: Settings) -> Iterator[tuple[Path, LinkSettings]]:
 def check_relations(settings: Settings) -> Iterator[Finding]:
     """All findings that follow from the file alone."""
     yield from _journal(settings)
-    if settings.reconcile.enabled and settings.journal.engine != "sqlite":
-        why = "the sweep reads the SQLite journal only, and the engine is PostgreSQL"
-        yield Finding(("reconcile", "enabled"), why, "enabled = false", (("journal", "engine"),))
+    yield from _reconcile(settings)
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
     for wrong in check_regions(settings.region):
@@ -110,6 +108,17 @@ def _journal(settings: Settings) -> Iterator[Finding]:
             (),
             True,
         )
+
+
+def _reconcile(settings: Settings) -> Iterator[Finding]:
+    """What is in work at its terminal must not be compared yet."""
+    margin_ms = settings.reconcile.margin_ms
+    for path, link in links(settings) if settings.reconcile.enabled else ():
+        work_ms = link.reply_deadline_ms + settings.core.call_timeout_ms
+        if margin_ms < work_ms:
+            why = f"{margin_ms} ms, and a message of {link.name} may be in work for {work_ms} ms: correction runs pass over it"
+            where = ("reconcile", "margin_ms")
+            yield Finding(where, why, f"margin_ms = {work_ms}", ((*path, "reply_deadline_ms"),), is_warning=True)
 
 
 def _core(core: CoreSettings) -> Iterator[Finding]:

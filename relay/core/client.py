@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -22,7 +23,7 @@ from relay.core.asking import Asking, Read, Verb
 from relay.core.balance import Balance, Health
 from relay.core.door import Address, HttpCall, HttpDoor
 from relay.core.mapping import Asked, Remark
-from relay.core.port import Attempt, Finding, Permit, UndoOutcome
+from relay.core.port import Attempt, Finding, Look, Permit, UndoOutcome
 from relay.errors import ConfigurationError
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -89,6 +90,7 @@ class CoreClient:
         self._region = self._verb("region", 5, mapping.read_region)
         self._ledger = self._verb("ledger", 6, mapping.read_ledger)
         self._report = self._verb("report", 7, mapping.read_reported)
+        self._look = self._verb("look", 8, mapping.read_look)
         metrics.core_inflight.set_function(lambda: self.inflight)
         for health in Health:
             metrics.core_addresses.labels(health.value).set_function(partial(self.balance.count, health))
@@ -165,10 +167,19 @@ class CoreClient:
     def inquire(
         self, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Finding], None]
     ) -> Cancellable:
+        return self._get(self._inquire, key, attempt, permit, timeout_ms, done)
+
+    def look(self, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Look], None]) -> Cancellable:
+        """The same call, for reconciliation: with what stands, and whose attempt was answered."""
+        return self._get(self._look, key, attempt, permit, timeout_ms, done)
+
+    def _get(
+        self, verb: Verb, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Any], None]
+    ) -> Cancellable:
         key_value = encoding.key_header_value(key)
-        head = self._head_of(self._head, key_value, attempt, permit, 3)
+        head = self._head_of(self._head, key_value, attempt, permit, verb.number)
         call = HttpCall(b"GET", encoding.key_path(key), head)
-        return Asking(self, self._inquire, Asked(key, key_value), call, permit.epoch, timeout_ms, done)
+        return Asking(self, verb, Asked(key, key_value), call, permit.epoch, timeout_ms, done)
 
     def tell(self, event: str, terminal: str, listener: str, detail: dict[str, str], permit: Permit) -> None:
         if self._tells >= self._settings.tells_inflight_max:

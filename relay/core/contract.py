@@ -138,6 +138,7 @@ class InquiryAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     state: Literal["posted", "declined", "reversed", "not-found"]
     answer: TransactionAnswer | None = None  # for posted and declined: what was answered
     standing: Amount | None = None
+    # The attempt that was answered last; another one than the asker's where any other was ever answered.
     attempt: ShortText | None = None
 
 

@@ -23,7 +23,7 @@ import msgspec
 from protocols.vocabulary import Approved, Balance, Declined, KeyConflict, Money, NotProcessed, Unknown
 from relay.core import contract as c
 from relay.core.door import HttpAnswer
-from relay.core.port import Finding, NotFound, Reversed, Superseded, Undone
+from relay.core.port import Finding, Looked, NotFound, Reversed, Superseded, Undone
 
 _F_KEY: Final = c.H_KEY.lower().encode()
 _F_EPOCH: Final = c.H_REGION_EPOCH.lower().encode()
@@ -216,6 +216,16 @@ def read_inquire(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
         return Reading(finding)
     except _NotTheWord as no:
         return _UNKNOWN[no.remark]
+
+
+def read_look(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
+    """GET /v1/transactions/{key} of reconciliation, `value` a Look."""
+    reading = read_inquire(asked, answer, epoch_min)
+    if isinstance(reading.value, NotProcessed | Unknown):
+        return reading
+    good = _read_inquiry(answer.body)
+    standing_minor = None if good.standing is None else int(good.standing.minor)
+    return Reading(Looked(reading.value, standing_minor, good.attempt or ""), reading.remark)
 
 
 def read_told(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:

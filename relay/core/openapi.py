@@ -38,6 +38,8 @@ What a relay center asks of the core, and what it takes for an answer. The rules
   key it stores a tombstone: a later POST of that key is declined with reason "reversed".
 * An automatic reversal names the attempt that it undoes; when another attempt of the key was answered since, it is
   refused with 409 superseded-attempt. A reversal that the terminal itself sent always applies.
+* An inquiry's answer names the attempt that was answered last; where any other attempt than the asker's was ever
+  answered, it names the newest of those. Reconciliation reverses by itself only what no other attempt was told.
 * "Not processed" counts only with the problem type and the echoed key. A status without them, whoever sent it, leaves
   the outcome unknown to the caller, who will inquire or reverse.
 * An approved amount is never above the asked one, nor in another currency.

@@ -55,6 +55,18 @@ class Reversed(msgspec.Struct, frozen=True):
 Finding: TypeAlias = Approved | Declined | Reversed | NotFound | NotProcessed | Unknown
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """An inquiry with all that reconciliation needs of it. `standing_minor` is what stands, None where it was not told.
+    `attempt` is the one that the core answered last, another one than the asker's where there was any; "" for not told."""
+
+    finding: Approved | Declined | Reversed | NotFound
+    standing_minor: int | None = None
+    attempt: str = ""
+
+
+Look: TypeAlias = Looked | NotProcessed | Unknown
+
+
 class Core(Protocol):
     def submit(
         self,

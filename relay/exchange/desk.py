@@ -31,6 +31,7 @@ from protocols.vocabulary import (
 )
 from relay.clock import Clock, Timers
 from relay.core.port import Core, Permit, Reversed, Undone
+from relay.exchange import evidence
 from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
@@ -304,6 +305,7 @@ class Desk:
             partial(self._intent_durable, entry, reply, intent, awaits),
             stored=StoredState.AWAITING_COMPLETION if awaits else StoredState.ANSWERED,
             intent=intent,
+            outcome=evidence.pack_part(entry.request, answer),
             history=entry.attempts_unknown > 0,
         )
 
@@ -362,8 +364,7 @@ class Desk:
 
     def evidence(self, key: str, verdict: str, standing_minor: int | None, detail: str = "") -> None:
         """What a terminal says about an exchange that awaits it, or that was listed for want of it. Else it is only counted."""
-        entry = self.register.by_key.get(key)
-        event = EVIDENCE_EVENT[verdict]
+        entry, event = self.register.by_key.get(key), EVIDENCE_EVENT[verdict]
         if entry is None:
             self.doubt.late_evidence(key, event, standing_minor, detail)
         elif entry.state is State.AWAITING_COMPLETION:

@@ -21,6 +21,7 @@ from protocols.vocabulary import (
     NotProcessed,
     Outcome,
     Refusal,
+    Request,
     Unknown,
     Verdict,
 )
@@ -69,6 +70,13 @@ def pack(outcome: Outcome | Finding | UndoOutcome) -> bytes:
         case NotFound():
             kept = Evidence("not-found")
     return _encoder.encode(kept)
+
+
+def pack_part(request: Request, answer: Answer) -> bytes | None:
+    """The outcome that an answered exchange keeps: none, but where less was approved than asked. What stands is not in its
+    request then, and reconciliation must know."""
+    is_part = isinstance(answer, Approved) and answer.amount is not None and answer.amount != request.amount
+    return pack(answer) if is_part and isinstance(answer, Approved) else None
 
 
 def unpack(data: bytes) -> Evidence:

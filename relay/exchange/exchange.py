@@ -19,6 +19,10 @@ core a reversal with the amount that stands; UNPROVEN and LISTED wait for a pers
 LISTED duty tried again (the RETRIED_* events, each back to where it came from). Nothing else ends a listed line, except that
 evidence which comes late still closes what is UNPROVEN.
 
+What is REPLIED, CONFIRMED or SETTLED is closed: nothing more comes of it, unless reconciliation finds that the core does not
+hold what was promised here (the RECONCILED_* events, which reopen.py decides). Then it is owed once more, in the same ways:
+DELIVERING what is missing, UNDOING what must not stand, PART_UNDONE and UNDONE where the terminal's evidence had said so.
+
 It must never know time, wires or the journal. The trap: a pair that is missing here is not to be ignored. It is a bug of ours,
 counted and logged by the desk, and nothing moves.
 """
@@ -91,6 +95,10 @@ class Event(Enum):
     RETRIED_DELIVERY = auto()
     RETRIED_PART = auto()
     RETRIED_WHOLE = auto()
+    RECONCILED_MISSING = auto()  # the core lacks what was approved or delivered, or the terminal's own reversal
+    RECONCILED_UNEXPECTED = auto()  # it stands at the core, and the terminal was never told so
+    RECONCILED_PART = auto()  # more stands than the terminal's evidence left
+    RECONCILED_WHOLE = auto()  # it stands, and the terminal's evidence left nothing
 
 
 S, E = State, Event
@@ -153,9 +161,18 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.LISTED, E.RETRIED_DELIVERY): S.DELIVERING,
     (S.LISTED, E.RETRIED_PART): S.PART_UNDONE,
     (S.LISTED, E.RETRIED_WHOLE): S.UNDONE,
+    (S.REPLIED, E.RECONCILED_MISSING): S.DELIVERING,
+    (S.REPLIED, E.RECONCILED_UNEXPECTED): S.UNDOING,
+    (S.CONFIRMED, E.RECONCILED_MISSING): S.DELIVERING,
+    (S.SETTLED, E.RECONCILED_MISSING): S.DELIVERING,
+    (S.SETTLED, E.RECONCILED_UNEXPECTED): S.UNDOING,
+    (S.SETTLED, E.RECONCILED_PART): S.PART_UNDONE,
+    (S.SETTLED, E.RECONCILED_WHOLE): S.UNDONE,
 }
 IN_FLIGHT = frozenset({S.OFFERED, S.RECORDED, S.ASKED, S.IN_DOUBT, S.ANSWERED})  # somebody waits for the reply
-TERMINAL = frozenset({S.REPLIED, S.REFUSED, S.CONFIRMED, S.SETTLED})
+TERMINAL = frozenset({S.REPLIED, S.REFUSED, S.CONFIRMED, S.SETTLED})  # closed: nothing comes of it by itself
+UNKNOWN = frozenset({S.IN_DOUBT, S.UNDOING, S.REPEATING, S.HELD})  # asked, and nobody knows what became of it
+FINAL = frozenset({S.REFUSED})  # nothing was ever asked: not even reconciliation reopens it
 
 # What each state is on disk. ASKED and IN_DOUBT are RECORDED there: after a crash nobody knows whether a byte left.
 STORED: dict[State, StoredState] = {
@@ -179,6 +196,9 @@ STORED: dict[State, StoredState] = {
 }
 REBUILT: dict[StoredState, State] = {
     StoredState.RECORDED: S.RECORDED,
+    StoredState.ANSWERED: S.REPLIED,
+    StoredState.CONFIRMED: S.CONFIRMED,
+    StoredState.SETTLED: S.SETTLED,
     StoredState.DELIVERING: S.DELIVERING,
     StoredState.UNDOING: S.UNDOING,
     StoredState.REPEATING: S.REPEATING,
@@ -207,4 +227,4 @@ EVIDENCE_EVENT = {
     "unproven": E.EVIDENCE_MISSING,
 }
 
-check_table(TRANSITIONS, S.OFFERED, TERMINAL, Event)
+check_table(TRANSITIONS, S.OFFERED, FINAL, Event)

@@ -13,7 +13,7 @@ from functools import partial
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Verdict
 from relay.exchange.exchange import REBUILT, STORED, TRANSITIONS, Event, State
-from relay.exchange.register import Open, Register, rebuild
+from relay.exchange.register import Open, Register, deliver_stored, rebuild
 from relay.exchange.saf import Saf
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.records import Step, StoredExchange, StoredState
@@ -47,7 +47,8 @@ def retry(register: Register, saf: Saf, key: str, who: str, why: str, done: Told
 def duty_of(stored: StoredExchange) -> Event:
     """The duty that a listed exchange had, as the event that takes it up again."""
     taken = stored.taken
-    if taken.message_class is not MessageClass.FINANCIAL:
+    is_whole = bool(stored.standing_minor) and stored.standing_minor == taken.amount_minor  # reopening.py: it shall stand
+    if taken.message_class is not MessageClass.FINANCIAL or is_whole:
         return Event.RETRIED_DELIVERY
     if stored.intent is not None and stored.intent.verdict is Verdict.APPROVE:  # then evidence said what was not paid
         return Event.RETRIED_PART if stored.standing_minor else Event.RETRIED_WHOLE
@@ -130,7 +131,8 @@ def _take_back(register: Register, saf: Saf, stored: StoredExchange, who: str, w
     entry = rebuild(stored, register.clock.monotonic_ms())
     register.by_key[entry.key] = entry
     register.move(entry, event)
-    entry.has_body = entry.state is State.DELIVERING
+    if entry.state is State.DELIVERING:
+        deliver_stored(entry)
     entry.tries = 0
     entry.owed_since_ms = register.clock.wall_ms()
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from protocols.machine import Unexpected
-from protocols.vocabulary import Request
+from protocols.vocabulary import MessageClass, Request
 from relay.clock import Cancellable, Clock
 from relay.core.port import Attempt
 from relay.exchange.exchange import REBUILT, STORED, TERMINAL, TRANSITIONS, Event, State
@@ -118,10 +118,19 @@ def rebuild(stored: StoredExchange, now_ms: int) -> Open:
         entry.standing_minor = stored.standing_minor
     entry.withdrawn = bool(stored.reversed_by)
     # An advice is stored to be delivered, without its secrets; a question is not posted again once those are gone.
-    entry.has_body = entry.state is State.DELIVERING
+    entry.has_body = False
     # A former life may have sent it, and died before it wrote that down.
     entry.request = msgspec.structs.replace(request, repeat=True)
+    if entry.state is State.DELIVERING:
+        deliver_stored(entry)
     return entry
+
+
+def deliver_stored(entry: Open) -> None:
+    """It is owed to the core as it is stored. What was a question once, and answered, is told as what happened: an advice."""
+    entry.has_body = True
+    if entry.request.message_class is MessageClass.FINANCIAL:
+        entry.request = msgspec.structs.replace(entry.request, message_class=MessageClass.ADVICE)
 
 
 class Register:

@@ -118,9 +118,9 @@ class Saf:
     def owed_count(self) -> int:
         return sum(len(chain) for chain in self._chains.values())
 
-    def oldest_recorded_ms(self) -> int | None:
-        """Wall time at which the oldest owed message was recorded."""
-        return min((entry.recorded_ms for chain in self._chains.values() for entry in chain), default=None)
+    def oldest_since_ms(self) -> int | None:
+        """Wall time since which the oldest message is owed: its recording, or when a person or reconciliation reopened it."""
+        return min((entry.owed_since_ms for chain in self._chains.values() for entry in chain), default=None)
 
     def entries(self) -> Iterator[Open]:
         """Everything that is owed, chain by chain in their order."""

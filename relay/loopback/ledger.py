@@ -165,7 +165,9 @@ class Ledger:
         amount = entry.amount
         standing = None if amount is None else c.Amount(str(entry.standing_minor), amount.currency)
         answer = None if state == "reversed" else entry.answer
-        return c.InquiryAnswer(key=key, state=state, answer=answer, standing=standing, attempt=entry.last_attempt or None)
+        others = [attempt for attempt in entry.answered_at if caller is None or attempt != caller.attempt]
+        attempt = max(others, key=entry.answered_at.__getitem__) if others else entry.last_attempt or None
+        return c.InquiryAnswer(key=key, state=state, answer=answer, standing=standing, attempt=attempt)
 
     def page(self, business_date: str, terminal: str | None, cursor: int, count: int = PAGE_COUNT_MAX) -> c.LedgerPage:
         """Entries after `cursor` (0 begins), oldest first; totals per terminal and kind come with the last page."""

@@ -3,7 +3,7 @@
 Owns `expected` (a stored exchange's claim), `compare` (a listing line against it) and `missing` (a claim that no line met). It
 must never know pages, time or a connection. The traps: an exchange that is open, on a person's list, or decided by a person
 claims nothing; a reversal has no line of its own, its original has; and what a terminal was told (the reply intent) outweighs
-everything else, because cash followed it.
+everything else, because cash followed it, but for the terminal's own reversal, which the core has acknowledged.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from protocols.vocabulary import MessageClass, Verdict
 from relay.core.contract import LedgerEntry
 from relay.exchange import evidence
+from relay.exchange.reopen import acknowledged_minor
 from relay.journal.records import StoredState
 from relay.journal.sides import Side
 from relay.telemetry.mask import mask_text
@@ -33,8 +34,8 @@ class What(StrEnum):
 
 class Ending(StrEnum):
     OPEN = "open"  # not yet decided in this run
-    MENDED = "mended"  # another look, by key, shows both sides agree by now
-    REVERSED = "reversed"
+    MENDED = "mended"  # both agree by now, or it is delivered as an advice under the same key
+    REVERSED = "reversed"  # the core is told what shall stand
     LISTED = "listed"  # for a person
 
 
@@ -56,6 +57,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = ""
     exchange_id: int = 0  # 0: none
     incarnation: int = 0
+    times: int = 0  # as of the row, when the difference was found
     why: str = ""
     ending: Ending = Ending.OPEN
 
@@ -71,6 +73,9 @@ def expected(side: Side) -> Claim:
     state = StoredState(side.state)
     if side.message_class == MessageClass.REVERSAL:
         return Claim.GONE  # what it did stands under its original's key
+    left_minor = reversed_to(side)
+    if left_minor is not None and side.is_closed and side.amount_minor is not None and not side.is_resolved:
+        return Claim.STANDS if left_minor else Claim.GONE
     if not side.is_closed or side.is_resolved or state in _NO_OPINION or side.amount_minor is None:
         return Claim.NOTHING
     if state is StoredState.REFUSED:
@@ -80,6 +85,11 @@ def expected(side: Side) -> Claim:
     if state is StoredState.CONFIRMED:
         return Claim.STANDS
     return _settled(side)
+
+
+def reversed_to(side: Side) -> int | None:
+    """What stood when the core acknowledged the terminal's own reversal; None where there is none."""
+    return None if side.reversal_outcome is None else acknowledged_minor(side.reversal_outcome)
 
 
 def _settled(side: Side) -> Claim:
@@ -110,15 +120,23 @@ def compare(line: LedgerEntry, side: Side | None) -> Difference | None:
         )
     claim = expected(side)
     if claim is Claim.GONE and stands:
-        return difference(What.UNEXPECTED, side, standing, f"stands at the core, {side.verdict or side.state} here")
+        if line.kind != side.kind or line.terminal != side.terminal:
+            return difference(What.IDENTITY, side, standing, f"the core has {line.kind} of {line.terminal}, and nothing is due")
+        if _is_other_amount(line, side):
+            return difference(What.AMOUNT, side, amount, "the core has another amount, and nothing is due")
+        word = "reversed by its terminal" if side.reversal_key else side.verdict or side.state
+        return difference(What.UNEXPECTED, side, standing, f"stands at the core, {word} here")
+    reversed_minor = reversed_to(side)
+    if claim is Claim.STANDS and stands and reversed_minor is not None and standing > reversed_minor:
+        return difference(What.STANDING, side, standing, f"its terminal's reversal left {reversed_minor}")
     # Posted with nothing standing is a kind that moves no money, or a completion whose original holds the amount.
-    if claim is Claim.STANDS and not stands and line.state != "posted" and not side.is_related:
+    if claim is Claim.STANDS and not stands and line.state != "posted":
         return difference(What.MISSING, side, standing, f"the core says {line.state}")
     if claim is Claim.NOTHING or line.state == "tombstone":
         return None
     if line.kind != side.kind or line.terminal != side.terminal:
         return difference(What.IDENTITY, side, standing, f"the core has {line.kind} of {line.terminal}")
-    if amount is not None and line.amount is not None and (amount, line.amount.currency) != (side.amount_minor, side.currency):
+    if line.amount is not None and _is_other_amount(line, side):
         return difference(What.AMOUNT, side, amount, f"the core has {amount} {line.amount.currency}")
     if claim is Claim.STANDS and not side.is_related and side.standing_minor and stands and standing != side.standing_minor:
         return difference(What.STANDING, side, standing, f"{side.standing_minor} stands here")
@@ -129,9 +147,16 @@ def compare(line: LedgerEntry, side: Side | None) -> Difference | None:
 
 def missing(side: Side) -> Difference | None:
     """A row of the day that no line of a listing read to its end has named."""
-    if expected(side) is Claim.STANDS and not side.is_related:
-        return difference(What.MISSING, side, None, "not in the listing")
-    return None
+    return difference(What.MISSING, side, None, "not in the listing") if expected(side) is Claim.STANDS else None
+
+
+def _is_other_amount(line: LedgerEntry, side: Side) -> bool:
+    """Another one than was asked, and than was approved where that was less."""
+    if line.amount is None:
+        return False
+    said = None if side.outcome is None else evidence.unpack(side.outcome)
+    ours = {side.amount_minor, None if said is None else said.approved_minor}
+    return int(line.amount.minor) not in ours or line.amount.currency != side.currency
 
 
 def difference(what: What, side: Side, core_minor: int | None, why: str) -> Difference:
@@ -145,5 +170,6 @@ def difference(what: What, side: Side, core_minor: int | None, why: str) -> Diff
         currency=side.currency,
         exchange_id=side.exchange_id,
         incarnation=side.incarnation,
+        times=side.times,
         why=mask_text(why),
     )

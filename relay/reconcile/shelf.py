@@ -19,7 +19,7 @@ from relay.reconcile.statements import Variables
 
 LINK_NAME = "@reconcile"  # beside the listeners, whose names have no such sign
 REPORTS_COUNT_MAX = 2_000  # kept: beyond it the oldest that is signed, or has nothing to sign for, is forgotten
-_RUN, _REPORT = "run", "report/"
+_RUN, _CHECKED, _REPORT = "run", "checked", "report/"
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,27 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
     in_work: int = 0
     journal_rows: int = 0
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the correction runs have come: everything that moved up to the exchanges `from_ids` (by life of the journal) and
+    history line `from_line`, which is what was closed at `at_ms` (wall clock). `to_ids` and `to_line` end the window of a run
+    that is under way, `done_date` and `done_terminal` are its last pair that was compared."""
+
+    from_ids: dict[int, int]
+    from_line: int
+    at_ms: int
+    is_under_way: bool = False
+    to_ids: dict[int, int] = {}
+    to_line: int = 0
+    done_date: str = ""
+    done_terminal: str = ""
+    journal_rows: int = 0
+    core_lines: int = 0
+    repeated_lines: int = 0
+    in_work: int = 0
+    differences: tuple[tuple[str, Difference], ...] = ()  # each with its business date
+    left_out: int = 0  # differences over the limit, counted only
 
 
 def _bare(stored: bytes) -> Report:
@@ -56,6 +77,13 @@ class Shelf:
     def keep_progress(self, progress: Progress | None, done: Callable[[StepResult], None]) -> None:
         value = None if progress is None else msgspec.msgpack.encode(progress)
         self._variables.store_variable(LINK_NAME, _RUN, value, done)
+
+    def checked(self) -> Checked | None:
+        stored = self._variables.variables(LINK_NAME).get(_CHECKED)
+        return None if stored is None else msgspec.msgpack.decode(stored, type=Checked)
+
+    def keep_checked(self, checked: Checked, done: Callable[[StepResult], None]) -> None:
+        self._variables.store_variable(LINK_NAME, _CHECKED, msgspec.msgpack.encode(checked), done)
 
     def reports(self) -> list[Report]:
         """Oldest first, each without the rows of its totals: many are looked through, few are read (`report`)."""

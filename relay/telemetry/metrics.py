@@ -111,12 +111,23 @@ class Metrics:
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)
+        self.unknown_oldest_seconds = Gauge(
+            "relay_unknown_oldest_seconds", "Age of the oldest exchange whose outcome is unknown; 0 for none", registry=r
+        )
         self.listed = Gauge("relay_listed_exchanges", "Exchanges on the person's list", registry=r)
         # ---- the journal against the core's ledger -----------------------------------------------------------------
         self.reconcile_unsigned = Gauge(
             "relay_reconcile_unsigned_differences", "Listed differences in reports that nobody has signed", registry=r
         )
-        self.reconcile_runs = Counter("relay_reconcile_runs_total", "Sweeps by how they ended", ["result"], registry=r)
+        self.reconcile_runs = Counter("relay_reconcile_runs_total", "Runs by how they ended", ["result"], registry=r)
+        self.reconcile_endings = Counter(
+            "relay_reconcile_differences_total", "Differences by how they ended", ["ending"], registry=r
+        )
+        for ending in ("mended", "reversed", "listed"):
+            self.reconcile_endings.labels(ending)
+        self.reconcile_behind_seconds = Gauge(
+            "relay_reconcile_behind_seconds", "Since when what moved was not compared; 0 before the first run", registry=r
+        )
         for result in ("agrees", "differs", "not-whole", "broken-off"):
             self.reconcile_runs.labels(result)
         self.reconcile_statements = Counter(

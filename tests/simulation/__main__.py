@@ -10,6 +10,8 @@ from collections import Counter
 
 from relay.exchange.exchange import TRANSITIONS, Event, State
 from tests.simulation.mutations import MUTATIONS, caught
+from tests.simulation.reconciling import ReconcilingWorld
+from tests.simulation.reconciling_mutations import RECONCILING
 from tests.simulation.rooms import Violation
 from tests.simulation.shrink import shrink
 from tests.simulation.world import ROOMS, Figures, World
@@ -54,8 +56,9 @@ def histories(first: int, count: int, rooms: tuple[str, ...]) -> dict[str, objec
 def mutations() -> dict[str, object]:
     """Put each mutation in and say which seed catches it, and by what word."""
     found = {}
-    for mutation in MUTATIONS:
-        seed, said = caught(mutation)
+    tables = (*((mutation, World) for mutation in MUTATIONS), *((mutation, ReconcilingWorld) for mutation in RECONCILING))
+    for mutation, world in tables:
+        seed, said = caught(mutation, world)
         found[mutation.name] = {"law": mutation.law, "seed": seed, "caught_by": said[:160]}
         print(f"{mutation.name}: {f'seed {seed}: {said[:120]}' if seed else 'NOT CAUGHT'}", file=sys.stderr)
     return {"mutations": len(found), "not_caught": sum(not each["seed"] for each in found.values()), "each": found}

@@ -333,7 +333,7 @@ MUTATIONS = (
 )
 
 
-def caught(mutation: Mutation) -> tuple[int, str]:
+def caught(mutation: Mutation, world: type[World] = World) -> tuple[int, str]:
     """The first seed that notices the mutation, and what it says; (0, "") when none does."""
     taken_back: list[Callable[[], None]] = []
 
@@ -346,7 +346,7 @@ def caught(mutation: Mutation) -> tuple[int, str]:
     try:
         for seed in range(1, mutation.seeds + 1):
             try:
-                World(seed, rooms=mutation.rooms).run()
+                world(seed, rooms=mutation.rooms).run()
             except AssertionError as violation:
                 return seed, str(violation)
     finally:

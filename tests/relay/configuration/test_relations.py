@@ -45,10 +45,20 @@ def test_a_lower_bound_may_equal_the_upper_and_no_more(low: str, high: str) -> N
     assert "700" in finding.problem
 
 
-def test_a_sweep_reads_the_sqlite_journal_only() -> None:
+def test_reconciliation_reads_either_engine() -> None:
     journal = {"engine": "postgresql", "dsn": "postgresql://relay@localhost:5432/relay"}
     assert found(reconcile={"enabled": True}) == []
-    assert ("reconcile", "enabled") in [each.path for each in found(reconcile={"enabled": True}, journal=journal)]
+    assert not [each for each in found(reconcile={"enabled": True}, journal=journal) if each.path[0] == "reconcile"]
+
+
+def test_what_is_in_work_is_not_compared_yet() -> None:
+    links = ({"name": "atm", "endpoint": "tcp:8583", "reply_deadline_ms": 20_000},)
+    enough = {"enabled": True, "margin_ms": 24_000}
+    assert found(listener=links, core={"call_timeout_ms": 4_000}, reconcile=enough) == []
+    finding = only(listener=links, core={"call_timeout_ms": 4_000}, reconcile={**enough, "margin_ms": 23_999})
+    assert (finding.path, finding.is_warning) == (("reconcile", "margin_ms"), True)
+    assert finding.also == (("listener", 0, "reply_deadline_ms"),)
+    assert found(listener=links, reconcile={"margin_ms": 1}) == []
 
 
 def test_a_call_ends_before_the_terminal_is_answered() -> None:

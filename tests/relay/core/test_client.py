@@ -18,7 +18,7 @@ from relay.core import contract as c
 from relay.core.balance import Balance, Health
 from relay.core.client import ClientSettings, CoreClient
 from relay.core.door import Address, Lost, NotSent, Why
-from relay.core.port import Attempt, Core, NotFound, Permit, Reversed, Superseded, Undone
+from relay.core.port import Attempt, Core, Looked, NotFound, Permit, Reversed, Superseded, Undone
 from relay.core.transport import Transport
 from relay.errors import ConfigurationError
 from relay.loopback.core import CoreAnswer, FakeCore
@@ -101,6 +101,15 @@ def test_inquire() -> None:
     assert call.call.body == b""
     answer_with(call, c.InquiryAnswer(key=KEY, state="not-found"))
     assert b.results == [NotFound()]
+
+
+def test_look_asks_as_an_inquiry_does() -> None:
+    b = Bench()
+    b.client.look(KEY, ATTEMPT, PERMIT, 4_000, b.results.append)
+    assert b.door.last.line == "GET /v1/transactions/bank%2FATM00042%2F000123"
+    assert b.door.last.headers["attempt"] == ATTEMPT.text()
+    answer_with(b.door.last, c.InquiryAnswer(key=KEY, state="not-found"))
+    assert b.results == [Looked(NotFound())]
 
 
 def test_region_and_silence() -> None:

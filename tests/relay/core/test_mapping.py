@@ -20,13 +20,14 @@ from relay.core.mapping import (
     Remark,
     read_inquire,
     read_ledger,
+    read_look,
     read_poll,
     read_region,
     read_submit,
     read_told,
     read_undo,
 )
-from relay.core.port import NotFound, Reversed, Superseded, Undone
+from relay.core.port import Looked, NotFound, Reversed, Superseded, Undone
 
 KEY = "bank/1/ATM/000123"
 ASKED = Asked(KEY, key_header_value(KEY), Money(30_000, "JPY"), 0)
@@ -346,6 +347,15 @@ def test_region() -> None:
         assert isinstance(read_region(Asked(), answer, 0).value, Unknown)
 
 
+def test_look() -> None:
+    said = c.InquiryAnswer(key=ASKED.key, state="posted", standing=c.Amount("700", "JPY"), attempt="osaka/1/2")
+    assert read_look(ASKED, http(200, said), EPOCH).value == Looked(Approved(), 700, "osaka/1/2")
+    gone = c.InquiryAnswer(key=ASKED.key, state="not-found")
+    assert read_look(ASKED, http(200, gone), EPOCH).value == Looked(NotFound())
+    assert isinstance(read_look(ASKED, http(200, gone, epoch=EPOCH - 1), EPOCH).value, Unknown), "evidence of an old epoch"
+    assert read_look(ASKED, problem(503, c.PROBLEM_OVERLOADED), EPOCH).value == NotProcessed(reason="overloaded")
+
+
 def test_ledger() -> None:
     page = c.LedgerPage(business_date="2026-11-24", entries=[])
     assert read_ledger(Asked(), http(200, page, key=None), EPOCH).value == page
@@ -368,7 +378,7 @@ def test_told(status: int) -> None:
 )
 def test_no_answer_raises_and_an_approval_needs_everything(status: int, body: bytes, headers: dict[bytes, bytes]) -> None:
     answer = HttpAnswer(status, headers, body)
-    for read in (read_submit, read_undo, read_inquire, read_poll, read_told, read_ledger, read_region):
+    for read in (read_submit, read_undo, read_inquire, read_look, read_poll, read_told, read_ledger, read_region):
         reading = read(ASKED, answer, EPOCH)
         if read is not read_told and isinstance(reading.value, (Approved, Undone)):
             assert status == 200

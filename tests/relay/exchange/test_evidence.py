@@ -11,13 +11,15 @@ from protocols.vocabulary import (
     MessageClass,
     Money,
     NotProcessed,
+    Received,
     Refusal,
     Unknown,
     Verdict,
 )
 from relay.core.port import NotFound, Reversed, Superseded, Undone
-from relay.exchange.evidence import Evidence, answer_again, pack, unpack
+from relay.exchange.evidence import Evidence, answer_again, pack, pack_part, unpack
 from relay.journal.records import Intent, StoredExchange, StoredState, Taken
+from tests.support.deskworld import W1, DeskWorld, Message, PlainDialect, stored
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,16 @@ def test_an_intent_on_disk_is_the_answer() -> None:
 )
 def test_without_an_intent_a_withdrawal_is_never_approved_afterwards(stored: StoredExchange, answer: object) -> None:
     assert answer_again(stored) == answer
+
+
+def test_an_answered_exchange_keeps_what_was_approved_only_where_it_is_less_than_was_asked() -> None:
+    world = DeskWorld()
+    for trace, minor in (("1", 10_000), ("2", 4_000)):
+        world.say(world.link(), Message(trace=trace, terminal=f"ATM{trace}"))
+        world.core.last("submit").reply(Approved(amount=Money(minor, "JPY")))
+        world.time.run(5)
+    assert stored(world, W1).outcome is None
+    kept = stored(world, "ATM2-financial-2")
+    assert (kept.state, unpack(kept.outcome or b"").approved_minor) == (StoredState.ANSWERED, 4_000)
+    request = Message(trace="3")
+    assert pack_part(PlainDialect().to_request(request, Received(0, "atm", "bank", "atm")), Declined(reason="x")) is None  # type: ignore[arg-type]

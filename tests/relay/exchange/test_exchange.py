@@ -7,14 +7,14 @@ import pytest
 from protocols.machine import Unexpected, check_table, next_state, to_mermaid
 from protocols.vocabulary import DoubtPolicy
 from relay.exchange import exchange
-from relay.exchange.exchange import DEADLINE_EVENT, REBUILT, RECOVERED_EVENT, STORED, TERMINAL, TRANSITIONS, Event, State
+from relay.exchange.exchange import DEADLINE_EVENT, FINAL, REBUILT, RECOVERED_EVENT, STORED, TERMINAL, TRANSITIONS, Event, State
 from relay.journal.records import OPEN_STATES
 
 DRAWING = Path(__file__).parents[3] / "docs" / "machines" / "exchange.md"
 
 
 def test_table_has_no_unreachable_state_dead_end_or_unused_event() -> None:
-    check_table(TRANSITIONS, State.OFFERED, TERMINAL, Event)
+    check_table(TRANSITIONS, State.OFFERED, FINAL, Event)
 
 
 def test_every_pair_without_a_row_is_unexpected_and_named() -> None:
@@ -45,8 +45,10 @@ def test_every_open_stored_state_can_be_rebuilt_and_every_state_after_durable_is
     assert set(STORED) == set(State) - {State.OFFERED}
 
 
-def test_nothing_leaves_a_terminal_state() -> None:
-    assert not [pair for pair in TRANSITIONS if pair[0] in TERMINAL]
+def test_only_reconciliation_leaves_a_closed_state_and_nothing_a_refused_one() -> None:
+    leaving = {pair for pair in TRANSITIONS if pair[0] in TERMINAL}
+    assert all(event.name.startswith("RECONCILED_") for _, event in leaving)
+    assert not [state for state, _ in leaving if state in FINAL]
 
 
 def test_replied_needs_a_durable_intent() -> None:

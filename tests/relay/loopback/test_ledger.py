@@ -137,6 +137,15 @@ def test_an_inquiry_that_found_the_posting_counts_as_an_answer() -> None:
     assert refused(ledger.reverse("k", undo(automatic=True, attempt=A1.attempt), A1, 0)).status == 409
 
 
+def test_an_inquiry_names_another_attempt_that_was_answered_before_the_askers_own() -> None:
+    ledger = Ledger()
+    ledger.post("k", withdrawal(), A1, 0)
+    for caller, named in ((A1, A1), (A2, A1), (A1, A2), (A1, A2)):
+        found = ledger.inquire("k", caller)
+        assert isinstance(found, c.InquiryAnswer)
+        assert found.attempt == named.attempt, "also after the asker asked again"
+
+
 def test_the_terminals_own_reversal_always_applies() -> None:
     ledger = Ledger()
     ledger.post("k", withdrawal(), A1, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from protocols.vocabulary import Approved, Declined
+from protocols.vocabulary import Approved, Declined, Money
 from relay.core.contract import Amount, LedgerEntry
 from relay.core.port import Superseded, Undone
 from relay.exchange import evidence
@@ -37,6 +37,14 @@ replace = msgspec.structs.replace
 def settled(outcome: object, **changes: object) -> Side:
     packed = evidence.pack(outcome)  # type: ignore[arg-type]
     return replace(APPROVED, state="settled", verdict="doubt", outcome=packed, **changes)
+
+
+def reversed_to(standing_minor: int, **changes: object) -> Side:
+    packed = evidence.pack(Undone("reversed", standing_minor))
+    return replace(APPROVED, reversal_key="r1", reversal_outcome=packed, is_related=True, **changes)
+
+
+PART = replace(APPROVED, outcome=evidence.pack(Approved(amount=Money(3_000, "JPY"))))
 
 
 def test_agreement() -> None:
@@ -74,7 +82,15 @@ def test_what_the_journal_claims(side: Side, claim: Claim) -> None:
         (LINE, settled(Undone("reversed")), What.UNEXPECTED),
         (replace(LINE, state="declined", standing=None), APPROVED, What.MISSING),
         (replace(LINE, state="reversed", standing=Amount("0", "JPY")), APPROVED, What.MISSING),
-        (replace(LINE, state="reversed", standing=Amount("0", "JPY")), replace(APPROVED, is_related=True), None),
+        (replace(LINE, state="reversed", standing=Amount("0", "JPY")), reversed_to(0), None),
+        (LINE, reversed_to(0), What.UNEXPECTED),
+        (LINE, reversed_to(0, verdict="decline"), What.UNEXPECTED),
+        (LINE, reversed_to(2_000), What.STANDING),
+        (replace(LINE, state="reversed", standing=Amount("2000", "JPY")), reversed_to(2_000), None),
+        (LINE, reversed_to(0, is_resolved=True), None),
+        (replace(LINE, terminal="ATM2"), replace(APPROVED, verdict="decline"), What.IDENTITY),
+        (replace(LINE, amount=Amount("5001", "JPY")), replace(APPROVED, verdict="decline"), What.AMOUNT),
+        (replace(LINE, amount=Amount("3000", "JPY"), standing=Amount("3000", "JPY")), PART, None),
         (replace(LINE, amount=Amount("5001", "JPY")), APPROVED, What.AMOUNT),
         (replace(LINE, amount=Amount("5000", "USD")), APPROVED, What.AMOUNT),
         (replace(LINE, terminal="ATM2"), APPROVED, What.IDENTITY),
@@ -95,7 +111,8 @@ def test_a_row_that_no_line_named() -> None:
     assert found is not None
     assert found.what is What.MISSING
     assert missing(replace(APPROVED, verdict="decline")) is None
-    assert missing(replace(APPROVED, is_related=True)) is None
+    assert missing(reversed_to(0)) is None
+    assert missing(reversed_to(2_000)) is not None, "a part of it stands"
 
 
 def test_no_pan_in_a_difference() -> None:

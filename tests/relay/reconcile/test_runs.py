@@ -2,120 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
-from protocols.vocabulary import Approved, Unknown
-from relay.clock import SystemClock
-from relay.core.contract import Amount, LedgerEntry, LedgerPage, LedgerTotal
-from relay.core.port import NotFound, Permit
+from protocols.vocabulary import Approved
+from relay.core.contract import Amount, LedgerPage, LedgerTotal
+from relay.core.port import Looked, Permit
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import ROWS_MAX, Side
+from relay.reconcile.asking import NotRun
 from relay.reconcile.balance import CoreTotals, DayTotals
 from relay.reconcile.dates import DAY_MS, Cutover
 from relay.reconcile.listing import Sum
-from relay.reconcile.matcher import Difference, Ending, What
-from relay.reconcile.runs import NotRun, Run, RunRules
+from relay.reconcile.matcher import Difference, Ending, What, missing
+from relay.reconcile.runs import DIFFERENCES_MAX, Run, RunRules
 from relay.reconcile.seen import Seen
 from relay.reconcile.shelf import Shelf
-from tests.relay.reconcile.test_matcher import APPROVED
-
-DATE = "2025-11-26"
-BEGINS_MS = 1_764_082_800_000
-PAGE = 10
-
-
-class KeptVariables:
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def variables(self, link_name: str) -> Mapping[str, bytes]:
-        return self.kept
-
-    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[None], None]) -> None:
-        if value is None:
-            self.kept.pop(name, None)
-        else:
-            self.kept[name] = value
-        done(None)
+from tests.support.reconcileplay import (
+    BEGINS_MS,
+    DATE,
+    KeptVariables,
+    Later,
+    ListCore,
+    ListRows,
+    Reopened,
+    asking_of,
+    judge_of,
+    line,
+    side,
+)
 
 
-class Later(SystemClock):
-    def wall_ms(self) -> int:
-        return BEGINS_MS + 2 * DAY_MS
-
-
-class ListRows:
-    def __init__(self, sides: list[Side]) -> None:
-        self.sides = sides
-        self.keyed = {side.key: side for side in sides}
-
-    def by_keys(self, keys: list[str]) -> dict[str, Side]:
-        return {key: self.keyed[key] for key in keys if key in self.keyed}
-
-    def after(self, exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
-        return [side for side in self.sides if side.exchange_id > exchange_id][:count_max]
-
-    def last_before(self, wall_ms: int) -> int:
-        return 0
-
-
-class ListCore:
-    def __init__(self, lines: list[LedgerEntry], page: int = PAGE) -> None:
-        self.lines = lines
-        self.page = page
-        self.fails_at = -1
-        self.circles = False
-        self.finding: Any = NotFound()
-        self.inquired: list[str] = []
-        self.pages = 0
-
-    def ledger(
-        self, date: str, terminal: str, cursor: str, permit: Permit, timeout_ms: int, done: Callable[[Any], None]
-    ) -> Any:
-        start = int(cursor or "0")
-        self.pages += 1
-        if start == self.fails_at:
-            done(Unknown(why="lost: closed"))
-            return None
-        stop = start + self.page
-        following = None if stop >= len(self.lines) else str(start if self.circles and start else stop)
-        done(LedgerPage(business_date=date, entries=self.lines[start:stop], next_cursor=following))
-        return None
-
-    def inquire(self, key: str, attempt: Any, permit: Permit, timeout_ms: int, done: Callable[[Any], None]) -> Any:
-        self.inquired.append(f"{key} {attempt.text()}")
-        done(self.finding)
-        return None
-
-
-def side(number: int, **changes: Any) -> Side:
-    base = msgspec.structs.replace(
-        APPROVED, exchange_id=number, key=f"k{number}", business_date="", recorded_ms=BEGINS_MS + number, incarnation=3
-    )
-    return msgspec.structs.replace(base, **changes)
-
-
-def line(number: int) -> LedgerEntry:
-    amount = Amount("5000", "JPY")
-    return LedgerEntry(key=f"k{number}", kind="withdrawal", terminal="ATM1", state="posted", amount=amount, standing=amount)
-
-
-def new_run(core: ListCore, rows: ListRows, shelf: Shelf, save_pages: int = 1) -> Run:
-    async def nothing() -> None:
-        return None
-
-    def sleep(_: int) -> asyncio.Future[None]:
-        passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        passed.set_result(None)
-        return passed
-
-    return Run(
-        core, rows, shelf, lambda: Permit(1, "tokyo"), Later(), sleep, Cutover(), "tokyo", RunRules(save_pages=save_pages)
-    )
+def new_run(core: ListCore, rows: ListRows, shelf: Shelf, save_pages: int = 1, is_mending: bool = False) -> Run:
+    asking = asking_of(core, rows)
+    judge = judge_of(asking, Reopened(rows), is_mending=is_mending)
+    return Run(asking, judge, shelf, Later(), Cutover(), RunRules(save_pages=save_pages))
 
 
 async def test_both_sides_agree() -> None:
@@ -133,7 +57,7 @@ async def test_what_is_missing_is_asked_for_by_key_under_its_own_attempt() -> No
     listed = (await new_run(core, rows, Shelf(KeptVariables())).daily(DATE)).differences
     assert [(d.what, d.ending) for d in listed] == [(What.MISSING, Ending.LISTED)]
     assert core.inquired == ["k3 tokyo/3/3"], "another attempt would supersede the exchange's own"
-    core.finding = Approved()
+    core.said = Looked(Approved(), 5_000, "tokyo/3/3")
     mended = (await new_run(core, rows, Shelf(KeptVariables())).daily(DATE)).differences
     assert [d.ending for d in mended] == [Ending.MENDED]
 
@@ -214,3 +138,70 @@ async def test_the_sheet_of_totals_gets_the_cores_own_and_the_differences_and_is
     assert shelf.report(report.number) == report
     without = await new_run(ListCore([line(1)]), ListRows([side(1)]), Shelf(KeptVariables())).daily(DATE)
     assert without.totals is msgspec.UNSET
+
+
+async def test_what_the_core_lost_is_mended_and_the_next_sweep_agrees() -> None:
+    core, rows, shelf = ListCore([line(n) for n in (1, 2)]), ListRows([side(n) for n in (1, 2, 3)]), Shelf(KeptVariables())
+    report = await new_run(core, rows, shelf, is_mending=True).daily(DATE)
+    assert [(d.what, d.ending, d.why) for d in report.differences] == [
+        (What.MISSING, Ending.MENDED, "not in the listing; delivered as an advice under the same key")
+    ]
+    assert report.listed == 0
+    core.lines.append(line(3))
+    assert (await new_run(core, rows, shelf, is_mending=True).daily(DATE)).differences == ()
+
+
+async def test_a_run_that_the_core_broke_off_while_it_ended_differences_is_taken_up_and_ends_each_once() -> None:
+    core, rows = ListCore([line(1)]), ListRows([side(n) for n in (1, 2, 3, 4)])
+    asking, reopened, variables = asking_of(core, rows), Reopened(rows), KeptVariables()
+    permits = iter([True] * 3)
+    asking = asking_of(core, rows, lambda: Permit(1, "tokyo") if next(permits, False) else None)
+    with pytest.raises(NotRun, match="cannot be asked"):
+        await Run(asking, judge_of(asking, reopened), Shelf(variables), Later(), Cutover(), RunRules()).daily(DATE)
+    assert reopened.moved == [("k2", "RECONCILED_MISSING"), ("k3", "RECONCILED_MISSING")]
+    assert Shelf(variables).reports() == []
+    rows.change(2, state="delivering", is_closed=False)
+    rows.change(3, state="listed")
+    asking = asking_of(core, rows)
+    report = await Run(asking, judge_of(asking, reopened), Shelf(variables), Later(), Cutover(), RunRules()).daily(DATE)
+    assert [key for key, _ in reopened.moved] == ["k2", "k3", "k4"], "each once"
+    assert sorted((d.key, d.ending.value) for d in report.differences) == [
+        ("k2", "mended"),
+        ("k3", "listed"),
+        ("k4", "mended"),
+    ]
+
+
+def test_the_limit_of_kept_differences_is_counted() -> None:
+    run = new_run(ListCore([]), ListRows([]), Shelf(KeptVariables()))
+    found: dict[str, Difference] = {}
+    for number in range(DIFFERENCES_MAX * 10 + 7):
+        run._add(found, missing(side(number)))
+    assert (len(found), run._dropped) == (DIFFERENCES_MAX * 10, 7)
+
+
+async def test_workers_that_live_at_the_same_time_are_each_walked_also_by_a_run_that_is_taken_up() -> None:
+    lives = [
+        side(life * IDS_PER_INCARNATION + n, key=f"k{life}{n}", recorded_ms=BEGINS_MS + n)
+        for n in range(1, 30)
+        for life in (4, 5, 6)
+    ]
+    rows = ListRows(sorted(lives, key=lambda each: each.exchange_id))
+    core = ListCore([line(0, key=each.key) for each in rows.sides if each.key not in ("k41", "k529", "k629")])
+    variables = KeptVariables()
+    real = rows.after
+    reads = 0
+
+    def after(exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
+        nonlocal reads
+        reads += 1
+        if reads == 4:
+            raise NotRun("killed")
+        return real(exchange_id, 10)
+
+    rows.after = after  # type: ignore[method-assign]
+    with pytest.raises(NotRun, match="killed"):
+        await new_run(core, rows, Shelf(variables)).daily(DATE)
+    report = await new_run(core, rows, Shelf(variables)).daily(DATE)
+    assert report.journal_rows == 87
+    assert sorted(d.key for d in report.differences) == ["k41", "k529", "k629"]

@@ -7,8 +7,8 @@ import pytest
 
 from relay.reconcile.balance import DayTotals, TotalLine
 from relay.reconcile.report import Layer, Report, digest_of, sign
-from relay.reconcile.shelf import REPORTS_COUNT_MAX, Progress, Shelf
-from tests.relay.reconcile.test_runs import KeptVariables
+from relay.reconcile.shelf import REPORTS_COUNT_MAX, Checked, Progress, Shelf
+from tests.support.reconcileplay import KeptVariables
 
 
 def report(number: int) -> Report:
@@ -60,3 +60,14 @@ def test_many_reports_are_looked_through_without_the_rows_of_their_totals() -> N
     shelf.keep_report(sign(full, "Sato", "seen", 1), lambda _: None)
     assert shelf.reports()[0].is_signed
     assert shelf.reports()[0].digest == digest_of(full), "signed is what is kept, not what is looked through"
+
+
+def test_how_far_the_correction_runs_have_come_is_one_value() -> None:
+    shelf = Shelf(KeptVariables())
+    assert shelf.checked() is None
+    checked = Checked(
+        from_ids={1: 5}, from_line=7, at_ms=9, to_ids={1: 11}, to_line=12, done_date="2025-11-26", done_terminal="ATM1"
+    )
+    shelf.keep_checked(checked, lambda result: None)
+    assert shelf.checked() == checked
+    assert shelf.progress() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -14,8 +15,10 @@ from relay.errors import JournalUnusable
 from relay.journal.postgres.source import PostgresSource
 from relay.journal.reader import JournalReader, Query
 from relay.journal.records import StoredState, pack_request
+from relay.journal.sides import SideReader
 from relay.journal.source import SourceDamaged
 from relay.journal.verify import verify
+from tests.support import sidesplay
 from tests.support.journal_suite import PAN, answered, reversing, step_to, taken
 from tests.support.outbound_suite import outbound
 from tests.support.postgresrig import PostgresRig
@@ -107,3 +110,15 @@ def test_the_command_asks_the_configured_engine(rig: PostgresRig, tmp_path: Path
     done = subprocess.run([*words, "verify", "--config", str(config)], capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout
     assert b"sound: 3 exchanges, 3 PANs decrypted" in done.stdout
+
+
+def test_reconciliation_reads_it_from_a_thread_of_its_own(rig: PostgresRig) -> None:
+    ids = sidesplay.write_rows(rig)
+    with ThreadPoolExecutor(max_workers=3) as threads:  # each call in whichever thread is free, as asyncio.to_thread does
+        reader = threads.submit(lambda: SideReader(source(rig))).result()
+        try:
+            threads.submit(sidesplay.check, reader, ids).result()
+            sidesplay.write_second_life(rig)
+            threads.submit(sidesplay.check_second_life, reader, ids).result()
+        finally:
+            threads.submit(reader.close).result()

@@ -19,6 +19,7 @@ from typing import Any
 
 from protocols.dialect import RememberingKit
 from protocols.dialects import DIALECTS
+from relay.archivist import Archivist
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
@@ -203,6 +204,7 @@ class Daemon:
         self.exposition = Exposition(self.metrics.registry, self._why_unhealthy, self._why_not_ready)
         self.dispatcher = Dispatcher(self)
         self.reconciler = Reconciler(self)
+        self.archivist = Archivist(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -281,6 +283,7 @@ class Daemon:
         self._prune_later()
         self.journal.rekey(lambda result: log.info("journal keys looked through", rows=str(result)))
         self.reconciler.start()
+        self.archivist.start()
         self._start_watchdog()
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
@@ -318,6 +321,7 @@ class Daemon:
 
     async def _end(self) -> None:
         self.reconciler.stop()
+        self.archivist.stop()
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()

@@ -46,6 +46,7 @@ GOAL_S: Final = 10.0
 KEY: Final = bytes(range(32))
 BATCH: Final = 500_000
 SCHEMA: Final = "growth"
+SEED_S: Final = 1_800.0  # one statement of the seed, at most
 FIGURES: Final = ("open_s", "recovery_s", "first_record_s")
 Measured = dict[str, dict[int, dict[str, float]]]  # engine and cold or warm, exchanges: FIGURES, megabytes
 
@@ -135,8 +136,8 @@ def seed_sqlite(path: Path, count: int) -> JournalSettings:
             f" WHERE t.exchange_id = {first}"
         )
         connection.execute(
-            f"INSERT INTO standing {numbers} SELECT {first} + i, state, attention, updated_ms + i, verdict, code, data, outcome,"
-            f" standing_minor, tries, epoch FROM n CROSS JOIN standing AS s WHERE s.exchange_id = {first}"
+            f"INSERT INTO standing {numbers} SELECT {first} + i, state, attention, updated_ms + i, verdict, code, data,"
+            f" outcome, standing_minor, tries, epoch FROM n CROSS JOIN standing AS s WHERE s.exchange_id = {first}"
         )
         connection.execute(
             f"INSERT INTO history (exchange_id, at_ms, event, state, detail) {numbers}"
@@ -157,7 +158,8 @@ def seed_postgresql(server: PostgresServer, count: int) -> JournalSettings:
     first = give_template(settings)
 
     def run(statement: str) -> None:
-        server.sql(f"SET search_path = {schema}; SET synchronous_commit = off; {statement}")
+        quick = f"SET search_path = {schema}; SET synchronous_commit = off; SET maintenance_work_mem = '512MB';"
+        server.sql(f"{quick} {statement}", timeout_s=SEED_S)
 
     run("DROP INDEX taken_key")
     for start in range(1, count, BATCH):

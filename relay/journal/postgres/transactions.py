@@ -15,14 +15,16 @@ import msgspec
 from relay.clock import Clock
 from relay.journal.batch import Group
 from relay.journal.floor import RecordedFloor
-from relay.journal.items import Item, PruneItem, RekeyItem, WriteItem
+from relay.journal.items import SLICE_COUNT, ArchivedItem, Item, PruneItem, RekeyItem, ReleaseItem, WalkItem, WriteItem
 from relay.journal.keyring import KeyRing
+from relay.journal.pace import Pace
 from relay.journal.port import JournalFailed
 from relay.journal.postgres import group as g
 from relay.journal.postgres import schema
 from relay.journal.postgres.door import BadRecord, Connection, Refused
 from relay.journal.postgres.outbound import write_outbound
 from relay.journal.postgres.rekey import Walked, rekey_slice
+from relay.journal.postgres.release import note_archive, release_slice
 from relay.journal.postgres.retention import prune_slice
 from relay.journal.postgres.servers import Beginning
 from relay.telemetry.metrics import Metrics
@@ -42,7 +44,7 @@ class Doubt(msgspec.Struct, eq=False):
 class Transactions:
     """Every method raises Refused (nothing of it is durable) or Lost (nobody knows)."""
 
-    def __init__(self, begun: Beginning, keys: KeyRing, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, begun: Beginning, keys: KeyRing, clock: Clock, metrics: Metrics, slice_ms: int = 10) -> None:
         self.serial = begun.serial  # of the last one tried
         self.confirmed = begun.serial  # of the last one that was answered
         self.refused: dict[int, JournalFailed] = {}  # by id(): what was left out of the last group
@@ -50,6 +52,7 @@ class Transactions:
         self._session = begun.session
         self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
         self._since_floor = 0
+        self._pace = Pace(slice_ms, SLICE_COUNT)
         self._keys = keys
         self._clock = clock
         self._metrics = metrics
@@ -81,10 +84,11 @@ class Transactions:
         await connection.rows(PROVE, self._incarnation, self._session, self.serial)
         self.confirmed = self.serial
 
-    async def walk(self, connection: Connection, item: PruneItem | RekeyItem) -> bool:
+    async def walk(self, connection: Connection, item: WalkItem) -> bool:
         """One slice, noted in `item` once it is durable. Whether there may be more. Raises ValueError for a row that no key
         opens; nothing of the slice is done then."""
         self.serial += 1
+        began_ms = self._clock.monotonic_ms()
         await connection.run("BEGIN")
         try:
             await connection.rows(PROVE, self._incarnation, self._session, self.serial)
@@ -94,19 +98,31 @@ class Transactions:
             await connection.run("ROLLBACK")
             raise
         self.confirmed = self.serial
-        item.above_id = walked.above_id
-        if isinstance(item, RekeyItem):
+        if isinstance(item, PruneItem | ReleaseItem):
+            self._pace.took(self._pace.count if walked.more else 0, self._clock.monotonic_ms() - began_ms)
+        if isinstance(item, ReleaseItem):
+            item.position = walked.position
+            item.released_count += walked.count
+        elif isinstance(item, RekeyItem):
+            item.above_id = walked.above_id
             item.above_outbound_id = walked.above_outbound_id
             item.rekeyed_count += walked.count
-        else:
+        elif isinstance(item, PruneItem):
+            item.above_id = walked.above_id
             item.pruned_count += walked.count
         return walked.more
 
-    async def _slice(self, connection: Connection, item: PruneItem | RekeyItem) -> Walked:
+    async def _slice(self, connection: Connection, item: WalkItem) -> Walked:
         if isinstance(item, RekeyItem):
             return await rekey_slice(connection, item, self._keys)
-        count, more, above_id = await prune_slice(connection, item)
-        return Walked(count, more, above_id, -1)
+        if isinstance(item, ArchivedItem):
+            await note_archive(connection, item.record)
+            return Walked(1, False)
+        if isinstance(item, ReleaseItem):
+            count, position = await release_slice(connection, item, self._pace.count)
+            return Walked(count, position < len(item.rows), position=position)
+        count, more, above_id = await prune_slice(connection, item, self._pace.count)
+        return Walked(count, more, above_id)
 
     # ---- after trouble -----------------------------------------------------------------------------------------------
     async def begin_session(self, connection: Connection) -> int:

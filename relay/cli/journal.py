@@ -20,7 +20,7 @@ import msgspec
 from protocols.errors import LocalMisuse
 from protocols.primitives import by_alpha
 from protocols.vocabulary import Pan
-from relay.cli import reach
+from relay.cli import archive, reach
 from relay.cli.screen import DIM, GREEN, RED, Paint, count, duration, safe, size, table
 from relay.cli.when import parse_moment, show_moment
 from relay.clock import SystemClock
@@ -28,10 +28,11 @@ from relay.credentials import Credentials, CredentialUnusable
 from relay.errors import JournalUnusable, RelayError
 from relay.journal.adopt import adopt
 from relay.journal.engines import open_source
+from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
 from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, KeyView, Query
 from relay.journal.records import StoredState
-from relay.journal.source import Source
+from relay.journal.source import Source, SqliteSource
 from relay.journal.verify import Verification, verify
 from relay.settings import Settings
 
@@ -72,6 +73,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     keys = what.add_parser("keys", help="the keys that rows name", description="Keys by id, and whether a row may need them.")
     keys.add_argument("--json", action="store_true", help="a list of objects")
 
+    archive.configure(
+        archived := what.add_parser(
+            "archive", help="closed business dates in files of their own", description="Archives: list, verify, show."
+        )
+    )
     adopt = what.add_parser(
         "adopt",
         help="go on with another relay's journal, with the relay stopped",
@@ -79,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     adopt.add_argument("--who", required=True, help="the person who signs")
     adopt.add_argument("--why", required=True, help="for the record in the journal")
-    for each in (search, show, listed, export, check, keys, adopt):
+    for each in (search, show, listed, export, check, keys, archived, adopt):
         _where(each, default=argparse.SUPPRESS)  # given in front of WHAT, it stands
     parser.epilog = "Without WHAT: sizes and counts. Exit code of verify: 0 sound, 3 not."
 
@@ -106,6 +112,8 @@ def _conditions(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.what == "adopt":
         return _adopt(args, _settings(args))
+    if args.what == "archive":
+        return _archive(args)
     where, key, older = _place(args)
     if args.what == "verify":
         return _verify(verify(where, key, older), key is not None, args.json)
@@ -130,6 +138,11 @@ def run(args: argparse.Namespace) -> int:
 def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None, list[bytes]]:
     """Where the journal is, its key where this user may read it, and the older ones."""
     settings = _settings(args)
+    key, older = _keys_of(settings)
+    return args.file or _open_source(settings), key, older
+
+
+def _keys_of(settings: Settings) -> tuple[bytes | None, list[bytes]]:
     credentials = Credentials(settings.relay.credentials_directory)
     key: bytes | None = None
     older: list[bytes] = []
@@ -138,7 +151,22 @@ def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None, list[b
         key = credentials.journal_key(settings.journal.key_credential)
     except CredentialUnusable as error:
         print(f"relay: PANs are not shown: {error.problem}", file=sys.stderr)
-    return args.file or open_source(settings.journal, credentials.secret), key, older
+    return key, older
+
+
+def _open_source(settings: Settings) -> Source:
+    return open_source(settings.journal, Credentials(settings.relay.credentials_directory).secret)
+
+
+def _archive(args: argparse.Namespace) -> int:
+    settings = _settings(args)
+    key, older = _keys_of(settings)
+    ring = None if key is None else KeyRing(key, older)
+
+    def source() -> Source:
+        return SqliteSource(args.file) if args.file else _open_source(settings)
+
+    return archive.run(args, settings.journal.archive_directory, ring, source, _rows, _print_detail)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -165,7 +193,8 @@ def _keys(found: list[KeyView], as_json: bool) -> int:
         return 0
     for each in found:
         use = "writes" if each.is_current else "needed by older rows" if each.is_needed else "no row needs it"
-        print(f"{each.key_id}  {use}")
+        archives = f", {count(each.archive_count)} archives do: keep it as long as they" if each.archive_count else ""
+        print(f"{each.key_id}  {use}{archives}")
     return 0
 
 
@@ -213,6 +242,10 @@ def _show(reader: JournalReader, key: str, as_json: bool) -> int:
     detail = reader.show(key)
     if detail is None:
         raise NotFound(f"the journal has no exchange {safe(key)}.", "Try: relay journal search --since 1d")
+    return _print_detail(detail, as_json)
+
+
+def _print_detail(detail: ExchangeDetail, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.encode(detail).decode())
     else:
@@ -288,6 +321,8 @@ def _verify(result: Verification, has_key: bool, as_json: bool) -> int:
         )
         for problem in result.problems:
             print(f"  {paint(RED, '!')} {safe(problem)}")
+        for note in result.notes:
+            print(f"  {paint(DIM, 'note:')} {safe(note)}")
     return 0 if result.is_sound else JournalUnusable.exit_code
 
 

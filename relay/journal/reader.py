@@ -77,6 +77,7 @@ class KeyView(msgspec.Struct, frozen=True):
     key_id: str
     is_current: bool
     is_needed: bool  # a row may name it: the relay does not start without it
+    archive_count: int = 0  # archives that cannot be read without it
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +148,8 @@ class JournalReader:
         except SourceDamaged as error:
             raise damaged(self._source.place, error) from error
         rows = self._all("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
-        return [KeyView(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
+        archives = dict(self._all("SELECT key_id, count(*) FROM archive GROUP BY key_id"))
+        return [KeyView(key_id, key_id == mine, not cleared, archives.get(key_id, 0)) for key_id, cleared in rows]
 
     def counts(self) -> dict[str, int]:
         """Exchanges by state."""

@@ -29,6 +29,7 @@ class Verification(msgspec.Struct, frozen=True):
     counts: dict[str, int]
     exchange_count: int
     pan_count: int  # PANs decrypted; 0 without the key
+    notes: tuple[str, ...] = ()  # worth knowing, and nothing wrong
 
     @property
     def is_sound(self) -> bool:
@@ -85,8 +86,10 @@ def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[b
     source, keys = opened(where, key, older_keys)
     problems: list[str] = []
     counts: dict[str, int] = {}
+    notes: list[str] = []
     exchange_count = pan_count = 0
     try:
+        notes = source.notes()
         problems += [f"file: {verdict}" for verdict in source.check()]
         for what, sql in _INVARIANTS:
             broken = [row[0] for row in source.all(sql)]
@@ -101,7 +104,7 @@ def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[b
         problems.append(f"file: {error}")
     finally:
         source.close()
-    return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count)
+    return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count, tuple(notes))
 
 
 def _read_bodies(source: Source, keys: KeyRing | None, problems: list[str]) -> int:

@@ -275,8 +275,9 @@ class Writer:
             done = self._transact(lambda: self._walks.slice(self._connection, item, self._clock.monotonic_ms()))
         except Uncommitted as error:
             return [(item.done, JournalFailed(self.why, error.certain))]
-        except ValueError as error:
+        except (ValueError, *RECORD_ERRORS) as error:  # the walk is over, the journal is as it was and goes on
             self._roll_back()
+            log.error("journal walk failed", why=str(error))
             return [(item.done, JournalFailed(str(error)))]
         done.durable(self._clock.monotonic_ms())
         self._since_checkpoint += max(1, done.count)

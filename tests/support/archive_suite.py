@@ -92,6 +92,7 @@ class ArchiveSuite:
         assert ran.archived == ()
         assert ran.waiting[0].exchange_id == record.exchange_id
 
+    @pytest.mark.timeout(240)  # some forty restarts of a journal
     def test_a_death_at_any_step_loses_nothing_and_the_next_run_goes_on(self, world: ArchiveWorld) -> None:
         """Between any two steps of making, noting, reading back and letting go."""
         names: list[str] = []
@@ -118,7 +119,20 @@ class ArchiveSuite:
             world.rig.later(-8 * DAY_MS)
         else:
             raise AssertionError("the run has more steps than this test has deaths")
-        steps = {"begun", "page", "written", "synced", "read", "verified", "renamed", "durable", "made", "given", "noted", "released"}
+        steps = {
+            "begun",
+            "page",
+            "written",
+            "synced",
+            "read",
+            "verified",
+            "renamed",
+            "durable",
+            "made",
+            "given",
+            "noted",
+            "released",
+        }
         assert steps <= set(names), names
         assert not [path for path in world.folder.iterdir() if path.suffix != ".archive"], "nothing is left half made"
 

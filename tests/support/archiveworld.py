@@ -160,19 +160,20 @@ class ArchiveWorld:
         key is in the journal, with what a duplicate is answered with."""
         archived = self.archived()
         source = self.open_source()
+        requests = dict(source.all("SELECT exchange_id, request FROM taken"))
+        lines = [row[0] for row in source.all("SELECT exchange_id FROM history")]
         for key, before in self.whole.items():
             number = before.exchange_id
-            (request,), *_ = source.all("SELECT request FROM taken WHERE exchange_id = ?", (number,))
-            lines = source.all("SELECT line_id FROM history WHERE exchange_id = ?", (number,))
-            in_journal = bytes(request) == before.taken[10] and len(lines) >= len(before.history)
+            in_journal = bytes(requests[number]) == before.taken[10] and lines.count(number) >= len(before.history)
             assert in_journal or archived.get(key) == before, f"{key} is neither whole in the journal nor in an archive"
         source.close()
         results: list[Any] = []
-        for key, before in self.whole.items():
+        for key in self.whole:
             again = taken(self.rig.journal, key, message_class=MessageClass.FINANCIAL, recorded_ms=T0_MS)
             self.rig.journal.take(again, results.append)
-            self.rig.settle()
-            stored = results[-1].exchange
+        self.rig.settle()
+        for (key, before), result in zip(self.whole.items(), results, strict=True):
+            stored = result.exchange
             assert stored.taken.exchange_id == before.exchange_id, f"{key} was taken a second time"
             assert stored.state.value == before.standing[1]
             assert (stored.intent.verdict, stored.intent.code) == (APPROVE.verdict, APPROVE.code)

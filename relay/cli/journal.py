@@ -193,7 +193,7 @@ def _keys(found: list[KeyView], as_json: bool) -> int:
         return 0
     for each in found:
         use = "writes" if each.is_current else "needed by older rows" if each.is_needed else "no row needs it"
-        archives = f", {count(each.archive_count)} archives do: keep it as long as they" if each.archive_count else ""
+        archives = f"; archives that want it: {count(each.archive_count)}" if each.archive_count else ""
         print(f"{each.key_id}  {use}{archives}")
     return 0
 

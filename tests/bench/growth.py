@@ -282,9 +282,14 @@ def worst_s(measured: Measured) -> float:
     return max(flights[max(flights)]["open_s"] + flights[max(flights)]["recovery_s"] for flights in measured.values())
 
 
-def figures(measured: Measured) -> dict[str, dict[str, float]]:
-    """For the JSON file: engine and size, then the figures."""
-    return {f"{name} at {count}": one for name, sizes in measured.items() for count, one in sizes.items()}
+def figures(measured: Measured) -> dict[str, float]:
+    """One line each of engine, size and figure, seconds and megabytes."""
+    return {
+        f"{name} at {count} {figure}": value
+        for name, sizes in measured.items()
+        for count, one in sizes.items()
+        for figure, value in one.items()
+    }
 
 
 def table(measured: Measured) -> str:

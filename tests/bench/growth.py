@@ -30,6 +30,7 @@ from msgspec.structs import replace
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Money, Request, Secret
 from relay.clock import SystemClock
+from relay.exchange.register import rebuild
 from relay.journal.postgres.engine import PostgresJournal
 from relay.journal.records import StoredState, pack_request
 from relay.journal.sqlite import SqliteJournal
@@ -77,10 +78,7 @@ def _postgres(settings: JournalSettings, key: bytes, **ports: Any) -> PostgresJo
 
 
 # ---- a journal with a past ---------------------------------------------------------------------------------------------
-def give_template(settings: JournalSettings) -> int:
-    """One closed exchange through the port, of which the seed is made. Returns its number."""
-    loop = Loop()
-    journal = open_journal(settings, loop)
+def packed_request() -> bytes:
     request = Request(
         key="",
         message_class=MessageClass.FINANCIAL,
@@ -95,7 +93,14 @@ def give_template(settings: JournalSettings) -> int:
         fingerprint_text=Secret(""),
         extra={"merchant": "Chuo 1-2-3", "reference": "432812345678"},
     )
-    record = replace(taken(journal, "template"), request=pack_request(request))
+    return pack_request(request)
+
+
+def give_template(settings: JournalSettings) -> int:
+    """One closed exchange through the port, of which the seed is made. Returns its number."""
+    loop = Loop()
+    journal = open_journal(settings, loop)
+    record = replace(taken(journal, "template"), request=packed_request())
     journal.take(record, lambda _: None)
     journal.step(answered(record.exchange_id), lambda _: None)
     loop.turn_until_idle(journal)
@@ -109,7 +114,7 @@ def give_open(settings: JournalSettings) -> None:
     journal = open_journal(settings, loop)
     states = (None, StoredState.HELD, StoredState.DELIVERING, StoredState.LISTED)
     for number in range(OPEN_COUNT):
-        record = taken(journal, f"open{number}")
+        record = replace(taken(journal, f"open{number}"), request=packed_request())
         journal.take(record, lambda _: None)
         state = states[number % len(states)]
         if state is not None:
@@ -192,7 +197,8 @@ def time_opening(settings: JournalSettings) -> dict[str, float]:
     started = time.perf_counter()
     journal = open_journal(settings, loop)
     opened = time.perf_counter()
-    found = len(list(journal.open_exchanges())) + len(list(journal.listed())) + len(list(journal.open_outbound()))
+    found = len([rebuild(stored, 0) for stored in journal.open_exchanges()])
+    found += len(list(journal.listed())) + len(list(journal.open_outbound()))
     recovered = time.perf_counter()
     record = taken(journal, f"first of {journal.incarnation}")
     journal.take(record, lambda _: None)

@@ -83,7 +83,10 @@ class JournalSettings(Model):
         1_024, ge=0, description="Archiving stops where the archive's disk has less room left than this, mebibytes."
     )
     writer_slice_ms: int = Field(
-        10, ge=1, le=1_000, description="What is forgotten or compacted holds the writer for so long at a time, milliseconds."
+        10,
+        ge=1,
+        le=1_000,
+        description="What is forgotten or compacted holds the writer for so long at a time, beside its sync, milliseconds.",
     )
 
 

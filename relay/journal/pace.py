@@ -1,16 +1,17 @@
 """How many rows one slice may take, so that a walk never holds the writer for longer than its limit.
 
 Owns that number; pure. It must never read a clock: whoever works a slice says how long it took. The rule: twice as long as the
-limit, half as many rows; within half of it, half as many more. So the first slice on a slow disk may be too long once, and
-the next ones are not.
+limit, half as many rows; within half of it, half as many more. So the first slice of a walk may be too long once, and the next
+ones are not. The trap: the commit's sync is not in it. It takes as long for one row as for a hundred, and a slow disk would
+shrink the slices until a walk is nothing but syncs.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-COUNT_MIN: Final = 8  # rows: below this a walk would not end
-COUNT_MAX: Final = 2_000
+COUNT_MIN: Final = 8  # rows: below this a walk would be nothing but syncs
+COUNT_MAX: Final = 500  # each may touch a page of its own, and pages are written at the commit
 
 
 class Pace:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from relay.clock import Clock
 from relay.journal.compact import compact_slice
-from relay.journal.items import SLICE_COUNT, ArchivedItem, PruneItem, RekeyItem, WalkItem
+from relay.journal.items import SLICE_COUNT, ArchivedItem, PruneItem, RekeyItem, ReleaseItem, WalkItem
 from relay.journal.keyring import KeyRing
 from relay.journal.pace import Pace
 from relay.journal.rekey import rekey_slice
@@ -18,66 +19,54 @@ from relay.journal.retention import prune_slice
 
 
 class Walks:
-    def __init__(self, keys: KeyRing, slice_ms: int) -> None:
+    def __init__(self, keys: KeyRing, clock: Clock, slice_ms: int) -> None:
         self._keys = keys
+        self._clock = clock
         self._paces = {kind: Pace(slice_ms, SLICE_COUNT) for kind in ("prune", "compact", "release")}
 
-    def slice(self, connection: sqlite3.Connection, item: WalkItem, now_ms: int) -> Slice:
-        """The next slice of `item`, inside the caller's transaction, begun at `now_ms` (monotonic). Raises ValueError for a row
-        that no key opens."""
+    def slice(self, connection: sqlite3.Connection, item: WalkItem) -> Slice:
+        """The next slice of `item`, inside the caller's transaction. Raises ValueError for a row that no key opens."""
         if isinstance(item, RekeyItem):
             before = item.rekeyed_count
             more = rekey_slice(connection, item, self._keys)
-            return Slice(item, item.rekeyed_count - before, more, None, 0, now_ms)
+            return Slice(item, item.rekeyed_count - before, more)
         if isinstance(item, ArchivedItem):
             note_archive(connection, item.record)
-            return Slice(item, 1, False, None, 0, now_ms)
-        if isinstance(item, PruneItem):
-            if item.is_compacting:
-                pace = self._paces["compact"]
-                more = compact_slice(connection, pace.count)
-                return Slice(item, 0, more, pace, pace.count if more else 0, now_ms)
+            return Slice(item, 1, False)
+        began_ms = self._clock.monotonic_ms()
+        if isinstance(item, ReleaseItem):
+            pace = self._paces["release"]
+            released, position = release_slice(connection, item, pace.count)
+            done, rows = Slice(item, released, position < len(item.rows), position), position - item.position
+        elif item.is_compacting:
+            pace = self._paces["compact"]
+            more = compact_slice(connection, pace.count)
+            done, rows = Slice(item, 0, more), pace.count if more else 0
+        else:
             pace = self._paces["prune"]
             count, more = prune_slice(connection, item, pace.count)
-            return Slice(item, count, True, pace, pace.count if more else 0, now_ms, turns=not more)
-        pace = self._paces["release"]
-        released, position = release_slice(connection, item, pace.count)
-        return Slice(item, released, position < len(item.rows), pace, position - item.position, now_ms, position=position)
+            done, rows = Slice(item, count, True, begins_to_compact=not more), pace.count if more else 0
+        pace.took(rows, self._clock.monotonic_ms() - began_ms)
+        return done
 
 
 class Slice:
     """One that was worked; `durable()` once it is committed."""
 
-    __slots__ = ("_began_ms", "_item", "_pace", "_position", "_rows", "_turns", "count", "more")
+    __slots__ = ("_begins_to_compact", "_item", "_position", "count", "more")
 
-    def __init__(
-        self,
-        item: WalkItem,
-        count: int,
-        more: bool,
-        pace: Pace | None,
-        rows: int,
-        began_ms: int,
-        *,
-        position: int = 0,
-        turns: bool = False,
-    ) -> None:
+    def __init__(self, item: WalkItem, count: int, more: bool, position: int = 0, *, begins_to_compact: bool = False) -> None:
         self.count = count  # of what was changed
         self.more = more
         self._item = item
-        self._pace = pace
-        self._rows = rows
-        self._began_ms = began_ms
         self._position = position
-        self._turns = turns
+        self._begins_to_compact = begins_to_compact
 
-    def durable(self, now_ms: int) -> None:
+    def durable(self) -> None:
         item = self._item
-        if self._pace is not None:
-            self._pace.took(self._rows, now_ms - self._began_ms)
         if isinstance(item, PruneItem):
             item.pruned_count += self.count
-            item.is_compacting = item.is_compacting or self._turns
-        elif not isinstance(item, RekeyItem | ArchivedItem):
+            item.is_compacting = item.is_compacting or self._begins_to_compact
+        elif isinstance(item, ReleaseItem):
             item.position = self._position
             item.released_count += self.count

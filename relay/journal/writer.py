@@ -99,7 +99,7 @@ class Writer:
         self._clock = clock
         self._metrics = metrics
         self._floor = RecordedFloor(floor, recorded_ids)
-        self._walks = Walks(keys, slice_ms)
+        self._walks = Walks(keys, clock, slice_ms)
         self._queue: queue.SimpleQueue[list[Item] | Stop] = queue.SimpleQueue()
         self._since_checkpoint = 0
         self._probe_at_ms = 0
@@ -272,14 +272,14 @@ class Writer:
         if self.state is not JournalState.WRITABLE:
             return [(item.done, JournalFailed(self.why))]
         try:
-            done = self._transact(lambda: self._walks.slice(self._connection, item, self._clock.monotonic_ms()))
+            done = self._transact(lambda: self._walks.slice(self._connection, item))
         except Uncommitted as error:
             return [(item.done, JournalFailed(self.why, error.certain))]
         except (ValueError, *RECORD_ERRORS) as error:  # the walk is over, the journal is as it was and goes on
             self._roll_back()
             log.error("journal walk failed", why=str(error))
             return [(item.done, JournalFailed(str(error)))]
-        done.durable(self._clock.monotonic_ms())
+        done.durable()
         self._since_checkpoint += max(1, done.count)
         if done.more:
             self._queue.put([item])

@@ -21,12 +21,14 @@ from relay.clock import SystemClock
 from relay.journal.archive.shelf import exchanges_in
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
+from relay.journal.postgres.engine import PostgresJournal
 from relay.journal.sqlite import SqliteJournal
 from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
 from tests.support.daemonworld import ROOT, DaemonWorld
 from tests.support.foreignatm import ForeignAtm
 from tests.support.journal_suite import DAY_MS, answered, step_to, taken
+from tests.support.pgserver import PostgresServer
 from tests.support.sqliterig import TurnedLoop
 
 DAYS = (10, 9)  # so many days ago
@@ -44,20 +46,11 @@ def key_of(world: DaemonWorld) -> bytes:
     return bytes.fromhex((world.directory / "credentials" / "journal-key").read_text())
 
 
-def seed(world: DaemonWorld) -> None:
-    """Days of closed exchanges, one in ten with a history."""
-    loop = TurnedLoop()
-    journal = SqliteJournal.open(
-        JournalSettings(path=str(world.directory / "journal.sqlite")),
-        key_of(world),
-        call_soon_threadsafe=loop.call_soon_threadsafe,
-        clock=SystemClock(),
-        metrics=Metrics(),
-        identity=Identity("tokyo", "bank"),
-    )
+def seed(journal: Any, loop: TurnedLoop, per_day: int) -> None:
+    """Days of closed exchanges, one in ten with a history. Closes the journal."""
     for days in DAYS:
         then_ms = SystemClock().wall_ms() - days * DAY_MS
-        for number in range(PER_DAY):
+        for number in range(per_day):
             record = taken(journal, f"past|{days}|{number}", recorded_ms=then_ms)
             journal.take(record, lambda _: None)
             journal.step(answered(record.exchange_id), lambda _: None)
@@ -69,11 +62,38 @@ def seed(world: DaemonWorld) -> None:
     journal.close()
 
 
+def seed_sqlite(world: DaemonWorld) -> None:
+    loop = TurnedLoop()
+    journal = SqliteJournal.open(
+        JournalSettings(path=str(world.directory / "journal.sqlite")),
+        key_of(world),
+        call_soon_threadsafe=loop.call_soon_threadsafe,
+        clock=SystemClock(),
+        metrics=Metrics(),
+        identity=Identity("tokyo", "bank"),
+    )
+    seed(journal, loop, PER_DAY)
+
+
+def seed_postgresql(world: DaemonWorld, dsn: str) -> None:
+    loop = TurnedLoop()
+    journal = PostgresJournal(
+        JournalSettings(engine="postgresql", dsn=dsn),
+        key_of(world),
+        None,
+        call_soon_threadsafe=loop.call_soon_threadsafe,
+        clock=SystemClock(),
+        metrics=Metrics(),
+        identity=Identity("tokyo", "bank"),
+    )
+    seed(journal, loop, 50)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
     await world.start_core()
-    await asyncio.to_thread(seed, world)
+    await asyncio.to_thread(seed_sqlite, world)
     directory = tmp_path / "archive"
     world.configure(journal_extra=f'archive_directory = "{directory}"\nbody_window_days = 5\narchive_free_mib_min = 0')
     yield world
@@ -140,3 +160,23 @@ def taken_again(world: DaemonWorld, key: str) -> tuple[str, str]:
     code, shown = relay(world, "show", key)
     assert code == 0
     return shown["exchange"]["state"], shown["exchange"]["code"]
+
+
+@pytest.mark.timeout(180)
+async def test_on_postgresql_too(tmp_path: Path) -> None:
+    server = await asyncio.to_thread(PostgresServer)
+    world = DaemonWorld(tmp_path)
+    try:
+        await world.start_core()
+        await asyncio.to_thread(seed_postgresql, world, server.dsn)
+        archive = f'archive_directory = "{tmp_path / "archive"}"\nbody_window_days = 5\narchive_free_mib_min = 0'
+        world.configure(journal_extra=f'engine = "postgresql"\ndsn = "{server.dsn}"\n{archive}')
+        await world.start()
+        await world.logged("archived bodies have left the journal")
+        code, found = await asyncio.to_thread(relay, world, "archive", "verify")
+        assert (code, [each["bodies"] for each in found]) == (0, ["archive only"] * len(DAYS))
+        assert server.sql("SELECT count(*) FROM relay_journal.taken WHERE length(request) > 0") == "0"
+        assert await world.stop() == 0
+    finally:
+        await world.close()
+        await asyncio.to_thread(server.remove)

@@ -27,6 +27,7 @@ LATE_EVERY_MS: Final = 6 * 3_600_000  # at most so often is there a file of late
 RELEASE_COUNT: Final = 500  # exchanges handed over at once; the writer cuts them further
 REST_FACTOR: Final = 3
 REST_MAX_MS: Final = 1_000
+_WAITED: Final = frozenset({"noted", "slice", "released"})  # steps that were the writer's, between its groups
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pacer:
-    """Called after each step of work: rests for three times as long, through `rest(milliseconds)`."""
+    """Called after each step: rests for three times as long as it took, through `rest(milliseconds)`; not for the writer's."""
 
     def __init__(self, clock: Clock, rest: Callable[[int], None]) -> None:
         self._clock = clock
@@ -61,7 +62,7 @@ class Pacer:
 
     def __call__(self, step: str) -> None:
         worked_ms = self._clock.monotonic_ms() - self._since_ms
-        self._rest(min(REST_FACTOR * worked_ms, REST_MAX_MS))
+        self._rest(0 if step in _WAITED else min(REST_FACTOR * worked_ms, REST_MAX_MS))
         self._since_ms = self._clock.monotonic_ms()
 
 

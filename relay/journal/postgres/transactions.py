@@ -88,18 +88,19 @@ class Transactions:
         """One slice, noted in `item` once it is durable. Whether there may be more. Raises ValueError for a row that no key
         opens; nothing of the slice is done then."""
         self.serial += 1
-        began_ms = self._clock.monotonic_ms()
         await connection.run("BEGIN")
         try:
             await connection.rows(PROVE, self._incarnation, self._session, self.serial)
+            began_ms = self._clock.monotonic_ms()
             walked = await self._slice(connection, item)
+            took_ms = self._clock.monotonic_ms() - began_ms
             await connection.run("COMMIT")
         except (Refused, BadRecord, ValueError):
             await connection.run("ROLLBACK")
             raise
         self.confirmed = self.serial
         if isinstance(item, PruneItem | ReleaseItem):
-            self._pace.took(self._pace.count if walked.more else 0, self._clock.monotonic_ms() - began_ms)
+            self._pace.took(self._pace.count if walked.more else 0, took_ms)
         if isinstance(item, ReleaseItem):
             item.position = walked.position
             item.released_count += walked.count

@@ -19,6 +19,7 @@ from typing import Any
 
 from protocols.dialect import RememberingKit
 from protocols.dialects import DIALECTS
+from relay.archivist import Archivist
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
@@ -213,6 +214,7 @@ class Daemon:
         self.dispatcher = Dispatcher(self)
         self.reconciler = Reconciler(self)
         self.keeper = Keeper(self)
+        self.archivist = Archivist(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -291,6 +293,7 @@ class Daemon:
         self._prune_later()
         self.keeper.start()
         self.reconciler.start()
+        self.archivist.start()
         self._start_watchdog()
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
@@ -329,6 +332,7 @@ class Daemon:
     async def _end(self) -> None:
         self.reconciler.stop()
         self.keeper.stop()
+        self.archivist.stop()
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()

@@ -72,6 +72,22 @@ class JournalSettings(Model):
     body_window_days: int = Field(
         7, ge=1, le=400, description="How long requests, PANs and replies are kept beside their keys, days."
     )
+    archive_directory: str | None = Field(
+        None,
+        description="Where closed business dates are archived before bodies and histories leave the journal; absent: nowhere.",
+    )
+    archive_after_days: int = Field(
+        3, ge=1, le=400, description="A business date of which all is closed is archived so many days after its end."
+    )
+    archive_free_mib_min: int = Field(
+        1_024, ge=0, description="Archiving stops where the archive's disk has less room left than this, mebibytes."
+    )
+    writer_slice_ms: int = Field(
+        10,
+        ge=1,
+        le=1_000,
+        description="What is forgotten or compacted holds the writer for so long at a time, beside its sync, milliseconds.",
+    )
 
 
 class TlsSettings(Model):

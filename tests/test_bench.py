@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.dialects import DIALECTS
-from tests.bench import failover, fairness, journal
+from tests.bench import failover, fairness, growth, journal, plots
 from tests.bench.__main__ import load, table
 from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
@@ -83,6 +83,18 @@ def test_a_dialects_own_path_answers(name: str) -> None:
     assert talk.round(5) > 0  # raises where a message was refused, or nobody spoke any more
     assert talk.room.answered >= 5
     assert talk.stored, "numbers are durable on the way"
+
+
+def test_a_journal_with_a_past_is_seeded_and_opened_by_each_engine(tmp_path: Path) -> None:
+    measured = growth.measure((300, 600), 1, ("sqlite", "postgresql"), tmp_path)
+    assert list(measured) == ["sqlite, cold", "sqlite, warm", "postgresql"]
+    assert all(list(sizes) == [300, 600] for sizes in measured.values())
+    assert growth.worst_s(measured) > 0
+    assert growth.figures(measured)["postgresql at 600 open_s"] > 0
+    assert "| sqlite, warm | 600 |" in growth.table(measured)
+    plots.draw_growth(tmp_path / "growth.svg", measured)
+    assert (tmp_path / "growth.svg").exists()
+    assert not list(tmp_path.glob("relay-bench-growth-*")), "what was seeded is gone"
 
 
 def test_every_dialect_has_a_row_of_all_figures() -> None:

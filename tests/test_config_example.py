@@ -30,6 +30,7 @@ from relay.settings import (
 EXAMPLE = Path(__file__).resolve().parent.parent / "config" / "relay.example.toml"
 # Settings that have no default, or none that could be written in TOML: what stands behind the "#" is a sample.
 SAMPLES = {
+    "archive_directory",
     "older_key_credentials",
     "credentials_directory",
     "bearer_credential",

@@ -12,31 +12,30 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from protocols.errors import LocalMisuse
-from protocols.primitives import by_alpha
 from protocols.vocabulary import Pan
-from relay.cli import reach, reveal
+from relay.cli import archive, reach, reveal
+from relay.cli.journalpages import print_one, print_rows, print_verification, summary
 from relay.cli.keys import rekey
 from relay.cli.keys import show as show_keys
-from relay.cli.screen import DIM, GREEN, RED, Paint, count, duration, safe, size, table
-from relay.cli.when import parse_moment, show_moment
+from relay.cli.screen import count, safe
+from relay.cli.when import parse_moment
 from relay.clock import SystemClock
 from relay.control.client import ControlClient
 from relay.credentials import Credentials, CredentialUnusable
-from relay.errors import JournalUnusable, RelayError
+from relay.errors import RelayError
 from relay.journal.audit import REVEAL_COUNT_MAX
 from relay.journal.engines import adopt_journal, open_source
+from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
-from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, ExchangeView, JournalReader, Query
+from relay.journal.reader import SEARCH_COUNT_MAX, ExchangeDetail, JournalReader, Query
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
-from relay.journal.source import Source
-from relay.journal.verify import KeyUse, Verification, verify
+from relay.journal.source import Source, SqliteSource
+from relay.journal.verify import verify
 from relay.settings import Settings
 
 NAME = "journal"
@@ -88,6 +87,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for each in (search, show, listed):
         reveal.add_arguments(each)
 
+    archive.configure(
+        archived := what.add_parser(
+            "archive", help="closed business dates in files of their own", description="Archives: list, verify, show."
+        )
+    )
     adopt = what.add_parser(
         "adopt",
         help="go on with another relay's journal, with the relay stopped",
@@ -95,7 +99,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     adopt.add_argument("--who", required=True, help="the person who signs")
     adopt.add_argument("--why", required=True, help="for the record in the journal")
-    for each in (search, show, listed, export, check, keys, rekey, reveals, adopt):
+    for each in (search, show, listed, export, check, keys, rekey, reveals, archived, adopt):
         _where(each, default=argparse.SUPPRESS)  # given in front of WHAT, it stands
     parser.epilog = "Without WHAT: sizes and counts. Exit code of verify: 0 sound, 3 not."
 
@@ -126,15 +130,17 @@ def run(args: argparse.Namespace) -> int:
         return rekey(ControlClient(os.environ.get("RELAY_SOCKET") or _settings(args).control.path), args)
     if getattr(args, "reveal", False):
         return _reveal(args, _settings(args))
+    if args.what == "archive":
+        return _archive(args)
     where, key, older = _place(args)
     if args.what == "verify":
-        return _verify(verify(where, key, older), key is not None, args.json)
+        return print_verification(verify(where, key, older), key is not None, args.json)
     reader = JournalReader(where, key, older)
     try:
         if args.what == "search":
-            return _rows(reader.search(_query(args, args.limit)), args.json)
+            return print_rows(reader.search(_query(args, args.limit)), args.json)
         if args.what == "listed":
-            return _rows(reader.search(Query(is_listed=True, limit=SEARCH_COUNT_MAX)), args.json)
+            return print_rows(reader.search(Query(is_listed=True, limit=SEARCH_COUNT_MAX)), args.json)
         if args.what == "show":
             return _show(reader, args.key_or_number, args.json)
         if args.what == "export":
@@ -143,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
             return show_keys(reader.key_views(), _settings(args), args.json)
         if args.what == "reveals":
             return reveal.reveals(reader, max(1, min(args.limit, reveal.REVEALS_COUNT_MAX)), args.json)
-        print("\n".join(_summary(reader)))
+        print("\n".join(summary(reader)))
         return 0
     finally:
         reader.close()
@@ -152,6 +158,11 @@ def run(args: argparse.Namespace) -> int:
 def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None, list[bytes]]:
     """Where the journal is, its key where this user may read it, and the older ones."""
     settings = _settings(args)
+    key, older = _keys_of(settings)
+    return args.file or _open_source(settings), key, older
+
+
+def _keys_of(settings: Settings) -> tuple[bytes | None, list[bytes]]:
     credentials = Credentials(settings.relay.credentials_directory)
     key: bytes | None = None
     older: list[bytes] = []
@@ -160,7 +171,22 @@ def _place(args: argparse.Namespace) -> tuple[str | Source, bytes | None, list[b
         key = credentials.journal_key(settings.journal.key_credential)
     except CredentialUnusable as error:
         print(f"relay: PANs are not shown: {error.problem}", file=sys.stderr)
-    return args.file or open_source(settings.journal, credentials.secret), key, older
+    return key, older
+
+
+def _open_source(settings: Settings) -> Source:
+    return open_source(settings.journal, Credentials(settings.relay.credentials_directory).secret)
+
+
+def _archive(args: argparse.Namespace) -> int:
+    settings = _settings(args)
+    key, older = _keys_of(settings)
+    ring = None if key is None else KeyRing(key, older)
+
+    def source() -> Source:
+        return SqliteSource(args.file) if args.file else _open_source(settings)
+
+    return archive.run(args, settings.journal.archive_directory, ring, source, print_rows, print_one)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -192,7 +218,7 @@ def _reveal(args: argparse.Namespace, settings: Settings) -> int:
         query = _query(args, args.limit)
         if not 0 < args.limit <= REVEAL_COUNT_MAX:
             raise RelayError(f"card numbers of 1 to {REVEAL_COUNT_MAX} exchanges are shown at a time.", "See --limit.")
-    return _rows(reveal.show(args, settings, _in_words(args.what, query), lambda reader: reader.find(query)), args.json)
+    return print_rows(reveal.show(args, settings, _in_words(args.what, query), lambda reader: reader.find(query)), args.json)
 
 
 def _reveal_one(args: argparse.Namespace, settings: Settings, key: str) -> int:
@@ -206,7 +232,7 @@ def _reveal_one(args: argparse.Namespace, settings: Settings, key: str) -> int:
     views = reveal.show(args, settings, f"show {key}", find)
     if not views:
         raise _not_found(key)
-    return _one(ExchangeDetail(views[0], tuple(history)), args.json)
+    return print_one(ExchangeDetail(views[0], tuple(history)), args.json)
 
 
 def _in_words(what: str, query: Query) -> str:
@@ -237,79 +263,16 @@ def _read_pan() -> Pan:
     return Pan(digits)
 
 
-# ---- how it looks -------------------------------------------------------------------------------------------------------
-def _rows(found: list[ExchangeView], as_json: bool) -> int:
-    if as_json:
-        print(msgspec.json.encode(found).decode())
-        return 0
-    if not found:
-        print("nothing found", file=sys.stderr)
-        return 0
-    cells = [["recorded", "terminal", "kind", "amount", "card", "state", "code", "key"]]
-    for each in found:
-        amount, card = money(each.amount_minor, each.currency), each.pan or "-"
-        row = [show_moment(each.recorded_ms), each.terminal, each.kind, amount, card, each.state, each.code or "-", each.key]
-        cells.append([safe(cell) for cell in row])
-    lines = table(cells, right=(3,))
-    paint = Paint.for_stream(sys.stdout)
-    print("\n".join([paint(DIM, lines[0]), *lines[1:]]))
-    return 0
-
-
+# ---- one, many, all ----------------------------------------------------------------------------------------------------
 def _show(reader: JournalReader, key: str, as_json: bool) -> int:
     detail = reader.show(key)
     if detail is None:
         raise _not_found(key)
-    return _one(detail, as_json)
+    return print_one(detail, as_json)
 
 
 def _not_found(key: str) -> NotFound:
     return NotFound(f"the journal has no exchange {safe(key)}.", "Try: relay journal search --since 1d")
-
-
-def _one(detail: ExchangeDetail, as_json: bool) -> int:
-    if as_json:
-        print(msgspec.json.encode(detail).decode())
-    else:
-        print("\n".join(_detail(detail, Paint.for_stream(sys.stdout))))
-    return 0
-
-
-def _detail(detail: ExchangeDetail, paint: Paint) -> Iterator[str]:
-    each = detail.exchange
-    rows = [
-        ("key", each.key),
-        ("exchange", f"{each.exchange_id}, taken by incarnation {each.incarnation}, epoch {each.epoch}"),
-        ("from", f"{each.terminal} on {each.listener}, realm {each.realm}"),
-        (
-            "what",
-            f"{each.kind} ({each.message_class}), {money(each.amount_minor, each.currency)}, card {each.pan or 'not shown'}",
-        ),
-        ("business date", each.business_date or "-"),
-        ("doubt policy", each.policy),
-        ("original", each.original_key or "-"),
-        ("state", each.state + (f", {count(each.tries)} tries" if each.tries else "")),
-        ("told", f"{each.verdict} with code {each.code}" if each.verdict else "nothing"),
-        ("stands", "-" if each.standing_minor is None else money(each.standing_minor, each.currency)),
-        ("evidence", each.evidence or "-"),
-        ("recorded", show_moment(each.recorded_ms)),
-        ("updated", f"{show_moment(each.updated_ms)}, {duration(each.updated_ms - each.recorded_ms)} later"),
-    ]
-    for name, value in rows:
-        yield f"{paint(DIM, f'{name:<14}')}{safe(value)}"
-    if detail.history:
-        yield ""
-        yield from table([[show_moment(h.at_ms), h.event, h.state.value, safe(h.detail)] for h in detail.history])
-
-
-def _summary(reader: JournalReader) -> Iterator[str]:
-    sizes = reader.sizes()
-    yield f"{sizes.path}: {size(sizes.file_bytes)}, write-ahead log {size(sizes.log_bytes)}"
-    yield f"incarnation {sizes.incarnation}, region epoch {sizes.epoch}"
-    yield f"{count(sizes.exchange_count)} exchanges, {count(sizes.history_count)} history lines"
-    if sizes.oldest_ms is not None and sizes.newest_ms is not None:
-        yield f"from {show_moment(sizes.oldest_ms)} to {show_moment(sizes.newest_ms)}"
-    yield from table([["  " + state, count(number)] for state, number in reader.counts().items()], right=(1,))
 
 
 def _export(reader: JournalReader, query: Query, output: str | None) -> int:
@@ -329,45 +292,3 @@ def _export(reader: JournalReader, query: Query, output: str | None) -> int:
             written += 1
     print(f"{count(written)} exchanges written to {output}")
     return 0
-
-
-def _verify(result: Verification, has_key: bool, as_json: bool) -> int:
-    if as_json:
-        print(msgspec.json.encode(result).decode())
-    else:
-        paint = Paint.for_stream(sys.stdout)
-        pans = f", {count(result.pan_count)} PANs decrypted" if has_key else ", PANs not checked without the key"
-        print(
-            (paint(GREEN, "sound") if result.is_sound else paint(RED, "NOT SOUND"))
-            + f": {count(result.exchange_count)} exchanges{pans}"
-        )
-        for each in result.keys:
-            print(f"  {in_words_of(each)}")
-        for problem in result.problems:
-            print(f"  {paint(RED, '!')} {safe(problem)}")
-    return 0 if result.is_sound else JournalUnusable.exit_code
-
-
-def in_words_of(use: KeyUse) -> str:
-    """A key and what names it."""
-    secrets = f"{count(use.count)} stored secrets"
-    if not use.key_id:
-        return f"{secrets} from before keys had names"
-    what = "writes" if use.is_current else "needed" if use.is_needed else "not needed: its credential may be taken out"
-    return f"key {use.key_id} {what}, {secrets}"
-
-
-def money(minor: int | None, currency: str) -> str:
-    """`JPY 10,000`, `USD -12.50`; a currency that nobody knows is shown in minor units."""
-    if minor is None:
-        return "-"
-    try:
-        places = by_alpha(currency)[1]
-    except LocalMisuse:
-        places = None
-    if places is None:
-        return f"{currency} {minor:,} (minor units)".strip()
-    if places == 0:
-        return f"{currency} {minor:,}"
-    whole, part = divmod(abs(minor), 10**places)
-    return f"{currency} {'-' if minor < 0 else ''}{whole:,}.{part:0{places}d}"

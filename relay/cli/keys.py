@@ -41,7 +41,10 @@ def rows_of(known: Sequence[NeededKey], settings: Settings) -> list[KeyRow]:
             names[KeyRing(credentials.journal_key(name)).key_id] = name
         except CredentialUnusable:
             continue
-    rows = [KeyRow(each.key_id, names.pop(each.key_id, ""), each.is_current, each.is_needed) for each in known]
+    rows = [
+        KeyRow(each.key_id, names.pop(each.key_id, ""), each.is_current, each.is_needed, archive_count=each.archive_count)
+        for each in known
+    ]
     mine = settings.journal.key_credential
     return rows + [KeyRow(key_id, name, False, False, is_next=name == mine) for key_id, name in names.items()]
 
@@ -57,8 +60,14 @@ def in_words(row: KeyRow) -> str:
     return "no row needs it" + (": its credential may be taken out" if row.may_go else "")
 
 
+def _archives(row: KeyRow) -> str:
+    return f"archives that want it: {count(row.archive_count)}" if row.archive_count else ""
+
+
 def lines(rows: Iterable[KeyRow]) -> Iterator[str]:
-    cells = [[row.key_id, in_words(row), f"credential {row.credential}" if row.credential else ""] for row in rows]
+    cells = [
+        [row.key_id, in_words(row), f"credential {row.credential}" if row.credential else "", _archives(row)] for row in rows
+    ]
     yield from (line.rstrip() for line in table(cells))
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from relay.cli import reach
-from relay.cli.journal import money
+from relay.cli.journalpages import money
 from relay.cli.screen import count, safe, table
 from relay.cli.when import show_moment
 from relay.control.commands import ResolveArgs, SafKeyArgs, SafListArgs, SafRetryArgs

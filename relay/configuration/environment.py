@@ -40,6 +40,8 @@ def machine_check(wall_ms: int, environ: Mapping[str, str] | None = None) -> Cal
             yield from _journal(FilePath(settings.journal.path))
         else:
             yield from _driver()
+        if settings.journal.archive_directory is not None:
+            yield from _archive(FilePath(settings.journal.archive_directory))
         yield from _control(settings.control.path)
         tables: list[tuple[Path, TlsSettings | None, bool]] = [(("core", "tls"), settings.core.tls, False)]
         tables.append((("outbound", "tls"), settings.outbound.tls, True))
@@ -105,6 +107,42 @@ def _journal(path: FilePath) -> Iterator[Finding]:
         yield Finding(
             where, f"only {free // 1_048_576} MiB are free in {directory}", "make room before the disk is full", (), True
         )
+    if not _gives_pages_back(path):
+        yield Finding(
+            where,
+            f"{path} was made by an older relay: it keeps its empty pages",
+            f"with the relay stopped, as its user: sqlite3 {path} 'PRAGMA auto_vacuum = INCREMENTAL; VACUUM;'",
+            (),
+            True,
+        )
+
+
+def _gives_pages_back(path: FilePath) -> bool:
+    """False for an SQLite file without incremental vacuum: the fields at 52 and 64 of its header (sqlite.org, "Database File
+    Format", 1.3) are not both set. True for what cannot be read, which is said elsewhere."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError:
+        return True
+    return len(header) < 100 or (any(header[52:56]) and any(header[64:68]))
+
+
+def _archive(directory: FilePath) -> Iterator[Finding]:
+    where = ("journal", "archive_directory")
+    if not directory.is_absolute():
+        yield Finding(where, f'"{directory}" depends on the directory that the relay is started in', "write the whole path")
+    if directory.exists() and not directory.is_dir():
+        yield Finding(where, f"{directory} is no directory", "name a directory of its own")
+        return
+    at = directory if directory.is_dir() else directory.parent  # the last part is made at the first run
+    if not at.is_dir():
+        is_state = directory.is_relative_to("/var/lib")
+        make = f"install -d -m 0700 -o relay {directory}"
+        yield Finding(where, f"there is no directory {at}", f"StateDirectory= in the unit, or {make}", (), is_state)
+    elif not os.access(at, os.W_OK | os.X_OK):
+        suggestion = "check as the user of the service: sudo -u relay relay check; in a unit it needs ReadWritePaths="
+        yield Finding(where, f"{at} cannot be written by this user", suggestion)
 
 
 def file_system(directory: FilePath, mounts: FilePath = FilePath("/proc/self/mounts")) -> str:

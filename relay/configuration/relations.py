@@ -77,6 +77,13 @@ def _journal(settings: Settings) -> Iterator[Finding]:
             "several processes on one journal are not served by this version",
             "1; a second relay on this host gets listeners, a control.path and a journal of its own",
         )
+    if journal.archive_directory is not None and journal.archive_after_days > journal.body_window_days:
+        yield Finding(
+            ("journal", "archive_after_days"),
+            f"bodies stay until they are archived, {journal.archive_after_days} days, longer than body_window_days allows",
+            f"{journal.body_window_days} at most",
+            (("journal", "body_window_days"), ("journal", "archive_directory")),
+        )
     if journal.engine == "sqlite":
         unused = sorted(_POSTGRESQL_ONLY & journal.model_fields_set)
         if unused:

@@ -78,11 +78,12 @@ class KeyRow(msgspec.Struct, frozen=True):
     is_current: bool
     is_needed: bool
     is_next: bool = False  # named to write, and not in use yet
+    archive_count: int = 0  # archives that cannot be read without it, where they were counted
 
     @property
     def may_go(self) -> bool:
         """Its credential may be taken out of the configuration."""
-        return bool(self.credential) and not (self.is_needed or self.is_current or self.is_next)
+        return bool(self.credential) and not (self.is_needed or self.is_current or self.is_next or self.archive_count)
 
 
 class KeysReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import atexit
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -18,10 +18,12 @@ import msgspec
 
 from relay.clock import Clock
 from relay.journal.answers import Outcomes, run_callbacks
+from relay.journal.archive.record import ArchiveRecord, ReleasedRow
 from relay.journal.audit import Reveal
 from relay.journal.items import (
     DAY_MS,
     IDS_PER_INCARNATION,
+    ArchivedItem,
     EpochItem,
     FindItem,
     Item,
@@ -30,10 +32,12 @@ from relay.journal.items import (
     OutboundTakeItem,
     PruneItem,
     RekeyItem,
+    ReleaseItem,
     RevealItem,
     StepItem,
     TakeItem,
     VariableItem,
+    WalkItem,
 )
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
@@ -175,12 +179,13 @@ class JournalFace(ABC):
         """Forget what is old, in slices between the groups; `done` gets how many exchanges were deleted or blanked.
 
         Called about once an hour. Keys go after `duplicate_window_days`, bodies after `body_window_days`; what is open or
-        on the person's list stays.
+        on the person's list stays. Where archives are kept, bodies wait for theirs, and keys for their bodies.
         """
         now_ms = self._clock.wall_ms()
         keys_before_ms = now_ms - self._settings.duplicate_window_days * DAY_MS
         bodies_before_ms = now_ms - self._settings.body_window_days * DAY_MS
-        self._walk(PruneItem(keys_before_ms, bodies_before_ms, done))
+        archives = self._settings.archive_directory is not None
+        self._walk(PruneItem(keys_before_ms, bodies_before_ms, done, only_archived=archives))
 
     def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
         """Seal anew with the current key what an older one sealed, in slices between the groups; `done` gets how many rows.
@@ -220,7 +225,16 @@ class JournalFace(ABC):
         self._waiting += 1
         self._put(RevealItem(record, done))
 
-    def _walk(self, item: PruneItem | RekeyItem) -> None:
+    def note_archive(self, record: ArchiveRecord, done: Callable[[int | JournalFailed], None]) -> None:
+        """See relay/journal/archive/hand.py, as for `release`."""
+        self._walk(ArchivedItem(record, done))
+
+    def release(
+        self, file_name: str, rows: Sequence[ReleasedRow], is_last: bool, done: Callable[[int | JournalFailed], None]
+    ) -> None:
+        self._walk(ReleaseItem(file_name, rows, is_last, done))
+
+    def _walk(self, item: WalkItem) -> None:
         self._waiting += 1
         if self._closed:
             self._refuse_closed(item)

@@ -36,7 +36,7 @@ def current_id(connection: sqlite3.Connection) -> str | None:
 
 
 def needed_ids(connection: sqlite3.Connection) -> list[str]:
-    """The keys that a row or an archive may name: the current one, and older ones until a rekey is done."""
+    """The keys that a row may name: the current one, and older ones until a rekey is done."""
     return [row[0] for row in connection.execute("SELECT key_id FROM journal_key WHERE NOT cleared ORDER BY key_id")]
 
 

@@ -17,7 +17,6 @@ from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import Fresh, JournalFailed
 
-SLICE_COUNT_MAX: Final = 500  # messages forgotten in one transaction
 LOOKED_AT_COUNT_MAX: Final = 50_000  # the newest so many are looked at for people: the loop waits for it
 
 _INSERT = (
@@ -84,19 +83,21 @@ def newest_outbound(
         yield read_outbound(row, keys)
 
 
-def prune_outbound(connection: sqlite3.Connection, keys_before_ms: int, bodies_before_ms: int) -> tuple[int, bool]:
+def prune_outbound(
+    connection: sqlite3.Connection, keys_before_ms: int, bodies_before_ms: int, count_max: int
+) -> tuple[int, bool]:
     """One slice, as retention.py's. Returns how many were deleted or blanked, and whether there may be more."""
     deleted = connection.execute(
         "DELETE FROM outbound WHERE outbound_id IN"
         " (SELECT outbound_id FROM outbound WHERE updated_ms < ? AND NOT is_open LIMIT ?)",
-        (keys_before_ms, SLICE_COUNT_MAX),
+        (keys_before_ms, count_max),
     ).rowcount
     blanked = connection.execute(
         "UPDATE outbound SET body = x'' WHERE outbound_id IN"
         " (SELECT outbound_id FROM outbound WHERE updated_ms < ? AND body <> x'' AND NOT is_open LIMIT ?)",
-        (bodies_before_ms, SLICE_COUNT_MAX),
+        (bodies_before_ms, count_max),
     ).rowcount
-    return deleted + blanked, SLICE_COUNT_MAX in (deleted, blanked)
+    return deleted + blanked, count_max in (deleted, blanked)
 
 
 def outbound_row(record: OutboundTaken, keys: KeyRing) -> tuple[int | str | bytes | None, ...]:

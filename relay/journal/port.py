@@ -130,6 +130,7 @@ class NeededKey(msgspec.Struct, frozen=True):
     key_id: str
     is_current: bool
     is_needed: bool
+    archive_count: int = 0  # archives that cannot be read without it, where they were counted
 
 
 class RekeyProgress(msgspec.Struct, frozen=True, kw_only=True):

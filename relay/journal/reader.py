@@ -18,7 +18,7 @@ from relay.journal.audit import FIND_REVEAL, SELECT_NEWEST_REVEALS, StoredReveal
 from relay.journal.keyring import KeyRing
 from relay.journal.port import NeededKey
 from relay.journal.records import HistoryLine, StoredExchange, StoredState
-from relay.journal.rows import LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
+from relay.journal.rows import ARE_LISTED, SELECT_EXCHANGE, SELECT_HISTORY, Cell, read_exchange, read_history
 from relay.journal.source import Source, SourceDamaged, damaged, opened
 from relay.telemetry.mask import mask_text
 
@@ -159,7 +159,8 @@ class JournalReader:
         except SourceDamaged as error:
             raise damaged(self._source.place, error) from error
         rows = self._all("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
-        return [NeededKey(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
+        archives = dict(self._all("SELECT key_id, count(*) FROM archive GROUP BY key_id"))
+        return [NeededKey(key_id, key_id == mine, not cleared, archives.get(key_id, 0)) for key_id, cleared in rows]
 
     def counts(self) -> dict[str, int]:
         """Exchanges by state."""
@@ -245,7 +246,6 @@ def _conditions(query: Query, keys: KeyRing | None) -> tuple[str, tuple[Cell, ..
         ("key = ?", query.key),
         ("terminal = ?", query.terminal),
         ("state = ?", None if query.state is None else query.state.value),
-        (f"(attention = {LISTED}) = ?", query.is_listed),
         ("business_date = ?", query.business_date),
         ("kind = ?", query.kind),
         ("recorded_ms >= ?", query.since_ms),
@@ -258,6 +258,8 @@ def _conditions(query: Query, keys: KeyRing | None) -> tuple[str, tuple[Cell, ..
         hashes = keys.pan_hashes(query.pan)
     given = [(sql, value) for sql, value in tests if value is not None]
     clauses = [sql for sql, _ in given]
+    if query.is_listed is not None:  # as it stands, so that it is answered from the index of what is open
+        clauses.append(ARE_LISTED if query.is_listed else f"NOT {ARE_LISTED}")
     if hashes:
         clauses.append(f"pan_hash IN ({', '.join('?' * len(hashes))})")
     return " AND ".join(clauses) or "true", (*(value for _, value in given), *hashes)

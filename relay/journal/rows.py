@@ -4,7 +4,8 @@ Owns the statements of the hot path and their tuples. Pure but for the keys' ent
 interpreter lock back and takes it again around every step of a statement, and each taking may wait for the loop; so a
 group is written by statements of many rows (a power of two, to keep the prepared ones few), not row by row. And to bind
 `bytes` or None it first looks for an adapter in vain, at three times the cost of a `bytearray`; hence those, and hence a
-shorter row for the happy path.
+shorter row for the happy path. And SQLite takes the index of what is open only where `attention > 0` stands literally in the
+question: that `attention = 1` implies it, it does not see, and then it walks through every exchange there ever was.
 """
 
 from __future__ import annotations
@@ -49,14 +50,13 @@ SELECT_EXCHANGE = (
     f"SELECT {_TAKEN_COLUMNS}, state, updated_ms, verdict, code, data, outcome, standing_minor, tries, epoch_now FROM exchange"
 )
 SELECT_OPEN = f"""{SELECT_EXCHANGE} WHERE exchange_id IN (
-    SELECT exchange_id FROM standing WHERE attention = {OPEN}
+    SELECT exchange_id FROM standing WHERE attention > 0 AND attention = {OPEN}
     UNION
     SELECT exchange_id FROM taken AS t WHERE exchange_id >= ?
         AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.exchange_id = t.exchange_id)
 ) ORDER BY exchange_id"""
-SELECT_LISTED = (
-    f"{SELECT_EXCHANGE} WHERE exchange_id IN (SELECT exchange_id FROM standing WHERE attention = {LISTED}) ORDER BY exchange_id"
-)
+ARE_LISTED = f"exchange_id IN (SELECT exchange_id FROM standing WHERE attention > 0 AND attention = {LISTED})"
+SELECT_LISTED = f"{SELECT_EXCHANGE} WHERE {ARE_LISTED} ORDER BY exchange_id"
 SELECT_REVERSALS = (
     "SELECT original_key, exchange_id, request FROM taken"
     f" WHERE original_key <> '' AND message_class = '{MessageClass.REVERSAL.value}' AND original_key IN ({{}})"

@@ -87,7 +87,9 @@ def open_writer(path: str, keys: KeyRing, synchronous: str = "FULL", identity: I
         raise _unusable(path, error) from error
     try:
         _check_ownership(connection, path)
-        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):  # only a new file takes these two, in this order
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA wal_autocheckpoint = 0")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from relay.errors import JournalUnusable
+from relay.journal.compact import CONVERT, can_compact
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import RESTORE
 from relay.journal.rows import Cell
@@ -50,6 +51,10 @@ class Source(Protocol):
         """What the engine itself finds wrong with its file. Raises SourceDamaged."""
         ...
 
+    def notes(self) -> list[str]:
+        """What is worth knowing about the file, and no damage."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -82,6 +87,11 @@ class SqliteSource:
     def check(self) -> list[str]:
         verdicts = [row[0] for row in self.all(f"PRAGMA integrity_check({PROBLEM_COUNT_MAX})")]
         return [verdict for verdict in verdicts if verdict != "ok"]
+
+    def notes(self) -> list[str]:
+        if can_compact(self._connection):
+            return []
+        return [f"it cannot give empty pages back on line. {CONVERT.format(path=self.place)}"]
 
     def close(self) -> None:
         self._connection.close()

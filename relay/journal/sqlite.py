@@ -77,6 +77,7 @@ class SqliteJournal(JournalFace):
             metrics=metrics,
             floor=opened.floor,
             recorded_ids=opened.recorded_ids,
+            slice_ms=settings.writer_slice_ms,
         )
 
     @classmethod

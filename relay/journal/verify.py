@@ -39,6 +39,7 @@ class Verification(msgspec.Struct, frozen=True):
     exchange_count: int
     pan_count: int  # PANs decrypted; 0 without the key
     keys: tuple[KeyUse, ...] = ()
+    notes: tuple[str, ...] = ()  # worth knowing, and nothing wrong
 
     @property
     def is_sound(self) -> bool:
@@ -95,9 +96,11 @@ def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[b
     source, keys = opened(where, key, older_keys)
     problems: list[str] = []
     counts: dict[str, int] = {}
+    notes: list[str] = []
     exchange_count = pan_count = 0
     key_uses: tuple[KeyUse, ...] = ()
     try:
+        notes = source.notes()
         problems += [f"file: {verdict}" for verdict in source.check()]
         for what, sql in _INVARIANTS:
             broken = [row[0] for row in source.all(sql)]
@@ -124,7 +127,7 @@ def verify(where: str | Source, key: bytes | None = None, older_keys: Sequence[b
         problems.append(f"file: {error}")
     finally:
         source.close()
-    return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count, key_uses)
+    return Verification(tuple(problems[:PROBLEM_COUNT_MAX]), counts, exchange_count, pan_count, key_uses, tuple(notes))
 
 
 def _note(uses: dict[str, int], sealed: bytes) -> None:

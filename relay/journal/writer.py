@@ -20,25 +20,26 @@ from typing import Final, TypeVar
 from relay.clock import Clock
 from relay.journal.answers import Outcomes
 from relay.journal.batch import Group, find_exchange, find_result, store_meta, write_group
+from relay.journal.compact import free_bytes
 from relay.journal.floor import RecordedFloor
 from relay.journal.items import (
     FRESH,
     PROBE_INTERVAL_MS,
+    WALKS,
     FindItem,
     Item,
     OutboundFindItem,
     OutboundTakeItem,
-    PruneItem,
     RekeyItem,
     StepItem,
     TakeItem,
+    WalkItem,
     WriteItem,
 )
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound_rows import find_outbound, outbound_result
 from relay.journal.port import Fresh, JournalFailed, JournalState
-from relay.journal.rekey import rekey_slice, take_proposed
-from relay.journal.retention import prune_slice
+from relay.journal.walks import Walks
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -55,7 +56,7 @@ RECORD_ERRORS = (
     OverflowError,
     UnicodeEncodeError,
 )
-READS = (FindItem, PruneItem, RekeyItem, OutboundFindItem)  # a tuple: a union would be made anew for each record
+READS = (FindItem, OutboundFindItem, *WALKS)  # a tuple: a union would be made anew for each record
 Result = TypeVar("Result")
 Asked = TypeVar("Asked")
 
@@ -87,6 +88,7 @@ class Writer:
         metrics: Metrics,
         floor: int,
         recorded_ids: set[int],
+        slice_ms: int = 10,
     ) -> None:
         self.state = JournalState.WRITABLE
         self.why = ""
@@ -98,6 +100,7 @@ class Writer:
         self._clock = clock
         self._metrics = metrics
         self._floor = RecordedFloor(floor, recorded_ids)
+        self._walks = Walks(keys, clock, slice_ms)
         self._queue: queue.SimpleQueue[list[Item] | Stop] = queue.SimpleQueue()
         self._since_checkpoint = 0
         self._probe_at_ms = 0
@@ -180,10 +183,8 @@ class Writer:
                     outcomes.append((item.done, self._read(find_result, item.record.key)))
             elif isinstance(item, FindItem):
                 outcomes.append((item.done, self._read(find_exchange, item.key)))
-            elif isinstance(item, PruneItem):
-                outcomes += self._prune(item)
-            elif isinstance(item, RekeyItem):
-                outcomes += self._rekey(item)
+            elif isinstance(item, WALKS):
+                outcomes += self._walk(item)
             elif isinstance(item, OutboundTakeItem):
                 outcomes.append((item.done, self._read(outbound_result, item.record)))
             elif isinstance(item, OutboundFindItem):
@@ -267,48 +268,27 @@ class Writer:
             log.error("journal read failed", why=str(error))
             return JournalFailed(str(error))
 
-    def _prune(self, item: PruneItem) -> Outcomes:
-        """One slice; the rest goes to the end of the queue, behind whatever came meanwhile."""
+    def _walk(self, item: WalkItem) -> Outcomes:
+        """One slice; the rest goes to the end of the queue, behind whatever came meanwhile. A row that no key opens ends it."""
         if self.state is not JournalState.WRITABLE:
             return [(item.done, JournalFailed(self.why))]
         try:
-            count, more = self._transact(lambda: prune_slice(self._connection, item))
+            done = self._transact(lambda: self._walks.slice(self._connection, item))
         except Uncommitted as error:
             return [(item.done, JournalFailed(self.why, error.certain))]
-        item.pruned_count += count
-        self._since_checkpoint += count
-        if more:
-            self._queue.put([item])
-            return []
-        return [(item.done, item.pruned_count)]
-
-    def _rekey(self, item: RekeyItem) -> Outcomes:
-        """As `_prune`. A row that no key opens ends it, and every key stays needed."""
-        if self.state is not JournalState.WRITABLE:
-            return [(item.done, JournalFailed(self.why))]
-        before = item.rekeyed_count
-        try:
-            more = self._transact(lambda: self._rekeyed(item))
-        except Uncommitted as error:
-            return [(item.done, JournalFailed(self.why, error.certain))]
-        except ValueError as error:
+        except (ValueError, *RECORD_ERRORS) as error:  # the walk is over, the journal is as it was and goes on
             self._roll_back()
+            log.error("journal walk failed", why=str(error))
             return [(item.done, JournalFailed(str(error)))]
-        if item.changes_key:
-            self._keys.accept()
-        self._since_checkpoint += item.rekeyed_count - before
-        self._metrics.journal_rekey_rows.inc(item.rekeyed_count - before)
-        self._metrics.journal_rekey_left.set(item.left_count if more else 0)
-        if more:
+        done.durable()
+        self._since_checkpoint += max(1, done.count)
+        if isinstance(item, RekeyItem):
+            self._metrics.journal_rekey_rows.inc(done.count)
+            self._metrics.journal_rekey_left.set(item.left_count if done.more else 0)
+        if done.more:
             self._queue.put([item])
             return []
-        return [(item.done, item.rekeyed_count)]
-
-    def _rekeyed(self, item: RekeyItem) -> bool:
-        if not item.changes_key:
-            return rekey_slice(self._connection, item, self._keys)
-        take_proposed(self._connection, self._keys)
-        return False
+        return [(item.done, item.count)]
 
     # ---- trouble, and idle work ------------------------------------------------------------------------------------
 
@@ -364,6 +344,7 @@ class Writer:
             return
         self._since_checkpoint = 0 if logged == folded else CHECKPOINT_RECORDS // 2  # a reader held it up: soon again
         self._metrics.journal_size_bytes.set(file_bytes(self._path))
+        self._metrics.journal_free_bytes.set(free_bytes(self._connection))
 
     def _finish(self) -> None:
         """Say in the file that this end was orderly, and fold the log away where a failed sync is still noticed."""
@@ -373,12 +354,12 @@ class Writer:
                 self._checkpoint()
 
     def _leftovers(self) -> Outcomes:
-        """What was put behind Stop: the rest of a pruning."""
+        """What was put behind Stop: the rest of a walk."""
         outcomes: Outcomes = []
         while not self._queue.empty():
             group = self._queue.get_nowait()
             for item in [] if isinstance(group, Stop) else group:
-                if isinstance(item, PruneItem | RekeyItem):
+                if isinstance(item, WALKS):
                     outcomes.append((item.done, item.count))
                 else:
                     outcomes.append((item.done, JournalFailed("the journal is closed")))

@@ -55,6 +55,20 @@ class Metrics:
         self.journal_reveals = Counter(
             "relay_journal_reveals_total", "Times that card numbers were shown in clear, in this journal's life", registry=r
         )
+        self.journal_free_bytes = Gauge("relay_journal_free_bytes", "Empty pages within the journal file", registry=r)
+        self.journal_oldest_open_seconds = Gauge(
+            "relay_journal_oldest_open_seconds", "Age of the oldest open exchange as of the last look", registry=r
+        )
+        self.archive_bytes = Gauge("relay_archive_bytes", "Size of all archives that the journal knows", registry=r)
+        self.archive_oldest_due_seconds = Gauge(
+            "relay_archive_oldest_due_seconds",
+            "Since the oldest business date that is not archived should have been; 0 when none is due",
+            registry=r,
+        )
+        self.archive_last_run_seconds = Gauge(
+            "relay_archive_last_run_timestamp_seconds", "When the last run without trouble ended; 0 before", registry=r
+        )
+        self.archive_runs = Counter("relay_archive_runs_total", "Runs by how they ended", ["result"], registry=r)
         # ---- core --------------------------------------------------------------------------------------------------
         self.core_calls = Counts("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], r)
         self.core_call_seconds = Spreads("relay_core_call_seconds", "One call", ["verb"], r, _LATENCY_S)
@@ -165,6 +179,8 @@ class Metrics:
         # Alerts ask for an increase, which a series that begins at 1 does not have: these exist from the start.
         for kind in ("failed", "full", "record", "checkpoint", "server", "unknown"):
             self.journal_failures.labels(kind)
+        for result in ("done", "failed"):
+            self.archive_runs.labels(result)
         for scope in ("terminal", "branch", "account"):
             for move in ("entered", "left", "no-room"):
                 self.hot_lane_moves.labels(scope, move)

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import branchcodec, codec, everydialect, failover, fairness, journal, ndc, plots, zenginfiles
+from tests.bench import branchcodec, codec, everydialect, failover, fairness, growth, journal, ndc, plots, zenginfiles
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
@@ -31,6 +31,7 @@ GOALS = {
     "codec_parse_vs_pyiso8583": (">=", 5.0),
     "codec_build_vs_pyiso8583": (">=", 5.0),
     "bytes_per_idle_session": ("<=", 4096),
+    "recovery_s_of_the_largest_journal": ("<=", growth.GOAL_S),
     "fairness_p99_lanes_off_vs_quiet": (">=", 3.0),  # the core is the bottleneck
     "fairness_p99_lanes_on_vs_quiet": ("<=", 1.2),
     "failover_lost_or_doubled": ("<=", 0.0),
@@ -165,6 +166,8 @@ def main() -> int:
         journals = journal.measure(1 if SHORT else 3, SECONDS / 2)
         print("fail-over: the primary dies under load, its synchronous standby is promoted", flush=True)
         fails = failover.measure(3 if SHORT else ROUNDS)
+        print("a journal that grows", flush=True)
+        grown = growth.measure(growth.SHORT if SHORT else growth.FULL, 3, ("sqlite", "postgresql"))
         fsync = fsync_us(directory)
     figures = {
         "throughput_vs_bare_pipe": middle(through["relay"], "per_cpu_s") / middle(through["bare"], "per_cpu_s"),
@@ -176,6 +179,7 @@ def main() -> int:
             "p99": middle(late["relay"], "p99_ms") - middle(late["bare"], "p99_ms"),
         },
         "bytes_per_idle_session": session_bytes,
+        "recovery_s_of_the_largest_journal": growth.worst_s(grown),
         "fairness_p99_lanes_off_vs_quiet": middle(fair["lanes off"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
         "fairness_p99_lanes_on_vs_quiet": middle(fair["lanes on"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
         **({"failover_lost_or_doubled": sum(each["lost"] + each["doubled"] + each["bad"] for each in fails)} if fails else {}),
@@ -203,6 +207,7 @@ def main() -> int:
             f"{name} at {in_flight}": one["p99_ms"] for name, flights in journals.items() for in_flight, one in flights.items()
         },
         **({"failover": failover.figures(fails)} if fails else {}),
+        "growth": growth.figures(grown),
         "idle_sessions": sessions,
         "fairness": fairness.figures(fair),
         "fsync_us": fsync,
@@ -218,6 +223,7 @@ def main() -> int:
     (OUT / "latest.md").write_text(table(figures, dialects, details, where))
     plots.draw(OUT / "latest.svg", through, late, calm)
     plots.draw_journal(OUT / "journal.svg", journals)
+    plots.draw_growth(OUT / "growth.svg", grown)
     fairness.draw(OUT / "fairness.svg", fair)
     if fails:
         failover.draw(OUT / "failover.svg", fails)

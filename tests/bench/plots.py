@@ -58,3 +58,25 @@ def draw_journal(path: Path, measured: dict[str, dict[int, dict[str, float]]]) -
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def draw_growth(path: Path, measured: dict[str, dict[int, dict[str, float]]]) -> None:
+    """Seconds from the first byte to the last open exchange read, by exchanges in the journal."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "relay"
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for name, sizes in measured.items():
+        axes.plot(list(sizes), [one["open_s"] + one["recovery_s"] for one in sizes.values()], marker="o", label=name)
+    axes.axhline(10, color="grey", linestyle="--", label="goal at 10 million")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel("exchanges in the journal")
+    axes.set_ylabel("opening and recovery, seconds")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)

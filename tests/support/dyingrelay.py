@@ -15,9 +15,11 @@ from typing import Any
 
 from protocols.ndc.asking import OpenedJournal
 from protocols.vocabulary import Approved
+from relay.archivist import LoopHand
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import Doubt
 from relay.exchange.saf import Saf
+from relay.journal.archive.making import ArchiveFolder
 from relay.main import main
 from relay.wire.performer import _DEEDS, Performer
 
@@ -29,6 +31,11 @@ POINTS: dict[str, tuple[Any, str, Callable[..., bool]]] = {
     "status durable": (Doubt, "_completed", lambda *_: True),
     "owed answered, not durable": (Saf, "_judge", lambda *_: True),
     "block asked": (Performer, "_ask", lambda link, action: isinstance(action.message, OpenedJournal)),
+    "archive synced, not read back": (ArchiveFolder, "_read_back", lambda *_: True),
+    "archive renamed, not durable": (ArchiveFolder, "_sync_directory", lambda *_: True),
+    "archive durable, not known": (LoopHand, "note_archive", lambda *_: True),
+    "archive known, nothing released": (LoopHand, "release", lambda *_: True),
+    "archive half released": (LoopHand, "release", lambda hand, name, rows, is_last: is_last),
     "block durable, no acknowledgement": (Performer, "_send", lambda link, action: action.data[2:3] == b"6"),
 }
 

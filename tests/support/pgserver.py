@@ -144,7 +144,7 @@ class PostgresServer:
         )
         self.sql(loop, database="postgres")
 
-    def sql(self, statement: str, *, database: str = DATABASE, user: str | None = None) -> str:
+    def sql(self, statement: str, *, database: str = DATABASE, user: str | None = None, timeout_s: float = 60) -> str:
         """What psql prints for one statement, as the server's owner (or `user`), rows as lines, cells between bars."""
         done = subprocess.run(
             [
@@ -155,7 +155,7 @@ class PostgresServer:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=timeout_s,
         )
         if done.returncode:
             raise RuntimeError(done.stderr)

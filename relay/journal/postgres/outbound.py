@@ -8,7 +8,6 @@ refused aloud, not lost.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from relay.journal.items import FRESH, OutboundTakeItem, OutboundWrite
 from relay.journal.keyring import KeyRing
@@ -16,8 +15,6 @@ from relay.journal.outbound import OutboundExisting, OutboundState, OutboundTake
 from relay.journal.outbound_rows import LOOKED_AT_COUNT_MAX, OPEN_STATES, SELECT_OUTBOUND, outbound_row, read_outbound
 from relay.journal.port import Fresh, JournalFailed
 from relay.journal.postgres.door import BadRecord, Connection
-
-SLICE_COUNT_MAX: Final = 500  # messages forgotten in one transaction
 
 _INSERT = (
     "INSERT INTO outbound (outbound_id, key, listener, line, kind, body, fingerprint, recorded_ms, state, detail, updated_ms,"
@@ -33,11 +30,11 @@ _STEP = (
 _NEWEST = f"coalesce((SELECT outbound_id FROM outbound ORDER BY outbound_id DESC OFFSET {LOOKED_AT_COUNT_MAX - 1} LIMIT 1), 0)"
 _DELETE = (
     "DELETE FROM outbound WHERE outbound_id IN (SELECT outbound_id FROM outbound"
-    f" WHERE updated_ms < $1 AND NOT is_open LIMIT {SLICE_COUNT_MAX}) RETURNING outbound_id"
+    " WHERE updated_ms < $1 AND NOT is_open LIMIT $2) RETURNING outbound_id"
 )
 _BLANK = (
     "UPDATE outbound SET body = '\\x' WHERE outbound_id IN (SELECT outbound_id FROM outbound"
-    f" WHERE updated_ms < $1 AND body <> '\\x' AND NOT is_open LIMIT {SLICE_COUNT_MAX}) RETURNING outbound_id"
+    " WHERE updated_ms < $1 AND body <> '\\x' AND NOT is_open LIMIT $2) RETURNING outbound_id"
 )
 
 
@@ -85,8 +82,10 @@ async def newest_outbound(
     return [read_outbound(row, keys) for row in await connection.rows(sql, count_max, [state.value for state in states])]
 
 
-async def prune_outbound(connection: Connection, keys_before_ms: int, bodies_before_ms: int) -> tuple[int, bool]:
+async def prune_outbound(
+    connection: Connection, keys_before_ms: int, bodies_before_ms: int, count_max: int
+) -> tuple[int, bool]:
     """One slice. Returns how many were deleted or blanked, and whether there may be more."""
-    deleted = len(await connection.rows(_DELETE, keys_before_ms))
-    blanked = len(await connection.rows(_BLANK, bodies_before_ms))
-    return deleted + blanked, SLICE_COUNT_MAX in (deleted, blanked)
+    deleted = len(await connection.rows(_DELETE, keys_before_ms, count_max))
+    blanked = len(await connection.rows(_BLANK, bodies_before_ms, count_max))
+    return deleted + blanked, count_max in (deleted, blanked)

@@ -41,8 +41,9 @@ class Walked(msgspec.Struct, frozen=True):
 
     count: int
     more: bool
-    above_id: int
-    above_outbound_id: int
+    above_id: int = -1
+    above_outbound_id: int = -1
+    position: int = 0  # of a release
 
 
 async def rekey_slice(connection: Connection, item: RekeyItem, keys: KeyRing) -> Walked:

@@ -51,6 +51,7 @@ class Servers:
             self._named = servers(settings.dsn)
         except ValueError as error:
             raise JournalUnusable(f"journal.dsn cannot be read: {error}.", "See docs/install.md.") from error
+        self.slice_ms = settings.writer_slice_ms  # for whoever writes there
         self._settings = settings
         self._password = password
         self._clock = clock

@@ -68,6 +68,10 @@ class PostgresSource:
         """Nothing: pages and indexes are checked with the server's own tools (docs/install.md)."""
         return []
 
+    def notes(self) -> list[str]:
+        """Nothing: the server's autovacuum keeps room for new rows by itself (docs/install.md)."""
+        return []
+
     def close(self) -> None:
         self._run(self._connection.close())
         self._runner.close()

@@ -15,8 +15,9 @@ import msgspec
 from relay.clock import Clock
 from relay.journal.batch import Group
 from relay.journal.floor import RecordedFloor
-from relay.journal.items import Item, PruneItem, RekeyItem, WriteItem
+from relay.journal.items import SLICE_COUNT, ArchivedItem, Item, PruneItem, RekeyItem, ReleaseItem, WalkItem, WriteItem
 from relay.journal.keyring import KeyRing
+from relay.journal.pace import Pace
 from relay.journal.port import JournalFailed
 from relay.journal.postgres import group as g
 from relay.journal.postgres import schema
@@ -24,6 +25,7 @@ from relay.journal.postgres.door import BadRecord, Connection, Refused
 from relay.journal.postgres.keytable import current_id
 from relay.journal.postgres.outbound import write_outbound
 from relay.journal.postgres.rekey import Walked, rekey_slice
+from relay.journal.postgres.release import note_archive, release_slice
 from relay.journal.postgres.retention import prune_slice
 from relay.journal.postgres.reveal import write_reveals
 from relay.journal.postgres.servers import Beginning
@@ -44,7 +46,7 @@ class Doubt(msgspec.Struct, eq=False):
 class Transactions:
     """Every method raises Refused (nothing of it is durable) or Lost (nobody knows)."""
 
-    def __init__(self, begun: Beginning, keys: KeyRing, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, begun: Beginning, keys: KeyRing, clock: Clock, metrics: Metrics, slice_ms: int = 10) -> None:
         self.serial = begun.serial  # of the last one tried
         self.confirmed = begun.serial  # of the last one that was answered
         self.refused: dict[int, JournalFailed] = {}  # by id(): what was left out of the last group
@@ -53,6 +55,7 @@ class Transactions:
         self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
         self._since_floor = 0
         self._is_changing_key = False  # and nobody heard whether that committed
+        self._pace = Pace(slice_ms, SLICE_COUNT)
         self._keys = keys
         self._clock = clock
         self._metrics = metrics
@@ -84,14 +87,16 @@ class Transactions:
         await connection.rows(PROVE, self._incarnation, self._session, self.serial)
         self.confirmed = self.serial
 
-    async def walk(self, connection: Connection, item: PruneItem | RekeyItem) -> bool:
+    async def walk(self, connection: Connection, item: WalkItem) -> bool:
         """One slice, noted in `item` once it is durable. Whether there may be more. Raises ValueError for a row that no key
         opens; nothing of the slice is done then."""
         self.serial += 1
         await connection.run("BEGIN")
         try:
             await connection.rows(PROVE, self._incarnation, self._session, self.serial)
+            began_ms = self._clock.monotonic_ms()
             walked = await self._slice(connection, item)
+            took_ms = self._clock.monotonic_ms() - began_ms
             self._is_changing_key = isinstance(item, RekeyItem) and item.changes_key
             await connection.run("COMMIT")
         except (Refused, BadRecord, ValueError):
@@ -100,23 +105,35 @@ class Transactions:
             raise
         self._is_changing_key = False
         self.confirmed = self.serial
-        item.above_id = walked.above_id
-        if isinstance(item, RekeyItem):
+        if isinstance(item, PruneItem | ReleaseItem):
+            self._pace.took(self._pace.count if walked.more else 0, took_ms)
+        if isinstance(item, ReleaseItem):
+            item.position = walked.position
+            item.released_count += walked.count
+        elif isinstance(item, RekeyItem):
             if item.changes_key:
                 self._keys.accept()
+            item.above_id = walked.above_id
             item.above_outbound_id = walked.above_outbound_id
             item.rekeyed_count += walked.count
             self._metrics.journal_rekey_rows.inc(walked.count)
             self._metrics.journal_rekey_left.set(item.left_count if walked.more else 0)
-        else:
+        elif isinstance(item, PruneItem):
+            item.above_id = walked.above_id
             item.pruned_count += walked.count
         return walked.more
 
-    async def _slice(self, connection: Connection, item: PruneItem | RekeyItem) -> Walked:
+    async def _slice(self, connection: Connection, item: WalkItem) -> Walked:
         if isinstance(item, RekeyItem):
             return await rekey_slice(connection, item, self._keys)
-        count, more, above_id = await prune_slice(connection, item)
-        return Walked(count, more, above_id, -1)
+        if isinstance(item, ArchivedItem):
+            await note_archive(connection, item.record)
+            return Walked(1, False)
+        if isinstance(item, ReleaseItem):
+            count, position = await release_slice(connection, item, self._pace.count)
+            return Walked(count, position < len(item.rows), position=position)
+        count, more, above_id = await prune_slice(connection, item, self._pace.count)
+        return Walked(count, more, above_id)
 
     # ---- after trouble -----------------------------------------------------------------------------------------------
     async def begin_session(self, connection: Connection) -> int:

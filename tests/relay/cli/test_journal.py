@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from protocols.vocabulary import Pan
-from relay.cli.journal import money
 from relay.journal.records import StoredState
 from relay.main import main
 from tests.support.journal_suite import answered, step_to, taken
@@ -158,22 +157,6 @@ def test_the_journal_of_a_configuration(rig: SqliteRig, tmp_path: Path, capsys: 
     config.write_text(f'[core]\nname = "localhost"\n[journal]\npath = "{rig.path}"\n')
     assert main(["journal", "--config", str(config), "listed", "--json"]) == 0
     assert [each["key"] for each in json.loads(capsys.readouterr().out)] == ["k2"]
-
-
-@pytest.mark.parametrize(
-    ("minor", "currency", "text"),
-    [
-        (10_000, "JPY", "JPY 10,000"),
-        (1250, "USD", "USD 12.50"),
-        (-5, "USD", "USD -0.05"),
-        (1_234_567, "KWD", "KWD 1,234.567"),
-        (7, "XAU", "XAU 7 (minor units)"),
-        (7, "", "7 (minor units)"),
-        (None, "JPY", "-"),
-    ],
-)
-def test_money_has_its_currencys_decimals(minor: int | None, currency: str, text: str) -> None:
-    assert money(minor, currency) == text
 
 
 @pytest.mark.parametrize("words", [["search"], ["listed"], ["verify"], ["show", "k1"], ["export"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -228,3 +229,29 @@ def test_the_files_of_the_outbound_endpoint_are_looked_at(host: Host) -> None:
     assert finding.path == ("outbound", "tls", "certificate")
     authorities = {"authorities": host.tls()["authorities"]}
     assert only(host.look(outbound={"tls": authorities})).path == ("outbound", "tls")
+
+
+def of_archive(host: Host, directory: Path) -> list[Finding]:
+    journal = {"path": str(host.folder / "journal.sqlite"), "archive_directory": str(directory)}
+    return [finding for finding in host.look(journal=journal) if finding.path == ("journal", "archive_directory")]
+
+
+def test_an_archive_directory_is_there_or_can_be_made(host: Host) -> None:
+    assert of_archive(host, host.folder) == []
+    assert of_archive(host, host.folder / "archive") == [], "made at the first run"
+    assert "no directory" in of_archive(host, host.folder / "missing" / "archive")[0].problem
+    assert "no directory" in of_archive(host, host.folder / "relay.pem")[0].problem
+    assert "whole path" in of_archive(host, Path("archive"))[0].suggestion
+
+
+def test_a_journal_of_an_older_relay_is_told_how_it_learns_to_give_pages_back(host: Host) -> None:
+    path = host.folder / "journal.sqlite"
+    for mode, warned in (("NONE", True), ("FULL", True), ("INCREMENTAL", False)):
+        path.unlink(missing_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute(f"PRAGMA auto_vacuum = {mode}")
+        connection.execute("CREATE TABLE t (x)")
+        connection.close()
+        said = [finding for finding in host.look() if "empty pages" in finding.problem]
+        assert bool(said) == warned, mode
+        assert all(finding.is_warning and "VACUUM" in finding.suggestion for finding in said)

@@ -265,3 +265,11 @@ def test_what_is_for_postgresql_does_nothing_for_sqlite() -> None:
 def test_the_journals_password_is_a_credential_like_the_others() -> None:
     settings = Settings.model_validate({"journal": {"password_credential": "journal-password"}})
     assert (("journal", "password_credential"), "journal-password") in list(credential_names(settings))
+
+
+def test_bodies_are_archived_before_their_window_is_over() -> None:
+    archive = {"archive_directory": "/var/lib/relay/archive", "body_window_days": 5}
+    assert not [each for each in found(journal={**archive, "archive_after_days": 5}) if each.path[0] == "journal"]
+    (finding,) = [each for each in found(journal={**archive, "archive_after_days": 6}) if each.path[0] == "journal"]
+    assert (finding.path, finding.suggestion) == (("journal", "archive_after_days"), "5 at most")
+    assert not [each for each in found(journal={"archive_after_days": 9}) if each.path[0] == "journal"], "nothing is archived"

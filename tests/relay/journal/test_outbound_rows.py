@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from relay.journal import outbound_rows
+from relay.journal import outbound_rows, walks
 from relay.journal.outbound import OutboundState
 from relay.journal.port import JournalFailed
 from relay.journal.verify import verify
@@ -91,7 +91,8 @@ def test_what_is_open_is_found_without_walking_the_table(rig: SqliteRig) -> None
 
 
 def test_pruning_goes_on_until_all_that_is_old_is_gone(rig: SqliteRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound_rows, "SLICE_COUNT_MAX", 3)
+    monkeypatch.setattr(walks, "SLICE_COUNT", 3)
+    rig.reopen()
     for number in range(10):
         record = outbound(rig.journal, f"k{number}")
         rig.journal.take_outbound(record, lambda _: None)

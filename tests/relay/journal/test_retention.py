@@ -10,11 +10,12 @@ import pytest
 
 from relay.journal.items import PruneItem
 from relay.journal.records import StoredState
-from relay.journal.retention import SLICE_COUNT_MAX, prune_slice
+from relay.journal.retention import prune_slice
 from tests.support.journal_suite import DAY_MS, T0_MS, step_to, taken
 from tests.support.sqliterig import SqliteRig
 
-COUNT = 2 * SLICE_COUNT_MAX + 17
+SLICE = 500
+COUNT = 2 * SLICE + 17
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_slice_is_a_slice(rig: SqliteRig) -> None:
     connection = sqlite3.connect(rig.path, isolation_level=None)
     far = T0_MS + 100 * DAY_MS
     item = PruneItem(far, 0, lambda _: None)
-    count, more = prune_slice(connection, item)
-    assert (count, more) == (SLICE_COUNT_MAX - 5, True)
+    count, more = prune_slice(connection, item, SLICE)
+    assert (count, more) == (SLICE - 5, True)
     connection.close()
     rig.journal = rig.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,8 @@ from relay.journal.rows import (
     LISTED,
     OPEN,
     SELECT_EXCHANGE,
+    SELECT_LISTED,
+    SELECT_OPEN,
     ManyRows,
     first_standing_row,
     read_exchange,
@@ -27,6 +30,7 @@ from relay.journal.rows import (
     standing_statements,
     taken_rows,
 )
+from tests.support.sqliterig import SqliteRig
 
 KEYS = KeyRing(bytes(32))
 word = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -116,3 +120,15 @@ def test_the_largest_statement_is_within_what_sqlite_takes(connection: sqlite3.C
     limit = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
     sql, cells = next(INSERT_TAKEN.statements([(0,) * 19] * 128))
     assert sql.count("?") == len(cells) <= limit
+
+
+@pytest.mark.parametrize(("sql", "cells"), [(SELECT_OPEN, (0,)), (SELECT_LISTED, ())])
+def test_recovery_does_not_walk_through_what_is_closed(sql: str, cells: tuple[int, ...], tmp_path: Path) -> None:
+    """Seen: both read every row of `standing`, as SQLite did not see that its partial index would do."""
+    rig = SqliteRig(tmp_path)
+    rig.end()
+    connection = sqlite3.connect(rig.path)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", cells)]
+    connection.close()
+    assert any("USING COVERING INDEX standing_attention" in step for step in plan), plan
+    assert not any(step.startswith("SCAN") for step in plan), plan

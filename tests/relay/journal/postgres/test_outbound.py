@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from relay.journal.items import SLICE_COUNT
 from relay.journal.outbound import OutboundState
-from relay.journal.postgres import outbound as outbound_sql
 from tests.support.journal_suite import DAY_MS, Rig
 from tests.support.outbound_suite import OutboundSuite, moved, outbound
 from tests.support.pgserver import PostgresServer
@@ -42,7 +42,7 @@ def test_a_row_changed_outside_the_relay_is_not_told(rig: PostgresRig) -> None:
 
 
 def test_pruning_goes_on_until_all_that_is_old_is_gone(rig: PostgresRig) -> None:
-    count = outbound_sql.SLICE_COUNT_MAX + 3
+    count = SLICE_COUNT + 3
     rig.sql(
         "INSERT INTO outbound SELECT n, 'k' || n, 'switch', '', 'cutover', '', '', 1000, 'failed', '', 1000, NULL, 'failed'"
         f" FROM generate_series(1, {count}) n"

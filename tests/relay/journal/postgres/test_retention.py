@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from relay.journal.items import SLICE_COUNT
 from relay.journal.port import JournalFailed, JournalState
-from relay.journal.postgres import retention
 from relay.journal.records import StoredState
 from tests.support.journal_suite import DAY_MS, answered, step_to, taken
 from tests.support.postgresrig import PostgresRig
@@ -30,7 +30,7 @@ def prune(rig: PostgresRig) -> Any:
 
 
 def test_all_that_is_old_goes_however_many_slices_it_takes(rig: PostgresRig) -> None:
-    count = 2 * retention.SLICE_COUNT_MAX + 3
+    count = 2 * SLICE_COUNT + 3
     fill(rig, count)
     rig.later(8 * DAY_MS)
     assert prune(rig) == count, "bodies"

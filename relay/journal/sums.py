@@ -20,7 +20,6 @@ import msgspec
 from protocols.vocabulary import MessageClass
 from relay.journal.records import reverses_whole, unpack_request
 from relay.journal.schema import open_reader
-from relay.journal.sides import SideReader
 
 STRETCH_COUNT: Final = 20_000  # exchanges of one read
 LOOK_COUNT_MAX: Final = 500  # exchanges of one closer look
@@ -118,15 +117,21 @@ class SumReader:
 
     def __init__(self, path: str) -> None:
         self._connection = open_reader(path)
-        self._sides = SideReader(path)
 
     def close(self) -> None:
         self._connection.close()
-        self._sides.close()
 
     def last_before(self, wall_ms: int) -> int:
-        """The highest number below the first exchange that was recorded at or after `wall_ms`."""
-        return self._sides.last_before(wall_ms)
+        """The highest number below the first exchange recorded at or after `wall_ms`: in one file, lives follow each other."""
+        low, high = 0, self.highest() + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self.next_after(middle - 1)
+            if found is None or found[1] >= wall_ms:
+                high = middle
+            else:
+                low = found[0] + 1
+        return low - 1
 
     def highest(self) -> int:
         (highest,) = self._connection.execute("SELECT coalesce(max(exchange_id), 0) FROM taken").fetchone()

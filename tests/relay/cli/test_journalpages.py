@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relay.cli.journalpages import money
+from relay.cli.journalpages import in_words_of, money
+from relay.journal.verify import KeyUse
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 Owns the session (sign-on, echo, reconnect), the one act at a time, repeats, and the reversal that follows a silence; checks
 every reply against what it asked, and writes the books when notes move. It must never know a socket or a clock. The traps:
 notes go out only on an approval in time, and the books say so at that instant; cash put in is in the books *before* the
-question goes out, and comes back only on an explicit no; "in progress" and "I do not know" are neither yes nor no.
+question goes out, comes back only on an explicit no, and is asked about until there is a word, whoever has gone meanwhile: a
+message that no relay ever recorded is on nobody's list; "in progress" and "I do not know" are neither yes nor no.
 """
 
 from __future__ import annotations
@@ -183,14 +184,12 @@ class AtmMind:
         if asked is None:
             return []
         if asked.order.kind == "deposit":
-            if asked.tries < self._policy.deposit_tries_max:
-                asked.tries += 1
-                asked.deadline_ms = now_ms + self._policy.reply_timeout_ms
-                deeds = list(self._repeat(now_ms)) if self.state is AtmState.READY else []
-                return [*deeds, Wake("reply", self._policy.reply_timeout_ms)]
-            self._tally.gave_up(asked.order.due_ms, now_ms)
-            self._tally.unresolved_deposits += 1
-            return self._conclude(asked, Fate.UNRESOLVED)
+            if asked.tries == self._policy.deposit_tries_max:
+                self._tally.gave_up(asked.order.due_ms, now_ms)
+            asked.tries += 1
+            asked.deadline_ms = now_ms + self._policy.reply_timeout_ms
+            deeds = list(self._repeat(now_ms)) if self.state is AtmState.READY else []
+            return [*deeds, Wake("reply", self._policy.reply_timeout_ms)]
         self._tally.gave_up(asked.order.due_ms, now_ms)
         return self._owe_reversal(asked, now_ms)
 
@@ -243,7 +242,10 @@ class AtmMind:
             return []  # neither yes nor no: the silence goes on
         asked.code = code
         asked.approval = _text(reply, 38)
-        self._tally.ended(code, asked.order.due_ms, now_ms)
+        if asked.tries > self._policy.deposit_tries_max:
+            self._tally.late_replies += 1  # the customer has gone, and was counted then
+        else:
+            self._tally.ended(code, asked.order.due_ms, now_ms)
         act, kind, amount = asked.act, asked.order.kind, asked.order.amount_minor
         if code in APPROVED:
             if kind in ("withdrawal", "purchase"):

@@ -45,6 +45,7 @@ from relay.outbound.register import Register as OutboundRegister
 from relay.outbound.reports import Reports
 from relay.outbound.states import State as OutboundPlace
 from relay.wire.tally import CommandTally
+from tests.simulation.banks import PLAIN
 from tests.simulation.world import World
 
 Put = Callable[[object, str, object], None]  # setattr that is taken back afterwards
@@ -346,7 +347,7 @@ def caught(mutation: Mutation) -> tuple[int, str]:
     try:
         for seed in range(1, mutation.seeds + 1):
             try:
-                World(seed, rooms=mutation.rooms).run()
+                World(seed, rooms=mutation.rooms, bank=PLAIN).run()
             except AssertionError as violation:
                 return seed, str(violation)
     finally:

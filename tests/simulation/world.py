@@ -15,18 +15,21 @@ import msgspec
 
 from protocols.vocabulary import MessageClass
 from relay.exchange.exchange import Event, State
-from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.memory import SYNC_MS, MemoryDisk, MemoryJournal
 from relay.loopback.core import FakeCore
 from relay.loopback.faults import STORM, FaultInjector
 from relay.loopback.ledger import Ledger
 from relay.outbound.desk import Outbound
+from tests.simulation.banks import Bank, bank_of
 from tests.simulation.branchroom import BranchRoom
 from tests.simulation.centerroom import CenterRoom
 from tests.simulation.coreside import Region, SimulatedDoor
 from tests.simulation.fileroom import FileRoom
+from tests.simulation.handbook import HandBook
 from tests.simulation.isoroom import IsoRoom
 from tests.simulation.lines import Lines
 from tests.simulation.machineroom import MachineRoom
+from tests.simulation.person import Person
 from tests.simulation.relayside import SimulatedRelay
 from tests.simulation.rooms import Room, Stage, Violation
 from tests.simulation.virtualloop import VirtualLoop
@@ -44,8 +47,10 @@ DYING_MS = 120  # a region's last moments
 UNDOING = (State.UNDOING, State.UNDONE, State.PART_UNDONE)
 FAULTS = (
     *("kill", "kill", "storm", "storm", "cut-core", "cut-link", "half-open", "stall"),
-    *("disk-full", "sync-fails", "clock", "epoch", "failover", "stale-region", "poison"),
+    *("disk-full", "sync-fails", "clock", "epoch", "failover", "stale-region", "poison", "other-center"),
 )
+SLOW_CORE_MS = 4_000  # what a call takes longer at most while the core is slow
+SLOW_SYNC_MS = 400  # one group of the journal, while the disk is slow
 
 ROOMS: Mapping[str, Callable[[Stage], Room]] = {
     "atm": IsoRoom,
@@ -69,11 +74,15 @@ class Figures(msgspec.Struct, kw_only=True):
     answered_by_core: int
     outbound: dict[str, int] = {}  # messages that the core started, by how they ended
     by_listener: dict[str, int] = {}  # exchanges
+    bank: str = ""
+    decided: int = 0  # lines of the list that the person took off it
+    tried_again: int = 0
+    turned_down: int = 0  # what the person wanted at a wrong moment
 
 
 class World:
     """`rooms` are the names of the dialects' rooms that take part; `kinds` and `faults_ms` what goes wrong, and how long;
-    `make_journal` lets a test put a broken one in. `rows` counts the rows of the exchange table that were taken, `transcript`
+    `make_journal` lets a test put a broken one in; `bank` is the seed's own where none is given. `rows` counts the rows of the exchange table that were taken, `transcript`
     has the last of what happened."""
 
     def __init__(
@@ -81,11 +90,13 @@ class World:
         seed: int,
         make_journal: type[MemoryJournal] = MemoryJournal,
         rooms: Sequence[str] = tuple(ROOMS),
-        kinds: Sequence[str] = FAULTS,
+        kinds: Sequence[str] | None = None,
         faults_ms: int = FAULTS_MS,
+        bank: Bank | None = None,
     ) -> None:
         self.seed = seed
-        self.kinds = kinds
+        self.bank = bank_of(seed) if bank is None else bank
+        self.kinds = kinds_of(self.bank) if kinds is None else kinds
         self.faults_ms = faults_ms
         self.rows: Counter[tuple[State, Event]] = Counter()
         self.transcript: deque[str] = deque(maxlen=TRANSCRIPT_LINES)
@@ -98,6 +109,7 @@ class World:
         self.injector = FaultInjector(seed)
         self.region = Region(Random(f"{seed}/region"))
         self.make_journal = make_journal
+        self.hand = HandBook()
         self.faults = self.crashes = 0
         self._hash = hashlib.sha256()
         self._epochs_seen = 0
@@ -105,7 +117,7 @@ class World:
         self._movements_seen = 0  # only what is new is looked at after a step
         self._postings: set[tuple[str, str]] = set()
         self.relay: SimulatedRelay | None = None
-        self.lines = Lines(rooms)
+        self.lines = Lines(rooms, self.bank)
         for each in self.lines.listeners:
             self.loop.listening[self.lines.port(each)] = self._accepting(each.name)
         with self.loop.running():
@@ -119,8 +131,11 @@ class World:
                 core=self.core,
                 outbound=self._outbound,
                 note=self._note,
+                bank=self.bank,
+                hand=self.hand,
             )
             self.rooms = {name: ROOMS[name](stage) for name in rooms}
+            self.person = Person(stage, self.rooms, lambda: self.relay, self._row_taken)
 
     def _outbound(self) -> Outbound | None:
         return None if self.relay is None else self.relay.outbound
@@ -138,7 +153,8 @@ class World:
             return
         door = SimulatedDoor(self.time, self.chance, self.core, self.injector, self.region)
         journal = self.make_journal(self.disk, self.time, self.time, on_failed=self._fenced)
-        relay = SimulatedRelay(self.time, self.chance, journal, door, self.lines, self.loop, self._row_taken)
+        limits = self.bank.limits
+        relay = SimulatedRelay(self.time, self.chance, journal, door, self.lines, self.loop, limits, self._row_taken)
         self.relay = relay
 
     def kill(self) -> None:
@@ -206,6 +222,16 @@ class World:
             case "poison":
                 self.region.is_poisoning = True
                 self.time.after(heal_ms, lambda: setattr(self.region, "is_poisoning", False))
+            case "other-center":
+                self.region.has_other_center = True
+                self.time.after(heal_ms, lambda: setattr(self.region, "has_other_center", False))
+            case "slow-disk" if self.relay is not None:
+                journal = self.relay.journal
+                journal._sync_ms = SLOW_SYNC_MS
+                self.time.after(heal_ms, lambda: setattr(journal, "_sync_ms", SYNC_MS))
+            case "slow-core":
+                self.region.slow_ms = SLOW_CORE_MS
+                self.time.after(heal_ms, lambda: setattr(self.region, "slow_ms", 0))
 
     def _region_lost(self) -> None:
         """The next region serves, without what the old one posted last; the old one's answers arrive when the relay knows."""
@@ -231,9 +257,11 @@ class World:
     def _heal(self) -> None:
         self.injector.set_rates({})
         self.disk.is_full = self.disk.sync_fails = False
-        self.region.is_stale = self.region.is_poisoning = False
+        self.region.is_stale = self.region.is_poisoning = self.region.has_other_center = False
+        self.region.slow_ms = 0
         if self.relay is not None:
             self.relay.door.is_cut = False
+            self.relay.journal._sync_ms = SYNC_MS
 
     # ---- invariants ------------------------------------------------------------------------------------------------------
     def _check_step(self) -> None:
@@ -247,6 +275,7 @@ class World:
                 self._postings.add((movement.key, movement.account))
         for room in self.rooms.values():
             room.check_step()
+        self.person.check_step()
         if self.loop.failures:
             raise Violation(f"a peer broke: {self.loop.failures[0]!r}") from self.loop.failures[0]
         if self.region.lower_epochs:
@@ -272,6 +301,7 @@ class World:
         unsettled = [name for name, room in self.rooms.items() if not room.is_settled]
         if unsettled:
             raise Violation(f"liveness: not at rest after {SETTLE_MS} ms of quiet: {unsettled}")
+        self.person.check_end()
         for room in self.rooms.values():
             room.check_end()
 
@@ -288,6 +318,7 @@ class World:
     def _run(self) -> Figures:
         for room in self.rooms.values():
             room.open()
+        self.person.open()
         end_ms = self.time.monotonic_ms() + self.faults_ms
         next_fault_ms = self.time.monotonic_ms() + self.chance.randint(500, 3_000)
         while self.time.monotonic_ms() < end_ms:
@@ -313,9 +344,14 @@ class World:
             answered_by_core=answered,
             outbound=_counted(stored.state.value for stored in self.disk.outbound.messages.values()),
             by_listener=_counted(stored.taken.listener for stored in self.disk.exchanges.values()),
+            bank=self.bank.name,
+            decided=self.hand.count,
+            tried_again=self.hand.tried_again,
+            turned_down=self.hand.turned_down,
         )
 
     def _quiet(self) -> None:
+        self.person.shut()
         for room in self.rooms.values():
             room.shut()
         start_ms = self.time.monotonic_ms()
@@ -357,7 +393,9 @@ class World:
         before = {name: room.asked_and_answered() for name, room in self.rooms.items()}
         for room in self.rooms.values():
             room.open()
+        self.person.open()
         self.time.run(CALM_MS)
+        self.person.shut()
         for room in self.rooms.values():
             room.shut()
         self.time.run(10_000)
@@ -374,6 +412,11 @@ class World:
         line = f"{self.time.monotonic_ms()} {text}"
         self.transcript.append(line)
         self._hash.update(f"{line}\n".encode())
+
+
+def kinds_of(bank: Bank) -> tuple[str, ...]:
+    """What goes wrong in the histories of one bank; a kind that is there twice goes wrong twice as often."""
+    return FAULTS + bank.more_faults
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:

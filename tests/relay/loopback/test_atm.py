@@ -203,14 +203,19 @@ def test_a_deposit_in_doubt_keeps_the_notes_and_is_unresolved() -> None:
     assert (room.owed, room.fate(asked), room.mind.is_free) == (5_000, Fate.UNRESOLVED, True)
 
 
-def test_a_silent_deposit_is_repeated_never_reversed_and_stays_unresolved() -> None:
+def test_a_silent_deposit_is_repeated_never_reversed_and_asked_about_until_there_is_a_word() -> None:
+    """The customer goes after two tries; the notes are in the machine, and perhaps no relay ever recorded the message."""
     room = Room(deposit_tries_max=2)
     room.sign_on()
     asked = room.order("deposit", 5_000)
-    (again,) = room.fire("reply", 10_000)
-    assert (again.mti, again.fields[11]) == ("0201", asked.fields[11])
-    assert room.fire("reply", 10_000) == []
-    assert (room.owed, room.fate(asked), room.tally.reversals_sent) == (5_000, Fate.UNRESOLVED, 0)
+    for _ in range(5):
+        (again,) = room.fire("reply", 10_000)
+        assert (again.mti, again.fields[11]) == ("0201", asked.fields[11])
+    assert (room.owed, room.fate(asked), room.tally.reversals_sent) == (5_000, Fate.OPEN, 0)
+    assert (room.mind.is_settled, room.tally.timed_out) == (False, 1)
+    room.hear(answer_to(asked, "91"))
+    assert (room.owed, room.fate(asked), room.mind.is_free) == (0, Fate.ANSWERED, True)
+    assert (room.tally.timed_out, room.tally.refused, room.tally.late_replies) == (1, 0, 1)
 
 
 def test_a_customer_who_leaves_the_notes_makes_an_approved_withdrawal_a_reversal() -> None:

@@ -35,7 +35,8 @@ CROWDED = DeskLimits(
 
 class Bank(msgspec.Struct, frozen=True, kw_only=True):
     """`held`: kinds whose unknown outcome only a person may end. `patience_ms`: the ISO 8583 listener's reply deadline (its
-    ATMs wait 5,000). `late_share`: of an NDC machine's dispenses that take seconds."""
+    ATMs wait 5,000). `late_share`: of an NDC machine's dispenses that take seconds;
+    `short_share`: that give out less than they were told to."""
 
     name: str
     limits: DeskLimits = LIMITS
@@ -44,28 +45,34 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True):
     think_ms: float = 700.0
     deposit_tries_max: int = 20
     late_share: float = 0.0
+    short_share: float = 0.03
     more_faults: tuple[str, ...] = ()
 
 
 PLAIN = Bank(name="plain")
+# Nothing is undone by itself: cash and goods wait for a person.
+HOLDING = Bank(name="holding", held=("withdrawal", "purchase"), more_faults=("kill", "storm", "cut-core"))
 BANKS = (
     PLAIN,
-    # Nothing is undone by itself: cash and goods wait for a person.
-    Bank(name="holding", held=("withdrawal", "purchase"), more_faults=("kill", "storm", "cut-core")),
+    HOLDING,
     # What is owed is old after seconds, as after three days; and the clock jumps.
     Bank(
         name="aging",
         limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
+        short_share=0.3,
         more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     ),
     Bank(
         name="aging-and-holding",
         limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
         held=("purchase",),
+        short_share=0.3,
         more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     ),
     # A completion is called missing after half a second, and comes after two.
-    Bank(name="hasty", limits=msgspec.structs.replace(LIMITS, completion_deadline_ms=400), late_share=0.3),
+    Bank(name="hasty", limits=msgspec.structs.replace(LIMITS, completion_deadline_ms=400), late_share=0.3, short_share=0.2),
+    # Its terminals are told sooner than a call may take.
+    Bank(name="hurried", held=("purchase",), patience_ms=1_200, more_faults=("slow-core",) * 4),
     # More customers than the core can take, a disk that is slow, and a relay that waits longer than its terminals.
     Bank(
         name="crowded",

@@ -125,4 +125,3 @@ class IsoRoom:
 
     def asked_and_answered(self) -> tuple[int, int]:
         return self.tally.requests, self.tally.approved + self.tally.declined
-

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import msgspec
+
 from relay.journal.records import StoredExchange
 from relay.loopback.customers import Customers
 from relay.loopback.entries import Entry
@@ -38,8 +40,9 @@ class MachineRoom:
             if card.refusal:
                 stage.ledger.block_account(card.pan.reveal(), card.refusal)
         settings = RoomSettings(host="10.9.0.2", port=NDC, machines=MACHINES, think_ms=600.0, seed=stage.seed)
+        policy = msgspec.structs.replace(POLICY, short_share=stage.bank.short_share)
         self.room = SlowRoom(
-            settings, POLICY, customers, self.books, self.tally, monotonic_us=lambda: stage.time.monotonic_ms() * 1_000
+            settings, policy, customers, self.books, self.tally, monotonic_us=lambda: stage.time.monotonic_ms() * 1_000
         )
         for machine in self.room.machines:
             if isinstance(machine.mind, SlowMind):
@@ -109,7 +112,9 @@ class MachineRoom:
             if entry.kind == "withdrawal" and (entry.standing_minor or (entry.terminal, entry.trace) in taken):
                 standing[entry.terminal, entry.trace].append(entry)
         for where in sorted({*standing, *taken}):
-            debited = sum(entry.standing_minor for entry in standing[where] if entry.key not in listed) - stage.hand.by_hand(where)
+            debited = sum(entry.standing_minor for entry in standing[where] if entry.key not in listed) - stage.hand.by_hand(
+                where
+            )
             excused = sum(entry.standing_minor for entry in standing[where] if entry.key in listed)
             paid = taken.get(where, 0)
             if not debited <= paid <= debited + excused:

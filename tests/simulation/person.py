@@ -2,8 +2,8 @@
 
 Owns who does what when, drawn from the seed, and the invariants of people's decisions. What is decided goes the way of the
 control socket (relay/exchange/people.py); the figures go into a book of the person's own (handbook.py). It must never move an
-exchange itself. The traps: an honest figure needs patience, because what is on the list may still be on its way at the core, and
-the terminal may be in the middle of it; and a relay that dies before it answers leaves the person not knowing either.
+exchange itself. The traps: an honest figure needs patience, because what is on the list may still be on its way at the core,
+and the terminal may be in the middle of it; and a relay that dies before it answers leaves the person not knowing either.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from protocols.vocabulary import MessageClass
 from relay.exchange.exchange import EVIDENCE_EVENT, REBUILT, Event, State
 from relay.exchange.people import resolve, retry
-from protocols.vocabulary import MessageClass
 from relay.journal.records import LISTED_STATES, StoredExchange, StoredState
 from tests.simulation.relayside import SimulatedRelay
 from tests.simulation.rooms import Room, Stage, Violation, act_of
@@ -88,7 +88,7 @@ class Person:
             self._retry(stored)
 
     def _figure(self, stored: StoredExchange) -> int | None:
-        """What is missing in the ledger by the terminal's books, and was not booked by hand before. None: not to be said yet."""
+        """What the ledger lacks by the terminal's books, and was not booked by hand before. None: not to be said yet."""
         relay = self._relay()
         subject = self._subject(stored)
         if relay is None or subject is None:
@@ -209,7 +209,7 @@ class Person:
             raise Violation(self.wrong[0])
 
     def check_end(self) -> None:
-        """Nothing left the list but by a signature, or by evidence that came late; and nothing was decided that was not on it."""
+        """Nothing left the list but by a signature or late evidence, and nothing was decided that was not on it."""
         self._look_up_unknown()
         disk = self._stage.disk
         last: dict[int, StoredState] = {}

@@ -51,7 +51,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
 
     def listed(self) -> list[StoredExchange]:
         """What the relay gave to people."""
-        return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in LISTED_STATES]
+        listed = [stored for stored in self.disk.exchanges.values() if stored.state in LISTED_STATES]
+        return sorted(listed, key=lambda stored: stored.taken.exchange_id)
 
     def excused(self) -> list[Listed]:
         """What somebody still has to work out: on the relay's list, or taken from it in haste. Of a reversal that never

@@ -12,7 +12,8 @@ import msgspec
 
 from tests.simulation.banks import bank_of
 from tests.simulation.rooms import Violation
-from tests.simulation.world import FAULTS_MS, ROOMS, World, kinds_of
+from tests.simulation.weather import kinds_of
+from tests.simulation.world import FAULTS_MS, ROOMS, World
 
 RUNS_MAX = 60
 

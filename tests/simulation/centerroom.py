@@ -93,8 +93,7 @@ class CenterRoom:
 
     def _ledger_count(self) -> int:
         ledger = self._stage.ledger
-        disk = self._stage.disk
-        by_people = [disk.exchanges[disk.ids[key]].taken for key in self._stage.given_up() if not ledger.knows(key)]
+        by_people = [stored.taken for key, stored in self._stage.given_up().items() if not ledger.knows(key)]
         return sum(entry.kind == KIND for entry in ledger.entries()) + sum(taken.kind == KIND for taken in by_people)
 
     def open(self) -> None:

@@ -77,9 +77,12 @@ class FileRoom:
 
     def _elsewhere(self) -> list[tuple[str, str, str, int, int]]:
         """Records that are not in the ledger, and that people have: on the list, or booked by hand."""
-        stage = self._stage
-        given_up = [stage.disk.exchanges[stage.disk.ids[key]] for key in sorted(stage.given_up()) if key.startswith(PREFIX)]
-        return [_record(s.taken.key, s.taken.amount_minor or 0) for s in given_up if not stage.ledger.knows(s.taken.key)]
+        given_up = sorted(self._stage.given_up().items())
+        return [
+            _record(key, stored.taken.amount_minor or 0)
+            for key, stored in given_up
+            if key.startswith(PREFIX) and not self._stage.ledger.knows(key)
+        ]
 
     def _by_hand(self) -> list[tuple[str, str, str, int, int]]:
         """Booked by hand and in the ledger all the same."""

@@ -24,7 +24,7 @@ from tests.simulation.terminals import POLICY, SimulatedTerminal
 
 TERMINALS = 8
 THINK_MS = 700.0
-KEY_PARTS = 7  # realm, dialect, acquirer, terminal, type, trace, date
+KEY_PARTS, DIALECT = 7, "iso8583"  # realm, dialect, acquirer, terminal, type, trace, date
 
 
 class IsoRoom:
@@ -82,7 +82,7 @@ class IsoRoom:
             self._ids, self._ids_seen, self._ids_by_act = ids, 0, {}
         for key, exchange_id in islice(ids.items(), self._ids_seen, None):
             parts = key.split(":")
-            if len(parts) == KEY_PARTS:
+            if len(parts) >= KEY_PARTS and parts[1] == DIALECT:
                 self._ids_by_act.setdefault((parts[3].strip(), parts[5]), []).append(exchange_id)
         self._ids_seen = len(ids)
         return self._ids_by_act.get((terminal, trace), [])

@@ -112,18 +112,15 @@ class MachineRoom:
             if entry.kind == "withdrawal" and (entry.standing_minor or (entry.terminal, entry.trace) in taken):
                 standing[entry.terminal, entry.trace].append(entry)
         for where in sorted({*standing, *taken}):
-            debited = sum(entry.standing_minor for entry in standing[where] if entry.key not in listed) - stage.hand.by_hand(
-                where
-            )
+            debited = sum(entry.standing_minor for entry in standing[where] if entry.key not in listed)
+            debited -= stage.hand.by_hand(where)
             excused = sum(entry.standing_minor for entry in standing[where] if entry.key in listed)
             paid = taken.get(where, 0)
             if not debited <= paid <= debited + excused:
                 raise Violation(f"law 10: {where}: paid {paid}, debited {debited}, on the list {excused}")
         blocks = {(entry.terminal, entry.trace) for entry in entries if entry.kind == "journal-upload"}
         blocks |= {
-            (stage.disk.exchanges[stage.disk.ids[key]].taken.terminal, key.rpartition("-")[2])
-            for key in stage.given_up()
-            if ":journal:" in key
+            (stored.taken.terminal, key.rpartition("-")[2]) for key, stored in stage.given_up().items() if ":journal:" in key
         }
         if not set(self.tally.blocks_acknowledged) <= blocks:
             raise Violation("law 1: a journal block was acknowledged and is nowhere")

@@ -104,8 +104,7 @@ class Person:
         """What a line is about: of a reversal, its original."""
         if stored.taken.message_class is not MessageClass.REVERSAL:
             return stored
-        disk = self._stage.disk
-        return disk.exchanges.get(disk.ids.get(stored.taken.original_key, 0))
+        return self._stage.stored(stored.taken.original_key)
 
     # ---- through the control socket ----------------------------------------------------------------------------------------
     def _resolve(self, stored: StoredExchange, by_hand_minor: int | None, why: str) -> None:
@@ -149,22 +148,28 @@ class Person:
         return REBUILT[listed[-1].state] if listed else State.LISTED
 
     def _is_decided(self, key: str) -> bool:
-        disk = self._stage.disk
-        exchange_id = disk.ids[key]
-        return disk.exchanges[exchange_id].state is StoredState.SETTLED and any(
-            line.event == Event.RESOLVED.name for line in disk.lines if line.exchange_id == exchange_id
+        stored = self._stage.stored(key)
+        return (
+            stored is not None
+            and stored.state is StoredState.SETTLED
+            and any(
+                line.event == Event.RESOLVED.name
+                for line in self._stage.disk.lines
+                if line.exchange_id == stored.taken.exchange_id
+            )
         )
 
     def _look_up_unknown(self) -> None:
         """A relay died before it answered: the next one's list says what became of the decision."""
-        disk = self._stage.disk
         for decision in self._stage.hand.unknown():
             if self._unanswered[decision.key] and self._told[decision.key] is self._relay():
                 continue  # it lives, and will answer
-            stored = disk.exchanges[disk.ids[decision.key]]
+            stored = self._stage.stored(decision.key)
             if self._is_decided(decision.key):
                 decision.is_known = True
-            elif stored.state not in LISTED_STATES or self._relay() is not None:  # what it was told died with it
+            elif (
+                stored is None or stored.state not in LISTED_STATES or self._relay() is not None
+            ):  # what it was told died with it
                 self._stage.hand.void(decision.key)
 
     def _retry(self, stored: StoredExchange) -> None:
@@ -188,7 +193,7 @@ class Person:
         register, disk = relay.desk.register, self._stage.disk
         open_keys = [*register.by_key]
         key = self._chance.choice(open_keys if open_keys and self._chance.random() < 0.6 else [*disk.ids] or ["nobody"])
-        stored = disk.exchanges.get(disk.ids.get(key, 0))
+        stored = self._stage.stored(key)
         draw = self._chance.random()
         if draw < 0.4:
             self._asked.add(key)
@@ -214,7 +219,10 @@ class Person:
         disk = self._stage.disk
         last: dict[int, StoredState] = {}
         for line in disk.lines:
-            key = disk.exchanges[line.exchange_id].taken.key
+            stored = disk.exchanges.get(line.exchange_id)
+            if stored is None:
+                raise Violation(f"law 1: exchange {line.exchange_id} was on disk, and is not")
+            key = stored.taken.key
             was_listed = last.get(line.exchange_id) in LISTED_STATES
             if was_listed and line.state not in LISTED_STATES and line.event not in LEAVES_BY:
                 raise Violation(f"law 4: {key} left the list by {line.event}, and nobody signed")

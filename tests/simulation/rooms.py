@@ -54,22 +54,28 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         listed = [stored for stored in self.disk.exchanges.values() if stored.state in LISTED_STATES]
         return sorted(listed, key=lambda stored: stored.taken.exchange_id)
 
+    def stored(self, key: str) -> StoredExchange | None:
+        """What the disk has under a key."""
+        return self.disk.exchanges.get(self.disk.ids.get(key, 0))
+
     def excused(self) -> list[Listed]:
         """What somebody still has to work out: on the relay's list, or taken from it in haste. Of a reversal that never
         reached the core, the original too."""
-        ids = self.disk.ids
-        found = self.listed() + [self.disk.exchanges[ids[decision.key]] for decision in self.hand.in_haste()]
+        hasty = (self.stored(decision.key) for decision in self.hand.in_haste())
+        found = self.listed() + [stored for stored in hasty if stored is not None]
         lines = []
         for stored in found:
             lines.append(Listed(stored.taken.key, stored.taken.terminal, act_of(stored)[1]))
-            original = self.disk.exchanges.get(ids.get(stored.taken.original_key, 0))
+            original = self.stored(stored.taken.original_key)
             if original is not None:
                 lines.append(Listed(original.taken.key, original.taken.terminal, act_of(original)[1]))
         return lines
 
-    def given_up(self) -> set[str]:
-        """Keys that the relay gave to people, whether they have decided or not."""
-        return {stored.taken.key for stored in self.listed()} | {d.key for d in self.hand.decided()}
+    def given_up(self) -> dict[str, StoredExchange]:
+        """What the relay gave to people, whether they have decided or not, by key."""
+        decided = (self.stored(decision.key) for decision in self.hand.decided())
+        found = [*self.listed(), *(stored for stored in decided if stored is not None)]
+        return {stored.taken.key: stored for stored in found}
 
     def with_hand(self, lines: list[LedgerLine]) -> list[LedgerLine]:
         """The ledger's lines and what was booked by hand, as one line per act."""

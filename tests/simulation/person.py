@@ -22,6 +22,7 @@ WHO = "A. Sato"
 PAUSE_MS = (300, 1_800)
 PATIENCE_MS = 15_000  # longer than a call, a late commit, a stall and a machine's dispense together
 AT_ONCE = (1, 1, 2, 4)  # lines of the list that are worked through at one sitting
+WITH_SLIPS = ("atm", "ndc", "branch")
 SIGNED = {event.name for event in Event if event.name == "RESOLVED" or event.name.startswith("RETRIED_")}
 LEAVES_BY = SIGNED | {event.name for event in EVIDENCE_EVENT.values()}
 
@@ -93,12 +94,16 @@ class Person:
         subject = self._subject(stored)
         if relay is None or subject is None:
             return None
-        act = act_of(subject)
+        act = self._act(subject)
         for entry in relay.desk.register.by_key.values():  # `relay saf list`: something of this act is still owed
             if subject.taken.key in (entry.key, entry.request.original_key):
                 return None
         missing = self._room_of[subject.taken.listener].missing_minor(subject)
         return None if missing is None else missing - self._stage.hand.by_hand(act)
+
+    def _act(self, subject: StoredExchange) -> tuple[str, str]:
+        """As the book names it: by the slip of a terminal, or, where the numbers begin again with each file, by the key."""
+        return act_of(subject) if subject.taken.listener in WITH_SLIPS else ("", subject.taken.key)
 
     def _subject(self, stored: StoredExchange) -> StoredExchange | None:
         """What a line is about: of a reversal, its original."""
@@ -114,7 +119,7 @@ class Person:
         key = stored.taken.key
         if self._stage.hand.signed(key) is None:
             subject = self._subject(stored)
-            self._stage.hand.sign(key, ("", key) if subject is None else act_of(subject), by_hand_minor)
+            self._stage.hand.sign(key, ("", key) if subject is None else self._act(subject), by_hand_minor)
         self._asked.add(key)
         if self._told.get(key) is not relay:
             self._told[key], self._unanswered[key] = relay, 0

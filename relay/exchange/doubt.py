@@ -295,6 +295,8 @@ class Doubt:
         """A recovered exchange is settled while its terminal waits, inside its deadline, and was told nothing."""
         if entry.link is None or entry.facts is None or entry.intent is not None or entry.withdrawn:
             return
+        if isinstance(answer, Approved) and entry.request.needs_completion:
+            answer = Refusal.IN_DOUBT  # it is closed: nobody would wait for the completion, or list it when none comes
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._desk.register.clock.wall_ms())
         self._intend(entry, reply, reply.verdict.value, answer)
 

@@ -26,7 +26,7 @@ from protocols.vocabulary import (
     Verdict,
 )
 from relay.core.port import Finding, NotFound, Reversed, Superseded, Undone, UndoOutcome
-from relay.journal.records import StoredExchange, StoredState
+from relay.journal.records import StoredExchange, StoredState, unpack_request
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -40,6 +40,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Evidence)
+BY_PERSON = _encoder.encode(Evidence("person"))  # a person ended it: whatever the core said before, no machine says it now
 
 
 def pack(outcome: Outcome | Finding | UndoOutcome) -> bytes:
@@ -97,10 +98,15 @@ def answer_again(stored: StoredExchange) -> Answer | None:
     if stored.state is StoredState.REFUSED:
         return Refusal.OVERLOADED
     evidence = None if stored.outcome is None else unpack(stored.outcome)
+    if stored.outcome == BY_PERSON:
+        return Refusal.IN_DOUBT
     if evidence is not None and evidence.what == "declined":
         return Declined(reason=evidence.reason)
     settled_by_core = stored.taken.policy is not DoubtPolicy.UNDO and stored.state is StoredState.SETTLED
     if settled_by_core and evidence is not None and evidence.what == "approved":
+        taken = stored.taken
+        if taken.request and unpack_request(taken.key, taken.request, taken.pan).needs_completion:
+            return Refusal.IN_DOUBT  # it is closed: nobody would wait for the completion
         amount = None if evidence.approved_minor is None else Money(evidence.approved_minor, evidence.currency)
         return Approved(authorisation_id=evidence.authorisation_id, amount=amount)
     if stored.state is StoredState.SETTLED:

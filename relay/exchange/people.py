@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Verdict
+from relay.exchange.evidence import BY_PERSON
 from relay.exchange.exchange import REBUILT, STORED, TRANSITIONS, Event, State
 from relay.exchange.register import Open, Register, deliver_stored, rebuild
 from relay.exchange.saf import Saf
@@ -96,6 +97,7 @@ def _resolve(register: Register, stored: StoredExchange, who: str, why: str, don
             event=Event.RESOLVED.name,
             state=STORED[after],
             at_ms=register.clock.wall_ms(),
+            outcome=BY_PERSON if stored.intent is None else None,  # its terminal was told nothing, and may still ask
             detail=f"{who}: {why}",
         ),
         recorded,

@@ -233,7 +233,8 @@ class Saf:
             self._register.note(entry, Event.OUTCOME_UNKNOWN, detail=detail, tries=entry.tries, history=entry.tries == 1)
             self._retry_later(entry)
             return
-        if (entry.state, kind) == (State.HELD, Approved) and _is_told_nothing(entry):
+        is_held = (entry.state, kind) == (State.HELD, Approved) and not entry.request.needs_completion
+        if is_held and _is_told_nothing(entry):
             event = Event.DELIVERED  # after a restart, its terminal waits here and hears that it was booked
         if not self._register.move(entry, event):
             return

@@ -22,7 +22,7 @@ class AtmPolicy(msgspec.Struct, frozen=True, kw_only=True):
     reversal_repeat_ms: float = 2_000
     sign_on_timeout_ms: float = 5_000
     echo_after_ms: float = 0  # silence after which it sends an echo; 0 = never
-    deposit_tries_max: int = 3  # a deposit is asked so often before it stays unresolved
+    deposit_tries_max: int = 3  # a deposit is asked so often before its customer goes; the machine goes on asking
     not_taken_share: float = 0.003  # customers who leave their notes, so that an approved withdrawal is reversed
     reconnect_first_ms: float = 200
     reconnect_max_ms: float = 3_000

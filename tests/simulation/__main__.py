@@ -6,51 +6,23 @@ import argparse
 import json
 import logging
 import sys
-from collections import Counter
+from pathlib import Path
 
-from relay.exchange.exchange import TRANSITIONS, Event, State
+from tests.simulation.longrun import history, long_run, shortest, summed
 from tests.simulation.mutations import MUTATIONS, caught
 from tests.simulation.reconciling import ReconcilingWorld
 from tests.simulation.reconciling_mutations import RECONCILING
-from tests.simulation.rooms import Violation
-from tests.simulation.shrink import shrink
-from tests.simulation.world import ROOMS, Figures, World
+from tests.simulation.world import ROOMS, World
 
 
 def histories(first: int, count: int, rooms: tuple[str, ...]) -> dict[str, object]:
     """Run them, print each violation with its shortest transcript, and sum them up."""
-    figures: list[Figures] = []
-    violations: list[str] = []
-    rows: Counter[tuple[State, Event]] = Counter()
+    found = []
     for seed in range(first, first + count):
-        world = World(seed, rooms=rooms)
-        try:
-            figures.append(world.run())
-        except Violation as violation:
-            violations.append(f"seed {seed}: {violation}")
-            shortest = shrink(seed)
-            print(violations[-1] if shortest is None else f"seed {seed}: {shortest.in_words()}", file=sys.stderr)
-        rows += world.rows
-    listeners: Counter[str] = Counter()
-    outbound: Counter[str] = Counter()
-    for each in figures:
-        listeners.update(each.by_listener)
-        outbound.update(each.outbound)
-    taken = {f"{state.name} {event.name}": rows[state, event] for state, event in TRANSITIONS}
-    return {
-        "seeds": count,
-        "violations": len(violations),
-        "simulated_hours": round(sum(f.simulated_ms for f in figures) / 3_600_000, 2),
-        "exchanges": sum(f.exchanges for f in figures),
-        "faults": sum(f.faults for f in figures),
-        "crash_points": sum(f.crashes for f in figures),
-        "listed": sum(f.listed for f in figures),
-        "by_listener": dict(sorted(listeners.items())),
-        "outbound": dict(sorted(outbound.items())),
-        "rows_of_the_exchange_table": len(taken),
-        "rows_taken_100_times": sum(count >= 100 for count in taken.values()),
-        "rows_taken_less": {row: count for row, count in sorted(taken.items(), key=lambda each: each[1]) if count < 100},
-    }
+        found.append(history(seed, rooms))
+        if found[-1].violation:
+            say(shortest(seed))
+    return summed(found)
 
 
 def mutations() -> dict[str, object]:
@@ -60,8 +32,12 @@ def mutations() -> dict[str, object]:
     for mutation, world in tables:
         seed, said = caught(mutation, world)
         found[mutation.name] = {"law": mutation.law, "seed": seed, "caught_by": said[:160]}
-        print(f"{mutation.name}: {f'seed {seed}: {said[:120]}' if seed else 'NOT CAUGHT'}", file=sys.stderr)
+        say(f"{mutation.name}: {f'seed {seed}: {said[:120]}' if seed else 'NOT CAUGHT'}")
     return {"mutations": len(found), "not_caught": sum(not each["seed"] for each in found.values()), "each": found}
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -69,14 +45,27 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=50, help="how many histories")
     parser.add_argument("--first", type=int, default=1, help="first seed")
     parser.add_argument("--rooms", default=",".join(ROOMS), help="dialects that take part, by comma")
+    parser.add_argument("--exchanges", type=int, help="the long run: histories until there were so many; needs --out")
+    parser.add_argument("--out", type=Path, help="file of the long run, a line per history; one that is there is gone on with")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the long run")
     parser.add_argument("--mutations", action="store_true", help="break the relay in each known way instead")
     parser.add_argument("--json", action="store_true", help="one object at the end")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    total = mutations() if args.mutations else histories(args.first, args.seeds, tuple(args.rooms.split(",")))
+    if args.exchanges is not None and args.out is None:
+        parser.error("--exchanges needs --out")
+    if args.mutations:
+        total = mutations()
+    elif args.out is not None:
+        total = long_run(args.out, args.first, args.exchanges or 0, args.workers, say)
+    else:
+        total = histories(args.first, args.seeds, tuple(args.rooms.split(",")))
     print(
         json.dumps(total, ensure_ascii=False) if args.json else "\n".join(f"{name}: {value}" for name, value in total.items())
     )
+    if total.get("faults_are_enough") is False:
+        say("fewer faults than one in twenty exchanges: this run proves little")
+        return 1
     return 1 if total.get("violations") or total.get("not_caught") else 0
 
 

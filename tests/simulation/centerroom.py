@@ -12,6 +12,7 @@ from collections import Counter
 import msgspec
 
 from relay.journal.outbound import OutboundState
+from relay.journal.records import StoredExchange
 from relay.loopback.center import CenterMind, CenterState
 from relay.loopback.centerbooks import CenterBooks
 from relay.loopback.centerdeeds import CenterFault, CenterSettings
@@ -24,22 +25,30 @@ PAUSE_MS = (300, 2_500)
 REPEAT_MS = 1_500
 FAULT_SHARE = 0.15
 FIRST_OUT = 100_000
+PREFIX = "bank:zrc:"
+KIND = "interbank-transfer"
 FAULTS = tuple(CenterFault)
 
 
 class CenterRoom:
+    listeners = ("zengin",)
+
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._chance = stage.chance("center")
         self.books = CenterBooks()
         self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=3_000, watch_ms=2_000))
-        self.center = CenterServer(self.mind, CENTER)
+        self.center = CenterServer(self.mind, CENTER, self._changed)
+        self._is_changed = True
         self.is_open = False
         self._is_first = True
         self._is_calm = False
         self._serial = 0
         self._posted = 0
         self._accepted: set[str] = set()
+
+    def _changed(self) -> None:
+        self._is_changed = True
 
     def _order_next(self) -> None:
         if not self.is_open:
@@ -83,7 +92,9 @@ class CenterRoom:
         return self.mind.state is CenterState.OPEN and is_given and len(self._accepted) == self._posted
 
     def _ledger_count(self) -> int:
-        return sum(1 for entry in self._stage.ledger.entries() if entry.kind == "interbank-transfer")
+        ledger = self._stage.ledger
+        by_people = [stored.taken for key, stored in self._stage.given_up().items() if not ledger.knows(key)]
+        return sum(entry.kind == KIND for entry in ledger.entries()) + sum(taken.kind == KIND for taken in by_people)
 
     def open(self) -> None:
         self.is_open = True
@@ -99,14 +110,23 @@ class CenterRoom:
         self.mind.faults.clear()
 
     def check_step(self) -> None:
+        if not self._is_changed:
+            return
+        self._is_changed = False
         doubles = self.books.doubles()
         if doubles:
             raise Violation(f"発信通番 used twice: the center took {doubles[:3]} more than once")
 
     def check_end(self) -> None:
-        posted = {entry.key: entry for entry in self._stage.ledger.entries() if entry.kind == "interbank-transfer"}
+        posted = {entry.key: entry for entry in self._stage.ledger.entries() if entry.kind == KIND}
         for given in self.books.given():
-            entry = posted.pop(f"bank:zrc:{given.bank}:{self.mind.day}:{given.serial}", None)
+            key = f"{PREFIX}{given.bank}:{self.mind.day}:{given.serial}"
+            entry = posted.pop(key, None)
+            decision = self._stage.hand.signed(key)
+            if entry is not None and decision is not None and decision.by_hand_minor:
+                raise Violation(f"law 10: telegram {given.serial} was booked by hand, and is in the ledger")
+            if entry is None and key in self._stage.given_up():
+                continue
             if entry is None:
                 raise Violation(f"law 10: the center gave telegram {given.serial}, and it is not in the ledger")
             found = (entry.state.value, entry.standing_minor, entry.account)
@@ -123,6 +143,9 @@ class CenterRoom:
                 raise Violation(f"{key} is called acknowledged, and the center never had it")
             if state not in (OutboundState.ACKNOWLEDGED, OutboundState.UNKNOWN) and arrived[key]:
                 raise Violation(f"{key} is called {state.value}, and the center has it")
+
+    def missing_minor(self, stored: StoredExchange) -> int | None:
+        return 0 if self._stage.ledger.knows(stored.taken.key) else stored.taken.amount_minor
 
     def asked_and_answered(self) -> tuple[int, int]:
         return self._serial, self._ledger_count()

@@ -7,17 +7,29 @@ trap: whether the ledger was reached and whether the answer came back are drawn 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from random import Random
+from urllib.parse import unquote
 
 import msgspec
 
-from relay.core.contract import H_REGION_EPOCH, REGION_PATH, read_key_field
+from relay.core.contract import (
+    H_REGION_EPOCH,
+    REGION_PATH,
+    REVERSALS_SUFFIX,
+    TRANSACTIONS_PATH,
+    InquiryAnswer,
+    ReversalRequest,
+    read_key_field,
+)
 from relay.core.door import Address, HttpAnswer, HttpCall, HttpResult, Lost, NotSent, Why
 from relay.loopback.core import FakeCore
 from relay.loopback.faults import Fault, FaultInjector
+from relay.loopback.ledger import Caller
 from tests.support.virtualtime import VirtualTime
 
 POISON_SHARE = 0.1
+OVERTAKEN_SHARE = 0.7  # of our reversals, while there is another center
 REFUSED_SHARE = 0.3  # of calls while the network to the core is down: refused at once; the rest hang
 
 
@@ -49,6 +61,8 @@ class Region:
         self.is_dying = (
             False  # the region's last moments: what it posts now never reaches the next one, and its answers come late
         )
+        self.slow_ms = 0  # the most that each call takes longer
+        self.has_other_center = False  # another relay center asks for what ours is about to undo, and undoes it itself
         self.dying: dict[str, list[Callable[[], None]]] = {}  # by key posted in them: answers that are on their way
 
     def hold(self, key: str, is_new: bool, deliver: Callable[[], None]) -> bool:
@@ -104,7 +118,7 @@ class SimulatedDoor:
     def _arrive(self, call: HttpCall, under_way: _Call) -> None:
         drawn = self._faults.draw() if self._faults.is_on else None
         if drawn is None:
-            self._answer(call, under_way, self._chance.randint(1, 20))
+            self._answer(call, under_way, self._chance.randint(1, 20 + self._region.slow_ms))
             return
         match drawn.fault:
             case Fault.LATE_COMMIT:
@@ -145,11 +159,39 @@ class SimulatedDoor:
         if region.is_stale and target.startswith(REGION_PATH) and ledger.epoch > 1:
             region_said = msgspec.json.encode({"region": "osaka", "epoch": ledger.epoch - 1, "state": "serving"})
             return HttpAnswer(200, {b"content-type": b"application/json"}, region_said)
+        if region.has_other_center and method == "POST" and target.endswith(REVERSALS_SUFFIX):
+            self._overtake(target, call.body)
         answer = self._core.handle(method, target, headers, b"{}" if is_poison else call.body, self._time.wall_ms())
         found = {name.lower().encode(): value.encode("latin-1") for name, value in answer.headers}
         return HttpAnswer(answer.status, {**found, b"content-type": answer.content_type.encode()}, answer.body)
 
+    def _overtake(self, target: str, body: bytes) -> None:
+        """The other center was asked for this key by its terminal, and asks the core just before our reversal comes. What it
+        finds it undoes a little later, because its terminal has gone too."""
+        ledger = self._core.ledger
+        wanted = msgspec.json.decode(body, type=ReversalRequest)
+        if not wanted.automatic or int(wanted.standing.minor) or self._chance.random() > OVERTAKEN_SHARE:
+            return
+        key = unquote(target[len(TRANSACTIONS_PATH) + 1 : -len(REVERSALS_SUFFIX)])
+        theirs = Caller(f"osaka/1/{len(ledger.movements)}", "osaka", 1, ledger.epoch)
+        found = ledger.inquire(key, theirs)
+        if not isinstance(found, InquiryAnswer) or found.state != "posted":
+            return
+        undo = ReversalRequest(standing=wanted.standing, automatic=True, attempt=theirs.attempt)
+
+        def undone() -> None:
+            now = Caller(theirs.attempt, "osaka", 1, ledger.epoch)
+            ledger.reverse(key, undo, now, self._time.wall_ms())
+
+        self._time.after(self._chance.randint(100, 2_000), undone)
+
 
 def _headers(call: HttpCall) -> dict[str, str]:
-    lines = [line.partition(b": ") for line in call.head.split(b"\r\n") if line]
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, _, value in lines}
+    """Not to be changed: the same for all who look at this call."""
+    return _headers_of(call.head)
+
+
+@lru_cache(maxsize=256)
+def _headers_of(head: bytes) -> dict[str, str]:
+    lines = [line.partition(": ") for line in head.decode("latin-1").split("\r\n") if line]
+    return {name.lower(): value for name, _, value in lines}

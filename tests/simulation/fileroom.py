@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from relay.journal.records import StoredExchange
 from relay.loopback.entries import EntryState
 from relay.loopback.filebooks import FileFate
 from relay.loopback.filewire import LineLost
@@ -22,9 +23,12 @@ AGAIN_S = 1.0
 SILENCE_S = 15.0
 RECORDS = (5, 20, 60)
 CYCLES_MAX = 99
+PREFIX = "bank:zfile:"
 
 
 class FileRoom:
+    listeners = ("files",)
+
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._chance = stage.chance("files")
@@ -69,16 +73,28 @@ class FileRoom:
     @property
     def is_settled(self) -> bool:
         wanted = sum(len(line.amounts) for line in self.station.books.sent() if line.fate is FileFate.DELIVERED)
-        return self._begun == self._done and len(self._records()) == wanted
+        return self._begun == self._done and len(self._records()) + len(self._elsewhere()) == wanted
+
+    def _elsewhere(self) -> list[tuple[str, str, str, int, int]]:
+        """Records that are not in the ledger, and that people have: on the list, or booked by hand."""
+        given_up = sorted(self._stage.given_up().items())
+        return [
+            _record(key, stored.taken.amount_minor or 0)
+            for key, stored in given_up
+            if key.startswith(PREFIX) and not self._stage.ledger.knows(key)
+        ]
+
+    def _by_hand(self) -> list[tuple[str, str, str, int, int]]:
+        """Booked by hand and in the ledger all the same."""
+        decided = [d for d in self._stage.hand.decided() if d.key.startswith(PREFIX) and d.by_hand_minor]
+        return [_record(d.key, d.by_hand_minor or 0) for d in decided if self._stage.ledger.knows(d.key)]
 
     def _records(self) -> list[tuple[str, str, str, int, int]]:
         """(name, date, cycle, number, yen) of every posted record, read from the keys."""
         found = []
         for entry in self._stage.ledger.entries():
-            parts = entry.key.split(":")
-            if parts[1] == "zfile" and entry.state is EntryState.POSTED and entry.amount is not None:
-                _, _, _, name, date, cycle, number = parts
-                found.append((name, date, cycle, int(number), int(entry.amount.minor)))
+            if entry.key.startswith(PREFIX) and entry.state is EntryState.POSTED and entry.amount is not None:
+                found.append(_record(entry.key, int(entry.amount.minor)))
         return found
 
     def open(self) -> None:
@@ -95,9 +111,17 @@ class FileRoom:
             raise Violation(f"the station cannot go on: {self._task.exception()!r}") from self._task.exception()
 
     def check_end(self) -> None:
-        differences = self.station.books.differences(self._records())
+        differences = self.station.books.differences(self._records() + self._elsewhere() + self._by_hand())
         if differences:
             raise Violation(f"law 10: files: {differences[:3]}")
 
+    def missing_minor(self, stored: StoredExchange) -> int | None:
+        return 0 if self._stage.ledger.knows(stored.taken.key) else stored.taken.amount_minor
+
     def asked_and_answered(self) -> tuple[int, int]:
         return self._begun, self._done
+
+
+def _record(key: str, yen: int) -> tuple[str, str, str, int, int]:
+    _, _, _, name, date, cycle, number = key.split(":")
+    return (name, date, cycle, int(number), yen)

@@ -1,4 +1,4 @@
-"""The simulated relay's listeners and dialers, one per dialect, written as an operator would write them.
+"""The simulated relay's listeners and dialers, one per dialect, written as an operator of each bank would write them.
 
 Owns the configuration text, its secrets and files. It must never know a link. The trap: timers must be short against the time
 of a history, and long against its delays, or a history is one long reconnect.
@@ -13,6 +13,7 @@ from protocols.vocabulary import Secret
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.overlays import read_overlay
 from relay.settings import DialerSettings, LinkSettings, ListenerSettings
+from tests.simulation.banks import PLAIN, Bank
 from tests.support.zenginlink import BANK, COMPANY, PASSWORDS
 
 ATM, NDC, BRANCH, FILES, CENTER = 8583, 4001, 5001, 6001, 7001
@@ -23,7 +24,9 @@ name = "atm"
 dialect = "iso8583"
 channel = "atm"
 endpoint = "tcp:{ATM}"
-reply_deadline_ms = 4000
+reply_deadline_ms = @patience
+[listener.profile.kinds]
+@held
 
 [[listener]]
 name = "ndc"
@@ -39,6 +42,7 @@ identify_wait_ms = 200
 step_wait_ms = 1500
 status_wait_ms = 5000
 reply_window_ms = 4000
+@held-ndc
 
 [[listener]]
 name = "branch"
@@ -46,6 +50,7 @@ dialect = "branch-p1"
 channel = "branch"
 endpoint = "tcp:{BRANCH}"
 reply_deadline_ms = 4000
+@held-branch
 
 [[listener]]
 name = "files"
@@ -88,11 +93,38 @@ close_wait_ms = 3000
 """
 
 
+HELD_NDC = """
+[listener.profile.kinds.withdrawal]
+doubt = "hold"
+completion = true
+"""
+HELD_BRANCH = """
+[listener.profile.operations.01002]
+kind = "withdrawal"
+body = "withdrawal"
+cash = "out"
+doubt = "hold"
+completion = "A"
+"""
+
+
+def text_of(bank: Bank) -> str:
+    """The configuration of one bank."""
+    held = "\n".join(f'{kind} = {{ doubt = "hold" }}' for kind in bank.held)
+    is_cash = "withdrawal" in bank.held
+    return (
+        TEXT.replace("@patience", str(bank.patience_ms))
+        .replace("@held-ndc", HELD_NDC if is_cash else "")
+        .replace("@held-branch", HELD_BRANCH if is_cash else "")
+        .replace("@held", held)
+    )
+
+
 class Lines:
     """`names` are those to have; the others are left out."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        data = tomllib.loads(TEXT)
+    def __init__(self, names: Sequence[str], bank: Bank = PLAIN) -> None:
+        data = tomllib.loads(text_of(bank))
         self.listeners = [ListenerSettings(**each) for each in data["listener"] if each["name"] in names]
         self.dialers = [DialerSettings(**each) for each in data["dialer"] if each["name"] in names]
 

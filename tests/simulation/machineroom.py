@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import msgspec
+
+from relay.journal.records import StoredExchange
 from relay.loopback.customers import Customers
 from relay.loopback.entries import Entry
 from relay.loopback.ndcatm import NdcPolicy
@@ -16,7 +19,7 @@ from relay.loopback.ndcroom import RoomSettings
 from relay.loopback.ndctally import NdcTally
 from relay.outbound.ports import Conflict, Known, Posted, Taken
 from tests.simulation.lines import NDC
-from tests.simulation.rooms import Stage, Violation
+from tests.simulation.rooms import Stage, Violation, act_of
 from tests.simulation.slowatm import SlowMind, SlowRoom
 
 MACHINES = 4
@@ -27,6 +30,8 @@ REPEAT_MS = 1_500
 
 
 class MachineRoom:
+    listeners = ("ndc",)
+
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self.books, self.tally = NoteBooks(), NdcTally()
@@ -35,9 +40,13 @@ class MachineRoom:
             if card.refusal:
                 stage.ledger.block_account(card.pan.reveal(), card.refusal)
         settings = RoomSettings(host="10.9.0.2", port=NDC, machines=MACHINES, think_ms=600.0, seed=stage.seed)
+        policy = msgspec.structs.replace(POLICY, short_share=stage.bank.short_share)
         self.room = SlowRoom(
-            settings, POLICY, customers, self.books, self.tally, monotonic_us=lambda: stage.time.monotonic_ms() * 1_000
+            settings, policy, customers, self.books, self.tally, monotonic_us=lambda: stage.time.monotonic_ms() * 1_000
         )
+        for machine in self.room.machines:
+            if isinstance(machine.mind, SlowMind):
+                machine.mind.late_share = stage.bank.late_share
         self._is_started = False
         self._chance = stage.chance("commands")
         self._posted = 0
@@ -94,8 +103,9 @@ class MachineRoom:
         if self.books.imbalance():
             raise Violation(f"the machine's own notes do not add up: {self.books.imbalance()}")
         names = set(self.books.machines)
-        listed = {stored.taken.key for stored in self._stage.listed()}
-        entries = [entry for entry in self._stage.ledger.entries() if entry.terminal in names]
+        stage = self._stage
+        listed = {each.key for each in stage.excused()}
+        entries = [entry for entry in stage.ledger.entries() if entry.terminal in names]
         taken = self.books.taken_by_act()
         standing: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
@@ -103,16 +113,28 @@ class MachineRoom:
                 standing[entry.terminal, entry.trace].append(entry)
         for where in sorted({*standing, *taken}):
             debited = sum(entry.standing_minor for entry in standing[where] if entry.key not in listed)
+            debited -= stage.hand.by_hand(where)
             excused = sum(entry.standing_minor for entry in standing[where] if entry.key in listed)
             paid = taken.get(where, 0)
             if not debited <= paid <= debited + excused:
                 raise Violation(f"law 10: {where}: paid {paid}, debited {debited}, on the list {excused}")
         blocks = {(entry.terminal, entry.trace) for entry in entries if entry.kind == "journal-upload"}
         blocks |= {
-            (s.taken.terminal, s.taken.key.rpartition("-")[2]) for s in self._stage.listed() if ":journal:" in s.taken.key
+            (stored.taken.terminal, key.rpartition("-")[2]) for key, stored in stage.given_up().items() if ":journal:" in key
         }
         if not set(self.tally.blocks_acknowledged) <= blocks:
             raise Violation("law 1: a journal block was acknowledged and is nowhere")
+
+    def missing_minor(self, stored: StoredExchange) -> int | None:
+        if stored.taken.kind != "withdrawal":
+            return 0
+        where = act_of(stored)
+        entry = next((entry for entry in self._stage.ledger.entries() if entry.key == stored.taken.key), None)
+        if entry is not None:
+            where = (entry.terminal, entry.trace)
+        if any(act.ended == "open" for act in self.books.acts() if (act.terminal, act.tsn) == where):
+            return None
+        return (0 if entry is None else entry.standing_minor) - self.books.taken_by_act().get(where, 0)
 
     def asked_and_answered(self) -> tuple[int, int]:
         return self.tally.requests, self.tally.requests - self.tally.timed_out

@@ -29,14 +29,14 @@ from relay.core.client import CoreClient
 from relay.core.port import NotFound
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import Doubt
-from relay.exchange.exchange import State
+from relay.exchange.exchange import Event, State
 from relay.exchange.register import Open
 from relay.exchange.saf import Saf
 from relay.journal.items import EpochItem
 from relay.journal.memory import MemoryJournal
 from relay.journal.outbound import OutboundState
 from relay.journal.port import StepResult
-from relay.journal.records import Step
+from relay.journal.records import Step, StoredExchange, StoredState
 from relay.loopback.entries import Entry
 from relay.loopback.ledger import Ledger
 from relay.outbound.desk import Outbound
@@ -45,13 +45,14 @@ from relay.outbound.register import Register as OutboundRegister
 from relay.outbound.reports import Reports
 from relay.outbound.states import State as OutboundPlace
 from relay.wire.tally import CommandTally
+from tests.simulation.banks import HOLDING, PLAIN, Bank
 from tests.simulation.world import World
 
 Put = Callable[[object, str, object], None]  # setattr that is taken back afterwards
 
 
 class Mutation(msgspec.Struct, frozen=True):
-    """`caught_by`: a word of the violation. `rooms`: where it shows. `seeds`: how many histories it may take."""
+    """`caught_by`: a word of the violation. `rooms` and `bank`: where it shows. `seeds`: how many histories it may take."""
 
     name: str
     law: str
@@ -59,6 +60,7 @@ class Mutation(msgspec.Struct, frozen=True):
     rooms: tuple[str, ...] = ("atm",)
     seeds: int = 20
     caught_by: str = ""
+    bank: Bank = PLAIN
 
 
 # ---- law 1 ---------------------------------------------------------------------------------------------------------------
@@ -252,6 +254,30 @@ def _counts_confirm(put: Put) -> None:
     put(ndc_transaction, "judge_counters", believed)
 
 
+def _decision_in_memory(put: Put) -> None:
+    """The person is told that it is recorded, and it is not."""
+    whole = MemoryJournal.step
+
+    def step(self: MemoryJournal, record: Step, done: Callable[[StepResult], None]) -> None:
+        if record.event == Event.RESOLVED.name:
+            self._timers.after(0, partial(done, None))
+        else:
+            whole(self, record, done)
+
+    put(MemoryJournal, "step", step)
+
+
+def _list_driven_again(put: Put) -> None:
+    """After a restart, what was given to a person is tried again by itself."""
+    whole = MemoryJournal.open_exchanges
+
+    def open_ones(self: MemoryJournal) -> list[StoredExchange]:
+        given = [s for s in self.listed() if s.state is StoredState.LISTED and s.taken.policy is DoubtPolicy.HOLD]
+        return [*whole(self), *(msgspec.structs.replace(stored, state=StoredState.HELD) for stored in given)]
+
+    put(MemoryJournal, "open_exchanges", open_ones)
+
+
 # ---- law 5 ---------------------------------------------------------------------------------------------------------------
 def _ratchet_in_memory(put: Put) -> None:
     whole = MemoryJournal._apply
@@ -325,6 +351,8 @@ MUTATIONS = (
         caught_by="law 10",
     ),
     Mutation("NDC counts taken as completion", "law 4", _counts_confirm, rooms=("ndc",), seeds=60),
+    Mutation("decision kept in memory only", "law 4", _decision_in_memory, rooms=("ndc",), caught_by="is not on disk"),
+    Mutation("list driven again after a restart", "law 4", _list_driven_again, bank=HOLDING, caught_by="nobody signed"),
     Mutation("outbound message sent again after a crash", "law 3", _outbound_sent_again, seeds=60),
     Mutation("outbound message before its intent", "law 1", _outbound_before_its_intent),
     Mutation("delivery report not repeated", "law 3", _report_not_repeated),
@@ -346,7 +374,7 @@ def caught(mutation: Mutation, world: type[World] = World) -> tuple[int, str]:
     try:
         for seed in range(1, mutation.seeds + 1):
             try:
-                world(seed, rooms=mutation.rooms).run()
+                world(seed, rooms=mutation.rooms, bank=mutation.bank).run()
             except AssertionError as violation:
                 return seed, str(violation)
     finally:

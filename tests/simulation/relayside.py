@@ -13,13 +13,11 @@ from relay.configfile import build_dialect
 from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
 from relay.exchange.desk import Desk
-from relay.exchange.doubt import DoubtLimits
 from relay.exchange.exchange import Event, State
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.register import Open
-from relay.exchange.saf import SafLimits
 from relay.journal.memory import MemoryJournal
 from relay.outbound.desk import Outbound, OutboundLimits
 from relay.outbound.reports import ReportLimits
@@ -31,18 +29,13 @@ from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
 from relay.wire.ports import LinkIds, LinkServices, WireParts, link_services
 from relay.wire.roster import Roster
+from tests.simulation.banks import LIMITS
 from tests.simulation.coreside import SimulatedDoor
 from tests.simulation.lines import Lines
 from tests.simulation.virtualloop import LoopTransport, VirtualLoop
 from tests.simulation.wires import Pipe
 from tests.support.virtualtime import VirtualTime, VirtualTimer
 
-LIMITS = DeskLimits(
-    call_timeout_ms=1_500,
-    completion_deadline_ms=60_000,
-    doubt=DoubtLimits(inquiry_first_ms=200, inquiry_max_ms=1_000),
-    saf=SafLimits(call_timeout_ms=1_500, retry_first_ms=200, retry_max_ms=5_000, head_tries_max=12),
-)
 OUTBOUND_LIMITS = OutboundLimits(
     turns=TurnLimits(deferred_first_ms=200, deferred_max_ms=2_000, delivery_deadline_ms=60_000),
     reports=ReportLimits(call_timeout_ms=1_500, retry_first_ms=200, retry_max_ms=5_000),
@@ -96,6 +89,7 @@ class SimulatedRelay:
         door: SimulatedDoor,
         lines: Lines,
         loop: VirtualLoop,
+        limits: DeskLimits = LIMITS,
         row_taken: Callable[[int, State, Event], None] | None = None,
     ) -> None:
         self.time = time
@@ -125,7 +119,7 @@ class SimulatedRelay:
             metrics=self.metrics,
             on_epoch=lambda epoch, _: self.client.epoch_began(epoch),
         )
-        self.desk = Desk(journal, self.client, self.region.permit, time, self.timers, self.metrics, chance, "tokyo", LIMITS)
+        self.desk = Desk(journal, self.client, self.region.permit, time, self.timers, self.metrics, chance, "tokyo", limits)
         self.roster: Roster[Link] = Roster()
         self.outbound = Outbound(
             journal,
@@ -156,7 +150,7 @@ class SimulatedRelay:
         self.services = {each.name: self._services(each, parts, lines) for each in lines.all}
         if row_taken is not None:
             self._watch_rows(row_taken)
-        recover(self.desk, LIMITS.completion_deadline_ms)
+        recover(self.desk, limits.completion_deadline_ms)
         self.outbound.recover()
         self.client.use_addresses(["10.1.0.1", "10.1.0.2", "10.1.0.3"])
         self.region.start()

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tests.simulation.banks import bank_of
 from tests.simulation.rooms import Violation
-from tests.simulation.world import FAULTS, FAULTS_MS, ROOMS, World
+from tests.simulation.weather import kinds_of
+from tests.simulation.world import FAULTS_MS, ROOMS, World
 
 RUNS_MAX = 60
 
@@ -41,7 +43,7 @@ def fails(seed: int, rooms: Sequence[str], kinds: Sequence[str], faults_ms: int)
 
 def shrink(seed: int) -> Failure | None:
     """The smallest failure found within `RUNS_MAX` histories; None where the seed does not fail."""
-    best = fails(seed, tuple(ROOMS), FAULTS, FAULTS_MS)
+    best = fails(seed, tuple(ROOMS), kinds_of(bank_of(seed)), FAULTS_MS)
     if best is None:
         return None
     law = best.words.partition(":")[0]

@@ -1,4 +1,4 @@
-"""NDC machines that take their time: a command keeps one busy for seconds, and what is said meanwhile waits its turn.
+"""NDC machines that take their time: a command or a dispense keeps one busy for seconds, and what is said meanwhile waits.
 
 Owns the slowness only; what a machine does is ndcatm.py's. The trap that it is for: a relay that sends a command again because
 no answer came gets two, seconds apart, and the second looks like the word that a dispense went well.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from protocols.ndc.message import HostMessage, TerminalCommand
+from protocols.ndc.message import HostMessage, TerminalCommand, TransactionReply
 from relay.loopback.deeds import NdcPolicy, Wake
 from relay.loopback.ndcatm import Deed, NdcMind
 from relay.loopback.ndcroom import NdcRoom, _Machine
@@ -20,6 +20,7 @@ SLOW_MS = (500, 2_500)  # around the relay's step of 1,500 ms
 
 class SlowMind(NdcMind):
     is_slow = True  # False in calm weather
+    late_share = 0.0  # of replies: notes that come out, and are told, only after seconds
 
     def __init__(self, *parts: object) -> None:
         super().__init__(*parts)  # type: ignore[arg-type]
@@ -35,7 +36,9 @@ class SlowMind(NdcMind):
         if self._is_busy:
             self._kept.append(message)
             return []
-        if isinstance(message, TerminalCommand) and self.is_slow and self._draws.random() < SLOW_SHARE:
+        share = self.late_share if isinstance(message, TransactionReply) else SLOW_SHARE
+        may_be_late = isinstance(message, TerminalCommand) or (isinstance(message, TransactionReply) and share > 0)
+        if may_be_late and self.is_slow and self._draws.random() < share:
             self._is_busy, self._kept = True, [message]
             return [Wake("busy", self._draws.randint(*SLOW_MS))]
         return super().received(message, now_ms)

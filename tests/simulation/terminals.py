@@ -49,13 +49,14 @@ class SimulatedTerminal:
         accept: Accept,
         watch: Callable[[str, IsoMessage, bool], None],
         think_ms: float,
+        policy: AtmPolicy = POLICY,
     ) -> None:
         self.name = name
         self._time = time
         self._accept = accept
         self._watch = watch
         self._customers = customers
-        self._think_ms = think_ms
+        self.think_ms = think_ms
         self._timers: dict[str, VirtualTimer] = {}
         self._chance = chance
         self._asked: dict[str, IsoMessage] = {}  # by trace
@@ -64,7 +65,7 @@ class SimulatedTerminal:
         self._cutter = FrameCutter(FRAMING)
         self.pipe: Pipe | None = None
         self.is_serving = True
-        self.mind = AtmMind(name, books, tally, POLICY, chance, time.wall_ms() - time.monotonic_ms())
+        self.mind = AtmMind(name, books, tally, policy, chance, time.wall_ms() - time.monotonic_ms())
         time.after(chance.randint(1, 500), self._connect)
 
     def _connect(self) -> None:
@@ -107,7 +108,7 @@ class SimulatedTerminal:
 
     def begin_again(self) -> None:
         """Customers come again after a quiet time."""
-        self._time.after(int(self._customers.think_ms(self._think_ms)), self._serve)
+        self._time.after(int(self._customers.think_ms(self.think_ms)), self._serve)
 
     def _serve(self) -> None:
         if self.is_serving and self.mind.is_free:
@@ -126,7 +127,7 @@ class SimulatedTerminal:
                 if deed.after_ms is not None:
                     self._timers[deed.name] = self._time.after(int(deed.after_ms), lambda name=deed.name: self._fired(name))
             elif isinstance(deed, Ready):
-                self._time.after(int(self._customers.think_ms(self._think_ms)), self._serve)
+                self._time.after(int(self._customers.think_ms(self.think_ms)), self._serve)
             elif isinstance(deed, Connect):
                 self._time.after(int(deed.after_ms), self._connect)
             elif isinstance(deed, HangUp) and self.pipe is not None:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.simulation.rooms import Violation
 from tests.simulation.shrink import shrink
-from tests.simulation.world import FAULTS, ROOMS, World
+from tests.simulation.weather import FAULTS
+from tests.simulation.world import ROOMS, World
 
 SEEDS = range(1, 21)
 LISTENERS = {"atm", "ndc", "branch", "zengin", "files"}

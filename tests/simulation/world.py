@@ -17,19 +17,23 @@ from protocols.vocabulary import MessageClass
 from relay.exchange.exchange import Event, State
 from relay.journal.memory import MemoryDisk, MemoryJournal
 from relay.loopback.core import FakeCore
-from relay.loopback.faults import STORM, FaultInjector
+from relay.loopback.faults import FaultInjector
 from relay.loopback.ledger import Ledger
 from relay.outbound.desk import Outbound
+from tests.simulation.banks import Bank, bank_of
 from tests.simulation.branchroom import BranchRoom
 from tests.simulation.centerroom import CenterRoom
 from tests.simulation.coreside import Region, SimulatedDoor
 from tests.simulation.fileroom import FileRoom
+from tests.simulation.handbook import HandBook
 from tests.simulation.isoroom import IsoRoom
 from tests.simulation.lines import Lines
 from tests.simulation.machineroom import MachineRoom
+from tests.simulation.person import Person
 from tests.simulation.relayside import SimulatedRelay
 from tests.simulation.rooms import Room, Stage, Violation
 from tests.simulation.virtualloop import VirtualLoop
+from tests.simulation.weather import Weather, kinds_of
 from tests.simulation.wires import Pipe
 from tests.support.virtualtime import VirtualTime
 
@@ -38,14 +42,8 @@ SETTLE_MS = 240_000  # all healed, no customers: everything must come to its end
 CALM_MS = 15_000  # liveness: customers again, no faults
 
 TRANSCRIPT_LINES = 60
-STALL_MS_MAX = 7_000  # longer than an NDC machine's step, so that commands are sent twice and answered twice
 UNDO_QUIET_MS = 25_000  # after so much quiet every reversal has arrived, whatever else the core cannot digest
-DYING_MS = 120  # a region's last moments
 UNDOING = (State.UNDOING, State.UNDONE, State.PART_UNDONE)
-FAULTS = (
-    *("kill", "kill", "storm", "storm", "cut-core", "cut-link", "half-open", "stall"),
-    *("disk-full", "sync-fails", "clock", "epoch", "failover", "stale-region", "poison"),
-)
 
 ROOMS: Mapping[str, Callable[[Stage], Room]] = {
     "atm": IsoRoom,
@@ -69,11 +67,16 @@ class Figures(msgspec.Struct, kw_only=True):
     answered_by_core: int
     outbound: dict[str, int] = {}  # messages that the core started, by how they ended
     by_listener: dict[str, int] = {}  # exchanges
+    bank: str = ""
+    decided: int = 0  # lines of the list that the person took off it
+    tried_again: int = 0
+    turned_down: int = 0  # what the person wanted at a wrong moment
 
 
 class World:
     """`rooms` are the names of the dialects' rooms that take part; `kinds` and `faults_ms` what goes wrong, and how long;
-    `make_journal` lets a test put a broken one in. `rows` counts the rows of the exchange table that were taken, `transcript`
+    `make_journal` lets a test put a broken one in; `bank` is the seed's own where none is given. `rows` counts the rows of the
+    exchange table that were taken, `transcript`
     has the last of what happened."""
 
     def __init__(
@@ -81,11 +84,13 @@ class World:
         seed: int,
         make_journal: type[MemoryJournal] = MemoryJournal,
         rooms: Sequence[str] = tuple(ROOMS),
-        kinds: Sequence[str] = FAULTS,
+        kinds: Sequence[str] | None = None,
         faults_ms: int = FAULTS_MS,
+        bank: Bank | None = None,
     ) -> None:
         self.seed = seed
-        self.kinds = kinds
+        self.bank = bank_of(seed) if bank is None else bank
+        self.kinds = kinds_of(self.bank) if kinds is None else kinds
         self.faults_ms = faults_ms
         self.rows: Counter[tuple[State, Event]] = Counter()
         self.transcript: deque[str] = deque(maxlen=TRANSCRIPT_LINES)
@@ -98,14 +103,16 @@ class World:
         self.injector = FaultInjector(seed)
         self.region = Region(Random(f"{seed}/region"))
         self.make_journal = make_journal
-        self.faults = self.crashes = 0
+        self.hand = HandBook()
+        self.weather = Weather(self)
+        self.crashes = 0
         self._hash = hashlib.sha256()
         self._epochs_seen = 0
         self._open_keys: set[str] = set()  # at the last look of `_check_reversals`
         self._movements_seen = 0  # only what is new is looked at after a step
-        self._postings: set[tuple[str, str]] = set()
+        self.postings: set[tuple[str, str]] = set()
         self.relay: SimulatedRelay | None = None
-        self.lines = Lines(rooms)
+        self.lines = Lines(rooms, self.bank)
         for each in self.lines.listeners:
             self.loop.listening[self.lines.port(each)] = self._accepting(each.name)
         with self.loop.running():
@@ -118,9 +125,12 @@ class World:
                 ledger=self.ledger,
                 core=self.core,
                 outbound=self._outbound,
-                note=self._note,
+                note=self.note,
+                bank=self.bank,
+                hand=self.hand,
             )
             self.rooms = {name: ROOMS[name](stage) for name in rooms}
+            self.person = Person(stage, self.rooms, lambda: self.relay, self._row_taken)
 
     def _outbound(self) -> Outbound | None:
         return None if self.relay is None else self.relay.outbound
@@ -138,7 +148,8 @@ class World:
             return
         door = SimulatedDoor(self.time, self.chance, self.core, self.injector, self.region)
         journal = self.make_journal(self.disk, self.time, self.time, on_failed=self._fenced)
-        relay = SimulatedRelay(self.time, self.chance, journal, door, self.lines, self.loop, self._row_taken)
+        limits = self.bank.limits
+        relay = SimulatedRelay(self.time, self.chance, journal, door, self.lines, self.loop, limits, self._row_taken)
         self.relay = relay
 
     def kill(self) -> None:
@@ -162,78 +173,7 @@ class World:
 
     def _row_taken(self, exchange_id: int, state: State, event: Event) -> None:
         self.rows[state, event] += 1
-        self._note(f"exchange {exchange_id} {state.name} {event.name}")
-
-    # ---- faults ----------------------------------------------------------------------------------------------------------
-    def _fault(self) -> None:
-        self.faults += 1
-        what = self.chance.choice(self.kinds)
-        self._note(what)
-        heal_ms = self.chance.randint(200, 6_000)
-        match what:
-            case "kill":
-                self.kill()
-            case "storm":
-                self.injector.set_rates({fault: rate * 3 for fault, rate in STORM.items()})
-                self.time.after(heal_ms, lambda: self.injector.set_rates({}))
-            case "cut-core" if self.relay is not None:
-                door = self.relay.door
-                door.is_cut = True
-                self.time.after(heal_ms, lambda: setattr(door, "is_cut", False))
-            case "cut-link" | "half-open":
-                pipes = [] if self.relay is None else [pipe for pipe in self.relay.pipes if pipe.is_open]
-                for pipe in self.chance.sample(pipes, k=min(len(pipes), self.chance.randint(1, 3))):
-                    pipe.cut(half_open=what == "half-open")
-            case "stall":
-                for pipe in [] if self.relay is None else self.relay.pipes:
-                    pipe.stall(self.chance.randint(1_000, STALL_MS_MAX))
-            case "disk-full":
-                self.disk.is_full = True
-                self.time.after(min(heal_ms, 3_000), lambda: setattr(self.disk, "is_full", False))
-            case "sync-fails":
-                self.disk.keeps_failed_sync = self.chance.random() < 0.5
-                self.disk.sync_fails = True
-            case "clock":
-                self.time.jump_wall(self.chance.choice([-3_000, 2_000, 30_000]))
-            case "epoch":
-                self.ledger.activate(self.ledger.epoch + 1)
-            case "failover":
-                self.region.is_dying = True
-                self.time.after(DYING_MS, self._region_lost)
-            case "stale-region":
-                self.region.is_stale = True
-                self.time.after(heal_ms, lambda: setattr(self.region, "is_stale", False))
-            case "poison":
-                self.region.is_poisoning = True
-                self.time.after(heal_ms, lambda: setattr(self.region, "is_poisoning", False))
-
-    def _region_lost(self) -> None:
-        """The next region serves, without what the old one posted last; the old one's answers arrive when the relay knows."""
-        self.region.is_dying = False
-        held, self.region.dying = self.region.dying, {}
-        for key in held:
-            for account in self.ledger.forget(key):
-                self._postings.discard((key, account))
-        epoch = self.ledger.epoch + 1
-        self.ledger.activate(epoch)
-        self._note(f"region lost with {len(held)} postings")
-
-        def deliver(tries: int) -> None:
-            if self.disk.region_epoch < epoch and tries:
-                self.time.after(20, lambda: deliver(tries - 1))
-                return
-            for answers in held.values():
-                for answer in answers:
-                    answer()
-
-        deliver(100)
-
-    def _heal(self) -> None:
-        self.injector.set_rates({})
-        self.disk.is_full = self.disk.sync_fails = False
-        self.region.is_stale = self.region.is_poisoning = False
-        if self.relay is not None:
-            self.relay.door.is_cut = False
+        self.note(f"exchange {exchange_id} {state.name} {event.name}")
 
     # ---- invariants ------------------------------------------------------------------------------------------------------
     def _check_step(self) -> None:
@@ -242,11 +182,12 @@ class World:
             movement = movements[self._movements_seen]
             self._movements_seen += 1
             if movement.posting:
-                if (movement.key, movement.account) in self._postings:
+                if (movement.key, movement.account) in self.postings:
                     raise Violation(f"law 2: posted twice: {movement.key}")
-                self._postings.add((movement.key, movement.account))
+                self.postings.add((movement.key, movement.account))
         for room in self.rooms.values():
             room.check_step()
+        self.person.check_step()
         if self.loop.failures:
             raise Violation(f"a peer broke: {self.loop.failures[0]!r}") from self.loop.failures[0]
         if self.region.lower_epochs:
@@ -272,6 +213,7 @@ class World:
         unsettled = [name for name, room in self.rooms.items() if not room.is_settled]
         if unsettled:
             raise Violation(f"liveness: not at rest after {SETTLE_MS} ms of quiet: {unsettled}")
+        self.person.check_end()
         for room in self.rooms.values():
             room.check_end()
 
@@ -288,15 +230,16 @@ class World:
     def _run(self) -> Figures:
         for room in self.rooms.values():
             room.open()
+        self.person.open()
         end_ms = self.time.monotonic_ms() + self.faults_ms
         next_fault_ms = self.time.monotonic_ms() + self.chance.randint(500, 3_000)
         while self.time.monotonic_ms() < end_ms:
             if self.time.monotonic_ms() >= next_fault_ms:
-                self._fault()
+                self.weather.strike()
                 next_fault_ms += self.chance.randint(500, 3_000)
             self.time.step()
             self._check_step()
-        self._heal()
+        self.weather.heal()
         self._quiet()
         self._check_end()
         answered = self._calm()
@@ -305,7 +248,7 @@ class World:
         return Figures(
             seed=self.seed,
             exchanges=len(self.disk.exchanges),
-            faults=self.faults + sum(self.injector.counts.values()),
+            faults=self.weather.faults + sum(self.injector.counts.values()),
             crashes=self.crashes,
             simulated_ms=self.time.monotonic_ms(),
             listed=sum(1 for _ in self.relay.journal.listed()) if self.relay is not None else 0,
@@ -313,9 +256,14 @@ class World:
             answered_by_core=answered,
             outbound=_counted(stored.state.value for stored in self.disk.outbound.messages.values()),
             by_listener=_counted(stored.taken.listener for stored in self.disk.exchanges.values()),
+            bank=self.bank.name,
+            decided=self.hand.count,
+            tried_again=self.hand.tried_again,
+            turned_down=self.hand.turned_down,
         )
 
     def _quiet(self) -> None:
+        self.person.shut()
         for room in self.rooms.values():
             room.shut()
         start_ms = self.time.monotonic_ms()
@@ -345,10 +293,10 @@ class World:
         relay = self.relay
         return (
             relay is not None
-            and all(room.is_settled for room in self.rooms.values())
-            and not relay.desk.register.by_key
+            and not relay.desk.register.by_key  # the cheap ones first: most looks end here
             and not relay.outbound.register.open
             and not relay.journal.waiting_count()
+            and all(room.is_settled for room in self.rooms.values())
         )
 
     def _calm(self) -> int:
@@ -357,7 +305,9 @@ class World:
         before = {name: room.asked_and_answered() for name, room in self.rooms.items()}
         for room in self.rooms.values():
             room.open()
+        self.person.open()
         self.time.run(CALM_MS)
+        self.person.shut()
         for room in self.rooms.values():
             room.shut()
         self.time.run(10_000)
@@ -370,7 +320,7 @@ class World:
             total += answered
         return total
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
         line = f"{self.time.monotonic_ms()} {text}"
         self.transcript.append(line)
         self._hash.update(f"{line}\n".encode())

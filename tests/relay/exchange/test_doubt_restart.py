@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from protocols.vocabulary import Approved, DoubtPolicy, KeyConflict, MessageClass
@@ -20,13 +21,14 @@ def world() -> Iterator[DeskWorld]:
     assert world.unexpected() == 0
 
 
-def restarted(world: DeskWorld, policy: DoubtPolicy) -> ListLink:
+def restarted(world: DeskWorld, policy: DoubtPolicy, needs_completion: bool = False) -> ListLink:
     """The message was asked, the relay died, the terminal repeats it."""
     kind = "deposit" if policy is DoubtPolicy.REPEAT else "transfer"
-    world.say(world.link(), Message(trace="1", kind=kind, policy=policy))
+    message = Message(trace="1", kind=kind, policy=policy, needs_completion=needs_completion)
+    world.say(world.link(), message)
     world.crash()
     link = world.link()
-    world.say(link, Message(trace="1", kind=kind, policy=policy, repeat=True))
+    world.say(link, msgspec.structs.replace(message, repeat=True))
     return link
 
 
@@ -52,6 +54,23 @@ def test_a_hold_that_turns_out_booked_while_its_terminal_waits_is_told_and_not_l
     world.core.pending[-1].reply(APPROVED)
     world.time.run(5)
     assert link.said == [("1", "approved")]
+    assert stored(world, W1).state is StoredState.SETTLED
+
+
+def test_what_needs_a_completion_is_not_approved_when_it_turns_out_booked(world: DeskWorld) -> None:
+    """It is closed then: nobody would wait for the completion, and a dispense of unknown end would be on no list (law 4)."""
+    link = restarted(world, DoubtPolicy.HOLD, needs_completion=True)
+    world.core.pending[-1].reply(APPROVED)
+    world.time.run(5)
+    assert link.said == [("1", "in-doubt")]
+    assert stored(world, W1).state is StoredState.LISTED
+
+
+def test_a_repeat_that_needs_a_completion_is_told_as_doubt(world: DeskWorld) -> None:
+    link = restarted(world, DoubtPolicy.REPEAT, needs_completion=True)
+    world.core.pending[-1].reply(APPROVED)
+    world.time.run(5)
+    assert link.said == [("1", "in-doubt")]
     assert stored(world, W1).state is StoredState.SETTLED
 
 

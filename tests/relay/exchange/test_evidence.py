@@ -1,5 +1,6 @@
 """Evidence is a verdict without reply data, and what it lets a closed exchange answer is never more than was promised."""
 
+import msgspec
 import pytest
 
 from protocols.vocabulary import (
@@ -13,12 +14,14 @@ from protocols.vocabulary import (
     NotProcessed,
     Received,
     Refusal,
+    Request,
+    Secret,
     Unknown,
     Verdict,
 )
 from relay.core.port import NotFound, Reversed, Superseded, Undone
 from relay.exchange.evidence import Evidence, answer_again, pack, pack_part, unpack
-from relay.journal.records import Intent, StoredExchange, StoredState, Taken
+from relay.journal.records import Intent, StoredExchange, StoredState, Taken, pack_request
 from tests.support.deskworld import W1, DeskWorld, Message, PlainDialect, stored
 
 
@@ -105,3 +108,24 @@ def test_an_answered_exchange_keeps_what_was_approved_only_where_it_is_less_than
     assert (kept.state, unpack(kept.outcome or b"").approved_minor) == (StoredState.ANSWERED, 4_000)
     request = Message(trace="3")
     assert pack_part(PlainDialect().to_request(request, Received(0, "atm", "bank", "atm")), Declined(reason="x")) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("needs_completion", "answer"), [(False, Approved(authorisation_id="A")), (True, Refusal.IN_DOUBT)])
+def test_what_needs_a_completion_is_not_approved_once_it_is_closed(needs_completion: bool, answer: object) -> None:
+    """A life ended between "settled" and the reply. Nobody would wait for the completion now."""
+    settled = closed(StoredState.SETTLED, DoubtPolicy.REPEAT, outcome=Approved(authorisation_id="A"))
+    request = Request(
+        key="k",
+        message_class=MessageClass.FINANCIAL,
+        kind="withdrawal",
+        doubt_policy=DoubtPolicy.REPEAT,
+        channel="atm",
+        realm="bank",
+        terminal="A",
+        acquirer="",
+        fingerprint_text=Secret(""),
+        trace="1",
+        needs_completion=needs_completion,
+    )
+    taken = msgspec.structs.replace(settled.taken, request=pack_request(request))
+    assert answer_again(msgspec.structs.replace(settled, taken=taken)) == answer

@@ -1,5 +1,6 @@
 """A person takes an exchange off the list with a name and a reason, and nothing else comes off it."""
 
+import msgspec
 import pytest
 
 from protocols.vocabulary import Approved, Declined, DoubtPolicy
@@ -38,6 +39,22 @@ def test_who_and_why_are_recorded(listed: DeskWorld) -> None:
 def test_a_name_and_a_reason_are_needed(listed: DeskWorld, who: str, why: str) -> None:
     assert "a name and a reason" in said_of(listed, W1, who, why)
     assert stored(listed, W1).state is StoredState.LISTED
+
+
+def test_a_terminal_that_was_told_nothing_hears_no_approval_after_a_person_has_decided() -> None:
+    """It was booked, the relay died, a person refunded it by hand; the same message again must not be paid now."""
+    world = DeskWorld()
+    message = Message(trace="1", policy=DoubtPolicy.HOLD)
+    world.say(world.link(), message)
+    world.crash()
+    world.core.pending[-1].reply(Approved())
+    world.time.run(5)
+    assert stored(world, W1).state is StoredState.LISTED
+    assert said_of(world, W1, why="refunded by hand") == ""
+    link = world.link()
+    world.say(link, msgspec.structs.replace(message, repeat=True))
+    world.time.run(5)
+    assert link.said == [("1", "in-doubt")]
 
 
 def test_what_is_not_on_the_list_stays_as_it_is() -> None:

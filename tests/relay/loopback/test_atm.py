@@ -203,7 +203,8 @@ def test_a_deposit_in_doubt_keeps_the_notes_and_is_unresolved() -> None:
     assert (room.owed, room.fate(asked), room.mind.is_free) == (5_000, Fate.UNRESOLVED, True)
 
 
-def test_a_silent_deposit_is_repeated_never_reversed_and_stays_unresolved() -> None:
+def test_a_silent_deposit_is_repeated_never_reversed_and_asked_about_until_there_is_a_word() -> None:
+    """The customer goes after two tries; the notes are in the machine, and perhaps no relay ever recorded the message."""
     room = Room(deposit_tries_max=2)
     room.sign_on()
     asked = room.order("deposit", 5_000)

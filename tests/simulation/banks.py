@@ -1,0 +1,90 @@
+"""How different banks have set the same relay: doubt policies, deadlines, limits. Each seed is one bank's history.
+
+Owns the table `BANKS`. It must never know a dialect's bytes or a fault. The trap: a bank may be strange, but not wrong; each
+is a configuration that the relay takes, with timers made shorter than a bank's days so that a history of minutes meets their
+ends.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from relay.exchange.doubt import DoubtLimits
+from relay.exchange.lanes import LaneLimits
+from relay.exchange.limits import DeskLimits
+from relay.exchange.saf import SafLimits
+
+SAF = SafLimits(call_timeout_ms=1_500, retry_first_ms=200, retry_max_ms=5_000, head_tries_max=12)
+LIMITS = DeskLimits(
+    call_timeout_ms=1_500,
+    completion_deadline_ms=60_000,
+    doubt=DoubtLimits(inquiry_first_ms=200, inquiry_max_ms=1_000),
+    saf=SAF,
+)
+CROWDED = DeskLimits(
+    journal_waiting_count_max=30,
+    call_timeout_ms=1_500,
+    inflight_count_min=1,
+    inflight_count_max=2,
+    completion_deadline_ms=60_000,
+    lanes=LaneLimits(queue_count_max=12, terminal_queue_count_max=1),
+    doubt=LIMITS.doubt,
+    saf=msgspec.structs.replace(SAF, inflight_count_max=4),
+)
+
+
+class Bank(msgspec.Struct, frozen=True, kw_only=True):
+    """`held`: kinds whose unknown outcome only a person may end. `patience_ms`: the ISO 8583 listener's reply deadline (its
+    ATMs wait 5,000). `late_share`: of an NDC machine's dispenses that take seconds;
+    `short_share`: that give out less than they were told to."""
+
+    name: str
+    limits: DeskLimits = LIMITS
+    held: tuple[str, ...] = ()
+    patience_ms: int = 4_000
+    think_ms: float = 700.0
+    deposit_tries_max: int = 20
+    late_share: float = 0.0
+    short_share: float = 0.03
+    more_faults: tuple[str, ...] = ()
+
+
+PLAIN = Bank(name="plain")
+# Nothing is undone by itself: cash and goods wait for a person.
+HOLDING = Bank(name="holding", held=("withdrawal", "purchase"), more_faults=("kill", "storm", "cut-core"))
+BANKS = (
+    PLAIN,
+    HOLDING,
+    # What is owed is old after seconds, as after three days; and the clock jumps.
+    Bank(
+        name="aging",
+        limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
+        short_share=0.3,
+        more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
+    ),
+    Bank(
+        name="aging-and-holding",
+        limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
+        held=("purchase",),
+        short_share=0.3,
+        more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
+    ),
+    # A completion is called missing after half a second, and comes after two.
+    Bank(name="hasty", limits=msgspec.structs.replace(LIMITS, completion_deadline_ms=400), late_share=0.3, short_share=0.2),
+    # Its terminals are told sooner than a call may take.
+    Bank(name="hurried", held=("purchase",), patience_ms=1_200, more_faults=("slow-core",) * 4),
+    # More customers than the core can take, a disk that is slow, and a relay that waits longer than its terminals.
+    Bank(
+        name="crowded",
+        limits=CROWDED,
+        held=("purchase",),
+        patience_ms=9_000,
+        think_ms=150.0,
+        deposit_tries_max=3,
+        more_faults=("slow-core",) * 6 + ("slow-disk",) * 4,
+    ),
+)
+
+
+def bank_of(seed: int) -> Bank:
+    return BANKS[seed % len(BANKS)]

@@ -96,7 +96,10 @@ class Keeper:
         except JournalUnusable:
             return  # its server is away: as last seen
         self._daemon.metrics.journal_keys.set(sum(each.is_needed for each in known))
-        rows = [r.KeyRow(k.key_id, self._names.get(k.key_id, ""), k.is_current, k.is_needed) for k in known]
+        rows = [
+            r.KeyRow(k.key_id, self._names.get(k.key_id, ""), k.is_current, k.is_needed, archive_count=k.archive_count)
+            for k in known
+        ]
         unused = self._names.keys() - {each.key_id for each in known}
         self._rows = (*rows, *(r.KeyRow(key_id, self._names[key_id], False, False) for key_id in sorted(unused)))
 

@@ -17,6 +17,10 @@ from relay.journal.keyring import KeyRing
 from relay.journal.port import NeededKey
 
 RESTORE = 'Keep the file, never start on an older backup, and follow the runbook\'s "Restore after a journal failure".'
+_KEYS = (  # with the archives that cannot be read without them
+    "SELECT key_id, cleared, (SELECT count(*) FROM archive WHERE archive.key_id = journal_key.key_id)"
+    " FROM journal_key ORDER BY key_id"
+)
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -48,8 +52,8 @@ def needed_rows(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
 def key_rows(connection: sqlite3.Connection) -> list[NeededKey]:
     """Every key that the journal ever had, by id."""
     mine = current_id(connection)
-    rows = connection.execute("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
-    return [NeededKey(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
+    rows = connection.execute(_KEYS)
+    return [NeededKey(key_id, key_id == mine, not cleared, archives) for key_id, cleared, archives in rows]
 
 
 def settle_keys(connection: sqlite3.Connection, path: str, ring: KeyRing) -> None:

@@ -31,9 +31,11 @@ from relay.reconcile.judging import Judge
 from relay.reconcile.matcher import Ending
 from relay.reconcile.runs import Run, RunRules
 from relay.reconcile.shelf import Shelf
+from tests.simulation.banks import PLAIN
 from tests.simulation.relayside import SimulatedRelay
 from tests.simulation.rooms import Stage, Violation
-from tests.simulation.world import FAULTS, SETTLE_MS, Figures, World
+from tests.simulation.weather import FAULTS
+from tests.simulation.world import SETTLE_MS, Figures, World
 from tests.support.lossycore import keep, lose
 
 MARGIN_MS = 6_000  # longer than the terminals' reply deadline
@@ -197,7 +199,8 @@ class ReconcilingWorld(World):
         self._looked: set[str] = set()  # keys that the core was asked for since its last listing
         self._wrong = ""
         self._is_sick = True
-        super().__init__(seed, **{"rooms": ("atm",), "kinds": [each for each in FAULTS if each != "failover"], **more})
+        kinds = [each for each in FAULTS if each != "failover"]
+        super().__init__(seed, **{"bank": PLAIN, "rooms": ("atm",), "kinds": kinds, **more})
         for room in self.rooms.values():
             stage: Any = room._stage  # type: ignore[attr-defined]
             room._stage = ReportedStage(**{name: getattr(stage, name) for name in stage.__struct_fields__})  # type: ignore[attr-defined]
@@ -251,18 +254,18 @@ class ReconcilingWorld(World):
         if posted and self._sick.random() < 0.6:
             key = self._sick.choice(posted)
             for account in {movement.account for movement in self.ledger.movements if movement.key == key}:
-                self._postings.discard((key, account))
+                self.postings.discard((key, account))
             lose(self.ledger, key)
             self._movements_seen = len(self.ledger.movements)
             self.lost += 1
-            self._note(f"the core loses {key}")
+            self.note(f"the core loses {key}")
         elif gone:
             key = self._sick.choice(gone)
             keep(self.ledger, key)
             self.kept += 1
             if self._sick.random() < ELSEWHERE_SHARE:  # posted for the other center, long before this one asks
                 self.ledger._entries[key].answered_at = {ELSEWHERE: 0, **self.ledger._entries[key].answered_at}
-            self._note(f"the core keeps {key}")
+            self.note(f"the core keeps {key}")
 
     def _posting(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> Any:
         """Some are declined, so that the core may keep them."""

@@ -24,6 +24,10 @@ _NAME = (
     "INSERT INTO journal_key VALUES ($1, $2, false)"
     " ON CONFLICT (key_id) DO UPDATE SET cleared = false, check_value = excluded.check_value"
 )
+_KEYS = (  # with the archives that cannot be read without them
+    "SELECT key_id, cleared, (SELECT count(*) FROM archive WHERE archive.key_id = journal_key.key_id)"
+    " FROM journal_key ORDER BY key_id"
+)
 
 
 async def begin_keys(connection: Connection, schema: str, ring: KeyRing, identity: Identity | None) -> None:
@@ -84,8 +88,8 @@ async def _switch(connection: Connection, ring: KeyRing) -> None:
 async def key_rows(connection: Connection) -> list[NeededKey]:
     """Every key that the journal ever had, by id."""
     mine = await current_id(connection)
-    rows = await connection.rows("SELECT key_id, cleared FROM journal_key ORDER BY key_id")
-    return [NeededKey(key_id, key_id == mine, not cleared) for key_id, cleared in rows]
+    rows = await connection.rows(_KEYS)
+    return [NeededKey(key_id, key_id == mine, not cleared, archives) for key_id, cleared, archives in rows]
 
 
 async def current_id(connection: Connection) -> str:

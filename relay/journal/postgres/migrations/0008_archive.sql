@@ -1,4 +1,4 @@
--- Which exchanges are in a file of their own, off this journal, as migrations/0006_archive.sql of SQLite.
+-- Which exchanges are in a file of their own, off this journal, as migrations/0007_archive.sql of SQLite.
 CREATE TABLE archive (
     archive_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     kind           text NOT NULL,

@@ -27,6 +27,7 @@ from relay.configfile import check
 from relay.journal.engines import open_journal
 from relay.journal.records import StoredState
 from relay.telemetry.metrics import Metrics
+from tests.live.test_postgresql import Books, check_books, paid, quiet
 from tests.support.daemonworld import ROOT, DaemonWorld
 from tests.support.foreignatm import PAN, ForeignAtm
 from tests.support.journal_suite import taken
@@ -276,4 +277,30 @@ async def test_a_walk_that_is_killed_goes_on_at_the_next_start(world: KeptWorld,
     world.key_file("journal-key").unlink()
     assert (await asyncio.to_thread(world.control.reload)).is_applied
     assert (await verified(world))["pan_count"] == SEEDED
+    assert await world.stop() == 0
+
+
+async def test_killed_in_the_middle_of_a_walk_while_terminals_pay_nothing_is_lost_or_doubled(world: KeptWorld) -> None:
+    world.seed(SEEDED)
+    world.make_key("journal-key-2027")
+    await world.start()
+    atms = [Books(world, number) for number in (1, 2)]
+    for atm in atms:
+        atm.start()
+    await paid(atms, 3)
+    world.name_keys("journal-key-2027", "journal-key")
+    world.signal(signal.SIGHUP)
+    async with asyncio.timeout(60):
+        while (await asyncio.to_thread(world.control.status)).keys.rekeyed < 400:
+            pass
+    await world.kill()
+    await world.start()
+    await paid(atms, 3)
+    for atm in atms:
+        atm.finish()
+    await asyncio.gather(*(asyncio.to_thread(atm.join) for atm in atms))
+    await walked(world)
+    await quiet(world)
+    check_books(world, atms)
+    await verified(world)
     assert await world.stop() == 0

@@ -36,7 +36,7 @@ CROWDED = DeskLimits(
 class Bank(msgspec.Struct, frozen=True, kw_only=True):
     """`held`: kinds whose unknown outcome only a person may end. `patience_ms`: the ISO 8583 listener's reply deadline (its
     ATMs wait 5,000). `late_share`: of an NDC machine's dispenses that take seconds;
-    `short_share`: that give out less than they were told to."""
+    `short_share`: that give out less than they were told to; `none_share`: nothing."""
 
     name: str
     limits: DeskLimits = LIMITS
@@ -46,6 +46,7 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True):
     deposit_tries_max: int = 20
     late_share: float = 0.0
     short_share: float = 0.03
+    none_share: float = 0.03
     more_faults: tuple[str, ...] = ()
 
 
@@ -70,7 +71,13 @@ BANKS = (
         more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     ),
     # A completion is called missing after half a second, and comes after two.
-    Bank(name="hasty", limits=msgspec.structs.replace(LIMITS, completion_deadline_ms=400), late_share=0.3, short_share=0.2),
+    Bank(
+        name="hasty",
+        limits=msgspec.structs.replace(LIMITS, completion_deadline_ms=400),
+        late_share=0.3,
+        short_share=0.2,
+        none_share=0.2,
+    ),
     # Its terminals are told sooner than a call may take.
     Bank(name="hurried", held=("purchase",), patience_ms=1_200, more_faults=("slow-core",) * 4),
     # More customers than the core can take, a disk that is slow, and a relay that waits longer than its terminals.

@@ -16,6 +16,7 @@ from relay.settings import DialerSettings, LinkSettings, ListenerSettings
 from tests.simulation.banks import PLAIN, Bank
 from tests.support.zenginlink import BANK, COMPANY, PASSWORDS
 
+BRANCH_PATIENCE_MS = 4_000  # at most: its terminals wait 5,000
 ATM, NDC, BRANCH, FILES, CENTER = 8583, 4001, 5001, 6001, 7001
 _SECRETS = "\n".join(f'{name} = "credential:{name}"' for name in PASSWORDS)
 TEXT = f"""
@@ -49,7 +50,7 @@ name = "branch"
 dialect = "branch-p1"
 channel = "branch"
 endpoint = "tcp:{BRANCH}"
-reply_deadline_ms = 4000
+reply_deadline_ms = @branch-patience
 @held-branch
 
 [[listener]]
@@ -114,6 +115,7 @@ def text_of(bank: Bank) -> str:
     is_cash = "withdrawal" in bank.held
     return (
         TEXT.replace("@patience", str(bank.patience_ms))
+        .replace("@branch-patience", str(min(bank.patience_ms, BRANCH_PATIENCE_MS)))
         .replace("@held-ndc", HELD_NDC if is_cash else "")
         .replace("@held-branch", HELD_BRANCH if is_cash else "")
         .replace("@held", held)

@@ -40,7 +40,7 @@ class MachineRoom:
             if card.refusal:
                 stage.ledger.block_account(card.pan.reveal(), card.refusal)
         settings = RoomSettings(host="10.9.0.2", port=NDC, machines=MACHINES, think_ms=600.0, seed=stage.seed)
-        policy = msgspec.structs.replace(POLICY, short_share=stage.bank.short_share)
+        policy = msgspec.structs.replace(POLICY, short_share=stage.bank.short_share, none_share=stage.bank.none_share)
         self.room = SlowRoom(
             settings, policy, customers, self.books, self.tally, monotonic_us=lambda: stage.time.monotonic_ms() * 1_000
         )

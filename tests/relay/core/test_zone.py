@@ -257,3 +257,18 @@ async def test_a_foreign_signature_is_silence() -> None:
 def test_names_and_keys_that_are_none(record: str, key: TsigKey | None) -> None:
     with pytest.raises(ConfigurationError, match="region"):
         ZoneDoor((), record, "", 100, key)
+
+
+class Listening(FakeZone):
+    """Keeps the flags of what it is asked."""
+
+    def answer(self, wire: bytes, over_tcp: bool) -> bytes | None:
+        self.asked = [*getattr(self, "asked", []), dns.message.from_wire(wire).flags]
+        return super().answer(wire, over_tcp)
+
+
+async def test_nobody_is_asked_to_ask_others() -> None:
+    made = zone(Listening)
+    async with serving(made) as server:
+        assert await look(server) == GOOD
+    assert [flags & dns.flags.RD for flags in made.asked] == [0, 0]  # type: ignore[attr-defined]  # of the subclass

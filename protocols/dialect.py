@@ -84,8 +84,8 @@ class OutboundQuestioned(msgspec.Struct, frozen=True):
 
 
 class DrainStarted(msgspec.Struct, frozen=True):
-    """We are about to stop: begin nothing, sign off where the dialect does. Messages that have a key of their own go to the desk
-    as ever: it refuses what is new, and only it knows what is."""
+    """We are about to stop: begin nothing, sign off where the dialect does. Messages that have a key of their own go to the
+    desk as ever: it refuses what is new, and only it knows what is."""
 
 
 class LinkClosed(msgspec.Struct, frozen=True):

@@ -47,11 +47,12 @@ class Person:
         self._told: dict[str, SimulatedRelay] = {}  # by key: the life that heard the last decision
         self._unanswered: dict[str, int] = {}  # by key: decisions that it has not answered
         self.wrong: list[str] = []
+        self.is_away = False  # nobody works through the list in these histories
         self.is_working = False
 
     # ---- the working day -------------------------------------------------------------------------------------------------
     def open(self) -> None:
-        if not self.is_working:
+        if not self.is_working and not self.is_away:
             self.is_working = True
             self._stage.time.after(self._chance.randint(*PAUSE_MS), self._sit_down)
 

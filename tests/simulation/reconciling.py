@@ -201,6 +201,7 @@ class ReconcilingWorld(World):
         self._is_sick = True
         kinds = [each for each in FAULTS if each != "failover"]
         super().__init__(seed, **{"bank": PLAIN, "rooms": ("atm",), "kinds": kinds, **more})
+        self.person.is_away = True  # what a person decided, the relay leaves alone, and this core may lose it afterwards
         for room in self.rooms.values():
             stage: Any = room._stage  # type: ignore[attr-defined]
             room._stage = ReportedStage(**{name: getattr(stage, name) for name in stage.__struct_fields__})  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ from tests.support.mortalstage import MortalStage
 
 RANDOM = "at random, serving"
 RANDOM_START = "at random, starting"
-POINT_S = {"serving": 8.0, "starting": 3.0, "ending": 30.0}  # a point that is not passed in this time is missed
+POINT_S = {"serving": 10.0, "starting": 10.0, "ending": 30.0}  # a point that is not passed in this time is missed
 SERVES_S = 30.0  # from READY=1 until the first approval
 ALL_SERVE_S = 60.0  # after the last death: until each dialect has approved something again
 # Shares of requests that make doubt, so that there is always something to inquire, repeat and reverse.

@@ -288,10 +288,6 @@ class ReconcilingWorld(World):
                 self._wrong = f"law 1: what another attempt was told was undone: {key}"
         return self._reverse(key, request, caller, wall_ms)
 
-    def _heal(self) -> None:
-        super()._heal()
-        self._is_sick = False
-
     # ---- invariants and ends ---------------------------------------------------------------------------------------------
     def _check_step(self) -> None:
         super()._check_step()
@@ -299,7 +295,8 @@ class ReconcilingWorld(World):
             raise Violation(self._wrong)
 
     def _quiet(self) -> None:
-        """All quiet; then sweeps until one of each date finds nothing to move, and quiet again."""
+        """The core is well, and all is quiet; then sweeps until one of each date finds nothing to move, and quiet again."""
+        self._is_sick = False
         super()._quiet()
         self.time.run(MARGIN_MS + 1_000)
         today = Cutover().date_at(self.time.wall_ms())

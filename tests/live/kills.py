@@ -111,14 +111,14 @@ class Watcher:
 
 
 @contextlib.contextmanager
-def journal_lines(engine: str) -> Iterator[str]:
+def journal_lines(engine: str) -> Iterator[tuple[str, PostgresServer | None]]:
     """The lines of [journal] for an engine, with a server where it needs one."""
     if engine == "sqlite":
-        yield 'path = "{directory}/journal.sqlite"'
+        yield 'path = "{directory}/journal.sqlite"', None
         return
     server = PostgresServer()
     try:
-        yield f'engine = "postgresql"\ndsn = "{server.dsn}"\nschema_name = "kills"'
+        yield f'engine = "postgresql"\ndsn = "{server.dsn}"\nschema_name = "kills"', server
     finally:
         server.remove()
 
@@ -198,10 +198,12 @@ def measure(run: Run, folder: Path) -> Figures:
     names = run.only or tuple(points_of(run.engine))
     deaths = plan(run.kills, names, run.seed)
     directory = Path(tempfile.mkdtemp(prefix="relay-kills-", dir=folder))
-    with journal_lines(run.engine) as journal:
+    with journal_lines(run.engine) as (journal, server):
         report, seen = run_loop(carry_out(run, directory, journal, deaths))
-        problems = verify(directory)
-    figures = summed(run, report, seen, problems)
+        figures = summed(run, report, seen, verify(directory))
+        if server is not None and not figures.is_good:
+            server.quit()
+            shutil.copytree(server.data, directory / "server")
     if figures.is_good:
         shutil.rmtree(directory)
     else:

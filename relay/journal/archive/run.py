@@ -24,10 +24,9 @@ from relay.journal.items import DAY_MS
 from relay.journal.source import Source
 
 LATE_EVERY_MS: Final = 6 * 3_600_000  # at most so often is there a file of late exchanges
-RELEASE_COUNT: Final = 500  # exchanges handed over at once; the writer cuts them further
+RELEASE_COUNT: Final = 100  # exchanges handed over at once; the writer may cut them further
 REST_FACTOR: Final = 3
 REST_MAX_MS: Final = 1_000
-_WAITED: Final = frozenset({"noted", "slice", "released"})  # steps that were the writer's, between its groups
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +52,8 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pacer:
-    """Called after each step: rests for three times as long as it took, through `rest(milliseconds)`; not for the writer's."""
+    """Called after each step: rests for three times as long as it took, through `rest(milliseconds)`. The writer's steps count,
+    so that releasing has a quarter of it at most, and less where others keep it waiting."""
 
     def __init__(self, clock: Clock, rest: Callable[[int], None]) -> None:
         self._clock = clock
@@ -62,7 +62,7 @@ class Pacer:
 
     def __call__(self, step: str) -> None:
         worked_ms = self._clock.monotonic_ms() - self._since_ms
-        self._rest(0 if step in _WAITED else min(REST_FACTOR * worked_ms, REST_MAX_MS))
+        self._rest(min(REST_FACTOR * worked_ms, REST_MAX_MS))
         self._since_ms = self._clock.monotonic_ms()
 
 

@@ -133,9 +133,10 @@ class Correction:
             if any(entry.terminal != terminal for entry in page.entries):
                 raise NotRun(f"the core's listing of {date} does not keep to the terminal that is asked for")
             sides = await self._asking.sides_by_keys([entry.key for entry in page.entries])
-            fresh = [entry.key not in keys for entry in page.entries]
+            fresh: list[bool] = []
             async for part in in_turns(page.entries):
                 for entry in part:
+                    fresh.append(entry.key not in keys)
                     keys.add(entry.key)
                     side = sides.get(entry.key)
                     if side is not None:

@@ -25,7 +25,7 @@ PATIENCE_S = 40.0
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
     await world.start_core()
-    world.configure(extra="[reconcile]\nmargin_ms = 1\nlook_ms = 100\nenabled = true\nmending = \"list\"\n")
+    world.configure(extra='[reconcile]\nmargin_ms = 1\nlook_ms = 100\nenabled = true\nmending = "list"\n')
     yield world
     await world.close()
 

@@ -19,7 +19,7 @@ import msgspec
 from relay.clock import Clock
 from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import MOVED_ROWS_MAX, Moved, Side
-from relay.reconcile.asking import Asking, NotRun
+from relay.reconcile.asking import Asking, NotRun, in_turns
 from relay.reconcile.dates import Cutover
 from relay.reconcile.judging import Judge
 from relay.reconcile.listing import Listing
@@ -133,18 +133,20 @@ class Correction:
             if any(entry.terminal != terminal for entry in page.entries):
                 raise NotRun(f"the core's listing of {date} does not keep to the terminal that is asked for")
             sides = await self._asking.sides_by_keys([entry.key for entry in page.entries])
-            fresh = [entry.key not in keys for entry in page.entries]
-            for entry in page.entries:
-                keys.add(entry.key)
-                side = sides.get(entry.key)
-                if side is not None:
-                    named.add(side.exchange_id)
-                if side is not None and self._is_young(side):
-                    in_work += 1
-                else:
-                    each = compare(entry, side)
-                    if each is not None:
-                        found.setdefault(each.exchange_id or entry.key, each)
+            fresh: list[bool] = []
+            async for part in in_turns(page.entries):
+                for entry in part:
+                    fresh.append(entry.key not in keys)
+                    keys.add(entry.key)
+                    side = sides.get(entry.key)
+                    if side is not None:
+                        named.add(side.exchange_id)
+                    if side is not None and self._is_young(side):
+                        in_work += 1
+                    else:
+                        each = compare(entry, side)
+                        if each is not None:
+                            found.setdefault(each.exchange_id or entry.key, each)
             listing.page(page, fresh)
             cursor = page.next_cursor or ""
         if listing.trouble:  # nothing is concluded about what is missing

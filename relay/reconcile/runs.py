@@ -19,7 +19,7 @@ from relay.clock import Clock
 from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.sides import Side
-from relay.reconcile.asking import Asking, NotRun, once
+from relay.reconcile.asking import Asking, NotRun, in_turns, once
 from relay.reconcile.balance import CoreTotals, DayTotals
 from relay.reconcile.dates import DAY_MS, Cutover, days_apart
 from relay.reconcile.judging import Judge
@@ -116,18 +116,19 @@ class Run:
             sides = await self._asking.sides_by_keys([entry.key for entry in entries])
             fresh: list[bool] = []
             in_work = 0
-            for entry in entries:
-                side = sides.get(entry.key)
-                if side is None:
-                    fresh.append(entry.key not in unknown)
-                    if len(unknown) < DIFFERENCES_MAX * 10:
-                        unknown.add(entry.key)
-                else:
-                    fresh.append(seen.add(side.exchange_id))
-                if side is not None and self._is_young(side):
-                    in_work += fresh[-1]
-                else:
-                    self._add(found, compare(entry, side))
+            async for part in in_turns(entries):
+                for entry in part:
+                    side = sides.get(entry.key)
+                    if side is None:
+                        fresh.append(entry.key not in unknown)
+                        if len(unknown) < DIFFERENCES_MAX * 10:
+                            unknown.add(entry.key)
+                    else:
+                        fresh.append(seen.add(side.exchange_id))
+                    if side is not None and self._is_young(side):
+                        in_work += fresh[-1]
+                    else:
+                        self._add(found, compare(entry, side))
             listing.page(page, fresh)
             progress = msgspec.structs.replace(
                 progress,
@@ -152,17 +153,18 @@ class Run:
             if walked_id < life * IDS_PER_INCARNATION:
                 walked_id = await self._asking.read(partial(self._asking.rows.last_before, begins_ms - DAY_MS, life))
             while rows := await self._asking.read(partial(self._asking.rows.after, walked_id)):
-                for side in rows:
-                    own = self._cutover.date_of(side.business_date, side.recorded_ms)
-                    if own != progress.business_date:
-                        self._add(found, self._far_away(side, own, progress.business_date))
-                        continue
-                    journal_rows += 1
-                    if side.exchange_id not in seen:
-                        if self._is_young(side) or not side.is_closed:
-                            in_work += 1
-                        else:
-                            self._add(found, missing(side))
+                async for part in in_turns(rows):
+                    for side in part:
+                        own = self._cutover.date_of(side.business_date, side.recorded_ms)
+                        if own != progress.business_date:
+                            self._add(found, self._far_away(side, own, progress.business_date))
+                            continue
+                        journal_rows += 1
+                        if side.exchange_id not in seen:
+                            if self._is_young(side) or not side.is_closed:
+                                in_work += 1
+                            else:
+                                self._add(found, missing(side))
                 walked_id = rows[-1].exchange_id
                 pages += 1
                 progress = msgspec.structs.replace(progress, walked_id=walked_id, journal_rows=journal_rows, in_work=in_work)

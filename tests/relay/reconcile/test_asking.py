@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from protocols.vocabulary import Approved, NotProcessed, Unknown
 from relay.core.port import Looked, NotFound
 from relay.journal.sides import ROWS_MAX
-from relay.reconcile.asking import TRIES_MAX, NotRun, in_thread
+from relay.reconcile.asking import TRIES_MAX, TURN_COUNT, NotRun, in_thread, in_turns
 from tests.support.reconcileplay import DATE, ListCore, ListRows, asking_of, line, side
 
 
@@ -66,3 +67,11 @@ async def test_however_many_rows_in_reads_of_a_limit() -> None:
 
 async def test_a_read_runs_in_a_thread_of_its_own() -> None:
     assert await in_thread(threading.get_ident) != threading.get_ident()
+
+
+async def test_a_long_page_lets_the_loop_go_on_between_its_parts() -> None:
+    order: list[str] = []
+    asyncio.get_running_loop().call_soon(order.append, "a message")
+    async for part in in_turns(range(TURN_COUNT + 1)):
+        order.append(f"{len(part)} lines")
+    assert order == [f"{TURN_COUNT} lines", "a message", "1 lines"]

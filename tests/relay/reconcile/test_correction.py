@@ -245,3 +245,12 @@ async def test_workers_that_live_at_the_same_time_each_have_their_window() -> No
         bank.rows.sides.append(side(life * IDS_PER_INCARNATION + 2, key=f"m{life}", terminal=terminal, recorded_ms=BEGINS_MS))
     assert (await bank.run()).pairs == 2
     assert (await bank.run()).pairs == 0
+
+
+async def test_lines_that_come_twice_are_counted_and_nothing_else() -> None:
+    bank = Bank()
+    bank.core.lines += bank.core.lines[:2]
+    bank.lose(5)
+    (report,) = (await bank.run()).reports
+    assert (report.core_lines, report.repeated_lines) == (5, 2)
+    assert [d.key for d in report.differences] == ["k5"]

@@ -32,6 +32,7 @@ def test_promtool_accepts_the_rules() -> None:
     promtool("check", "rules", str(RULES))
 
 
+@pytest.mark.timeout(300)  # twenty seconds of CPU for all of them
 def test_promtool_runs_the_unit_tests() -> None:
     promtool("test", "rules", str(TESTS))
 

@@ -55,15 +55,15 @@ def test_the_same_seed_is_the_same_history() -> None:
 
 def test_the_books_know_neither_relay_nor_journal() -> None:
     """Two parties that share code share mistakes."""
-    for name in PARTIES:
-        source = Path(__file__).parents[2] / "relay" / "loopback" / f"{name}.py"
+    loopback = Path(__file__).parents[2] / "relay" / "loopback"
+    for source in [*(loopback / f"{name}.py" for name in PARTIES), Path(__file__).with_name("handbook.py")]:
         imported = {
             module.split(".")[0]
             for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
             for module in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
             + ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [])
         }
-        assert not imported & {"relay", "protocols"}, f"{name} imports {imported}"
+        assert not imported & {"relay", "protocols"}, f"{source.name} imports {imported}"
 
 
 def test_a_failing_seed_is_told_in_the_shortest_history_that_still_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,9 +115,9 @@ def _faulted(sent: Sent, device: DeviceStatus, denominations: tuple[int, ...]) -
         return Finding(UNPROVEN, f"{why}; counts differ from the order", alarm="cash-exception", needs_recovery=True)
     if report.code == f.CASH_SHORT:
         return _short(sent, counts, denominations, why)
-    if report.code == f.CASH_NONE and (counts is None or not any(counts)):
+    if report.code == f.CASH_NONE and not report.names_notes:
         return Finding(UNDONE, why, needs_recovery=True)
-    if report.code == f.CASH_BEFORE_EJECT and sent.function in f.CARD_FIRST and (counts is None or not any(counts)):
+    if report.code == f.CASH_BEFORE_EJECT and sent.function in f.CARD_FIRST and not report.names_notes:
         return Finding(UNDONE, why, needs_recovery=True)
     return Finding(UNPROVEN, why, needs_recovery=True)
 

@@ -21,10 +21,12 @@ _COUNTER = 5  # digits
 
 
 class CashReport(msgspec.Struct, frozen=True):
-    """A cash handler after a dispense: T-code and notes per cassette type; None where no counts can be read."""
+    """A cash handler after a dispense: T-code and notes per cassette type; None where no counts can be read. `names_notes`:
+    something other than zeros stands there, whether it can be read or not."""
 
     code: str
     counts: tuple[int, ...] | None
+    names_notes: bool = False
 
 
 class SupplyCounters(msgspec.Struct, frozen=True):
@@ -57,7 +59,7 @@ def cash_report(device: DeviceStatus) -> CashReport | None:
     digits = device.status[1:]
     is_counts = digits.isascii() and digits.isdigit() and len(digits) % 2 == 0 and 8 <= len(digits) <= 2 * CASSETTES_MAX
     counts = tuple(int(digits[at : at + 2]) for at in range(0, len(digits), 2)) if is_counts else None
-    return CashReport(device.status[0], counts)
+    return CashReport(device.status[0], counts, bool(digits.strip("0")))
 
 
 def fault_of(status: SolicitedStatus) -> DeviceStatus | None:

@@ -56,6 +56,7 @@ def of_the_first_version(path: Path) -> None:
         connection.execute(f"DELETE FROM {table}")
         connection.execute(f"INSERT INTO {table} SELECT * FROM new.{table}")
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('key_check', (SELECT check_value FROM new.journal_key))")
+    connection.execute("DELETE FROM meta WHERE name = 'journal_id'")  # a later migration gives it one
     connection.execute("DETACH new")
     connection.close()
     for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):

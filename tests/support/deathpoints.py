@@ -64,8 +64,8 @@ STEPS = 20  # of SQLite's machine, between two visits
 OFTEN = (
     ("relay.daemon", "PRUNE_INTERVAL_MS", 200),
     ("relay.journal.face", "DAY_MS", 20_000),
-    ("relay.journal.retention", "SLICE_COUNT_MAX", 20),
-    ("relay.journal.postgres.retention", "SLICE_COUNT_MAX", 20),
+    ("relay.journal.walks", "SLICE_COUNT", 20),
+    ("relay.journal.postgres.transactions", "SLICE_COUNT", 20),
 )
 SMALL_SLICES = (
     ("relay.journal.rekey", "SLICE_COUNT_MAX", 5),
@@ -157,10 +157,10 @@ POINTS: dict[str, Point] = {
     "group confirmed by the server, nobody told": Point(owner=SERVER, function="_hand_back", engine="postgresql"),
     # ---- upkeep beside the traffic
     "half of the old bodies forgotten": Point(
-        owner="relay.journal.writer", function="prune_slice", when="after", engine="sqlite", spread=3, set_to=OFTEN
+        owner="relay.journal.walks", function="prune_slice", when="after", engine="sqlite", spread=3, set_to=OFTEN
     ),
     "keys half sealed anew": Point(
-        owner="relay.journal.writer",
+        owner="relay.journal.walks",
         function="rekey_slice",
         when="after",
         engine="sqlite",

@@ -112,6 +112,11 @@ def test_only_a_positive_statement_ever_undoes(text: str, descriptor: str, sent:
         assert 0 < found.standing_minor < sent.amount_minor
 
 
+@pytest.mark.parametrize("text", ["E21", "E2000100", "E4000X", "E2" + "01" * 8])
+def test_none_dispensed_with_counts_that_cannot_be_read_contradicts_itself(text: str) -> None:
+    assert judge(CARD_FIRST, status("8", text), DENOMINATIONS).verdict == UNPROVEN
+
+
 @pytest.mark.parametrize("code", ["3", "5", "6", "7", "9", "X"])
 @pytest.mark.parametrize("sent", [SENT, CARD_FIRST])
 def test_a_dispense_of_unknown_end_is_never_undone(code: str, sent: Sent) -> None:

@@ -34,12 +34,12 @@ def state(*data: str) -> SolicitedStatus:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("100040000", CashReport("1", (0, 4, 0, 0))),
-        ("1" + "01" * 7, CashReport("1", (1,) * 7)),
+        ("100040000", CashReport("1", (0, 4, 0, 0), True)),
+        ("1" + "01" * 7, CashReport("1", (1,) * 7, True)),
         ("3", CashReport("3", None)),
-        ("2000400", CashReport("2", None)),
-        ("10004000X", CashReport("1", None)),
-        ("1" + "01" * 8, CashReport("1", None)),
+        ("2000400", CashReport("2", None, True)),
+        ("10004000X", CashReport("1", None, True)),
+        ("1" + "01" * 8, CashReport("1", None, True)),
     ],
 )
 def test_a_cash_handlers_counts(text: str, expected: CashReport) -> None:

@@ -55,6 +55,7 @@ class Open(msgspec.Struct, eq=False):
     resubmits: int = 0
     tries: int = 0
     why: str = ""  # what the last try to settle what it owes came to
+    given: str = ""  # why a person gets it, until that is on disk: whatever is written first takes it along
     owed_since_ms: int = 0  # wall; what is owed expires so long after this
     in_lane: bool = False  # its terminal's lane is busy with it
     withdrawn: bool = False  # the terminal reversed it: no reply any more
@@ -184,7 +185,7 @@ class Register:
                 standing_minor=standing_minor,
                 tries=tries,
                 epoch=entry.epoch or None,
-                detail=detail,
+                detail=detail or entry.given,
                 history=history,
             ),
             done,

@@ -253,18 +253,19 @@ class Saf:
         return True
 
     def _record(self, entry: Open, answer: Answer | None, event: Event, why: str) -> None:
+        entry.given = why if event is Event.GIVEN_TO_PERSON else ""
         self._register.write(
             entry,
             event,
             partial(self._settled, entry, answer, event, why),
             outcome=None if answer is None else evidence.pack(answer),
             tries=entry.tries,
-            detail=why if event is Event.GIVEN_TO_PERSON else "",
         )
 
     def _settled(self, entry: Open, answer: Answer | None, event: Event, why: str, result: StepResult) -> None:
         self._leave(entry)
         if result is None:
+            entry.given = ""
             self._on_settled(entry, Unknown(why=why) if answer is None else answer)
             self._register.forget_if_closed(entry)
         elif not self._stopped:

@@ -84,7 +84,7 @@ class NdcMind:
         self._act: CashAct | None = None
         self._asks: Asks | None = None
         self._mcn = 0
-        self._given_up = ""  # coordination number of the last request that was answered too late for us
+        self._given_up: set[str] = set()  # coordination numbers of requests that may still be answered, too late for us
         self._asked_ms: float | None = None  # since when somebody waits for a reply
         self._wants_out = False  # told to go out of service in the middle of a visit
 
@@ -136,7 +136,7 @@ class NdcMind:
         if name == "step" and self._walk is not None:
             return self._step(self._walk, now_ms)
         if name == "reply" and self._walk is not None and self._asks is not None:
-            self._given_up = chr(0x31 + self._mcn)
+            self._given_up.add(chr(0x31 + self._mcn))
             self._give_up(now_ms)
             return self._visit_over("no answer in time")
         if name == "supervisor" and self.power is Power.SUPERVISOR:
@@ -163,6 +163,7 @@ class NdcMind:
             return []
         self._asks, self._asked_ms = asks, now_ms
         self._mcn = (self._mcn + 1) % 15
+        self._given_up.discard(chr(0x31 + self._mcn))  # the number is this request's now
         if order.kind == "withdrawal":
             self._act = self._books.begin(self.terminal, order.card.pan.reveal(), order.amount_minor)
         request = TransactionRequest(
@@ -257,7 +258,7 @@ class NdcMind:
         asks, order = self._asks, self._order
         ordered = tuple(int(reply.notes[at : at + 2]) for at in range(0, len(reply.notes), 2))
         if asks is None or order is None or reply.mcn != chr(0x31 + self._mcn):
-            if any(ordered) and reply.mcn != self._given_up:
+            if any(ordered) and reply.mcn not in self._given_up:
                 self._tally.violation(f"{self.terminal}: a dispense that nobody waits for (TSN {reply.tsn})")
             return [Utter(self._reject("C01" if asks is None else "B09"))]
         self._asks = None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from protocols.vocabulary import Approved
+from relay.journal.port import JournalState
 from tests.support.deskworld import DeskWorld, Message
 
 
@@ -90,6 +91,33 @@ def test_a_repeat_on_its_way_while_a_full_disk_refuses_the_first_copy_is_refused
     world.time.run(50)
     assert link.said == [("1", "no-journal"), ("1", "no-journal")]
     assert [call.verb for call in world.core.calls] == ["submit"], "only the other message is asked"
+
+
+def test_a_copy_that_comes_while_the_first_is_looked_up_is_not_approved_when_the_disk_has_space_again() -> None:
+    """The first copy is looked for in the journal, and before the answer is there the journal can be written again."""
+
+    def with_a_full_disk() -> DeskWorld:
+        world = DeskWorld()
+        world.journal.disk.is_full = True
+        world.say(world.link(), Message(trace="0"))
+        world.journal.disk.is_full = False
+        return world
+
+    world, waited_ms = with_a_full_disk(), 0
+    while world.journal.state is not JournalState.WRITABLE:
+        world.time.run(1)
+        waited_ms += 1
+    world = with_a_full_disk()
+    world.time.run(waited_ms - 1)
+    link = world.link()
+    world.desk.open(Message(trace="1"), link)
+    while world.journal.state is not JournalState.WRITABLE:
+        assert world.time.step()
+    assert not link.said, "the look has not been answered yet: else this proves nothing"
+    world.desk.open(Message(trace="1", repeat=True), link)
+    world.time.run(50)
+    assert link.said == [("1", "no-journal"), ("1", "no-journal")]
+    assert not world.core.calls
 
 
 def test_where_a_refusal_ends_nothing_the_same_message_is_taken_when_it_comes_again(world: DeskWorld) -> None:

@@ -141,6 +141,26 @@ def test_what_is_owed_for_too_long_goes_to_a_person_with_the_reason_and_frees_it
     assert world.unexpected() == 0
 
 
+def test_the_reason_reaches_the_list_though_the_disk_was_full_when_a_person_got_it() -> None:
+    """A repeat of the message writes first what it is told; a crash comes before the reason itself is tried again."""
+    world = DeskWorld(DeskLimits(saf=SafLimits(valid_ms=1_000, retry_max_ms=HOUR_MS)))
+    world.say(world.link(), Message(trace="1", policy=DoubtPolicy.REPEAT))
+    world.crash()
+    world.time.run(2_000)
+    world.journal.disk.is_full = True
+    world.core.last("inquire").reply(SILENT)
+    world.time.run(50)
+    assert world.states() == {W1: "LISTED"}
+    assert stored(world, W1).state is not StoredState.LISTED
+    world.journal.disk.is_full = False
+    world.time.run(2_000)
+    world.say(world.link(), Message(trace="1", repeat=True))
+    world.time.run(DEADLINE_MS + 50)
+    exchange = stored(world, W1)
+    assert exchange.state is StoredState.LISTED
+    assert [line.detail for line in world.journal.history(exchange.taken.exchange_id)][-1] == "expired: hang"
+
+
 @pytest.mark.parametrize("policy", list(DoubtPolicy))
 def test_every_unknown_outcome_ends_settled_or_on_the_list(policy: DoubtPolicy) -> None:
     """A core that never says a word again: no exchange is tried for ever."""

@@ -214,7 +214,7 @@ class Doubt:
             entry,
             event,
             partial(self._completed, entry, event, detail),
-            standing_minor=entry.standing_minor or None,
+            standing_minor=entry.standing_minor if entry.state in (State.PART_UNDONE, State.UNDONE) else None,
             detail=detail,
         )
 
@@ -295,8 +295,10 @@ class Doubt:
         """A recovered exchange is settled while its terminal waits, inside its deadline, and was told nothing."""
         if entry.link is None or entry.facts is None or entry.intent is not None or entry.withdrawn:
             return
-        if isinstance(answer, Approved) and entry.request.needs_completion:
-            answer = Refusal.IN_DOUBT  # it is closed: nobody would wait for the completion, or list it when none comes
+        if isinstance(answer, Approved) and (entry.request.needs_completion or entry.state is State.LISTED):
+            # Closed: nobody would wait for the completion, or list it when none comes. Listed: a person decides now, and takes
+            # it for one whose terminal heard no approval.
+            answer = Refusal.IN_DOUBT
         reply = entry.facts.dialect.to_reply(entry.message, answer, self._desk.register.clock.wall_ms())
         self._intend(entry, reply, reply.verdict.value, answer)
 

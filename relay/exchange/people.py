@@ -56,6 +56,12 @@ def duty_of(stored: StoredExchange) -> Event:
     return _BY_POLICY[taken.policy]
 
 
+def _is_told_and_booked(stored: StoredExchange) -> bool:
+    """Approved, with no evidence against it: neither the machine's, nor reconciliation's. An undo would be a guess (law 1)."""
+    is_told = stored.intent is not None and stored.intent.verdict is Verdict.APPROVE
+    return is_told and stored.standing_minor is None and stored.taken.message_class is MessageClass.FINANCIAL
+
+
 def _is_signed(who: str, why: str) -> bool:
     return bool(who.strip()) and bool(why.strip())
 
@@ -128,6 +134,9 @@ def _take_back(register: Register, saf: Saf, stored: StoredExchange, who: str, w
         return
     if not stored.taken.request:
         done("its message is no longer kept: it can only be resolved")
+        return
+    if _is_told_and_booked(stored):
+        done("its terminal was told that it is approved, and nothing says that it was not paid: it can only be resolved")
         return
     event = duty_of(stored)
     entry = rebuild(stored, register.clock.monotonic_ms())

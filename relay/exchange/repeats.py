@@ -83,8 +83,8 @@ class Repeats:
 
     def look_up_without_journal(self, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
         """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, a message
-        that says it is a repeat gets silence, because a refusal might deny an approval. The key is remembered before the look, not
-        after it: a copy that comes between the two, when the journal can be written again, must not be approved."""
+        that says it is a repeat gets silence, because a refusal might deny an approval. The key is remembered before the look,
+        not after it: a copy that comes between the two, when the journal can be written again, must not be approved."""
         if _is_ended_by_refusal(request, link.listener):
             self._refused.add(request.key, self._desk.register.clock.monotonic_ms())
         self._desk.register.journal.find(request.key, partial(self._found, request, fingerprint, message, link))

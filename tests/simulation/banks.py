@@ -22,7 +22,7 @@ LIMITS = DeskLimits(
     saf=SAF,
 )
 CROWDED = DeskLimits(
-    journal_waiting_count_max=30,
+    journal_waiting_count_max=48,  # more than a file gives it at a time (32), or everybody else is refused meanwhile
     call_timeout_ms=1_500,
     inflight_count_min=1,
     inflight_count_max=2,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from protocols.vocabulary import Approved, Declined, DoubtPolicy, MessageClass, NotProcessed, Unknown
@@ -9,7 +10,7 @@ from relay.core.port import Undone
 from relay.exchange.limits import DeskLimits
 from relay.exchange.people import resolve, retry
 from relay.exchange.saf import SafLimits
-from relay.journal.records import StoredState
+from relay.journal.records import Step, StoredState
 from tests.support.deskworld import W1, DeskWorld, Message, reversal, stored
 
 ADVICE = "ATM1-advice-5"
@@ -160,6 +161,38 @@ def test_what_evidence_had_undone_is_undone_to_what_the_evidence_said(standing_m
     undo.reply(Undone(state="reversed", standing_minor=standing_minor))
     world.time.run(5)
     assert stored(world, W1).state is StoredState.SETTLED
+
+
+def test_a_terminal_that_came_while_the_list_could_not_be_written_hears_doubt_and_no_approval() -> None:
+    """Booked, its terminal told nothing: a person gets it. The disk is full just then, and the terminal asks again."""
+    world = DeskWorld(DeskLimits(saf=SafLimits(retry_max_ms=5_000)))
+    message = Message(trace="1", policy=DoubtPolicy.HOLD)
+    world.say(world.link(), message)
+    world.crash()
+    world.journal.disk.is_full = True
+    world.core.pending[-1].reply(Approved())
+    world.time.run(50)
+    assert world.states() == {W1: "LISTED"}
+    link = world.link()
+    world.say(link, msgspec.structs.replace(message, repeat=True))
+    world.journal.disk.is_full = False
+    world.time.run(6_000)
+    assert stored(world, W1).state is StoredState.LISTED
+    assert link.said == [("1", "in-doubt")]
+
+
+def test_what_was_told_approved_and_has_no_evidence_against_it_is_never_undone() -> None:
+    world = DeskWorld()
+    world.say(world.link(), Message(trace="1", policy=DoubtPolicy.HOLD))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    exchange_id = stored(world, W1).taken.exchange_id
+    listed = Step(exchange_id=exchange_id, event="GIVEN_TO_PERSON", state=StoredState.LISTED, at_ms=world.time.wall_ms())
+    world.journal.step(listed, lambda result: None)
+    world.time.run(5)
+    assert "can only be resolved" in retried(world, W1)
+    assert stored(world, W1).state is StoredState.LISTED
+    assert [call.verb for call in world.core.calls] == ["submit"]
 
 
 def test_what_waits_for_evidence_and_what_is_closed_cannot_be_retried() -> None:

@@ -217,7 +217,10 @@ class Operator:
         return r.Done("draining: no new links, exchanges in flight are finished, then the relay stops")
 
     async def _resolve(self, args: c.ResolveArgs) -> r.Done:
-        problem: str = await answer_of(partial(resolve, self._daemon.desk.register, args.key, args.who, args.why))
+        desk = self._daemon.desk
+        problem: str = await answer_of(
+            partial(resolve, desk.register, desk.saf, args.key, args.who, args.why, although_owed=args.although_owed)
+        )
         if problem:
             raise RelayError(problem)
         return r.Done(f"resolved by {args.who}")
@@ -235,7 +238,9 @@ class Operator:
 
     async def _saf_retry(self, args: c.SafRetryArgs) -> r.Done:
         desk = self._daemon.desk
-        problem: str = await answer_of(partial(retry, desk.register, desk.saf, args.key, args.who, args.why))
+        problem: str = await answer_of(
+            partial(retry, desk.register, desk.saf, args.key, args.who, args.why, although_resolved=args.although_resolved)
+        )
         if problem:
             raise RelayError(f"{problem}.")
         return r.Done(f"asked again, signed by {args.who}")

@@ -48,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     resolve = what.add_parser("resolve", help="a listed exchange was settled by a person", description="Take off the list.")
     resolve.add_argument("key", metavar="KEY", help="as in `relay journal listed`")
+    resolve.add_argument(
+        "--although-owed", action="store_true", help="what is owed of its chain goes to the list, not to the core"
+    )
     resolve.add_argument("--who", required=True, help="the person who signs")
     resolve.add_argument("--why", required=True, help="what was posted, refunded or found")
 
@@ -72,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "drain":
         done = client.drain(DrainArgs(who=getpass.getuser(), why=args.why))
     elif args.what == "resolve":
-        done = client.resolve(ResolveArgs(key=args.key, who=args.who, why=args.why))
+        signed = ResolveArgs(key=args.key, who=args.who, why=args.why, although_owed=args.although_owed)
+        done = client.resolve(signed)
     elif args.what == "log-level":
         done = client.log_level(LogLevelArgs(level=args.level))
     else:

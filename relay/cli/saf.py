@@ -41,12 +41,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     retry = what.add_parser("retry", help="ask the core again, now", description="Ask the core again, now.")
     retry.add_argument("key", metavar="KEY", help="owed, or on the list because it was refused or expired")
+    retry.add_argument(
+        "--although-resolved", action="store_true", help="a person resolved another message of its chain, and moved no money"
+    )
     _add_signature(retry, "why it should work now")
 
     resolve = what.add_parser(
         "resolve", help="it was settled by a person", description="Take it off the list. No money moves by that."
     )
     resolve.add_argument("key", metavar="KEY", help="as in `relay saf list --listed`")
+    resolve.add_argument(
+        "--although-owed", action="store_true", help="what is owed of its chain goes to the list, not to the core"
+    )
     _add_signature(resolve, "what was posted, refunded or found")
 
 
@@ -67,10 +73,12 @@ def run(args: argparse.Namespace) -> int:
         detail = client.saf_show(SafKeyArgs(key=args.key))
         answer, lines = detail, _detail(detail)
     elif args.what == "retry":
-        done = client.saf_retry(SafRetryArgs(key=args.key, who=args.who, why=args.why))
+        wanted = SafRetryArgs(key=args.key, who=args.who, why=args.why, although_resolved=args.although_resolved)
+        done = client.saf_retry(wanted)
         answer, lines = done, iter([safe(done.text)])
     else:
-        done = client.resolve(ResolveArgs(key=args.key, who=args.who, why=args.why))
+        signed = ResolveArgs(key=args.key, who=args.who, why=args.why, although_owed=args.although_owed)
+        done = client.resolve(signed)
         answer, lines = done, iter([safe(done.text)])
     print(msgspec.json.encode(answer).decode() if args.json else "\n".join(lines))
     return 0

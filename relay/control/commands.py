@@ -89,11 +89,13 @@ class ParkedArgs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResolveArgs(msgspec.Struct, frozen=True, kw_only=True):
-    """A person has settled a listed exchange by other means, and signs for it."""
+    """A person has settled a listed exchange by other means, and signs for it. `although_owed`: also where another message of
+    its chain is owed to the core, which goes to the list instead, or is on the list."""
 
     key: Said
     who: Said
     why: Said
+    although_owed: bool = False
 
 
 class SafListArgs(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +110,13 @@ class SafKeyArgs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SafRetryArgs(msgspec.Struct, frozen=True, kw_only=True):
-    """A person wants something owed, or given up, tried now, and signs for it."""
+    """A person wants something owed, or given up, tried now, and signs for it. `although_resolved`: also where a person has
+    resolved another message of its chain."""
 
     key: Said
     who: Said
     why: Said
+    although_resolved: bool = False
 
 
 class LogLevelArgs(msgspec.Struct, frozen=True, kw_only=True):

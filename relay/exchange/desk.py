@@ -198,7 +198,7 @@ class Desk:
                 self.evidence(original.key, "confirmed", None)
         elif original is None and entry.request.message_class is MessageClass.ADVICE and entry.request.original_key:
             self.doubt.late_evidence(entry.request.original_key, Event.EVIDENCE_CONFIRMED, None)
-        self.saf.owe(entry)
+        self.doubt.by_hand.owe(entry)
 
     def _not_taken(self, entry: Open) -> None:
         """The journal did not take it: nothing was asked, nothing is owed (law 6). It may repeat one that was taken before."""

@@ -16,6 +16,7 @@ import msgspec
 from protocols.vocabulary import Answer, Approved, Declined, DoubtPolicy, Refusal, Reply, Request, Verdict
 from relay.clock import Timers
 from relay.core.port import Core, Finding, NotFound, Permit, Reversed
+from relay.exchange.byhand import ByHand
 from relay.exchange.exchange import DEADLINE_EVENT, Event, State
 from relay.exchange.hub import Hub
 from relay.exchange.ports import LinkPort
@@ -51,6 +52,7 @@ class Doubt:
         self._timers = timers
         self._limits = limits
         self._call_timeout_ms = call_timeout_ms
+        self.by_hand = ByHand(desk.register, desk.saf, timers)
 
     # ---- before the deadline -----------------------------------------------------------------------------------------
     def begin(self, entry: Open, why: str) -> None:
@@ -244,7 +246,7 @@ class Doubt:
             entry.retry = self._timers.after(self._limits.inquiry_max_ms, record)
             return
         if entry.state in (State.PART_UNDONE, State.UNDONE):
-            self._desk.saf.owe(entry)
+            self.by_hand.owe(entry)
         self._desk.register.forget_if_closed(entry)
 
     # ---- the same message again, after a restart ---------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 Owns the one way off the list, and the way back from it to the duty that was given up. It must never move an exchange that is
 not on it. The traps: `resolve` is a record about money, not a call to the core; whoever signs has posted or refunded by other
-means, and says so in `why`. And `retry` takes up the duty that there was, and no other: it is found in what is on disk, and
-what was approved is undone only where the terminal's own evidence had said so (law 1).
+means, and says so in `why`; what that forbids for the rest of the key chain is in byhand.py. And `retry` takes up the duty that
+there was, and no other: it is found in what is on disk, and what was approved is undone only where the terminal's own evidence
+had said so (law 1).
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from collections.abc import Callable
 from functools import partial
 
 from protocols.vocabulary import DoubtPolicy, MessageClass, Verdict
+from relay.exchange.byhand import hinders_resolving, hinders_retry
 from relay.exchange.evidence import BY_PERSON
 from relay.exchange.exchange import REBUILT, STORED, TRANSITIONS, Event, State
 from relay.exchange.register import Open, Register, deliver_stored, rebuild
 from relay.exchange.saf import Saf
+from relay.journal.chain import Chain, Member
 from relay.journal.port import JournalFailed, StepResult
-from relay.journal.records import Step, StoredExchange, StoredState
+from relay.journal.records import LISTED_STATES, OPEN_STATES, Step, StoredExchange, StoredState
 
 UNSIGNED = "a person signs with a name and a reason, both not empty"
 BUSY = "the exchange is being settled right now: look again"
+UNDER_WAY = "another message of its chain is under way right now: look again"
 
 Told = Callable[[str], None]  # "" when it is durable, else the sentence that says why not
 
@@ -31,18 +35,22 @@ _BY_POLICY = {
 }
 
 
-def resolve(register: Register, key: str, who: str, why: str, done: Told) -> None:
-    """Take the exchange with `key` off the list."""
-    _look_up(register, key, who, why, partial(_resolve, register, who=who, why=why, done=done), done)
+def resolve(register: Register, saf: Saf, key: str, who: str, why: str, done: Told, *, although_owed: bool = False) -> None:
+    """Take the exchange with `key` off the list. `although_owed`: also where something else of its chain is owed to the core,
+    which goes to the list with that, or is on it."""
+    go = partial(_resolve, register, saf, signature=f"{who}: {why}", although_owed=although_owed, done=done)
+    _look_up(register, key, who, why, go, done)
 
 
-def retry(register: Register, saf: Saf, key: str, who: str, why: str, done: Told) -> None:
-    """Try now what `key` owes the core: one that waits for its next try, or one on the list whose duty was given up."""
+def retry(register: Register, saf: Saf, key: str, who: str, why: str, done: Told, *, although_resolved: bool = False) -> None:
+    """Try now what `key` owes the core: one that waits for its next try, or one on the list whose duty was given up.
+    `although_resolved`: also where a person has resolved something else of its chain."""
     entry = register.by_key.get(key)
     if entry is not None and _is_signed(who, why):
         done(_hurry(register, saf, entry, f"{who}: {why}"))
     else:
-        _look_up(register, key, who, why, partial(_take_back, register, saf, who=who, why=why, done=done), done)
+        go = partial(_take_back, register, saf, signature=f"{who}: {why}", although_resolved=although_resolved, done=done)
+        _look_up(register, key, who, why, go, done)
 
 
 def duty_of(stored: StoredExchange) -> Event:
@@ -84,13 +92,60 @@ def _look_up(register: Register, key: str, who: str, why: str, go: Callable[[Sto
     register.journal.find(key, found)
 
 
-def _resolve(register: Register, stored: StoredExchange, who: str, why: str, done: Told) -> None:
-    key = stored.taken.key
-    state = REBUILT.get(stored.state)
-    after = None if state is None else TRANSITIONS.get((state, Event.RESOLVED))
-    if after is None:
+def _with_chain(register: Register, stored: StoredExchange, go: Callable[[Chain, Member], None], done: Told) -> None:
+    """The chain of `stored` and itself in it, as they are on disk; or `done` with what is wrong."""
+
+    def found(chain: Chain | JournalFailed) -> None:
+        if isinstance(chain, JournalFailed):
+            done(f"the journal cannot be read: {chain.why}")
+            return
+        own = next((member for member in chain if member.exchange_id == stored.taken.exchange_id), None)
+        key = stored.taken.key
+        if own is None or own.state is not stored.state or key in register.by_key or key in register.resolving:
+            done(BUSY)
+        else:
+            go(chain, own)
+
+    register.journal.find_chain(_chain_of(stored), found)
+
+
+def _chain_of(stored: StoredExchange) -> str:
+    return stored.taken.original_key or stored.taken.key
+
+
+def _resolve(register: Register, saf: Saf, stored: StoredExchange, signature: str, although_owed: bool, done: Told) -> None:
+    chain_key = _chain_of(stored)
+    if stored.state not in LISTED_STATES:
         done(f"the exchange is {stored.state.value}, not on the list")
         return
+    if chain_key in register.deciding:
+        done(BUSY)
+        return
+
+    def ended(problem: str) -> None:
+        register.deciding.discard(chain_key)
+        done(problem)
+
+    def decide(chain: Chain, own: Member) -> None:
+        hindrance = hinders_resolving(chain, own.exchange_id, chain_key)
+        beside = [entry for entry in register.by_key.values() if entry.chain == chain_key]
+        owed = {e.exchange_id for e in beside if saf.is_owed(e) and (e.state, Event.GIVEN_TO_PERSON) in TRANSITIONS}
+        if hindrance is not None and not although_owed:
+            ended(hindrance.why)
+        elif len(owed) < len(beside) or any(m.state in OPEN_STATES and m.exchange_id not in owed for m in chain):
+            ended(UNDER_WAY)  # arriving, asked right now, or another worker's
+        else:
+            for entry in reversed(beside):
+                saf.give(entry, f"{stored.taken.key} was resolved by {signature}")
+            word = "" if hindrance is None else f" (although {hindrance.key} was not settled)"
+            _record_resolved(register, stored, signature + word, ended)
+
+    register.deciding.add(chain_key)
+    _with_chain(register, stored, decide, ended)
+
+
+def _record_resolved(register: Register, stored: StoredExchange, detail: str, done: Told) -> None:
+    key = stored.taken.key
 
     def recorded(result: StepResult) -> None:
         register.resolving.discard(key)
@@ -101,10 +156,10 @@ def _resolve(register: Register, stored: StoredExchange, who: str, why: str, don
         Step(
             exchange_id=stored.taken.exchange_id,
             event=Event.RESOLVED.name,
-            state=STORED[after],
+            state=STORED[TRANSITIONS[REBUILT[stored.state], Event.RESOLVED]],
             at_ms=register.clock.wall_ms(),
             outcome=BY_PERSON if stored.intent is None else None,  # its terminal was told nothing, and may still ask
-            detail=f"{who}: {why}",
+            detail=detail,
         ),
         recorded,
     )
@@ -124,20 +179,35 @@ def _hurry(register: Register, saf: Saf, entry: Open, signature: str) -> str:
     return ""
 
 
-def _take_back(register: Register, saf: Saf, stored: StoredExchange, who: str, why: str, done: Told) -> None:
+def _take_back(
+    register: Register, saf: Saf, stored: StoredExchange, signature: str, although_resolved: bool, done: Told
+) -> None:
     """It is on the list: its duty is open again once that is on disk."""
     if stored.state is StoredState.UNPROVEN:
         done("nothing is owed for it: it waits for evidence of its terminal, or for a person who resolves it")
-        return
-    if stored.state is not StoredState.LISTED:
+    elif stored.state is not StoredState.LISTED:
         done(f"the exchange is {stored.state.value}, not on the list")
-        return
-    if not stored.taken.request:
+    elif not stored.taken.request:
         done("its message is no longer kept: it can only be resolved")
-        return
-    if _is_told_and_booked(stored):
+    elif _is_told_and_booked(stored):
         done("its terminal was told that it is approved, and nothing says that it was not paid: it can only be resolved")
-        return
+    else:
+
+        def decide(chain: Chain, own: Member) -> None:
+            chain_key = _chain_of(stored)
+            hindrance = hinders_retry(chain, own.exchange_id, chain_key)
+            if chain_key in register.deciding:
+                done(BUSY)
+            elif hindrance is not None and not although_resolved:
+                done(hindrance.why)
+            else:
+                word = "" if hindrance is None else f" (although {hindrance.key} was resolved)"
+                _open_again(register, saf, stored, signature + word, done)
+
+        _with_chain(register, stored, decide, done)
+
+
+def _open_again(register: Register, saf: Saf, stored: StoredExchange, detail: str, done: Told) -> None:
     event = duty_of(stored)
     entry = rebuild(stored, register.clock.monotonic_ms())
     register.by_key[entry.key] = entry
@@ -158,4 +228,4 @@ def _take_back(register: Register, saf: Saf, stored: StoredExchange, who: str, w
                 del register.by_key[entry.key]
             done(f"not recorded: {result.why}")
 
-    register.write(entry, event, recorded, tries=0, detail=f"{who}: {why}")
+    register.write(entry, event, recorded, tries=0, detail=detail)

@@ -48,6 +48,8 @@ def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) ->
         desk.doubt.withdraw(entry, by=stored.reversed_by)
     elif entry.state is State.AWAITING_COMPLETION:
         desk.doubt.await_completion(entry, completion_deadline_ms)
+    elif entry.state in (State.DELIVERING, State.PART_UNDONE, State.UNDONE):
+        desk.doubt.by_hand.owe(entry)  # the relay may have died before it knew that a person has decided
     else:
         desk.saf.owe(entry)
 

@@ -141,6 +141,7 @@ class Register:
         self.center = center
         self.by_key: dict[str, Open] = {}
         self.resolving: set[str] = set()  # keys whose decision by a person is on its way to disk
+        self.deciding: set[str] = set()  # chains of which a person is taking one off the list, from the first look on
         self._unexpected = metrics.unexpected
 
     def attempt(self, entry: Open) -> Attempt:

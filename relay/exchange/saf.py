@@ -146,6 +146,14 @@ class Saf:
         entry.cancel_call()
         self._leave(entry)
 
+    def give(self, entry: Open, why: str) -> None:
+        """A person gets `entry`, owed or about to be, instead of the core; of one chain the last first, so that none is tried
+        on the way. A call that is under way counts for nothing."""
+        self.withdraw(entry)
+        if self._register.move(entry, Event.GIVEN_TO_PERSON):
+            _log_given(entry, "a person decided about its chain")
+            self._record(entry, None, Event.GIVEN_TO_PERSON, why)
+
     def hurry(self, entry: Open) -> None:
         """Try now instead of at the end of the back-off: its secrets are here again, or a person wants it."""
         if entry.retry is not None:

@@ -14,8 +14,10 @@ from collections.abc import Sequence
 import msgspec
 
 from protocols.vocabulary import MessageClass
+from relay.journal.chain import SELECT_CHAIN, Chain, read_chain
 from relay.journal.items import (
     EpochItem,
+    FindItem,
     Item,
     OutboundStepItem,
     OutboundTakeItem,
@@ -123,6 +125,13 @@ def write_group(connection: sqlite3.Connection, group: Group, keys: KeyRing, flo
     if group.epochs:
         store_meta(connection, "region_epoch", max(item.epoch for item in group.epochs))
     return fresh_ids, floor
+
+
+def find(connection: sqlite3.Connection, item: FindItem, keys: KeyRing) -> StoredExchange | Chain | None:
+    """Raises sqlite3.Error, and ValueError when a PAN does not decrypt."""
+    if item.is_chain:
+        return read_chain(connection.execute(SELECT_CHAIN, (item.key, item.key)).fetchall())
+    return find_exchange(connection, item.key, keys)
 
 
 def find_exchange(connection: sqlite3.Connection, key: str, keys: KeyRing) -> StoredExchange | None:

@@ -20,6 +20,7 @@ from relay.clock import Clock
 from relay.journal.answers import Outcomes, run_callbacks
 from relay.journal.archive.record import ArchiveRecord, ReleasedRow
 from relay.journal.audit import Reveal
+from relay.journal.chain import Chain
 from relay.journal.items import (
     DAY_MS,
     IDS_PER_INCARNATION,
@@ -146,6 +147,10 @@ class JournalFace(ABC):
     def find(self, key: str, done: Callable[[StoredExchange | JournalFailed | None], None]) -> None:
         self._waiting += 1
         self._put(FindItem(key, done))
+
+    def find_chain(self, key: str, done: Callable[[Chain | JournalFailed], None]) -> None:
+        self._waiting += 1
+        self._put(FindItem(key, done, is_chain=True))
 
     def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None:
         def stored(result: StepResult) -> None:

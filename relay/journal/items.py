@@ -12,6 +12,7 @@ import msgspec
 
 from relay.journal.archive.record import ArchiveRecord, ReleasedRow
 from relay.journal.audit import Reveal
+from relay.journal.chain import Chain
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import Fresh, JournalFailed, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import Step, StoredExchange, Taken
@@ -67,8 +68,11 @@ class RevealItem(msgspec.Struct, eq=False, gc=False):
 
 
 class FindItem(msgspec.Struct, eq=False, gc=False):
+    """`done` gets what the port says for `find`; with `is_chain`, for `find_chain`."""
+
     key: str
-    done: Callable[[StoredExchange | JournalFailed | None], None]
+    done: Callable[[StoredExchange | JournalFailed | None], None] | Callable[[Chain | JournalFailed], None]
+    is_chain: bool = False
 
 
 class PruneItem(msgspec.Struct, eq=False, gc=False):

@@ -18,6 +18,7 @@ from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
 from relay.journal.answers import Outcomes, run_callbacks
 from relay.journal.apply import blanked, stepped, taken
+from relay.journal.chain import Chain, is_signed, remembered
 from relay.journal.crypt import JournalKeys
 from relay.journal.items import (
     DAY_MS,
@@ -39,15 +40,7 @@ from relay.journal.items import (
 from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.outbound_memory import MemoryOutbound
 from relay.journal.port import Existing, Fresh, JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
-from relay.journal.records import (
-    LISTED_STATES,
-    OPEN_STATES,
-    HistoryLine,
-    Step,
-    StoredExchange,
-    Taken,
-    reverses_whole,
-)
+from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Step, StoredExchange, Taken, reverses_whole
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
 
@@ -59,6 +52,7 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
     ids: dict[str, int] = {}  # by key
     reversal_ids: dict[str, list[int]] = {}  # by the key of the original
     lines: list[HistoryLine] = []
+    signed: dict[int, list[tuple[int, HistoryLine]]] = {}  # those of them that people signed, by exchange, with their numbers
     link_variables: dict[str, dict[str, bytes]] = {}
     outbound: MemoryOutbound = msgspec.field(default_factory=MemoryOutbound)
     region_epoch: int = 0
@@ -67,6 +61,10 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
     is_full: bool = False
     sync_fails: bool = False
     keeps_failed_sync: bool = False  # whether a group whose sync failed is on the disk all the same
+
+    def chain(self, key: str) -> Chain:
+        numbers = sorted({self.ids.get(key, 0), *self.reversal_ids.get(key, ())})
+        return remembered([self.exchanges[each] for each in numbers if each in self.exchanges], self.signed)
 
 
 class MemoryJournal:
@@ -151,6 +149,9 @@ class MemoryJournal:
 
     def find(self, key: str, done: Callable[[StoredExchange | JournalFailed | None], None]) -> None:
         self._give(FindItem(key, done))
+
+    def find_chain(self, key: str, done: Callable[[Chain | JournalFailed], None]) -> None:
+        self._give(FindItem(key, done, is_chain=True))
 
     def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None:
         self._give(VariableItem(link_name, name, value, done))
@@ -303,6 +304,8 @@ class MemoryJournal:
             disk.exchanges[step.exchange_id] = stepped(stored, step)
             if step.history:
                 disk.lines.append(HistoryLine(step.exchange_id, step.at_ms, step.event, step.state, step.detail))
+                if is_signed(step.event):
+                    disk.signed.setdefault(step.exchange_id, []).append((len(disk.lines), disk.lines[-1]))
         elif isinstance(item, VariableItem):
             known = disk.link_variables.setdefault(item.link_name, {})
             if item.value is None:
@@ -312,6 +315,8 @@ class MemoryJournal:
         elif isinstance(item, EpochItem):
             disk.region_epoch = max(disk.region_epoch, item.epoch)
         elif isinstance(item, FindItem):
+            if item.is_chain:
+                return disk.chain(item.key)
             holder = disk.ids.get(item.key)
             return None if holder is None else self._with_reversal(disk.exchanges[holder])
         elif isinstance(item, OutboundTakeItem | OutboundStepItem | OutboundFindItem):

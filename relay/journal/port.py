@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from relay.journal.chain import Chain
 from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.records import HistoryLine, Step, StoredExchange, Taken
 
@@ -77,6 +78,10 @@ class Journal(Protocol):
 
     def find(self, key: str, done: Callable[[StoredExchange | JournalFailed | None], None]) -> None:
         """What is durable under `key`: everything given before this call, and perhaps what was given soon after it."""
+        ...
+
+    def find_chain(self, key: str, done: Callable[[Chain | JournalFailed], None]) -> None:
+        """The exchange with `key` and all that name it as their original, oldest first: everything given before this call."""
         ...
 
     def store_variable(self, link_name: str, name: str, value: bytes | None, done: Callable[[StepResult], None]) -> None:

@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 from relay.clock import Clock
 from relay.journal.answers import Outcomes
-from relay.journal.batch import Group, find_exchange, find_result, store_meta, write_group
+from relay.journal.batch import Group, find, find_result, store_meta, write_group
 from relay.journal.compact import free_bytes
 from relay.journal.floor import RecordedFloor
 from relay.journal.items import (
@@ -182,7 +182,7 @@ class Writer:
                 else:
                     outcomes.append((item.done, self._read(find_result, item.record.key)))
             elif isinstance(item, FindItem):
-                outcomes.append((item.done, self._read(find_exchange, item.key)))
+                outcomes.append((item.done, self._read(find, item)))
             elif isinstance(item, WALKS):
                 outcomes += self._walk(item)
             elif isinstance(item, OutboundTakeItem):

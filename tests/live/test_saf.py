@@ -154,3 +154,38 @@ async def test_settled_by_other_means(world: DaemonWorld) -> None:
     assert code != 0
     assert "not on the list" in said
     assert standing(world) == [10_000], "no money moved by it"
+
+
+async def test_what_was_settled_by_hand_is_not_paid_by_the_core_over_a_kill(world: DaemonWorld) -> None:
+    """The terminal reverses once more, under another number; nobody but a person with the word lets the core know of it."""
+    assert isinstance(world.ledger, RefusingLedger)
+    world.ledger.refuses = True
+    atm = await asyncio.to_thread(ForeignAtm, world.port)
+    assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
+    withdrawal = atm.withdrawal("000002")
+    assert (await asyncio.to_thread(atm.ask, withdrawal))["39"] == "00"
+    assert (await asyncio.to_thread(atm.ask, atm.reversal(withdrawal, "000003")))["t"] == "0430"
+    atm.close()
+    (first,) = (await listed(world, lambda report: report.listed == 1)).rows
+    code, said = await saf(world, "resolve", first.key, "--who", "A. Sato", "--why", "paid back by voucher 8812")
+    assert code == 0, said
+    world.ledger.refuses = False
+    await world.kill()
+    await world.start()
+    atm = await asyncio.to_thread(ForeignAtm, world.port)
+    assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
+    assert (await asyncio.to_thread(atm.ask, atm.reversal(withdrawal, "000004")))["t"] == "0430"
+    atm.close()
+    (second,) = (await listed(world, lambda report: report.listed == 1)).rows
+    assert "by A. Sato: paid back by voucher 8812" in second.why
+    code, said = await saf(world, "retry", second.key, *SIGNED)
+    assert code != 0
+    for word in (first.key, "A. Sato: paid back by voucher 8812", "--although-resolved"):
+        assert word in said
+    assert standing(world) == [10_000]
+    code, said = await saf(world, "retry", second.key, "--although-resolved", *SIGNED)
+    assert code == 0, said
+    await listed(world, lambda report: not report.rows)
+    assert standing(world) == [0]
+    _, said = await saf(world, "show", second.key)
+    assert f"(although {first.key} was resolved)" in said

@@ -22,6 +22,7 @@ WHO = "A. Sato"
 PAUSE_MS = (300, 1_800)
 PATIENCE_MS = 15_000  # longer than a call, a late commit, a stall and a machine's dispense together
 AT_ONCE = (1, 1, 2, 4)  # lines of the list that are worked through at one sitting
+TOLD_FIRST = 0.5
 WITH_SLIPS = ("atm", "ndc", "branch")
 SIGNED = {event.name for event in Event if event.name == "RESOLVED" or event.name.startswith("RETRIED_")}
 LEAVES_BY = SIGNED | {event.name for event in EVIDENCE_EVENT.values()}
@@ -69,11 +70,17 @@ class Person:
             if self._seen.get(stored.taken.exchange_id, (-1, 0))[0] != stored.updated_ms:
                 self._seen[stored.taken.exchange_id] = (stored.updated_ms, now_ms)
         if listed:
-            for stored in self._chance.sample(listed, min(len(listed), self._chance.choice(AT_ONCE))):
+            for stored in self._picked(listed):
                 self._work_on(stored, now_ms - self._seen[stored.taken.exchange_id][1])
         if self._chance.random() < 0.3:
             self._err()
         self._stage.time.after(self._chance.randint(*PAUSE_MS), self._sit_down)
+
+    def _picked(self, listed: list[StoredExchange]) -> list[StoredExchange]:
+        """Any of them; or those first of which a terminal has said what it paid, for they are soon done."""
+        told = [stored for stored in listed if stored.standing_minor] if self._chance.random() < TOLD_FIRST else []
+        among = told or listed
+        return self._chance.sample(among, min(len(among), self._chance.choice(AT_ONCE)))
 
     def _work_on(self, stored: StoredExchange, waited_ms: int) -> None:
         draw = self._chance.random()
@@ -125,7 +132,10 @@ class Person:
         if self._told.get(key) is not relay:
             self._told[key], self._unanswered[key] = relay, 0
         self._unanswered[key] += 1
-        resolve(relay.desk.register, key, WHO, why, partial(self._resolved, stored))
+        # In haste, and told before that something of it is still owed: then that is a line of the list, too.
+        although_owed = by_hand_minor is None and self._chance.random() < 0.5
+        told = partial(self._resolved, stored)
+        resolve(relay.desk.register, relay.desk.saf, key, WHO, why, told, although_owed=although_owed)
 
     def _resolved(self, stored: StoredExchange, problem: str) -> None:
         hand, key = self._stage.hand, stored.taken.key
@@ -181,10 +191,27 @@ class Person:
     def _retry(self, stored: StoredExchange) -> None:
         relay = self._relay()
         if relay is not None:
-            self._asked.add(stored.taken.key)
-            retry(relay.desk.register, relay.desk.saf, stored.taken.key, WHO, "once more", self._tried)
+            key = stored.taken.key
+            self._asked.add(key)
+            retry(relay.desk.register, relay.desk.saf, key, WHO, "once more", partial(self._tried, stored))
 
-    def _tried(self, problem: str) -> None:
+    def _tried(self, stored: StoredExchange, problem: str) -> None:
+        if not problem:
+            self._stage.hand.tried_again += 1
+            return
+        self._stage.hand.turned_down += 1
+        relay, subject = self._relay(), self._subject(stored)
+        # The refusal is read: the word is for those who know that no money moved by hand. Else the line is decided, too.
+        if relay is None or subject is None or "--although-resolved" not in problem or self._chance.random() < 0.5:
+            return
+        if not self._stage.hand.by_hand(self._act(subject)):
+            self._again_all_the_same(relay, stored)
+
+    def _again_all_the_same(self, relay: SimulatedRelay, stored: StoredExchange) -> None:
+        why = "nothing was booked by hand"
+        retry(relay.desk.register, relay.desk.saf, stored.taken.key, WHO, why, self._tried_at_last, although_resolved=True)
+
+    def _tried_at_last(self, problem: str) -> None:
         if problem:
             self._stage.hand.turned_down += 1
         else:
@@ -203,9 +230,10 @@ class Person:
         draw = self._chance.random()
         if draw < 0.4:
             self._asked.add(key)
-            retry(register, relay.desk.saf, key, WHO, "at a wrong moment", self._tried)
+            retry(register, relay.desk.saf, key, WHO, "at a wrong moment", self._tried_at_last)
         elif draw < 0.6 or stored is None:
-            resolve(register, key, self._chance.choice(("", " ")), "unsigned", partial(self._must_fail, key))
+            told = partial(self._must_fail, key)
+            resolve(register, relay.desk.saf, key, self._chance.choice(("", " ")), "unsigned", told)
         else:
             self._resolve(stored, None, "at a wrong moment")
 

@@ -269,6 +269,51 @@ class JournalSuite:
         ]
         assert list(rig.journal.history(record.exchange_id + 1)) == []
 
+    def test_a_chain_is_the_original_and_all_that_name_it_with_what_people_decided(self, rig: Rig) -> None:
+        """Also through a restart, and while nothing can be written."""
+
+        def one(key: str, original: str = "", kind: MessageClass = MessageClass.REVERSAL) -> int:
+            request = pack_request(reversing(original, 0))
+            record = taken(rig.journal, key, StoredState.DELIVERING, original_key=original, message_class=kind, request=request)
+            rig.journal.take(record, lambda _: None)
+            return record.exchange_id
+
+        def look(key: str) -> Any:
+            found: list[Any] = []
+            rig.journal.find_chain(key, found.append)
+            rig.settle()
+            return found[0]
+
+        original = one("o", kind=MessageClass.FINANCIAL)
+        others = [one("r1", "o"), one("a1", "o", MessageClass.ADVICE)]
+        one("x", "elsewhere")
+        for exchange_id, event, state, detail in (
+            (original, "GIVEN_TO_PERSON", StoredState.LISTED, "invalid"),
+            (others[0], "RETRIED_DELIVERY", StoredState.DELIVERING, "A. Sato: once more"),
+            (original, "RESOLVED", StoredState.SETTLED, "A. Sato: by hand"),
+            (others[0], "GIVEN_TO_PERSON", StoredState.LISTED, "again"),
+        ):
+            rig.journal.step(step_to(exchange_id, state, event, detail=detail), lambda _: None)
+        chain = look("o")
+        assert [(m.exchange_id, m.key, m.message_class) for m in chain] == [
+            (original, "o", MessageClass.FINANCIAL),
+            (others[0], "r1", MessageClass.REVERSAL),
+            (others[1], "a1", MessageClass.ADVICE),
+        ]
+        assert [m.state for m in chain] == [StoredState.SETTLED, StoredState.LISTED, StoredState.DELIVERING]
+        assert [m.resolved.detail if m.resolved else "" for m in chain] == ["A. Sato: by hand", "", ""]
+        assert chain[0].resolved.at_ms == T0_MS + 5
+        assert 0 < chain[1].retried_line_id < chain[0].resolved.line_id
+        assert not any(m.is_archived for m in chain)
+        rig.reopen()
+        assert look("o") == chain
+        assert look("nobody") == ()
+        assert [m.key for m in look("elsewhere")] == ["x"]
+        rig.set_full(True)
+        one("refused")
+        rig.settle()
+        assert look("o") == chain
+
     def test_answers_come_in_the_order_given(self, rig: Rig) -> None:
         order: list[int] = []
         for number in range(300):

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from protocols.vocabulary import MessageClass
 from relay.journal.batch import Group
-from relay.journal.items import StepItem, VariableItem
+from relay.journal.chain import SELECT_CHAIN, Chain, read_chain
+from relay.journal.items import FindItem, StepItem, VariableItem
 from relay.journal.keyring import KeyRing
 from relay.journal.port import Existing, JournalFailed
 from relay.journal.postgres.door import Connection
@@ -63,6 +64,7 @@ def numbered(sql: str) -> str:
 
 
 FIND_HISTORY: Final = numbered(SELECT_HISTORY)
+FIND_CHAIN: Final = numbered(SELECT_CHAIN)
 
 
 def arguments(group: Group, keys: KeyRing, floor: int | None) -> list[Any]:
@@ -153,6 +155,13 @@ async def find_reversals(connection: Connection, keys: Sequence[str]) -> dict[st
         return {}
     rows = await connection.rows(SELECT_REVERSALS, list(keys))
     return {key: exchange_id for key, exchange_id, request in rows if reverses_whole(MessageClass.REVERSAL, request)}
+
+
+async def find(connection: Connection, item: FindItem, keys: KeyRing) -> StoredExchange | Chain | None:
+    """Raises ValueError when a PAN does not decrypt."""
+    if item.is_chain:
+        return read_chain(await connection.rows(FIND_CHAIN, item.key, item.key))
+    return await find_exchange(connection, item.key, keys)
 
 
 async def find_exchange(connection: Connection, key: str, keys: KeyRing) -> StoredExchange | None:

@@ -258,7 +258,7 @@ class PostgresWriter:
             if isinstance(item, TakeItem):
                 return await g.find_result(connection, item.record.key, keys)
             if isinstance(item, FindItem):
-                return await g.find_exchange(connection, item.key, keys)
+                return await g.find(connection, item, keys)
             if isinstance(item, OutboundTakeItem):
                 return await outbound_result(connection, item.record, keys)
             return await find_outbound(connection, item.key, keys)

@@ -71,6 +71,12 @@ def test_one_with_its_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     [
         (["retry"], "saf-retry", SafRetryArgs(key="K", who="Sato", why="open again")),
         (["resolve"], "resolve", ResolveArgs(key="K", who="Sato", why="open again")),
+        (
+            ["retry", "--although-resolved"],
+            "saf-retry",
+            SafRetryArgs(key="K", who="Sato", why="open again", although_resolved=True),
+        ),
+        (["resolve", "--although-owed"], "resolve", ResolveArgs(key="K", who="Sato", why="open again", although_owed=True)),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])

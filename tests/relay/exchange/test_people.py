@@ -11,7 +11,7 @@ from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, stored
 
 def said_of(world: DeskWorld, key: str, who: str = "A. Sato", why: str = "credited by hand, slip 17") -> str:
     heard: list[str] = []
-    resolve(world.desk.register, key, who, why, heard.append)
+    resolve(world.desk.register, world.desk.saf, key, who, why, heard.append)
     world.time.run(5)
     return heard[0]
 
@@ -66,8 +66,9 @@ def test_what_is_not_on_the_list_stays_as_it_is() -> None:
     assert "no exchange" in said_of(world, "nobody")
 
 
+@pytest.mark.parametrize("steps", range(8))
 @pytest.mark.parametrize("person_first", [True, False])
-def test_a_person_and_late_evidence_at_the_same_moment_do_not_both_decide(person_first: bool) -> None:
+def test_a_person_and_late_evidence_at_the_same_moment_do_not_both_decide(person_first: bool, steps: int) -> None:
     world = DeskWorld()
     world.say(world.link(), Message(trace="1", needs_completion=True))
     world.core.last("submit").reply(Approved())
@@ -76,14 +77,18 @@ def test_a_person_and_late_evidence_at_the_same_moment_do_not_both_decide(person
     heard: list[str] = []
 
     def decide() -> None:
-        resolve(world.desk.register, W1, "A. Sato", "the cash count fits", heard.append)
+        resolve(world.desk.register, world.desk.saf, W1, "A. Sato", "the cash count fits", heard.append)
 
     def tell() -> None:
         world.desk.evidence(W1, "undone", None)
 
-    for act in (decide, tell) if person_first else (tell, decide):
-        act()
+    first, second = (decide, tell) if person_first else (tell, decide)
+    first()
+    for _ in range(steps):
+        world.time.step()
+    second()
     world.time.run(10)
-    assert heard == ["" if person_first else "the exchange is being settled right now: look again"]
-    assert stored(world, W1).state is (StoredState.SETTLED if person_first else StoredState.UNDONE)
-    assert [call.verb for call in world.core.pending] == ([] if person_first else ["undo"])
+    is_resolved = heard == [""]
+    assert is_resolved == (person_first and steps >= 2), "evidence wins, as long as the person has not signed"
+    assert stored(world, W1).state is (StoredState.SETTLED if is_resolved else StoredState.UNDONE)
+    assert [call.verb for call in world.core.pending] == ([] if is_resolved else ["undo"])

@@ -272,7 +272,7 @@ def test_a_refused_advice_is_listed_and_a_person_has_it_delivered_again_never_un
     assert call.request.message_class is MessageClass.ADVICE
     call.reply(Declined(reason="account-closed"))
     world.time.run(5)
-    resolve(world.desk.register, W1, "A. Sato", "booked by hand", heard.append)
+    resolve(world.desk.register, world.desk.saf, W1, "A. Sato", "booked by hand", heard.append)
     world.time.run(5)
     assert heard == ["", ""]
 

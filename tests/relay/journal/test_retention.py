@@ -113,8 +113,9 @@ def test_a_clock_that_is_set_forward_forgets_no_key(rig: SqliteRig) -> None:
     assert counts(rig)[0] < COUNT
 
 
-def test_what_was_taken_while_the_clock_stood_in_the_past_keeps_its_key(rig: SqliteRig) -> None:
+def test_what_was_taken_while_the_clock_stood_in_the_past_keeps_its_key(tmp_path: Path) -> None:
     """Of a host that came up before it knew the time."""
+    rig = SqliteRig(tmp_path)  # its first records: a walk begins with them
     record = taken(rig.journal, "early", recorded_ms=1_000)
     rig.journal.take(record, lambda _: None)
     rig.journal.step(answered(record.exchange_id), lambda _: None)
@@ -129,3 +130,4 @@ def test_what_was_taken_while_the_clock_stood_in_the_past_keeps_its_key(rig: Sql
     rig.journal.find("early", results.append)
     rig.settle()
     assert results[1] is None
+    rig.end()

@@ -18,7 +18,7 @@ from relay.errors import JournalUnusable
 from relay.journal.archive import rows
 from relay.journal.archive.hand import Stopped
 from relay.journal.archive.making import ArchiveFolder, Owner
-from relay.journal.archive.record import ArchiveRecord, ArchiveTrouble, ReleasedRow
+from relay.journal.archive.record import ArchiveRecord, ArchiveTrouble, Released
 from relay.journal.archive.run import ArchiveRun, Pacer, Ran, Rules
 from relay.journal.engines import open_source
 from relay.journal.keyring import KeyRing
@@ -49,7 +49,7 @@ class LoopHand:
     def note_archive(self, record: ArchiveRecord) -> None:
         self._ask(lambda done: self._journal.note_archive(record, done))
 
-    def release(self, file_name: str, released: Sequence[ReleasedRow], is_last: bool) -> int:
+    def release(self, file_name: str, released: Sequence[Released], is_last: bool) -> int:
         given = tuple(released)
         return self._ask(lambda done: self._journal.release(file_name, given, is_last, done))
 
@@ -83,11 +83,7 @@ class Archivist:
             date_at=cutover.date_at,
             ends_ms=lambda date: cutover.begins_ms(date) + DAY_MS,
         )
-        self._keys: KeyRing | None = None
-        if settings.archive_directory is not None:
-            names = (settings.key_credential, *settings.older_key_credentials)
-            current, *older = [daemon.credentials.journal_key(name) for name in names]
-            self._keys = KeyRing(current, older)
+        self._keys: KeyRing | None = None if settings.archive_directory is None else self._keys_now()
         self._timer: Cancellable | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
@@ -141,7 +137,8 @@ class Archivist:
         said = (ran.waiting, ran.are_keys_changing)
         if said != self._said:  # once, not every minute
             for each in ran.waiting:
-                log.warning("a business date is not closed", business_date=each.business_date, exchange_id=each.exchange_id)
+                number = {"outbound_id" if each.kind.is_of_messages else "exchange_id": each.exchange_id}
+                log.warning("a business date is not closed", business_date=each.business_date, **number)
             if ran.are_keys_changing:
                 log.info("archiving waits until rows are sealed with the new key")
         self._said = said
@@ -153,20 +150,27 @@ class Archivist:
             self._measure(source)
             if self._keys is None or self._settings.archive_directory is None:
                 return None
+            if source.key_id() != self._keys.key_id:  # it was changed while the relay runs: as the configuration names them now
+                self._keys = self._keys_now()
+            keys = self._keys
             relay = self._daemon.settings.relay
             pacer = Pacer(self._daemon.clock, self._rest)
             folder = ArchiveFolder(
                 self._settings.archive_directory,
                 Owner(rows.journal_id(source), Identity(relay.center, relay.realm)),
-                self._keys,
+                keys,
                 free_mib_min=self._settings.archive_free_mib_min,
                 step=pacer,
             )
-            ran = ArchiveRun(source, folder, hand, self._daemon.clock, self._rules, pacer).go()
+            ran = ArchiveRun(source, folder, hand, self._daemon.clock, self._rules, pacer, keys.key_id).go()
             self._daemon.metrics.archive_bytes.set(sum(record.file_bytes for record in rows.records(source)))
             return ran
         finally:
             source.close()
+
+    def _keys_now(self) -> KeyRing:
+        journal, read = self._daemon.settings.journal, self._daemon.credentials.journal_key
+        return KeyRing(read(journal.key_credential), [read(name) for name in journal.older_key_credentials])
 
     def _measure(self, source: Source) -> None:
         oldest_ms = rows.oldest_open_ms(source)

@@ -193,7 +193,7 @@ class Daemon:
         self.outbound_server = OutboundServer(
             OutboundApi(self.outbound, settings.outbound.clients).handle, server_limits(settings), self.timers, self.metrics
         )
-        self.statements = new_statements(settings, self.journal, self.clock, self.timers, self.metrics)
+        self.statements = new_statements(settings, self.journal, self.credentials.secret, self.clock, self.timers, self.metrics)
         self.parts = WireParts(
             desk=self.desk,
             outbound=self.outbound,

@@ -12,7 +12,7 @@ from relay.exchange.desk import Desk
 from relay.exchange.exchange import STORED
 from relay.exchange.register import Open
 from relay.journal.port import Journal
-from relay.journal.records import HistoryLine, StoredExchange, StoredState
+from relay.journal.records import StoredExchange, StoredState
 
 LISTED = frozenset({StoredState.LISTED, StoredState.UNPROVEN})
 
@@ -28,7 +28,8 @@ def owed_report(desk: Desk, journal: Journal, args: SafListArgs) -> SafReport:
         rows += [owed_row(desk, entry) for entry in owed[: args.count_max]]
     if args.what != "owed":
         wanted = listed[: args.count_max - len(rows)]
-        rows += [listed_row(stored, list(journal.history(stored.taken.exchange_id))) for stored in wanted]
+        reasons = journal.reasons([stored.taken.exchange_id for stored in wanted])
+        rows += [listed_row(stored, reasons.get(stored.taken.exchange_id, "")) for stored in wanted]
     return SafReport(owed=len(owed), listed=len(listed), rows=tuple(rows))
 
 
@@ -36,8 +37,11 @@ def owed_detail(desk: Desk, journal: Journal, stored: StoredExchange) -> SafDeta
     """One exchange with its history, whatever its state."""
     history = list(journal.history(stored.taken.exchange_id))
     entry = desk.register.by_key.get(stored.taken.key)
-    is_owed = entry is not None and desk.saf.is_owed(entry)
-    row = owed_row(desk, entry) if entry is not None and is_owed else listed_row(stored, history)
+    reasons = [line.detail for line in history if line.detail]
+    if entry is not None and desk.saf.is_owed(entry):
+        row = owed_row(desk, entry)
+    else:
+        row = listed_row(stored, reasons[-1] if reasons else "")
     steps = tuple(SafStep(at_ms=h.at_ms, event=h.event, state=h.state.value, detail=h.detail) for h in history)
     return SafDetail(row=row, history=steps)
 
@@ -63,9 +67,8 @@ def owed_row(desk: Desk, entry: Open) -> SafRow:
     )
 
 
-def listed_row(stored: StoredExchange, history: list[HistoryLine]) -> SafRow:
+def listed_row(stored: StoredExchange, why: str) -> SafRow:
     taken = stored.taken
-    reasons = [line.detail for line in history if line.detail]
     return SafRow(
         key=taken.key,
         state=stored.state.value,
@@ -79,6 +82,6 @@ def listed_row(stored: StoredExchange, history: list[HistoryLine]) -> SafRow:
         standing_minor=stored.standing_minor,
         recorded_ms=taken.recorded_ms,
         tries=stored.tries,
-        why=reasons[-1] if reasons else "",
+        why=why,
         is_listed=stored.state in LISTED,
     )

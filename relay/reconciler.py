@@ -9,12 +9,12 @@ opened in a thread, because a server may take its time.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from protocols.vocabulary import Secret
 from relay.bridge import spawn
 from relay.clock import Cancellable, Clock, Timers
 from relay.control import commands as c
@@ -29,7 +29,7 @@ from relay.journal.source import SourceDamaged
 from relay.reconcile.asking import Asking, NotRun
 from relay.reconcile.balance import CoreTotals, DayTotals, balance
 from relay.reconcile.correction import Correction
-from relay.reconcile.counter import Counter, JournalSource
+from relay.reconcile.counter import Counter, JournalWalks
 from relay.reconcile.dates import DAY_MS, Cutover
 from relay.reconcile.judging import Judge
 from relay.reconcile.matcher import Difference
@@ -38,7 +38,7 @@ from relay.reconcile.plain import as_text
 from relay.reconcile.report import Layer, Report, sign
 from relay.reconcile.runs import Run, RunRules
 from relay.reconcile.shelf import Shelf
-from relay.reconcile.statements import Statements, Variables
+from relay.reconcile.statements import Statements, Variables, counted_since
 from relay.settings import Settings
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -56,15 +56,23 @@ def cutover_of(settings: Settings) -> Cutover:
     return Cutover(settings.reconcile.cutover_minute, settings.reconcile.utc_offset_minutes)
 
 
-def new_statements(settings: Settings, journal: Variables, clock: Clock, timers: Timers, metrics: Metrics) -> Statements:
-    """Who keeps stated totals. Our own sums stand beside an answer only where there is a journal that they can be read from."""
+def new_statements(
+    settings: Settings,
+    journal: Variables,
+    secret: Callable[[str], Secret],
+    clock: Clock,
+    timers: Timers,
+    metrics: Metrics,
+) -> Statements:
+    """Who keeps stated totals, and counts our own beside them; `secret` reads a credential."""
     cutover = cutover_of(settings)
     results = metrics.reconcile_statements
     made: list[Statements] = []
-    counter = None
-    if settings.journal.engine == "sqlite":
-        path = settings.journal.path
-        counter = Counter(lambda: JournalSource(path, cutover, lambda day: made[0].closed(day)), timers)
+
+    def opened() -> JournalWalks:
+        return JournalWalks(open_source(settings.journal, secret), cutover, lambda day: made[0].closed(day))
+
+    counter = Counter(opened, timers)
     made.append(Statements(journal, clock, cutover, counter, lambda result: results.labels(result).inc()))
     return made[0]
 
@@ -138,8 +146,7 @@ class Reconciler:
             judge = Judge(asking, self._reopening.judge, is_mending=is_mending, moves_max=settings.moves_count_max)
             if business_date:
                 rules = RunRules(margin_ms=settings.margin_ms)
-                totals = self._totals if d.settings.journal.engine == "sqlite" else None
-                run = Run(asking, judge, self._shelf, d.clock, self._cutover, rules, totals)
+                run = Run(asking, judge, self._shelf, d.clock, self._cutover, rules, self._totals)
                 reports: tuple[Report, ...] = (await run.daily(business_date),)
             else:
                 correction = Correction(asking, judge, self._shelf, d.clock, self._cutover, settings.margin_ms)
@@ -148,7 +155,7 @@ class Reconciler:
                 self._correction_due_ms = d.clock.monotonic_ms() + pause_ms
                 reports = outcome.reports
                 log.info("terminals with movement compared", pairs=outcome.pairs, reports=len(reports))
-        except (NotRun, SourceDamaged, JournalUnusable, sqlite3.Error) as error:
+        except (NotRun, SourceDamaged, JournalUnusable) as error:
             d.metrics.reconcile_runs.labels("broken-off").inc()
             what = business_date or "terminals with movement"
             log.warning("reconciliation broke off, the next run takes it up", what=what, why=str(error))
@@ -172,16 +179,17 @@ class Reconciler:
         log.info("reconciled", business_date=report.business_date, report=report.number, result=result, listed=report.listed)
 
     async def _totals(self, business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals:
-        statements = self._daemon.statements
-        closed = statements.closed(business_date)
-        source = JournalSource(self._daemon.settings.journal.path, self._cutover, lambda _: closed)
+        d = self._daemon
+        closed = d.statements.closed(business_date)
+        kept = d.statements.of_date(business_date)
+        source = await asyncio.to_thread(open_source, d.settings.journal, d.credentials.secret)
+        walks = JournalWalks(source, self._cutover, lambda _: closed)
         try:
-            tally = await asyncio.to_thread(source.begin(business_date).run)
+            tally = await asyncio.to_thread(walks.begin(business_date, counted_since(kept)).run)
         finally:
-            source.end()
+            await asyncio.to_thread(walks.end)
         explained = frozenset((each.terminal, each.kind) for each in found)
-        kept = statements.of_date(business_date)
-        return balance(tally, told, kept, closed, statements.left_out(business_date), explained)
+        return balance(tally, told, kept, closed, d.statements.left_out(business_date), explained)
 
     def _sleep(self, delay_ms: int) -> asyncio.Future[None]:
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -78,6 +78,12 @@ class Currencies:
             minor *= POWERS[-more]
         return Money(minor, found[0])
 
+    def at_exponent(self, money: Money, exponent: int) -> int:
+        """`money` with so many decimals, as 2003 says them beside an amount; a fraction is cut towards zero."""
+        more = exponent - (by_alpha(money.currency)[1] or 0)
+        scaled: int = money.minor * POWERS[more] if more >= 0 else money.minor // POWERS[-more]
+        return scaled
+
     def wire(self, money: Money) -> tuple[str, int]:
         """The numeric code and the amount as this link writes it. A fraction that the link cannot say is cut towards zero."""
         found = self._by_name.get(money.currency)

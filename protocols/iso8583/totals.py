@@ -6,9 +6,8 @@ so it is never corrected, only answered; and "in balance" is said only of what w
 not count ourselves is answered as taken and no more.
 
 Sources: ISO 8583:1987 and 1993 data elements 15, 28, 50, 66 (1987: settlement code), 74-90, 97; action codes 500 to 503 of
-1993. The values of DE 66 (1 in balance, 2 out of balance) are as networks of 1987 use them [G], and can be set. DE 74 and 75 of
-2003 are composites whose inside our sources do not tell: such a message is taken and delivered, and its totals are not
-compared.
+1993. The values of DE 66 (1 in balance, 2 out of balance) are as networks of 1987 use them [G], and can be set. DE 74 of
+2003 is the composite of pairs.py; DE 75 of 2003 is one whose inside our sources do not tell, and is not compared.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from protocols.iso8583 import defaults
+from protocols.iso8583 import defaults, pairs
 from protocols.iso8583.dates import dashed, day_of
 from protocols.iso8583.keys import compile_terminal, date_reader
 from protocols.iso8583.mapping import BadValue, Currencies, any_date
@@ -61,8 +60,9 @@ COLUMNS: Final[dict[str, dict[str, Column]]] = {
         "payments": Column(83, 0, 84),
         "authorisations": Column(81, 0, 90),
     },
-    "2003": {},
+    "2003": {"credits": Column(0), "debits": Column(0)},  # in DE 74, see pairs.py
 }
+_PARTS: Final = {"reversal": "taken back", "chargeback": "charged back"}
 _FAMILY_OF_DIGIT: Final = {"0": "debits", "1": "debits", "2": "credits", "3": "inquiries", "4": "transfers", "5": "payments"}
 
 
@@ -76,7 +76,7 @@ def kinds_of(profile: Iso8583Profile) -> dict[str, tuple[str, ...]]:
     families.update(defaults.FAMILIES)
     families.update(profile.totals.kinds)
     columns = COLUMNS[profile.version]
-    if "payments" not in columns:
+    if profile.version == "1987":
         families = {kind: "debits" if family == "payments" else family for kind, family in families.items()}
     return {name: tuple(sorted(kind for kind, family in families.items() if family == name)) for name in columns}
 
@@ -135,6 +135,8 @@ class Statements:
         return ""
 
     def _lines(self, fields: Fields) -> tuple[str, tuple[Total, ...]]:
+        if self._profile.version == "2003":
+            return self._lines_of_pairs(fields)
         code = fields.get(50) or fields.get(49) or self._profile.currency_default
         currency = ""
         lines: list[Total] = []
@@ -159,6 +161,40 @@ class Statements:
                 )
         return currency, tuple(lines)
 
+    def _lines_of_pairs(self, fields: Fields) -> tuple[str, tuple[Total, ...]]:
+        """2003. Chargebacks are none of the exchanges here: shown where there are some, and never judged."""
+        value = fields.get(pairs.PRIMARY)
+        if value is None:
+            return "", ()
+        code, exponent = self._unit(fields)
+        currency = ""
+        lines: list[Total] = []
+        for pair in pairs.read_pairs(value):
+            money = self._currencies.money_with_exponent(f"{code}{exponent}{pair.amount:012}")
+            currency = money.currency
+            if pair.part == "chargeback" and not (pair.amount or pair.count):
+                continue
+            lines.append(
+                Total(
+                    name=pair.family if not pair.part else f"{pair.family} {_PARTS[pair.part]}",
+                    count=pair.count,
+                    minor=money.minor,
+                    kinds=() if pair.part == "chargeback" else self._kinds[pair.family],
+                    undone=pair.part == "reversal",
+                )
+            )
+        return currency, tuple(lines)
+
+    def _unit(self, fields: Fields) -> tuple[str, int]:
+        """2003: the numeric currency of the amounts and their decimals, of DE 97 or else as on this link. Raises BadValue."""
+        net = fields.get(NET)
+        if net is not None:
+            return pairs.currency_of_net(net)
+        if not self._profile.currency_default:
+            raise BadValue("DE 97: the currency of the amounts")
+        money = self._currencies.money("0", self._profile.currency_default)
+        return self._currencies.wire(money)[0], self._currencies.decimals(money.currency)
+
     def _money(self, digits: str, code: Value | None) -> Money:
         if not isinstance(code, str) or not code:
             raise BadValue("DE 50: the currency of the amounts")
@@ -176,6 +212,9 @@ class Statements:
         if self._profile.version == "1987":
             rules = self._profile.totals
             added[SETTLEMENT_CODE] = rules.in_balance if agrees else rules.out_of_balance
+        if self._profile.version == "2003":
+            added[pairs.PRIMARY] = self._own_pairs(message.fields, of_kinds, stated.currency)
+            return Reconciliation(message.mti, message.fields, message.header, message.wide, balance, added)
         for name, column in self._columns.items():
             own = of_kinds.get(self._kinds[name])
             if own is not None:
@@ -195,6 +234,26 @@ class Statements:
             if element in fields:
                 added[element] = self._wire(value, currency, is_amount)
 
+    def _own_pairs(self, fields: Fields, ours: Mapping[tuple[str, ...], OwnSum], currency: str) -> Value:
+        """2003: DE 74 with our own figures: done and undone apart where the far end has them apart, else what is left. Its
+        chargebacks, which nobody counts here, stay as they came."""
+        value = fields[pairs.PRIMARY]
+        _, exponent = self._unit(fields)
+        put: dict[tuple[str, pairs.Part], tuple[int, int]] = {}
+        for pair in pairs.read_pairs(value):
+            own = ours.get(self._kinds[pair.family])
+            if own is None or pair.part != "reversal":
+                continue
+            has_undone = bool(pair.amount or pair.count)
+            done = OwnSum(own.done_count, own.done_minor) if has_undone else OwnSum(own.count, own.minor)
+            undone = (own.undone_minor, own.undone_count) if has_undone else (0, 0)
+            put[pair.family, ""] = self._at(done.done_minor, currency, exponent), done.done_count
+            put[pair.family, "reversal"] = self._at(undone[0], currency, exponent), undone[1]
+        return pairs.with_pairs(value, put)
+
+    def _at(self, minor: int, currency: str, exponent: int) -> int:
+        return self._currencies.at_exponent(Money(minor, currency), exponent)
+
     def _wire(self, value: int, currency: str, is_amount: bool) -> str:
         if not is_amount:
             return f"{min(value, COUNT_MAX):010}"
@@ -204,7 +263,7 @@ class Statements:
     def _put_net(self, added: dict[int, Value], fields: Fields, stated: TotalsStated, ours: Iterable[OwnSum]) -> None:
         """DE 97 of ours, where the far end stated one: the letter as it uses it, else D where debits are more than credits."""
         theirs = fields.get(NET)
-        if not isinstance(theirs, str) or not stated.currency or self._profile.version == "2003":
+        if not isinstance(theirs, str) or not stated.currency:
             return
         debits, credits_ = self._kinds["debits"], self._kinds["credits"]
         own = net_of((line.kinds, own_.minor) for line, own_ in _once(stated.lines, ours))

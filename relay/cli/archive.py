@@ -18,7 +18,7 @@ from relay.cli.screen import DIM, RED, Paint, count, safe, size, table
 from relay.cli.when import show_moment
 from relay.errors import JournalUnusable, RelayError
 from relay.journal.archive.record import ArchiveTrouble
-from relay.journal.archive.shelf import ArchiveView, Shelf, exchanges_in
+from relay.journal.archive.shelf import ArchiveView, MessageView, Shelf, exchanges_in, is_of_messages, messages_in
 from relay.journal.keyring import KeyRing
 from relay.journal.reader import ExchangeDetail, ExchangeView
 from relay.journal.source import Source, SourceDamaged, damaged
@@ -30,8 +30,9 @@ ShowDetail = Callable[[ExchangeDetail, bool], int]
 def configure(archive: argparse.ArgumentParser) -> None:
     archive.add_argument("how", choices=("list", "verify", "show"), metavar="list|verify|show", help="what to do")
     archive.add_argument("which", nargs="?", metavar="DATE|PATH", help="show: a business date, or an archive's path")
-    archive.add_argument("key", nargs="?", metavar="KEY", help="show: one exchange, by its key or number")
-    archive.add_argument("--limit", type=int, default=50, metavar="N", help="show: at most N exchanges (default 50)")
+    archive.add_argument("key", nargs="?", metavar="KEY", help="show: one, by its key or number")
+    archive.add_argument("--outbound", action="store_true", help="show DATE: messages of the core, not exchanges")
+    archive.add_argument("--limit", type=int, default=50, metavar="N", help="show: at most N of them (default 50)")
     archive.add_argument("--json", action="store_true", help="a list of objects, or one")
 
 
@@ -50,7 +51,10 @@ def run(
         raise RelayError("show needs a business date or an archive's path.", "Try: relay journal archive list")
     if keys is None:
         raise JournalUnusable("An archive cannot be read without the journal's key.", "Run this as the relay's user.")
-    found = _exchanges(_paths(args.which, directory, open_source), keys)
+    paths = _paths(args.which, directory, open_source, args.outbound)
+    if is_of_messages(paths[0]):
+        return _messages(paths, keys, args)
+    found = _exchanges(paths, keys)
     if args.key is None:
         return show_rows([each.exchange for each in islice(found, max(0, args.limit))], args.json)
     for detail in found:
@@ -76,13 +80,13 @@ def _shelf_views(
         source.close()
 
 
-def _paths(which: str, directory: str | None, open_source: Callable[[], Source]) -> list[Path]:
+def _paths(which: str, directory: str | None, open_source: Callable[[], Source], messages: bool) -> list[Path]:
     path = Path(which)
     if path.is_file():
         return [path]
     source = open_source()
     try:
-        found = _shelf(directory, source).of_date(which)
+        found = _shelf(directory, source).of_date(which, messages=messages)
     except SourceDamaged as error:
         raise damaged(source.place, error) from error
     finally:
@@ -103,6 +107,43 @@ def _shelf(directory: str | None, source: Source) -> Shelf:
 def _exchanges(paths: list[Path], keys: KeyRing) -> Iterator[ExchangeDetail]:
     for path in paths:
         yield from exchanges_in(path, keys)
+
+
+def _messages(paths: list[Path], keys: KeyRing, args: argparse.Namespace) -> int:
+    found = (each for path in paths for each in messages_in(path, keys))
+    if args.key is not None:
+        one = next((each for each in found if args.key in (each.key, str(each.outbound_id))), None)
+        if one is None:
+            where = f"no message {safe(args.key)} in {safe(args.which)}."
+            raise RelayError(where, "Try a neighbouring date: it is that of taking.")
+        print(msgspec.json.encode(one).decode() if args.json else "\n".join(_message_lines(one)))
+        return 0
+    rows = list(islice(found, max(0, args.limit)))
+    if args.json:
+        print(msgspec.json.encode(rows).decode())
+        return 0
+    cells = [["taken", "listener", "line", "kind", "state", "core knows", "key"]]
+    for each in rows:
+        place = [show_moment(each.recorded_ms), each.listener, each.line or "-"]
+        cells.append([safe(cell) for cell in [*place, each.kind, each.state, each.reported or "-", each.key]])
+    print("\n".join(table(cells)))
+    return 0
+
+
+def _message_lines(each: MessageView) -> Iterator[str]:
+    for name, value in (
+        ("key", each.key),
+        ("number", str(each.outbound_id)),
+        ("line", f"{each.line} on {each.listener}" if each.line else each.listener),
+        ("kind", each.kind),
+        ("state", f"{each.state} since {show_moment(each.updated_ms)}"),
+        ("core knows", each.reported or "-"),
+        ("because", each.detail or "-"),
+        ("taken", show_moment(each.recorded_ms)),
+        ("sent", "-" if each.sent_ms is None else show_moment(each.sent_ms)),
+        ("body", "sealed in the archive" if each.has_body else "had left the journal before"),
+    ):
+        yield f"{name:<12}{safe(value)}"
 
 
 def _archives(found: list[ArchiveView], as_json: bool) -> int:

@@ -109,6 +109,7 @@ def answer_again(stored: StoredExchange) -> Answer | None:
             return Refusal.IN_DOUBT  # it is closed: nobody would wait for the completion
         amount = None if evidence.approved_minor is None else Money(evidence.approved_minor, evidence.currency)
         return Approved(authorisation_id=evidence.authorisation_id, amount=amount)
-    if stored.state is StoredState.SETTLED:
+    is_forgotten = stored.outcome is None and not stored.taken.request  # its evidence went with its body
+    if stored.state is StoredState.SETTLED and not (is_forgotten and stored.taken.policy is not DoubtPolicy.UNDO):
         return Refusal.REVERSED
     return Refusal.IN_DOUBT

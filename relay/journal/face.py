@@ -17,8 +17,9 @@ from types import MappingProxyType
 import msgspec
 
 from relay.clock import Clock
+from relay.journal.age import Age
 from relay.journal.answers import Outcomes, run_callbacks
-from relay.journal.archive.record import ArchiveRecord, ReleasedRow
+from relay.journal.archive.record import ArchiveRecord, Released
 from relay.journal.audit import Reveal
 from relay.journal.chain import Chain
 from relay.journal.items import (
@@ -31,7 +32,6 @@ from relay.journal.items import (
     OutboundFindItem,
     OutboundStepItem,
     OutboundTakeItem,
-    PruneItem,
     RekeyItem,
     ReleaseItem,
     RevealItem,
@@ -87,6 +87,7 @@ class JournalFace(ABC):
         self._state = JournalState.WRITABLE
         self._incarnation = opened.incarnation
         self._next_id = self._incarnation * IDS_PER_INCARNATION
+        self._age = Age(clock, self._incarnation)
         self._epoch = self._epoch_given = opened.epoch
         self._variables = opened.variables
         self._put: Callable[[Item], object] = self._give
@@ -186,11 +187,10 @@ class JournalFace(ABC):
         Called about once an hour. Keys go after `duplicate_window_days`, bodies after `body_window_days`; what is open or
         on the person's list stays. Where archives are kept, bodies wait for theirs, and keys for their bodies.
         """
-        now_ms = self._clock.wall_ms()
-        keys_before_ms = now_ms - self._settings.duplicate_window_days * DAY_MS
-        bodies_before_ms = now_ms - self._settings.body_window_days * DAY_MS
+        keys_ms = self._settings.duplicate_window_days * DAY_MS
+        bodies_ms = self._settings.body_window_days * DAY_MS
         archives = self._settings.archive_directory is not None
-        self._walk(PruneItem(keys_before_ms, bodies_before_ms, done, only_archived=archives))
+        self._walk(self._age.forgetting(keys_ms, bodies_ms, done, only_archived=archives))
 
     def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
         """Seal anew with the current key what an older one sealed, in slices between the groups; `done` gets how many rows.
@@ -235,7 +235,7 @@ class JournalFace(ABC):
         self._walk(ArchivedItem(record, done))
 
     def release(
-        self, file_name: str, rows: Sequence[ReleasedRow], is_last: bool, done: Callable[[int | JournalFailed], None]
+        self, file_name: str, rows: Sequence[Released], is_last: bool, done: Callable[[int | JournalFailed], None]
     ) -> None:
         self._walk(ReleaseItem(file_name, rows, is_last, done))
 

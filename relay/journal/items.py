@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from relay.journal.archive.record import ArchiveRecord, ReleasedRow
+from relay.journal.archive.record import ArchiveRecord, Released
 from relay.journal.audit import Reveal
 from relay.journal.chain import Chain
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
@@ -85,6 +85,7 @@ class PruneItem(msgspec.Struct, eq=False, gc=False):
     bodies_before_ms: int
     done: Callable[[int | JournalFailed], None]
     only_archived: bool = False
+    keys_below_id: int = (1 << 63) - 1  # what has this number or a higher one is younger than its clock may have said
     above_id: int = -1  # where the walk stands
     pruned_count: int = 0
     is_compacting: bool = False  # everything is forgotten: what is left is to give pages back
@@ -137,10 +138,11 @@ class ArchivedItem(msgspec.Struct, eq=False, gc=False):
 
 
 class ReleaseItem(msgspec.Struct, eq=False, gc=False):
-    """These exchanges are in the archive `file_name`: where they still stand as they do there, body and history go."""
+    """These exchanges, or messages of the core, are in the archive `file_name`: where they still stand as they do there, body
+    and history go."""
 
     file_name: str
-    rows: Sequence[ReleasedRow]
+    rows: Sequence[Released]
     is_last: bool
     done: Callable[[int | JournalFailed], None]
     position: int = 0  # of the next row
@@ -157,3 +159,9 @@ WALKS: Final = (PruneItem, RekeyItem, ArchivedItem, ReleaseItem)
 OutboundWrite: TypeAlias = OutboundTakeItem | OutboundStepItem
 WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite | RevealItem
 Item: TypeAlias = WriteItem | FindItem | WalkItem | OutboundFindItem
+
+
+def left_over(item: Item) -> int | JournalFailed:
+    """What the giver of an item hears that the close came before: a walk that the next start begins anew did what it did so
+    far, and nothing else was done."""
+    return item.count if isinstance(item, PruneItem | RekeyItem) else JournalFailed("the journal is closed")

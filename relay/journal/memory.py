@@ -16,6 +16,7 @@ import msgspec
 from protocols.vocabulary import MessageClass
 from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
+from relay.journal.age import Age
 from relay.journal.answers import Outcomes, run_callbacks
 from relay.journal.apply import blanked, stepped, taken
 from relay.journal.chain import Chain, is_signed, remembered
@@ -104,6 +105,7 @@ class MemoryJournal:
         self._why = ""
         self._incarnation = disk.incarnation
         self._next_id = self._incarnation * IDS_PER_INCARNATION
+        self._age = Age(clock, self._incarnation)
         self._epoch_given = disk.region_epoch
         self._given: list[Item] = []
         self._in_flight: list[Item] = []
@@ -169,8 +171,7 @@ class MemoryJournal:
         self._give(EpochItem(epoch, raised))
 
     def prune(self, done: Callable[[int | JournalFailed], None]) -> None:
-        now_ms = self._clock.wall_ms()
-        self._give(PruneItem(now_ms - self._duplicate_window_ms, now_ms - self._body_window_ms, done))
+        self._give(self._age.forgetting(self._duplicate_window_ms, self._body_window_ms, done))
 
     def rekey(self, done: Callable[[int | JournalFailed], None]) -> None:
         self._give(RekeyItem(done))
@@ -203,6 +204,10 @@ class MemoryJournal:
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         return [line for line in self.disk.lines if line.exchange_id == exchange_id]
+
+    def reasons(self, exchange_ids: Sequence[int]) -> Mapping[int, str]:
+        wanted = frozenset(exchange_ids)
+        return {line.exchange_id: line.detail for line in self.disk.lines if line.exchange_id in wanted and line.detail}
 
     # ---- ends ------------------------------------------------------------------------------------------------------
 
@@ -342,7 +347,7 @@ class MemoryJournal:
         for exchange_id, stored in list(disk.exchanges.items()):
             if stored.state in OPEN_STATES or stored.state in LISTED_STATES:
                 continue
-            if stored.taken.recorded_ms < item.keys_before_ms:
+            if stored.taken.recorded_ms < item.keys_before_ms and exchange_id < item.keys_below_id:
                 del disk.exchanges[exchange_id], disk.ids[stored.taken.key]
                 disk.lines = [line for line in disk.lines if line.exchange_id != exchange_id]
                 count += 1

@@ -51,7 +51,7 @@ class MemoryOutbound(msgspec.Struct, eq=False):
         for outbound_id, message in list(self.messages.items()):
             if message.is_open:
                 continue
-            if message.updated_ms < item.keys_before_ms:
+            if message.updated_ms < item.keys_before_ms and outbound_id < item.keys_below_id:
                 del self.messages[outbound_id], self.ids[message.taken.key]
                 count += 1
             elif message.updated_ms < item.bodies_before_ms and message.taken.body:

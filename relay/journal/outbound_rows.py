@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from relay.journal.items import FRESH, OutboundStepItem, OutboundTakeItem, OutboundWrite
+from relay.journal.archive.record import ReleasedMessage
+from relay.journal.items import FRESH, OutboundStepItem, OutboundTakeItem, OutboundWrite, PruneItem
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundExisting, OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import Fresh, JournalFailed
@@ -83,21 +84,36 @@ def newest_outbound(
         yield read_outbound(row, keys)
 
 
-def prune_outbound(
-    connection: sqlite3.Connection, keys_before_ms: int, bodies_before_ms: int, count_max: int
-) -> tuple[int, bool]:
-    """One slice, as retention.py's. Returns how many were deleted or blanked, and whether there may be more."""
+def prune_outbound(connection: sqlite3.Connection, item: PruneItem, count_max: int) -> tuple[int, bool]:
+    """One slice, as retention.py's. Returns how many were deleted or blanked, and whether there may be more. Where archives are
+    kept, a body goes by `release_messages` alone, and a row after its body."""
+    released = " AND body = x''" if item.only_archived else ""
     deleted = connection.execute(
         "DELETE FROM outbound WHERE outbound_id IN"
-        " (SELECT outbound_id FROM outbound WHERE updated_ms < ? AND NOT is_open LIMIT ?)",
-        (keys_before_ms, count_max),
+        f" (SELECT outbound_id FROM outbound WHERE updated_ms < ? AND outbound_id < ? AND NOT is_open{released} LIMIT ?)",
+        (item.keys_before_ms, item.keys_below_id, count_max),
     ).rowcount
+    if item.only_archived:
+        return deleted, deleted == count_max
     blanked = connection.execute(
         "UPDATE outbound SET body = x'' WHERE outbound_id IN"
         " (SELECT outbound_id FROM outbound WHERE updated_ms < ? AND body <> x'' AND NOT is_open LIMIT ?)",
-        (bodies_before_ms, count_max),
+        (item.bodies_before_ms, count_max),
     ).rowcount
     return deleted + blanked, count_max in (deleted, blanked)
+
+
+def release_messages(connection: sqlite3.Connection, rows: Sequence[ReleasedMessage]) -> int:
+    """The bodies go of those that stand exactly as they do in their archive, and are not open; how many that were. Any other is
+    left as it is, and with its body its row stays for good."""
+    return sum(
+        connection.execute(
+            "UPDATE outbound SET body = x''"
+            " WHERE outbound_id = ? AND NOT is_open AND state = ? AND reported = ? AND updated_ms = ?",
+            (row.outbound_id, row.state, row.reported, row.updated_ms),
+        ).rowcount
+        for row in rows
+    )
 
 
 def outbound_row(record: OutboundTaken, keys: KeyRing) -> tuple[int | str | bytes | None, ...]:

@@ -120,6 +120,10 @@ class Journal(Protocol):
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]: ...
 
+    def reasons(self, exchange_ids: Sequence[int]) -> Mapping[int, str]:
+        """Of each the last thing that its history says in words, where it says any: however many, in one question."""
+        ...
+
     def fingerprint(self, text: str) -> bytes:
         """Keyed fingerprint (HMAC-SHA-256, 16 bytes kept) with the journal's own key."""
         ...

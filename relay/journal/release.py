@@ -3,15 +3,17 @@
 Owns that, one bounded slice at a time inside the caller's transaction, and the row that says which archives there are. It must
 never read an archive. The trap: an exchange may have changed since the archive was written (late evidence, a reversal of an
 old original). Only one that stands exactly as it does in the archive loses its body; any other is noted, stays whole, and is
-archived anew.
+archived anew. Messages that the core started are told apart by what they are handed over as.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
-from relay.journal.archive.record import ArchiveRecord, ReleasedRow
+from relay.journal.archive.record import ArchiveRecord, ReleasedMessage, ReleasedRow
 from relay.journal.items import ReleaseItem
+from relay.journal.outbound_rows import release_messages
 from relay.journal.rows import CLOSED
 
 _STANDS = (
@@ -40,6 +42,20 @@ def release_slice(connection: sqlite3.Connection, item: ReleaseItem, count_max: 
     """The next rows of `item`. Returns how many were released, and the position of the next slice (to be taken over once this
     one is durable)."""
     rows = item.rows[item.position : item.position + count_max]
+    exchanges = [row for row in rows if isinstance(row, ReleasedRow)]
+    count = release_messages(connection, [row for row in rows if isinstance(row, ReleasedMessage)])
+    count += _release_exchanges(connection, exchanges)
+    position = item.position + len(rows)
+    is_done = item.is_last and position == len(item.rows)
+    if rows or is_done:
+        connection.execute(
+            "UPDATE archive SET released_id = max(released_id, ?), is_released = ? WHERE file_name = ?",
+            (rows[-1].number if rows else -1, is_done, item.file_name),
+        )
+    return count, position
+
+
+def _release_exchanges(connection: sqlite3.Connection, rows: Sequence[ReleasedRow]) -> int:
     unchanged: list[tuple[int]] = []
     changed: list[tuple[int]] = []
     for row in rows:
@@ -53,14 +69,7 @@ def release_slice(connection: sqlite3.Connection, item: ReleaseItem, count_max: 
     connection.executemany("DELETE FROM history WHERE exchange_id = ?", unchanged)
     connection.executemany("DELETE FROM body_kept WHERE exchange_id = ?", unchanged)
     connection.executemany("INSERT INTO body_kept VALUES (?) ON CONFLICT DO NOTHING", changed)
-    position = item.position + len(rows)
-    is_done = item.is_last and position == len(item.rows)
-    if rows or is_done:
-        connection.execute(
-            "UPDATE archive SET released_id = max(released_id, ?), is_released = ? WHERE file_name = ?",
-            (rows[-1].exchange_id if rows else -1, is_done, item.file_name),
-        )
-    return len(unchanged), position
+    return len(unchanged)
 
 
 def stands_as_archived(row: ReleasedRow, found: tuple[str, int, int, int]) -> bool:

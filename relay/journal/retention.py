@@ -30,7 +30,7 @@ def prune_slice(connection: sqlite3.Connection, item: PruneItem, count_max: int)
     may be more."""
     deleted, more_keys = _delete_slice(connection, item, count_max)
     blanked, more_bodies = (0, False) if item.only_archived else _blank_slice(connection, item.bodies_before_ms, count_max)
-    outbound, more_outbound = prune_outbound(connection, item.keys_before_ms, item.bodies_before_ms, count_max)
+    outbound, more_outbound = prune_outbound(connection, item, count_max)
     return deleted + blanked + outbound, more_keys or more_bodies or more_outbound
 
 
@@ -41,7 +41,7 @@ def _slice(connection: sqlite3.Connection, above_id: int, count_max: int) -> lis
 
 def _delete_slice(connection: sqlite3.Connection, item: PruneItem, count_max: int) -> tuple[int, bool]:
     rows = _slice(connection, item.above_id, count_max)
-    old = [row for row in rows if row[1] < item.keys_before_ms and row[2] == CLOSED]
+    old = [row for row in rows if row[1] < item.keys_before_ms and row[0] < item.keys_below_id and row[2] == CLOSED]
     gone = [(row[0],) for row in old if row[3] or not item.only_archived]
     for table in ("history", "standing", "body_kept", "taken"):
         connection.executemany(f"DELETE FROM {table} WHERE exchange_id = ?", gone)

@@ -61,6 +61,7 @@ SELECT_REVERSALS = (
     "SELECT original_key, exchange_id, request FROM taken"
     f" WHERE original_key <> '' AND message_class = '{MessageClass.REVERSAL.value}' AND original_key IN ({{}})"
 )
+SELECT_REASON = "SELECT detail FROM history WHERE exchange_id = ? AND detail <> '' ORDER BY line_id DESC LIMIT 1"
 SELECT_HISTORY = "SELECT exchange_id, at_ms, event, state, detail FROM history WHERE exchange_id = ? ORDER BY line_id"
 
 

@@ -2,10 +2,8 @@
 
 Owns `Side`, `Moved` and their reader, all SQL of reconciliation included, for both engines. It must never write, and never read
 a PAN, a request body or reply data. The traps: it is called from a thread of its own, so that the message path never waits for
-it, and each call is one short read, because a long one would keep the daemon's log from being folded away; there is no index by
-time, so a day's first number is found by bisection, within one life of the journal, where numbers grow with time (but for a
-clock that was set back: hence the margin of the caller); and what a late event moved has an old number, so the history has a
-mark of its own.
+it, and each call is one short read, because a long one would keep the daemon's log from being folded away; and what a late
+event moved has an old number, so the history has a mark of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from relay.journal.items import IDS_PER_INCARNATION
+from relay.journal import numbers
+from relay.journal.numbers import end_of
 from relay.journal.rows import Cell
 from relay.journal.source import Source
 
@@ -110,24 +109,17 @@ class SideReader:
         return {side.exchange_id: side for side in self._among("exchange_id", exchange_ids)}
 
     def lives(self) -> list[int]:
-        """The incarnations that took anything, oldest first. Numbers grow with time within each; workers that share a journal
-        live at the same time."""
-        found: list[int] = []
-        while True:
-            above = ((found[-1] + 1) if found else 0) * IDS_PER_INCARNATION
-            rows = self._all("SELECT exchange_id FROM taken WHERE exchange_id >= ? ORDER BY exchange_id LIMIT 1", (above,))
-            if not rows:
-                return found
-            found.append(int(rows[0][0]) // IDS_PER_INCARNATION)
+        """The incarnations that took anything, oldest first."""
+        return numbers.lives(self._all)
 
     def after(self, exchange_id: int, count_max: int = ROWS_MAX) -> list[Side]:
         """The next exchanges of the same life above `exchange_id`, in the order of their numbers."""
         where = "WHERE e.exchange_id > ? AND e.exchange_id < ? ORDER BY e.exchange_id LIMIT ?"
-        return [_side(row) for row in self._all(f"{_SELECT} {where}", (exchange_id, _end_of(exchange_id), count_max))]
+        return [_side(row) for row in self._all(f"{_SELECT} {where}", (exchange_id, end_of(exchange_id), count_max))]
 
     def moved_rows(self, exchange_id: int) -> list[Moved]:
         """What the same life has taken since: at most MOVED_ROWS_MAX, in the order of their numbers."""
-        return [Moved(*row) for row in self._all(_MOVED_ROWS, (exchange_id, _end_of(exchange_id)))]
+        return [Moved(*row) for row in self._all(_MOVED_ROWS, (exchange_id, end_of(exchange_id)))]
 
     def moved_lines(self, line_id: int) -> list[Moved]:
         """What has a line in the history since: at most MOVED_ROWS_MAX, in the order of the lines."""
@@ -139,21 +131,7 @@ class SideReader:
 
     def last_before(self, wall_ms: int, life: int) -> int:
         """The highest number below the first exchange that `life` recorded at or after `wall_ms`."""
-        low, end = life * IDS_PER_INCARNATION + 1, (life + 1) * IDS_PER_INCARNATION
-        rows = self._all("SELECT coalesce(max(exchange_id), 0) FROM taken WHERE exchange_id < ?", (end,))
-        high = max(low, int(rows[0][0]) + 1)
-        while low < high:
-            middle = (low + high) // 2
-            rows = self._all(
-                "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id >= ? AND exchange_id < ?"
-                " ORDER BY exchange_id LIMIT 1",
-                (middle, end),
-            )
-            if not rows or rows[0][1] >= wall_ms:
-                high = middle
-            else:
-                low = rows[0][0] + 1
-        return low - 1
+        return numbers.last_before_in(self._all, life, wall_ms)
 
     def _all(self, sql: str, parameters: Sequence[Cell] = ()) -> list[Any]:
         with self._lock:
@@ -166,11 +144,6 @@ class SideReader:
             raise ValueError(f"{len(wanted)} rows at once, at most {ROWS_MAX}")
         sql = f"{_SELECT} WHERE e.{column} IN ({', '.join('?' * len(wanted))})"
         return [_side(row) for row in self._all(sql, tuple(wanted))]
-
-
-def _end_of(exchange_id: int) -> int:
-    """The first number of the next life."""
-    return (exchange_id // IDS_PER_INCARNATION + 1) * IDS_PER_INCARNATION
 
 
 def _side(row: Any) -> Side:

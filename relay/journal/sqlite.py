@@ -11,7 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from relay.clock import Clock
 from relay.errors import JournalUnusable
@@ -27,7 +27,7 @@ from relay.journal.outbound_rows import newest_outbound, open_outbound
 from relay.journal.port import JournalState, NeededKey
 from relay.journal.records import HistoryLine, StoredExchange
 from relay.journal.reveal_rows import count_reveals, read_reveals
-from relay.journal.rows import SELECT_HISTORY, SELECT_LISTED, SELECT_OPEN, read_exchange, read_history
+from relay.journal.rows import SELECT_HISTORY, SELECT_LISTED, SELECT_OPEN, SELECT_REASON, read_exchange, read_history
 from relay.journal.schema import FileLock, open_reader, open_writer
 from relay.journal.writer import Writer, file_bytes
 from relay.settings import JournalSettings
@@ -151,6 +151,10 @@ class SqliteJournal(JournalFace):
 
     def history(self, exchange_id: int) -> Iterable[HistoryLine]:
         return read_history(self._reader.execute(SELECT_HISTORY, (exchange_id,)))
+
+    def reasons(self, exchange_ids: Sequence[int]) -> Mapping[int, str]:
+        said = ((number, self._reader.execute(SELECT_REASON, (number,)).fetchone()) for number in exchange_ids)
+        return {number: row[0] for number, row in said if row is not None}
 
     def open_outbound(self) -> Iterable[StoredOutbound]:
         return open_outbound(self._reader, self._keys)

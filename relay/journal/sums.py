@@ -1,11 +1,12 @@
 """The journal's counts of a business date, summed by the database itself: reads for totals, on a connection of their own.
 
-Owns the SQL that folds a stretch of exchanges into groups, and that reads the few which need a closer look one by one. It must
-never write, judge a statement, nor read a PAN. The traps: each call is one short read in a thread (a long one would keep the
-daemon's log from being folded away), so a day is walked in stretches of numbers; most exchanges are plain (answered, nothing
-came after) and are summed by the database, but whatever a reversal, a completion or a person touched is given out alone; and
-so is whatever was recorded in the minutes between somebody's cut-over and the end of the day, where the moment decides the
-date.
+Owns the SQL that folds a stretch of exchanges into groups, and that reads the few which need a closer look one by one, in the
+words that both engines have in common. It must never write, judge a statement, nor read a PAN. The traps: each call is one
+short read in a thread (a long one would keep the daemon's log from being folded away), so a day is walked in stretches of
+numbers; most exchanges are plain (answered, nothing came after) and are summed by the database, but whatever a reversal, a
+completion or a person touched is given out alone; and so is whatever was recorded in the minutes between somebody's cut-over
+and the end of the day, where the moment decides the date. On PostgreSQL a join without its own range is planned as a walk
+through everything, and so is an EXISTS in a CASE: hence the range said twice, and the look-ups that ask for one number.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from typing import Final
 import msgspec
 
 from protocols.vocabulary import MessageClass
+from relay.journal import numbers
+from relay.journal.numbers import end_of
 from relay.journal.records import reverses_whole, unpack_request
-from relay.journal.schema import open_reader
+from relay.journal.source import Source
 
 STRETCH_COUNT: Final = 20_000  # exchanges of one read
 LOOK_COUNT_MAX: Final = 500  # exchanges of one closer look
@@ -34,22 +37,22 @@ _PLAIN: Final = (
     "coalesce(s.state, 'recorded') IN ('answered', 'refused', 'confirmed') AND t.message_class <> 'reversal'"
     " AND t.original_key = ''"
     " AND coalesce(s.verdict, '') <> 'doubt'"
-    " AND NOT EXISTS (SELECT 1 FROM taken AS r WHERE r.original_key = t.key AND r.original_key <> '')"
-    " AND NOT EXISTS (SELECT 1 FROM history AS h WHERE h.exchange_id = t.exchange_id AND h.event = 'RESOLVED')"
+    " AND (SELECT r.exchange_id FROM taken AS r WHERE r.original_key = t.key AND r.original_key <> '' LIMIT 1) IS NULL"
+    " AND (SELECT h.exchange_id FROM history AS h WHERE h.exchange_id = t.exchange_id AND h.event = 'RESOLVED' LIMIT 1) IS NULL"
 )
 _MOMENT: Final = (
-    "CASE WHEN (t.recorded_ms >= :one_from AND t.recorded_ms < :one_until)"
-    " OR (t.recorded_ms >= :two_from AND t.recorded_ms < :two_until) THEN t.recorded_ms ELSE 0 END"
+    "CASE WHEN (t.recorded_ms >= ? AND t.recorded_ms < ?) OR (t.recorded_ms >= ? AND t.recorded_ms < ?)"
+    " THEN t.recorded_ms ELSE 0 END"
 )
 # Materialized, so that the two look-ups are made once for each exchange and not once for each place that asks.
 _GROUPS: Final = (
     "WITH seen AS MATERIALIZED (SELECT t.listener AS listener, t.terminal AS terminal, t.kind AS kind, t.currency AS currency,"
-    f" t.business_date AS business_date, (t.recorded_ms + :shift_ms) / {DAY_MS} AS received, {_MOMENT} AS moment,"
+    f" t.business_date AS business_date, (t.recorded_ms + ?) / {DAY_MS} AS received, {_MOMENT} AS moment,"
     f" CASE WHEN {_PLAIN} THEN 0 ELSE t.exchange_id END AS alone, s.verdict AS verdict, t.amount_minor AS minor"
-    " FROM taken AS t LEFT JOIN standing AS s ON s.exchange_id = t.exchange_id"
-    " WHERE t.exchange_id > :after AND t.exchange_id <= :until)"
-    " SELECT listener, terminal, kind, currency, business_date, received, moment, alone, count(*), coalesce(sum(minor), 0)"
-    " FROM seen WHERE alone > 0 OR verdict = 'approve'"
+    " FROM taken AS t LEFT JOIN standing AS s ON s.exchange_id = t.exchange_id AND s.exchange_id > ? AND s.exchange_id <= ?"
+    " WHERE t.exchange_id > ? AND t.exchange_id <= ?)"
+    " SELECT listener, terminal, kind, currency, business_date, received, moment, alone, count(*),"
+    " CAST(coalesce(sum(minor), 0) AS BIGINT) FROM seen WHERE alone > 0 OR verdict = 'approve'"
     " GROUP BY terminal, kind, currency, business_date, received, moment, alone, listener"
 )
 _LOOK: Final = (
@@ -57,7 +60,8 @@ _LOOK: Final = (
     " coalesce(s.attention, 1), s.standing_minor, s.outcome,"
     " (SELECT o.kind FROM taken AS o WHERE o.key = t.original_key AND t.original_key <> ''),"
     " (SELECT o.message_class FROM taken AS o WHERE o.key = t.original_key AND t.original_key <> ''), t.key"
-    " FROM taken AS t LEFT JOIN standing AS s ON s.exchange_id = t.exchange_id WHERE t.exchange_id IN ({marks})"
+    " FROM taken AS t LEFT JOIN standing AS s ON s.exchange_id = t.exchange_id AND s.exchange_id IN ({marks})"
+    " WHERE t.exchange_id IN ({marks})"
 )
 _REVERSALS: Final = (
     "SELECT r.original_key, r.key, r.request FROM taken AS r"
@@ -113,57 +117,50 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class SumReader:
-    """Raises JournalUnusable at opening, sqlite3.Error later."""
+    """On a source of either engine, which is closed with it. Raises SourceDamaged, and JournalUnusable where its server is
+    away. From any thread; one read at a time."""
 
-    def __init__(self, path: str) -> None:
-        self._connection = open_reader(path)
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def close(self) -> None:
-        self._connection.close()
+        self._source.close()
 
-    def last_before(self, wall_ms: int) -> int:
-        """The highest number below the first exchange recorded at or after `wall_ms`: in one file, lives follow each other."""
-        low, high = 0, self.highest() + 1
-        while low < high:
-            middle = (low + high) // 2
-            found = self.next_after(middle - 1)
-            if found is None or found[1] >= wall_ms:
-                high = middle
-            else:
-                low = found[0] + 1
-        return low - 1
+    def lives(self) -> list[int]:
+        """The incarnations that took anything, oldest first."""
+        return numbers.lives(self._source.all)
 
-    def highest(self) -> int:
-        (highest,) = self._connection.execute("SELECT coalesce(max(exchange_id), 0) FROM taken").fetchone()
-        return int(highest)
+    def last_before(self, wall_ms: int, life: int) -> int:
+        """The highest number below the first exchange that `life` recorded at or after `wall_ms`."""
+        return numbers.last_before_in(self._source.all, life, wall_ms)
 
     def next_after(self, exchange_id: int) -> tuple[int, int] | None:
-        """The next exchange's number and when it was recorded. Numbers leap where a new life of the journal began."""
-        row = self._connection.execute(
-            "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id > ? ORDER BY exchange_id LIMIT 1", (exchange_id,)
-        ).fetchone()
-        return None if row is None else (int(row[0]), int(row[1]))
+        """The next exchange of the same life: its number and when it was recorded."""
+        rows = self._source.all(
+            "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id > ? AND exchange_id < ? ORDER BY exchange_id LIMIT 1",
+            (exchange_id, end_of(exchange_id)),
+        )
+        return (int(rows[0][0]), int(rows[0][1])) if rows else None
 
     def groups(self, after: int, until: int, shift_ms: int, windows: Windows) -> list[Group]:
         """The exchanges above `after`, up to `until`, folded. `shift_ms` added to UTC gives the day of receipt."""
-        bound = {"after": after, "until": until, "shift_ms": shift_ms, **msgspec.structs.asdict(windows)}
-        rows = self._connection.execute(_GROUPS, bound)
+        rows = self._source.all(_GROUPS, (shift_ms, *msgspec.structs.astuple(windows), after, until, after, until))
         return [
             Group(listener, terminal, kind, currency, business_date, _date(day), moment, alone, count, minor)
             for listener, terminal, kind, currency, business_date, day, moment, alone, count, minor in rows
         ]
 
-    def look(self, numbers: Sequence[int]) -> list[Look]:
+    def look(self, wanted: Sequence[int]) -> list[Look]:
         """At most LOOK_COUNT_MAX at once."""
-        if len(numbers) > LOOK_COUNT_MAX:
-            raise ValueError(f"{len(numbers)} exchanges at once, at most {LOOK_COUNT_MAX}")
-        if not numbers:
+        if len(wanted) > LOOK_COUNT_MAX:
+            raise ValueError(f"{len(wanted)} exchanges at once, at most {LOOK_COUNT_MAX}")
+        if not wanted:
             return []
-        rows = self._connection.execute(_LOOK.format(marks=_marks(numbers)), tuple(numbers)).fetchall()
+        rows = self._source.all(_LOOK.format(marks=_marks(wanted)), (*wanted, *wanted))
         found = [Look(*tuple(row)) for row in rows]
         keys = [look.key for look in found if look.message_class != MessageClass.REVERSAL]
         standing: dict[str, int] = {}
-        for original, key, request in self._connection.execute(_REVERSALS.format(marks=_marks(keys)), tuple(keys)):
+        for original, key, request in self._source.all(_REVERSALS.format(marks=_marks(keys)), tuple(keys)) if keys else ():
             left = 0 if reverses_whole(MessageClass.REVERSAL, request) else unpack_request(key, request, None).standing_minor
             standing[original] = min(standing.get(original, left or 0), left or 0)  # the absolute amount only goes down
         return [msgspec.structs.replace(look, reversed_to=standing.get(look.key)) for look in found]
@@ -176,4 +173,4 @@ def _date(day: int) -> str:
 
 
 def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values)) or "NULL"
+    return ", ".join("?" * len(values))

@@ -35,6 +35,7 @@ from relay.journal.items import (
     TakeItem,
     WalkItem,
     WriteItem,
+    left_over,
 )
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound_rows import find_outbound, outbound_result
@@ -359,10 +360,7 @@ class Writer:
         while not self._queue.empty():
             group = self._queue.get_nowait()
             for item in [] if isinstance(group, Stop) else group:
-                if isinstance(item, WALKS):
-                    outcomes.append((item.done, item.count))
-                else:
-                    outcomes.append((item.done, JournalFailed("the journal is closed")))
+                outcomes.append((item.done, left_over(item)))
         return outcomes
 
 

@@ -10,7 +10,6 @@ midnight cost a few walks, not ten thousand. Why the timer is safe: the statemen
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
@@ -18,6 +17,7 @@ from protocols.totals import OwnSum, TotalsStated
 from relay.bridge import spawn
 from relay.clock import Cancellable, Timers
 from relay.errors import RelayError
+from relay.journal.source import Source, SourceDamaged
 from relay.journal.sums import SumReader
 from relay.reconcile.dates import Cutover
 from relay.reconcile.tally import Closed, Counting, Index, Tally
@@ -31,7 +31,7 @@ WAITING_MAX: Final = 20_000  # statements that wait at a time; beyond it the ans
 Told = Callable[[tuple[OwnSum, ...] | None], None]
 
 
-class Source(Protocol):
+class Walks(Protocol):
     """Makes a walk over a business date, and ends the connection that it reads on."""
 
     def begin(self, business_date: str) -> Counting: ...
@@ -39,17 +39,17 @@ class Source(Protocol):
     def end(self) -> None: ...
 
 
-class JournalSource:
-    """Reads the SQLite journal at `path`. Raises JournalUnusable at opening."""
+class JournalWalks:
+    """On a source of either engine, which it closes: each of its reads, and `end`, in a thread."""
 
-    def __init__(self, path: str, cutover: Cutover, closed: Callable[[str], Iterable[Closed]]) -> None:
-        self._reader = SumReader(path)
+    def __init__(self, source: Source, cutover: Cutover, closed: Callable[[str], Iterable[Closed]]) -> None:
+        self._reader = SumReader(source)
         self._cutover = cutover
         self._closed = closed
 
-    def begin(self, business_date: str) -> Counting:
-        """Raises ValueError for what is no date."""
-        return Counting(self._reader, self._cutover, business_date, self._closed(business_date))
+    def begin(self, business_date: str, since_ms: int | None = None) -> Counting:
+        """See Counting for `since_ms`. Raises ValueError for what is no date."""
+        return Counting(self._reader, self._cutover, business_date, self._closed(business_date), since_ms)
 
     def end(self) -> None:
         self._reader.close()
@@ -74,10 +74,10 @@ class _Waiting:
 
 
 class Counter:
-    """Fulfils relay.reconcile.statements.OwnSums. `source` opens the journal for one round of walks."""
+    """Fulfils relay.reconcile.statements.OwnSums. `opened` opens the journal for one round of walks, in a thread."""
 
-    def __init__(self, source: Callable[[], Source], timers: Timers, wait_ms: int = WAIT_MS) -> None:
-        self._source = source
+    def __init__(self, opened: Callable[[], Walks], timers: Timers, wait_ms: int = WAIT_MS) -> None:
+        self._opened = opened
         self._timers = timers
         self._wait_ms = wait_ms
         self._waiting: list[_Waiting] = []
@@ -99,8 +99,8 @@ class Counter:
             while self._waiting:
                 now, self._waiting = self._waiting, []
                 try:
-                    source = await asyncio.to_thread(self._source)
-                except (sqlite3.Error, RelayError) as error:
+                    walks = await asyncio.to_thread(self._opened)
+                except (SourceDamaged, RelayError) as error:
                     log.warning("our own totals cannot be counted", why=str(error))
                     self._answer(now, None)
                     continue
@@ -108,14 +108,14 @@ class Counter:
                     for business_date in sorted({each.stated.business_date for each in now}):
                         mine = [each for each in now if each.stated.business_date == business_date]
                         try:
-                            tally = await asyncio.to_thread(source.begin(business_date).run)
-                        except (sqlite3.Error, ValueError) as error:
+                            tally = await asyncio.to_thread(walks.begin(business_date).run)
+                        except (SourceDamaged, RelayError, ValueError) as error:
                             log.warning("our own totals cannot be counted", business_date=business_date, why=str(error))
                             self._answer(mine, None)
                         else:
                             self._answer(mine, tally)
                 finally:
-                    source.end()
+                    await asyncio.to_thread(walks.end)
         finally:
             self._is_walking = False
 

@@ -9,7 +9,7 @@ unacknowledged statement, which its sender repeats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -26,6 +26,7 @@ from relay.reconcile.tally import Closed
 LINK_NAME: Final = "@totals"  # beside the listeners, whose names have no such sign
 PER_DATE_MAX: Final = 50_000  # statements of one business date
 PER_PARTY_MAX: Final = 24  # of one far end and date
+PER_ADDING_MAX: Final = 240  # where each counts since the one before, or is of one file
 DATE_DAYS_MAX: Final = 8  # a business date further from the day of receipt is nobody's totals
 KEPT_DAYS: Final = 40
 FORGET_COUNT: Final = 500  # statements forgotten at a time, so that a clear-out never fills the journal's queue
@@ -68,6 +69,7 @@ class Statements:
         counted: Callable[[str], None] = lambda result: None,
         per_date_max: int = PER_DATE_MAX,
         per_party_max: int = PER_PARTY_MAX,
+        per_adding_max: int = PER_ADDING_MAX,
     ) -> None:
         self._variables = variables
         self._clock = clock
@@ -76,6 +78,7 @@ class Statements:
         self._counted = counted
         self._per_date_max = per_date_max
         self._per_party_max = per_party_max
+        self._per_adding_max = per_adding_max
         self._order = 0
         self._writing: dict[str, TotalsStated] = {}
         self._names: dict[str, dict[str, set[str]]] = {}  # date -> party -> names, those on their way to disk included
@@ -154,7 +157,8 @@ class Statements:
         parties = self._names.get(date_, {})
         if name in parties.get(party, ()):
             return True  # the same, on its way by another link
-        return len(parties.get(party, ())) < self._per_party_max and sum(map(len, parties.values())) < self._per_date_max
+        party_max = self._per_adding_max if stated.mode == "adds" else self._per_party_max
+        return len(parties.get(party, ())) < party_max and sum(map(len, parties.values())) < self._per_date_max
 
     def _leave_out(self, stated: TotalsStated, listener: str, done: Callable[[TotalsKept], None]) -> None:
         """Over a limit: counted per line and date, durably, so that the report says so."""
@@ -205,6 +209,13 @@ class Statements:
                 if not index[date_]:
                     del index[date_]
         return forgotten
+
+
+def counted_since(kept: Iterable[Kept]) -> int | None:
+    """From when on what they speak of may have been received, UTC epoch milliseconds; None where nobody stated anything. A file
+    states the totals of its own date when it comes, which may be days before."""
+    received = [each.received_ms for each in kept if each.stated.lines and each.stated.mode != "running"]
+    return min(received) - DAY_MS if received else None
 
 
 def _taken_out(of_date: dict[str, set[str]] | set[str]) -> str:

@@ -40,9 +40,11 @@ class Closed(msgspec.Struct, frozen=True):
 
 
 class Reader(Protocol):
-    def last_before(self, wall_ms: int) -> int: ...
+    """Numbers grow with time within each life of the journal, and workers that share one live at the same time."""
 
-    def highest(self) -> int: ...
+    def lives(self) -> list[int]: ...
+
+    def last_before(self, wall_ms: int, life: int) -> int: ...
 
     def next_after(self, exchange_id: int) -> tuple[int, int] | None: ...
 
@@ -141,20 +143,31 @@ def _is_undone(look: Look) -> bool:
 
 
 class Counting:
-    """Walks the exchanges around one date. Each `step` is a few short reads, to be made in a thread; True when it is done."""
+    """Walks the exchanges around one date, life by life. Each `step` is a few short reads, to be made in a thread; True when it
+    is done. `since_ms`: what carries the date and was received earlier than the day before it is counted from then on, too
+    (UTC epoch milliseconds), as of files that come days before their date."""
 
-    def __init__(self, reader: Reader, cutover: Cutover, business_date: str, closed: Iterable[Closed] = ()) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        cutover: Cutover,
+        business_date: str,
+        closed: Iterable[Closed] = (),
+        since_ms: int | None = None,
+    ) -> None:
         self.tally = Tally(business_date)
         self._reader = reader
         self._date = business_date
         self._before = _shifted(business_date, -1)
         self._shift_ms = (cutover.utc_offset_minutes - cutover.minute) * 60_000
         self._begins_ms = cutover.begins_ms(business_date)
+        self._since_ms = min(self._begins_ms - DAY_MS, since_ms or self._begins_ms)
         self._closed: dict[tuple[str, str], list[Closed]] = {}
         for each in closed:
             self._closed.setdefault((each.listener, each.party), []).append(each)
         self._windows = self._make_windows()
-        self._at = -1
+        self._lives: list[int] | None = None  # not walked yet
+        self._at = -1  # where the walk stands in the first of them
 
     def _make_windows(self) -> Windows:
         """From the first cut-over of a date to its configured end, for this date and the one before."""
@@ -177,12 +190,10 @@ class Counting:
 
     def step(self) -> bool:
         reader = self._reader
-        if self._at < 0:
-            self._at = max(0, reader.last_before(self._begins_ms - DAY_MS))
-        following = reader.next_after(self._at)
-        if following is None or following[1] >= self._begins_ms + 2 * DAY_MS:
+        following = self._next()
+        if following is None:
             return True
-        after = following[0] - 1
+        after = following - 1
         until = after + STRETCH_COUNT
         alone: dict[int, Group] = {}
         for group in reader.groups(after, until, self._shift_ms, self._windows):
@@ -199,6 +210,21 @@ class Counting:
                     self._count(alone[look.exchange_id], claim)
         self._at = until
         return False
+
+    def _next(self) -> int | None:
+        """The number to go on with; None when every life is walked."""
+        reader = self._reader
+        if self._lives is None:
+            self._lives = reader.lives()
+        while self._lives:
+            if self._at < 0:
+                self._at = reader.last_before(self._since_ms, self._lives[0])
+            following = reader.next_after(self._at)
+            if following is not None and following[1] < self._begins_ms + 2 * DAY_MS:
+                return following[0]
+            self._lives = self._lives[1:]
+            self._at = -1
+        return None
 
     def _is_wanted(self, group: Group) -> bool:
         return self._own_date(group) == self._date or group.received == self._date

@@ -18,9 +18,10 @@ import pytest
 import pytest_asyncio
 
 from relay.clock import SystemClock
-from relay.journal.archive.shelf import exchanges_in
+from relay.journal.archive.shelf import exchanges_in, messages_in
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
+from relay.journal.outbound import OutboundState
 from relay.journal.postgres.engine import PostgresJournal
 from relay.journal.sqlite import SqliteJournal
 from relay.settings import JournalSettings
@@ -28,11 +29,13 @@ from relay.telemetry.metrics import Metrics
 from tests.support.daemonworld import ROOT, DaemonWorld
 from tests.support.foreignatm import ForeignAtm
 from tests.support.journal_suite import DAY_MS, answered, step_to, taken
+from tests.support.outbound_suite import moved, outbound
 from tests.support.pgserver import PostgresServer
 from tests.support.sqliterig import TurnedLoop
 
 DAYS = (10, 9)  # so many days ago
 PER_DAY = 700  # more than is handed over at once
+SENT_PER_DAY = 20
 POINTS = (
     "archive synced, not read back",
     "archive renamed, not durable",
@@ -47,7 +50,7 @@ def key_of(world: DaemonWorld) -> bytes:
 
 
 def seed(journal: Any, loop: TurnedLoop, per_day: int) -> None:
-    """Days of closed exchanges, one in ten with a history. Closes the journal."""
+    """Days of closed exchanges, one in ten with a history, and of ended messages of the core. Closes the journal."""
     for days in DAYS:
         then_ms = SystemClock().wall_ms() - days * DAY_MS
         for number in range(per_day):
@@ -57,6 +60,11 @@ def seed(journal: Any, loop: TurnedLoop, per_day: int) -> None:
             if number % 10 == 0:
                 done = step_to(record.exchange_id, answered(1).state, "OUTCOME", outcome=b"\x93\x01\x02\x03", at_ms=then_ms)
                 journal.step(done, lambda _: None)
+        for number in range(SENT_PER_DAY):
+            message = outbound(journal, f"sent|{days}|{number}", recorded_ms=then_ms)
+            journal.take_outbound(message, lambda _: None)
+            ended = OutboundState.ACKNOWLEDGED
+            journal.step_outbound(moved(message.outbound_id, ended, at_ms=then_ms, reported=ended), lambda _: None)
         while journal.waiting_count():
             loop.turn()
     journal.close()
@@ -110,17 +118,20 @@ def whole_and_archived(world: DaemonWorld) -> tuple[set[str], set[str]]:
     """Keys of the past whose body is in the journal, and those in archives that the journal knows and that verify."""
     connection = sqlite3.connect(world.directory / "journal.sqlite")
     bodies = connection.execute("SELECT key FROM taken WHERE length(request) > 0 AND key LIKE 'past|%'").fetchall()
+    bodies += connection.execute("SELECT key FROM outbound WHERE length(body) > 0").fetchall()
     known = [row[0] for row in connection.execute("SELECT file_name FROM archive")]
     connection.close()
     keys = KeyRing(key_of(world))
     files = [world.directory / "archive" / name for name in known]
     archived = {each.exchange.key for path in files for each in exchanges_in(path, keys)}
+    archived |= {each.key for path in files for each in messages_in(path, keys) if each.has_body}
     return {row[0] for row in bodies}, archived
 
 
 @pytest.mark.timeout(240)
 async def test_what_is_old_is_archived_beside_traffic_and_no_death_loses_it(world: DaemonWorld) -> None:
     everything = {f"past|{days}|{number}" for days in DAYS for number in range(PER_DAY)}
+    everything |= {f"sent|{days}|{number}" for days in DAYS for number in range(SENT_PER_DAY)}
     world.module = "tests.support.dyingrelay"
     for point in POINTS:
         world.environment = {"RELAY_DIES_AT": point}
@@ -138,13 +149,16 @@ async def test_what_is_old_is_archived_beside_traffic_and_no_death_loses_it(worl
     whole, archived = await asyncio.to_thread(whole_and_archived, world)
     assert (whole, archived) == (set(), everything)
     code, found = await asyncio.to_thread(relay, world, "archive", "verify")
-    assert (code, [each["problem"] for each in found]) == (0, [""] * len(DAYS))
-    assert [each["bodies"] for each in found] == ["archive only"] * len(DAYS)
+    assert (code, [each["problem"] for each in found]) == (0, [""] * 2 * len(DAYS))
+    assert [each["bodies"] for each in found] == ["archive only"] * 2 * len(DAYS)
+    assert [each["kind"] for each in found] == ["day", "outbound"] * len(DAYS)
     code, sound = await asyncio.to_thread(relay, world, "verify")
     assert (code, sound["problems"], sound["notes"]) == (0, [], [])
     date = found[0]["business_date"]
     code, shown = await asyncio.to_thread(relay, world, "archive", "show", date, f"past|{DAYS[0]}|0")
     assert (shown["exchange"]["pan"], len(shown["history"])) == ("453957******1486", 1)
+    code, sent = await asyncio.to_thread(relay, world, "archive", "show", date, "--outbound", "--limit", "3")
+    assert (code, [each["key"] for each in sent]) == (0, [f"sent|{DAYS[0]}|{number}" for number in range(3)])
     seen = world.metrics()
     assert seen["relay_archive_bytes"] == sum(each["file_bytes"] for each in found)
     assert seen["relay_archive_oldest_due_seconds"] == 0
@@ -174,7 +188,8 @@ async def test_on_postgresql_too(tmp_path: Path) -> None:
         await world.start()
         await world.logged("archived bodies have left the journal")
         code, found = await asyncio.to_thread(relay, world, "archive", "verify")
-        assert (code, [each["bodies"] for each in found]) == (0, ["archive only"] * len(DAYS))
+        assert (code, [each["bodies"] for each in found]) == (0, ["archive only"] * 2 * len(DAYS))
+        assert server.sql("SELECT count(*) FROM relay_journal.outbound WHERE length(body) > 0") == "0"
         assert server.sql("SELECT count(*) FROM relay_journal.taken WHERE length(request) > 0") == "0"
         assert await world.stop() == 0
     finally:

@@ -1,4 +1,5 @@
-"""A whole day of the running daemon, seen by a stranger's codec: traffic, cut-over, stated totals, sweep, report; and kill -9.
+"""A whole day of the running daemon, seen by a stranger's codec: traffic, cut-over, stated totals, sweep, report; and kill -9;
+on either engine.
 
 Every figure that is stated here is counted by the test itself, from the answers that pyiso8583 read.
 """
@@ -6,28 +7,47 @@ Every figure that is stated here is counted by the test itself, from the answers
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from relay.control.client import ControlClient, Refused
 from relay.control.commands import ReconcileNowArgs, ReconcileReportArgs
 from tests.support.daemonworld import LISTENER, DaemonWorld
 from tests.support.foreignatm import PAN, ForeignAtm
+from tests.support.pgserver import PostgresServer
 
 PATIENCE_S = 40.0
+_numbers = itertools.count(1)
 COMPARED = LISTENER + '[listener.profile.totals]\nanswer = "compared"\n'
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    made = PostgresServer()
+    yield made
+    made.remove()
+
+
+@pytest_asyncio.fixture(loop_scope="session", params=["sqlite", "postgresql"])
+async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
     await world.start_core()
-    world.configure(COMPARED, extra="[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = 0\n")
+    journal = ""
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("server")
+        journal = f'engine = "postgresql"\ndsn = "{server.dsn}"\nschema_name = "totals_{next(_numbers)}"\n'
+    world.configure(
+        COMPARED,
+        extra="[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = 0\n",
+        journal_extra=journal,
+    )
     yield world
     await world.close()
 

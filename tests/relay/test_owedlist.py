@@ -80,7 +80,7 @@ class Ahead:
 
     def __init__(self, world: DeskWorld, key: str) -> None:
         self._stored = stored(world, key)
-        self.history = world.journal.history
+        self.reasons = world.journal.reasons
 
     def listed(self) -> list[StoredExchange]:
         return [msgspec.structs.replace(self._stored, state=StoredState.LISTED)]

@@ -13,11 +13,14 @@ from typing import Any
 
 import pytest
 
+from relay.journal.archive import file as archive_file
 from relay.journal.archive.making import TEMPORARY
 from relay.journal.archive.record import ArchiveKind, ArchiveTrouble
+from relay.journal.keyring import KeyRing
 from relay.journal.records import StoredState
 from tests.support.archiveworld import ArchiveWorld, Died
-from tests.support.journal_suite import DAY_MS, step_to, taken
+from tests.support.journal_suite import DAY_MS, T0_MS, answered, step_to, taken
+from tests.support.sqliterig import KEY
 
 BODIES = "SELECT count(*) FROM taken WHERE length(request) > 0"
 
@@ -235,10 +238,13 @@ class ArchiveSuite:
         content = path.read_bytes()
         path.write_bytes(content[:-100])
         world.rig.later(5 * DAY_MS)
+        world.day(2, 4)
+        world.remember()
+        world.rig.later(12 * DAY_MS)
         with pytest.raises(ArchiveTrouble, match="damaged") as caught:
             world.run()
         assert caught.value.next_step
-        assert world.ask(BODIES) == [(2,)]
+        assert world.ask(BODIES) == [(2,)], "what another archive holds has gone all the same"
         path.write_bytes(content)
         assert world.run().released_count == 2
         world.nothing_is_lost()
@@ -248,7 +254,7 @@ class ArchiveSuite:
         world.rig.later(5 * DAY_MS)
         source = world.open_source()
         stranger = ArchiveWorld(world.rig, world.folder, lambda _: world.open_source())
-        theirs = stranger.archive_folder(lambda _: None, source, realm="another-bank")
+        theirs = stranger.archive_folder(lambda _: None, source, journal_id=7)
         source.close()
         world.run()
         record = world.records()[0]
@@ -292,3 +298,77 @@ class ArchiveSuite:
         ran = world.run()
         assert ran.archived == ()
         assert ran.are_keys_changing
+
+    def test_a_change_of_keys_while_a_file_is_made_throws_it_away(self, world: ArchiveWorld) -> None:
+        """Else it would hold card numbers under a key that no row needs any more."""
+        world.day(0, 3)
+        world.rig.later(9 * DAY_MS)
+
+        def step(name: str) -> None:
+            if name == "page":
+                world.two_keys()
+
+        ran = world.run(step)
+        assert (ran.archived, ran.are_keys_changing) == ((), True)
+        assert world.records() == []
+        assert not list(world.folder.iterdir()), "nothing is left half made"
+
+    def test_another_key_than_the_journals_makes_no_archive(self, world: ArchiveWorld) -> None:
+        """It was changed while the relay runs: what is made with the old one could not be read with the new one alone."""
+        world.day(0, 3)
+        world.rig.later(9 * DAY_MS)
+        mine, world.keys = world.keys, KeyRing(b"o" * 32, [KEY])
+        assert world.run().are_keys_changing
+        assert world.records() == []
+        world.keys = mine
+        assert len(world.run().archived) == 1
+
+    def test_a_full_disk_does_not_keep_what_is_archived_from_making_room(self, world: ArchiveWorld) -> None:
+        world.day(0, 3)
+        world.rig.later(5 * DAY_MS)
+        world.run()
+        world.day(4, 3)
+        world.remember()
+        world.rig.later(5 * DAY_MS)
+        world.free_mib_min = 1 << 40
+        with pytest.raises(ArchiveTrouble, match="archive_free_mib_min"):
+            world.run()
+        assert world.ask(BODIES) == [(3,)], "the first date has left the journal"
+        world.nothing_is_lost()
+
+    def test_a_date_that_cannot_be_archived_holds_up_no_other(
+        self, world: ArchiveWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An exchange above the limit of a file."""
+        world.rig.journal.take(
+            huge := taken(world.rig.journal, "huge", request=bytes(9_000), recorded_ms=T0_MS), lambda _: None
+        )
+        world.rig.journal.step(answered(huge.exchange_id), lambda _: None)
+        world.day(3, 2)
+        world.rig.later(20 * DAY_MS)
+        monkeypatch.setattr(archive_file, "CHUNK_BYTES_MAX", 5_000)
+        with pytest.raises(ArchiveTrouble, match="above the limit"):
+            world.run()
+        assert [record.business_date for record in world.records()] == ["2026-11-27"]
+        assert world.ask(BODIES) == [(1,)]
+
+    def test_a_clock_that_was_ahead_does_not_stop_the_late_ones(self, world: ArchiveWorld) -> None:
+        world.day(0, 2, StoredState.LISTED)
+        world.rig.later(40 * DAY_MS)
+        world.prune()
+        world.rig.clock.set_by_ms = 300 * DAY_MS
+        assert [record.kind for record in world.run().archived] == [ArchiveKind.LATE]
+        world.rig.clock.set_by_ms = 0
+        world.day(1, 2, StoredState.LISTED, prefix="l")
+        world.prune()
+        assert [record.kind for record in world.run().archived] == [ArchiveKind.LATE]
+
+    def test_a_journal_that_was_given_to_another_center_keeps_its_archives(self, world: ArchiveWorld) -> None:
+        world.day(0, 3)
+        world.remember()
+        world.rig.later(5 * DAY_MS)
+        world.run()
+        world.center = "osaka"
+        world.rig.later(5 * DAY_MS)
+        assert world.run().released_count == 3
+        world.nothing_is_lost()

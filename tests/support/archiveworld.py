@@ -16,15 +16,24 @@ from msgspec.structs import replace
 from protocols.vocabulary import MessageClass
 from relay.journal.archive import rows
 from relay.journal.archive.making import ArchiveFolder, Owner
-from relay.journal.archive.record import ArchivedExchange, ArchiveRecord, ArchiveTrouble, ReleasedRow
+from relay.journal.archive.record import (
+    MESSAGE_COLUMNS,
+    ArchivedExchange,
+    ArchivedMessage,
+    ArchiveRecord,
+    ArchiveTrouble,
+    Released,
+)
 from relay.journal.archive.run import ArchiveRun, Ran, Rules
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
+from relay.journal.outbound import OutboundExisting, OutboundState
 from relay.journal.port import JournalFailed
 from relay.journal.records import StoredState
 from relay.journal.source import Source
 from relay.reconcile.dates import Cutover
 from tests.support.journal_suite import APPROVE, DAY_MS, T0_MS, Rig, answered, step_to, taken
+from tests.support.outbound_suite import moved, outbound
 from tests.support.sqliterig import KEY
 
 CUTOVER = Cutover()
@@ -52,7 +61,7 @@ class TurningHand:
     def note_archive(self, record: ArchiveRecord) -> None:
         self._wait(lambda done: self.rig.journal.note_archive(record, done))
 
-    def release(self, file_name: str, released: Sequence[ReleasedRow], is_last: bool) -> int:
+    def release(self, file_name: str, released: Sequence[Released], is_last: bool) -> int:
         return self._wait(lambda done: self.rig.journal.release(file_name, tuple(released), is_last, done))
 
     def _wait(self, give: Callable[[Callable[[Any], None]], None]) -> int:
@@ -72,8 +81,10 @@ class ArchiveWorld:
         self.folder = folder
         self.open_source = lambda: open_source(rig)
         self.whole: dict[str, ArchivedExchange] = {}  # each exchange as it stood when it was closed
+        self.sent: dict[str, ArchivedMessage] = {}  # each message of the core, the same
         self.keys = KeyRing(KEY)
         self.free_mib_min = 0
+        self.center = "tokyo"
 
     # ---- a past ------------------------------------------------------------------------------------------------------
     def day(self, number: int, count: int, state: StoredState = StoredState.DONE, prefix: str = "k") -> None:
@@ -102,9 +113,39 @@ class ArchiveWorld:
             self.whole[row[1]] = found[0]
         source.close()
 
+    def messages(
+        self,
+        number: int,
+        count: int,
+        state: OutboundState = OutboundState.ACKNOWLEDGED,
+        prefix: str = "m",
+        *,
+        told: bool = True,
+    ) -> None:
+        """`count` messages of the core of the `number`-th day, all ended and told to it but the last, which is in `state`."""
+        journal = self.rig.journal
+        for place in range(count):
+            at_ms = CUTOVER.begins_ms(FIRST_DATE) + number * DAY_MS + 1_000 * place
+            record = outbound(journal, f"{prefix}{number}.{place}", recorded_ms=at_ms, body=f"body {number} {place}".encode())
+            journal.take_outbound(record, lambda _: None)
+            is_last = place == count - 1
+            last = state if is_last else OutboundState.FAILED
+            for step in (OutboundState.SENT, last):
+                journal.step_outbound(moved(record.outbound_id, step, at_ms=at_ms + 1), lambda _: None)
+            if told or not is_last:
+                journal.step_outbound(moved(record.outbound_id, None, reported=last), lambda _: None)
+        self.rig.settle()
+
+    def remember_messages(self) -> None:
+        for row in self.ask(f"SELECT {', '.join(MESSAGE_COLUMNS)}, is_open FROM outbound"):
+            if not row[-1]:
+                self.sent[row[1]] = ArchivedMessage(tuple(row[:-1]))
+
     # ---- runs --------------------------------------------------------------------------------------------------------
-    def archive_folder(self, step: Callable[[str], None], source: Source, *, realm: str = "bank") -> ArchiveFolder:
-        owner = Owner(rows.journal_id(source), Identity("tokyo", realm))
+    def archive_folder(
+        self, step: Callable[[str], None], source: Source, *, journal_id: int = 0, center: str = "tokyo"
+    ) -> ArchiveFolder:
+        owner = Owner(journal_id or rows.journal_id(source), Identity(center, "bank"))
         return ArchiveFolder(str(self.folder), owner, self.keys, free_mib_min=self.free_mib_min, step=step)
 
     def run(self, step: Callable[[str], None] = lambda _: None, *, after_days: int = 3, body_days: int = 7) -> Ran:
@@ -116,8 +157,9 @@ class ArchiveWorld:
             ends_ms=lambda date: CUTOVER.begins_ms(date) + DAY_MS,
         )
         try:
-            folder = self.archive_folder(step, source)
-            return ArchiveRun(source, folder, TurningHand(self.rig, step), self.rig.clock, rules, step).go()
+            folder = self.archive_folder(step, source, center=self.center)
+            hand = TurningHand(self.rig, step)
+            return ArchiveRun(source, folder, hand, self.rig.clock, rules, step, self.keys.key_id).go()
         finally:
             source.close()
 
@@ -149,6 +191,8 @@ class ArchiveWorld:
             folder.check(record)
             for exchanges in folder.exchanges(record):
                 for each in exchanges:
+                    if not isinstance(each, ArchivedExchange):
+                        continue
                     known = found.get(str(each.taken[1]))
                     if known is None or each.taken[10]:  # of several, the one that still had its body
                         found[str(each.taken[1])] = each
@@ -178,3 +222,33 @@ class ArchiveWorld:
             assert stored.state.value == before.standing[1]
             assert (stored.intent.verdict, stored.intent.code) == (APPROVE.verdict, APPROVE.code)
             assert stored.taken.fingerprint == before.taken[8]
+
+    # ---- messages that the core started ------------------------------------------------------------------------------
+    def archived_messages(self) -> dict[str, ArchivedMessage]:
+        source = self.open_source()
+        folder = self.archive_folder(lambda _: None, source)
+        found: dict[str, ArchivedMessage] = {}
+        for record in rows.records(source, "WHERE kind = 'outbound'"):
+            folder.check(record)
+            for messages in folder.exchanges(record):
+                found |= {str(each.cells[1]): each for each in messages if isinstance(each, ArchivedMessage)}
+        source.close()
+        return found
+
+    def no_message_is_lost(self) -> None:
+        """Each that was ever closed: whole in the journal, or whole in an archive that is known and verified; and its key is in
+        the journal, with what a repeat is answered with."""
+        archived = self.archived_messages()
+        in_journal = dict(self.ask("SELECT key, body FROM outbound"))
+        results: dict[str, Any] = {}
+        for key, before in self.sent.items():
+            is_whole = bytes(in_journal[key]) == before.cells[5]
+            assert is_whole or archived.get(key) == before, f"{key} is neither whole in the journal nor in an archive"
+            again = outbound(self.rig.journal, key)
+            self.rig.journal.take_outbound(again, lambda result, key=key: results.__setitem__(key, result))
+        self.rig.settle()
+        for key, before in self.sent.items():
+            result = results[key]
+            assert isinstance(result, OutboundExisting), f"{key} was taken a second time"
+            assert (result.message.taken.outbound_id, result.message.state.value) == (before.number, before.cells[8])
+            assert result.message.taken.fingerprint == before.cells[6]

@@ -314,6 +314,19 @@ class JournalSuite:
         rig.settle()
         assert look("o") == chain
 
+    def test_the_last_words_of_many_histories(self, rig: Rig) -> None:
+        records = [taken(rig.journal, f"k{number}") for number in range(4)]
+        for record in records:
+            rig.journal.take(record, lambda _: None)
+        for place, detail in ((0, "first"), (0, "second"), (0, ""), (1, "only"), (2, "")):
+            step = step_to(records[place].exchange_id, StoredState.HELD, "held", detail=detail)
+            rig.journal.step(step, lambda _: None)
+        rig.settle()
+        ids = [record.exchange_id for record in records]
+        assert dict(rig.journal.reasons([*ids, 7])) == {ids[0]: "second", ids[1]: "only"}
+        assert dict(rig.journal.reasons(ids[1:2])) == {ids[1]: "only"}
+        assert dict(rig.journal.reasons([])) == {}
+
     def test_answers_come_in_the_order_given(self, rig: Rig) -> None:
         order: list[int] = []
         for number in range(300):

@@ -25,11 +25,17 @@ PATIENCE_S = 30.0
 
 
 class RigClock(SystemClock):
+    """`passed_ms` is time that has passed, `set_by_ms` is what somebody did to the clock."""
+
     def __init__(self) -> None:
         self.passed_ms = 0
+        self.set_by_ms = 0
 
     def wall_ms(self) -> int:
-        return T0_MS + self.passed_ms
+        return T0_MS + self.passed_ms + self.set_by_ms
+
+    def monotonic_ms(self) -> int:
+        return super().monotonic_ms() + self.passed_ms
 
 
 class TurnedLoop:

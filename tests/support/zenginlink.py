@@ -29,6 +29,7 @@ from protocols.dialect import (
     Timer,
     TimerFired,
 )
+from protocols.totals import KeptResult, TotalsKept, TotalsStated
 from protocols.vocabulary import TAKEN, Received, Refusal, Request, Secret
 from protocols.zengin.file.dialect import FileDialect
 from protocols.zengin.file.dialogue import FileDialogue
@@ -88,7 +89,9 @@ class Side:
         self.out: deque[bytes] = deque()
         self.hung_up = ""
         self.is_slow = False  # the journal takes what it is given only when `commit` says so
-        self.journal: deque[tuple[Store | Ask, FileDialogue | None]] = deque()
+        self.journal: deque[tuple[Store | Ask | TotalsStated, FileDialogue | None]] = deque()
+        self.stated: dict[tuple[str, str], TotalsStated] = {}  # by id and date
+        self.keeps: KeptResult = "kept"
         self.restart()
 
     def restart(self) -> None:
@@ -126,7 +129,7 @@ class Side:
         match action:
             case Send():
                 self.out.append(action.data)
-            case Ask() | Store():
+            case Ask() | Store() | TotalsStated():
                 if self.is_slow:
                     self.journal.append((action, self.dialogue))
                     return []
@@ -155,9 +158,15 @@ class Side:
                 if dialogue is self.dialogue:
                     self.step(event)
 
-    def _take(self, action: Ask | Store) -> list[Event]:
+    def _take(self, action: Ask | Store | TotalsStated) -> list[Event]:
         if isinstance(action, Ask):
             return self._ask(action)
+        if isinstance(action, TotalsStated):
+            before = self.stated.get((action.id, action.business_date))
+            if self.keeps == "failed":
+                return [TotalsKept(action.id, "failed")]
+            self.stated[action.id, action.business_date] = before or action
+            return [TotalsKept(action.id, self.keeps if before is None else "known" if before == action else "conflict")]
         self.variables[action.name] = action.value
         return [Stored(action.name, True)]
 

@@ -30,6 +30,7 @@ from protocols.dialect import (
 from protocols.errors import FieldError, FrameError, LocalMisuse
 from protocols.framing import Frame as RawFrame
 from protocols.machine import Unexpected
+from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 from protocols.zengin.file import fields
 from protocols.zengin.file.called import Called
@@ -302,6 +303,11 @@ class FileDialogue:
             self._talk.note("not-stored", event.name)
             self._talk.abort("not-stored")
 
+    def _totals_kept(self, event: TotalsKept) -> None:
+        if not self._taking.kept(event):
+            self._talk.note("totals-not-kept", event.id)
+            self._talk.abort("not-stored")
+
     def _done(self, identity: FileIdentity, result: str) -> None:
         self._receiving.finished(identity, result)
         self._caller_goes_on()
@@ -353,6 +359,7 @@ _HANDLERS: dict[type, Callable[..., None]] = {
     BytesArrived: FileDialogue._bytes,
     ReplyDecided: FileDialogue._reply,
     Stored: FileDialogue._stored,
+    TotalsKept: FileDialogue._totals_kept,
     TimerFired: FileDialogue._timer,
     LinkOpened: FileDialogue._opened,
     LinkClosed: FileDialogue._closed,

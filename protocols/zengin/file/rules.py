@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from protocols.errors import LocalMisuse
 from protocols.zengin.file.archive import Archive
 from protocols.zengin.file.codec import Codec
+from protocols.zengin.file.kinds import FileKinds
 from protocols.zengin.file.message import FileMessage, StationMessage, Telegram
 from protocols.zengin.file.profile import FileProfile, FileRule
 from protocols.zengin.format.layout import layout_of
@@ -35,6 +36,7 @@ class LinkRules:
             profile.duplicate_days,
             lambda: self.now()[:8],
         )
+        self.kinds = FileKinds(profile)
         self.positions: dict[str, int] = {}  # outbound id -> first record not acknowledged
         for place, rule in enumerate(profile.files):
             start = FileMessage(kind="file-start", file=rule.name, access_key=rule.secret_key())

@@ -15,6 +15,7 @@ from protocols.vocabulary import Refusal, Reply, Verdict
 from protocols.zengin.file.message import BatchMessage, RecordMessage
 from protocols.zengin.file.rules import LinkRules
 from protocols.zengin.file.talk import RETRY, SKIP, Talk
+from protocols.zengin.file.trailers import Trailers
 from protocols.zengin.file.work import Work
 from protocols.zengin.format.reader import FileReader
 from protocols.zengin.format.record import Record
@@ -44,6 +45,7 @@ class Taker:
         self._rules = rules
         self.work = work
         self._rule = rule
+        self.trailers = Trailers(rules.kinds, work.identity, work.calls)
         self._limit = rules.profile.asks_waiting_max
         self._source = self._batch() if work.calls == "batch" else self._records()
         self._asked: dict[int, RecordMessage | BatchMessage] = {}
@@ -133,6 +135,8 @@ class Taker:
             elif record.kind == "2" and header is not None:
                 number += 1
                 yield RecordMessage(self.work.identity, reader.type_code, number, header, record)
+            elif record.kind == "8" and header is not None:
+                self.trailers.feed(reader.type_code, header, record)
 
     def _batch(self) -> Iterator[RecordMessage | BatchMessage]:
         identity, digest = self.work.identity, self.work.digest
@@ -151,6 +155,8 @@ class Taker:
             if record.kind == "2":
                 count += 1
                 total += record.number("amount")
+            elif record.kind == "8" and header is not None:
+                self.trailers.feed(type_code, header, record)
         if header is not None and count:
             yield BatchMessage(identity, type_code, count, total, header, tuple(lines), digest, number + 1)
 

@@ -1,8 +1,10 @@
-"""Accepted files on one link: durable first, then asked record by record, then remembered as done, then given up.
+"""Accepted files on one link: durable first, then asked record by record, its trailers stated, then remembered as done, then
+given up.
 
-Owns `Taking`, the four steps and what is waited for between them. It must never know the wire. The traps: no record is asked
+Owns `Taking`, the five steps and what is waited for between them. It must never know the wire. The traps: no record is asked
 before the file is durable as accepted, or a crash would leave half of it with the core and nobody who knows the rest; nothing
-is given up before "done" is durable; and a `Stored` counts only when no later one of the same name is on its way.
+is remembered as done before what its trailers state is durable, for it comes but once, and nothing is given up before "done"
+is; and a `Stored` counts only when no later one of the same name is on its way.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from protocols.dialect import Action, Store, Tell
+from protocols.totals import TotalsKept
 from protocols.vocabulary import Reply
 from protocols.zengin.file.archive import done_name, head_name
 from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
@@ -27,11 +30,12 @@ class Taking:
         self._pending: dict[str, int] = {}  # variable -> stores given and not yet answered
         self._accepting: dict[str, Work] = {}  # variable of its head -> file
         self._takers: dict[FileIdentity, Taker] = {}
+        self._stating: dict[str, tuple[Taker, int]] = {}  # id of statements -> whose, and how many are not durable yet
         self._finishing: list[Taker] = []
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._accepting or self._takers or self._finishing)
+        return bool(self._accepting or self._takers or self._stating or self._finishing)
 
     def count(self, actions: Iterable[Action]) -> None:
         """What this step gives to the journal: each is answered by a `Stored`."""
@@ -89,9 +93,35 @@ class Taking:
             taker.retry(self._talk)
 
     def _finish_if_taken(self, taker: Taker) -> None:
-        if taker.is_finished and self._takers.pop(taker.work.identity, None) is not None:
-            self._finishing.append(taker)
-            self._talk.actions.append(self._talk.rules.archive.finish(taker.work, taker.result))
+        if not taker.is_finished or self._takers.pop(taker.work.identity, None) is None:
+            return
+        statements = taker.trailers.statements()
+        if statements:
+            self._stating[statements[0].id] = taker, len(statements)
+            self._talk.actions.extend(statements)
+        else:
+            self._finish(taker)
+
+    def kept(self, event: TotalsKept) -> bool:
+        """What became of a statement. False: the journal did not take it, and the file is not done."""
+        waiting = self._stating.get(event.id)
+        if waiting is None:
+            return True
+        if event.result == "failed":
+            return False
+        if event.result == "conflict":  # its kinds are named otherwise than when it was stated first
+            self._talk.note("totals-conflict", event.id)
+        taker, left = waiting
+        if left > 1:
+            self._stating[event.id] = taker, left - 1
+        else:
+            del self._stating[event.id]
+            self._finish(taker)
+        return True
+
+    def _finish(self, taker: Taker) -> None:
+        self._finishing.append(taker)
+        self._talk.actions.append(self._talk.rules.archive.finish(taker.work, taker.result))
 
     def _conclude(self, taker: Taker) -> None:
         identity, result = taker.work.identity, taker.result
@@ -104,9 +134,12 @@ class Taking:
 
     def lost(self) -> None:
         """The link ends: another takes up what is not done, from its last gapless record."""
-        works = [*self._accepting.values(), *(taker.work for taker in (*self._takers.values(), *self._finishing))]
+        stating = [taker for taker, _ in self._stating.values()]
+        takers = (*self._takers.values(), *stating, *self._finishing)
+        works = [*self._accepting.values(), *(taker.work for taker in takers)]
         for work in works:
             self._talk.rules.archive.unsure(work)
         self._accepting.clear()
         self._takers.clear()
+        self._stating.clear()
         self._finishing.clear()

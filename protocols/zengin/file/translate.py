@@ -10,7 +10,6 @@ is told by its own word, so that the taker knows whether to ask again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 
 from protocols.vocabulary import (
     TAKEN,
@@ -26,30 +25,25 @@ from protocols.vocabulary import (
     Secret,
     Verdict,
 )
+from protocols.zengin.file.kinds import CANCELLED, FILE, NOTICES, FileKinds, business_date
 from protocols.zengin.file.message import BatchMessage, FileIdentity, RecordMessage
-from protocols.zengin.file.profile import KINDS, FileProfile
-from protocols.zengin.format.dates import from_month_day, from_wareki
+from protocols.zengin.file.profile import FileProfile
 from protocols.zengin.format.layout import layout_of
 from protocols.zengin.format.record import Record
 
 TAKEN_CODE = "taken"
-RESULT, CANCELLED, FILE = "-result", "-cancelled", "-file"  # what is put behind a kind
 _PLUMBING = frozenset({"data_kubun", "dummy", "dummy1", "amount", "bank_code", "branch_code", "account_type", "account_no"})
-_NOTICES = frozenset({"01", "03"})
 
 
 def compile_to_request(profile: FileProfile) -> Callable[[object, Received], Request | Refusal]:
-    kinds = {**KINDS, **profile.kind_of}
-    results = frozenset(rule.name for rule in profile.files if rule.format.debit_results)
+    kinds = FileKinds(profile)
 
     def to_request(message: object, received: Received) -> Request | Refusal:
         if not isinstance(message, (RecordMessage, BatchMessage)):
             return Refusal.INTERNAL
-        kind = kinds.get(message.type_code)
+        kind = kinds.of(message.type_code, message.identity.file)
         if kind is None:
             return Refusal.UNSUPPORTED
-        if message.type_code == "91" and message.identity.file in results:
-            kind += RESULT
         if isinstance(message, BatchMessage):
             return _batch_request(message, received, kind)
         if message.record.fields.get("cancel_kubun") == "1":
@@ -64,7 +58,7 @@ def _record_request(message: RecordMessage, received: Received, kind: str) -> Re
     amount = record.number("amount")
     holder, other = account(header), account(record)
     source, target = (other, holder) if message.type_code == "91" else (holder, other)
-    if message.type_code in _NOTICES:
+    if message.type_code in NOTICES:
         is_out = record.fields.get("inout_kubun") == "2"
         source, target = (holder, "") if is_out else ("", holder)
     numbers = {name for name, _, _, is_number in layout_of(message.type_code).records["2"].slices if is_number} - {
@@ -100,7 +94,7 @@ def _record_request(message: RecordMessage, received: Received, kind: str) -> Re
 def _batch_request(message: BatchMessage, received: Received, kind: str) -> Request:
     header = message.header
     holder = account(header) or None
-    is_inward = message.type_code == "91" or message.type_code in _NOTICES  # the money comes to the account of the header
+    is_inward = message.type_code == "91" or message.type_code in NOTICES  # the money comes to the account of the header
     place = FILE if message.number == 1 else f"{FILE}-{message.number}"
     return Request(
         key=f"{received.realm}:zfile:{message.identity.text()}:{place[1:]}",
@@ -135,16 +129,6 @@ def account(record: Record) -> str:
     """bank-branch-type-number, empty where the record names no account: blank, or zeros as number items are filled."""
     parts = [record.fields.get(name, "") for name in ("bank_code", "branch_code", "account_type", "account_no")]
     return "-".join(parts) if parts[3].strip(" 0") else ""
-
-
-def business_date(type_code: str, header: Record, file_date: str) -> str | None:
-    """The day that the header names, in the year nearest to the day of the file, as YYYY-MM-DD."""
-    today = date.fromisoformat(file_date)
-    if type_code in _NOTICES:
-        found = from_wareki(header.fields.get("made_on", ""), today)
-    else:
-        found = from_month_day(header.fields.get("date_mmdd", ""), today)
-    return None if found is None else found.isoformat()
 
 
 def to_reply(message: object, answer: Answer, wall_ms: int) -> Reply:

@@ -23,9 +23,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from relay.journal.archive.record import (
     HISTORY_COLUMNS,
+    MESSAGE_COLUMNS,
     STANDING_COLUMNS,
     TAKEN_COLUMNS,
+    Archived,
     ArchivedExchange,
+    ArchivedMessage,
     ArchiveKind,
     ArchiveTrouble,
     Plan,
@@ -43,6 +46,10 @@ _KEEP: Final = "Keep the file; archive files are copied as they are, and never e
 
 class Damaged(ArchiveTrouble):
     """The bytes are not those that were written."""
+
+
+class TooLarge(ArchiveTrouble):
+    """One exchange is above the limit of a chunk: that date cannot be archived, and any other can."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +82,7 @@ def header_of(
 ) -> tuple[Header, bytes]:
     """The header of a new archive, and the file's own key."""
     file_key = entropy(KEY_BYTES)
+    taken, standing, history = _columns(plan.kind)
     header = Header(
         journal_id=journal_id,
         center=center,
@@ -87,6 +95,9 @@ def header_of(
         made_ms=made_ms,
         key_id=keys.key_id,
         sealed_key=keys.wrap(file_key).hex(),
+        taken=taken,
+        standing=standing,
+        history=history,
     )
     return header, file_key
 
@@ -107,12 +118,12 @@ class ArchiveWriter:
         self.newest_ms = 0
         file.write(MAGIC + _framed(packed))
 
-    def add(self, exchange: ArchivedExchange) -> bool:
+    def add(self, item: Archived) -> bool:
         """Returns whether a chunk went to the file."""
-        packed = msgspec.msgpack.encode(exchange)
+        packed = msgspec.msgpack.encode(item)
         if len(packed) > CHUNK_BYTES_MAX - 5:
-            raise ArchiveTrouble(
-                f"exchange {exchange.exchange_id} has {len(packed)} bytes, above the limit of an archive.",
+            raise TooLarge(
+                f"exchange {item.number} has {len(packed)} bytes, above the limit of an archive.",
                 "Keep the journal, and report it: its date stays in the journal.",
             )
         was_written = False
@@ -122,8 +133,8 @@ class ArchiveWriter:
         self._waiting.append(packed)
         self._waiting_bytes += len(packed)
         self.exchange_count += 1
-        self.history_count += len(exchange.history)
-        self.newest_ms = max(self.newest_ms, exchange.recorded_ms)
+        self.history_count += len(item.history)
+        self.newest_ms = max(self.newest_ms, item.recorded_ms)
         if self._waiting_bytes >= CHUNK_CUT_BYTES:
             self._flush()
             was_written = True
@@ -165,13 +176,13 @@ class ArchiveReader:
             raise self._broken("its header cannot be read") from error
         self._bound = hashlib.sha256(packed).digest()
 
-    def exchanges(self, keys: KeyRing) -> Iterator[Sequence[ArchivedExchange]]:
-        """Chunk by chunk; afterwards `end`, `digest` and `file_bytes` are known."""
+    def exchanges(self, keys: KeyRing) -> Iterator[Sequence[Archived]]:
+        """Chunk by chunk, exchanges or messages as its kind says; afterwards `end`, `digest` and `file_bytes` are known."""
         header = self.header
-        if (header.taken, header.standing, header.history) != (TAKEN_COLUMNS, STANDING_COLUMNS, HISTORY_COLUMNS):
+        if (header.taken, header.standing, header.history) != _columns(header.kind):
             raise ArchiveTrouble(f"{self.name} has other columns than this program reads.", "Use the relay that wrote it.")
         cipher = AESGCM(self._file_key(keys))
-        decoder = msgspec.msgpack.Decoder(tuple[ArchivedExchange, ...])
+        decode = _MESSAGES.decode if header.kind.is_of_messages else _EXCHANGES.decode
         exchange_count = history_count = number = 0
         while self.end is None:
             sealed = self._read(self._length(CHUNK_BYTES_MAX))
@@ -181,7 +192,7 @@ class ArchiveReader:
                 if is_end:
                     self.end = msgspec.msgpack.decode(plain, type=End)
                     break
-                found = decoder.decode(plain)
+                found: Sequence[Archived] = decode(plain)
             except msgspec.MsgspecError as error:
                 raise self._broken("a chunk does not decode") from error
             exchange_count += len(found)
@@ -232,6 +243,14 @@ class ArchiveReader:
 
     def _broken(self, why: str) -> Damaged:
         return Damaged(f"The archive {self.name} is damaged: {why}.", _KEEP)
+
+
+_EXCHANGES: Final = msgspec.msgpack.Decoder(tuple[ArchivedExchange, ...])
+_MESSAGES: Final = msgspec.msgpack.Decoder(tuple[ArchivedMessage, ...])
+
+
+def _columns(kind: ArchiveKind) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    return (MESSAGE_COLUMNS, (), ()) if kind.is_of_messages else (TAKEN_COLUMNS, STANDING_COLUMNS, HISTORY_COLUMNS)
 
 
 def _framed(content: bytes) -> bytes:

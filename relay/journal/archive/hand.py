@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from relay.journal.archive.record import ArchiveRecord, ReleasedRow
+from relay.journal.archive.record import ArchiveRecord, Released
 from relay.journal.port import JournalFailed
 
 
@@ -18,10 +18,11 @@ class ArchiveJournal(Protocol):
         ...
 
     def release(
-        self, file_name: str, rows: Sequence[ReleasedRow], is_last: bool, done: Callable[[int | JournalFailed], None]
+        self, file_name: str, rows: Sequence[Released], is_last: bool, done: Callable[[int | JournalFailed], None]
     ) -> None:
         """Bodies and histories of `rows` leave the journal, of those that stand as they do in that archive. `done` gets how
-        many that were; the others stay whole and are archived anew. With `is_last`, the archive is done with."""
+        many that were; of the others exchanges stay whole and are archived anew, messages stay as they are. With `is_last`,
+        the archive is done with."""
         ...
 
 
@@ -33,7 +34,7 @@ class Hand(Protocol):
 
     def note_archive(self, record: ArchiveRecord) -> None: ...
 
-    def release(self, file_name: str, rows: Sequence[ReleasedRow], is_last: bool) -> int: ...
+    def release(self, file_name: str, rows: Sequence[Released], is_last: bool) -> int: ...
 
 
 class Stopped(Exception):

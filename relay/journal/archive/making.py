@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import IO, Final
 import msgspec
 
 from relay.journal.archive.file import ArchiveReader, ArchiveWriter, Damaged, Header, header_of
-from relay.journal.archive.record import ArchivedExchange, ArchiveRecord, ArchiveTrouble, Plan
+from relay.journal.archive.record import Archived, ArchiveRecord, ArchiveTrouble, Plan
 from relay.journal.crypt import Entropy
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
@@ -30,7 +30,8 @@ MIB: Final = 1024 * 1024
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """Whose archive it is: one center's journal, and no other of that center."""
+    """Whose archive it is. The number decides: a journal that a person gave to another center keeps its archives, and two
+    journals of one center have different numbers. The center is what people read."""
 
     journal_id: int
     identity: Identity
@@ -63,7 +64,7 @@ class ArchiveFolder:
         with self._told("be written to"):
             self._temporary.unlink(missing_ok=True)
 
-    def make(self, plan: Plan, pages: Iterable[list[ArchivedExchange]], now_ms: int) -> ArchiveRecord:
+    def make(self, plan: Plan, pages: Iterable[Sequence[Archived]], now_ms: int) -> ArchiveRecord:
         """A file that is whole and durable. What `pages` raises passes through, the temporary file gone. Raises ArchiveTrouble.
 
         A file that is in its way is taken if it holds the same, else moved aside; nothing is ever written over.
@@ -104,7 +105,7 @@ class ArchiveFolder:
                 f"{record.file_name} is not the file that the journal knows by this name.", "Bring back the file that was made."
             )
 
-    def exchanges(self, record: ArchiveRecord) -> Iterator[list[ArchivedExchange]]:
+    def exchanges(self, record: ArchiveRecord) -> Iterator[list[Archived]]:
         """What is in an archive that was checked. Raises ArchiveTrouble."""
         with self._open(self.directory / record.file_name) as file:
             for found in ArchiveReader(file, record.file_name).exchanges(self._keys):
@@ -115,7 +116,7 @@ class ArchiveFolder:
     def _temporary(self) -> Path:
         return self.directory / TEMPORARY
 
-    def _write(self, plan: Plan, pages: Iterable[list[ArchivedExchange]], now_ms: int) -> None:
+    def _write(self, plan: Plan, pages: Iterable[Sequence[Archived]], now_ms: int) -> None:
         owner = self._owner
         header, file_key = header_of(
             plan,
@@ -185,8 +186,7 @@ class ArchiveFolder:
                 return False
 
     def _refuse_other(self, path: Path, header: Header) -> None:
-        mine = (self._owner.journal_id, self._owner.identity.center, self._owner.identity.realm)
-        if (header.journal_id, header.center, header.realm) != mine:
+        if header.journal_id != self._owner.journal_id:
             raise ArchiveTrouble(
                 f"{path} is an archive of another journal (center {header.center}, realm {header.realm}).",
                 "Give this relay a journal.archive_directory of its own.",

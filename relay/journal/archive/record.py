@@ -1,7 +1,8 @@
 """What is known of an archive, and what is in one.
 
 Owns the values that travel between reading, file, journal and people; pure. It must never know a disk, a key or an engine. The
-trap: an archive is read for years, by programs with other columns, so its header names the columns of its rows.
+trap: an archive is read for years, by programs with other columns, so its header names the columns of its rows. What is said
+of exchanges holds for messages that the core started, whose numbers are of the same count; each has its own files.
 """
 
 from __future__ import annotations
@@ -50,6 +51,22 @@ STANDING_COLUMNS: Final = (
     "epoch",
 )
 HISTORY_COLUMNS: Final = ("line_id", "exchange_id", "at_ms", "event", "state", "detail")
+MESSAGE_COLUMNS: Final = (  # of a message that the core started
+    "outbound_id",
+    "key",
+    "listener",
+    "line",
+    "kind",
+    "body",
+    "fingerprint",
+    "recorded_ms",
+    "state",
+    "detail",
+    "updated_ms",
+    "sent_ms",
+    "reported",
+    "expires_ms",
+)
 
 
 class ArchiveTrouble(RelayError):
@@ -61,6 +78,11 @@ class ArchiveTrouble(RelayError):
 class ArchiveKind(StrEnum):
     DAY = "day"  # every exchange that was received on one business date
     LATE = "late"  # exchanges that changed after their date was archived, or closed too late for it
+    OUTBOUND = "outbound"  # every message of the core that was taken on one business date
+
+    @property
+    def is_of_messages(self) -> bool:
+        return self is ArchiveKind.OUTBOUND
 
 
 class ArchivedExchange(msgspec.Struct, frozen=True, array_like=True):
@@ -78,10 +100,37 @@ class ArchivedExchange(msgspec.Struct, frozen=True, array_like=True):
     def recorded_ms(self) -> int:
         return int(self.taken[9])
 
+    @property
+    def number(self) -> int:
+        return self.exchange_id
+
     def released(self) -> ReleasedRow:
         """How its rows must still stand for its body to leave the journal."""
         last_line_id = max((int(line[0]) for line in self.history), default=0)
         return ReleasedRow(self.exchange_id, str(self.standing[1]), int(self.standing[3]), last_line_id)
+
+
+class ArchivedMessage(msgspec.Struct, frozen=True, array_like=True):
+    """One message that the core started, as its row stood. The body is sealed in it as in its row."""
+
+    cells: Cells
+
+    @property
+    def number(self) -> int:
+        return int(self.cells[0])
+
+    @property
+    def recorded_ms(self) -> int:
+        return int(self.cells[7])
+
+    @property
+    def history(self) -> tuple[Cells, ...]:
+        """It has none: its row says what became of it."""
+        return ()
+
+    def released(self) -> ReleasedMessage:
+        """How its row must still stand for its body to leave the journal."""
+        return ReleasedMessage(self.number, str(self.cells[8]), str(self.cells[12]), int(self.cells[10]))
 
 
 class ReleasedRow(msgspec.Struct, frozen=True):
@@ -90,9 +139,28 @@ class ReleasedRow(msgspec.Struct, frozen=True):
     updated_ms: int
     last_line_id: int  # of its history, 0 for none
 
+    @property
+    def number(self) -> int:
+        return self.exchange_id
+
+
+class ReleasedMessage(msgspec.Struct, frozen=True):
+    outbound_id: int
+    state: str
+    reported: str
+    updated_ms: int
+
+    @property
+    def number(self) -> int:
+        return self.outbound_id
+
+
+Archived = ArchivedExchange | ArchivedMessage
+Released = ReleasedRow | ReleasedMessage
+
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """An archive to be made: of all exchanges above `above_id` and up to `last_id`, or of `exchange_ids` alone."""
+    """An archive to be made: of all exchanges (or messages) above `above_id`, up to `last_id`, or of `exchange_ids` alone."""
 
     kind: ArchiveKind
     business_date: str
@@ -103,7 +171,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def file_name(self) -> str:
-        return f"{self.business_date}.{'' if self.kind is ArchiveKind.DAY else 'late.'}{self.part}.archive"
+        kind = "" if self.kind is ArchiveKind.DAY else f"{self.kind.value}."
+        return f"{self.business_date}.{kind}{self.part}.archive"
 
 
 class ArchiveRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +184,7 @@ class ArchiveRecord(msgspec.Struct, frozen=True, kw_only=True):
     file_name: str
     above_id: int
     last_id: int
-    exchange_count: int
+    exchange_count: int  # or messages
     history_count: int
     file_bytes: int
     digest: bytes  # SHA-256 of the file

@@ -15,14 +15,18 @@ import msgspec
 
 from relay.journal.archive.record import (
     HISTORY_COLUMNS,
+    MESSAGE_COLUMNS,
     STANDING_COLUMNS,
     TAKEN_COLUMNS,
+    Archived,
     ArchivedExchange,
+    ArchivedMessage,
     ArchiveKind,
     ArchiveRecord,
     Cells,
     Plan,
 )
+from relay.journal.numbers import EXCHANGES, MESSAGES, Numbered, last_before
 from relay.journal.rows import CLOSED, LISTED, OPEN
 from relay.journal.source import Source
 
@@ -40,12 +44,19 @@ _LATE: Final = (
     f" WHERE (SELECT s.attention FROM standing AS s WHERE s.exchange_id = b.exchange_id) = {CLOSED}"
     " ORDER BY b.exchange_id LIMIT ?"
 )
+_MESSAGES: Final = (
+    f"SELECT {', '.join(MESSAGE_COLUMNS)}, is_open FROM outbound WHERE outbound_id > ? AND outbound_id <= ?"
+    " ORDER BY outbound_id LIMIT ?"
+)
+_OPEN_MESSAGE: Final = (
+    "SELECT outbound_id FROM outbound WHERE is_open AND outbound_id > ? AND outbound_id <= ? ORDER BY outbound_id LIMIT 1"
+)
 _RECORD_COLUMNS: Final = ArchiveRecord.__struct_fields__
 SELECT_ARCHIVES: Final = f"SELECT {', '.join(_RECORD_COLUMNS)} FROM archive"
 
 
 class NotClosed(Exception):
-    """An exchange of the date still waits for the core or for a person."""
+    """An exchange (or message) of the date still waits for the core, its line or a person."""
 
     def __init__(self, exchange_id: int) -> None:
         super().__init__(f"exchange {exchange_id} is not closed")
@@ -53,12 +64,13 @@ class NotClosed(Exception):
 
 
 class DayRange(msgspec.Struct, frozen=True):
-    """All exchanges received on one business date: above `above_id` and up to `last_id`."""
+    """All exchanges received on one business date, or messages of the core taken on it: above `above_id`, up to `last_id`."""
 
     business_date: str
     ends_ms: int
     above_id: int
     last_id: int
+    kind: ArchiveKind = ArchiveKind.DAY
 
 
 # ---- what is archived already -------------------------------------------------------------------------------------------
@@ -82,18 +94,23 @@ def keys_in_use(source: Source) -> int:
 
 # ---- what is to be archived ---------------------------------------------------------------------------------------------
 def day_ranges(
-    source: Source, now_ms: int, before_ms: int, date_at: Callable[[int], str], ends_ms: Callable[[str], int]
+    source: Source,
+    now_ms: int,
+    before_ms: int,
+    date_at: Callable[[int], str],
+    ends_ms: Callable[[str], int],
+    kind: ArchiveKind = ArchiveKind.DAY,
 ) -> Iterator[DayRange]:
-    """Every date not archived yet that ended at or before `before_ms`, oldest first; closed or not.
+    """Every date not archived yet that ended at or before `before_ms`, oldest first; closed or not. `kind`: DAY or OUTBOUND.
 
     Ranges follow one another without a gap, whatever the clock did: a row from the future is put to the date of the next
     that is not, and a date that a clock came back to has a second range. Numbers grow with time, so an end is found by
     bisection, as there is no index by time.
     """
-    known = [
-        (row[0], row[1]) for row in source.all("SELECT above_id, last_id FROM archive WHERE kind = 'day' ORDER BY above_id")
-    ]
-    highest = int(source.all("SELECT coalesce(max(exchange_id), 0) FROM taken")[0][0])
+    of = MESSAGES if kind.is_of_messages else EXCHANGES
+    ranges = f"SELECT above_id, last_id FROM archive WHERE kind = '{kind.value}' ORDER BY above_id"
+    known = [(row[0], row[1]) for row in source.all(ranges)]
+    highest = int(source.all(f"SELECT coalesce(max({of.column}), 0) FROM {of.table}")[0][0])
     above = -1
     while above < highest:
         covering = next((last for first, last in known if first <= above < last), None)
@@ -101,24 +118,28 @@ def day_ranges(
             above = covering
             continue
         limit = min((first for first, _ in known if first > above), default=highest)
-        first = _first_not_ahead(source, above, limit, now_ms)
+        first = _first_not_ahead(source, of, above, limit, now_ms)
         if first is None:
             if limit == highest:
                 return
             above = limit
             continue
-        exchange_id, recorded_ms = first
+        number, recorded_ms = first
         date = date_at(recorded_ms)
         end_ms = ends_ms(date)
         if end_ms > before_ms:
             return
-        last = _last_before(source, exchange_id, limit, end_ms)
-        yield DayRange(date, end_ms, above, last)
+        last = last_before(source.all, number, limit, end_ms, of)
+        yield DayRange(date, end_ms, above, last, kind)
         above = last
 
 
 def first_open(source: Source, day: DayRange) -> int | None:
-    """An exchange of the date that is open or listed, from the index of those; None for none there."""
+    """An exchange of the date that is open or listed, from the index of those, or a message of it that is open; None for none
+    there."""
+    if day.kind.is_of_messages:
+        open_ones = source.all(_OPEN_MESSAGE, (day.above_id, day.last_id))
+        return int(open_ones[0][0]) if open_ones else None
     for attention in (OPEN, LISTED):
         rows = source.all(
             f"SELECT exchange_id FROM standing WHERE attention > 0 AND attention = {attention} AND {_BETWEEN}"
@@ -145,8 +166,11 @@ def oldest_open_ms(source: Source) -> int | None:
 
 
 # ---- the rows -----------------------------------------------------------------------------------------------------------
-def pages(source: Source, plan: Plan) -> Iterator[list[ArchivedExchange]]:
-    """The exchanges of `plan` in the order of their numbers. Raises NotClosed at one that is not."""
+def pages(source: Source, plan: Plan) -> Iterator[Sequence[Archived]]:
+    """The exchanges (or messages) of `plan` in the order of their numbers. Raises NotClosed at one that is not."""
+    if plan.kind.is_of_messages:
+        yield from _messages(source, plan)
+        return
     if plan.exchange_ids:
         for start in range(0, len(plan.exchange_ids), PAGE_COUNT):
             part = plan.exchange_ids[start : start + PAGE_COUNT]
@@ -160,6 +184,19 @@ def pages(source: Source, plan: Plan) -> Iterator[list[ArchivedExchange]]:
             return
         yield _put_together(source, taken, _BETWEEN, (above, taken[-1][0]))
         above = taken[-1][0]
+
+
+def _messages(source: Source, plan: Plan) -> Iterator[Sequence[ArchivedMessage]]:
+    above = plan.above_id
+    while True:
+        found = source.all(_MESSAGES, (above, plan.last_id, PAGE_COUNT))
+        if not found:
+            return
+        for row in found:
+            if row[len(MESSAGE_COLUMNS)]:
+                raise NotClosed(row[0])
+        yield [ArchivedMessage(tuple(row)[: len(MESSAGE_COLUMNS)]) for row in found]
+        above = found[-1][0]
 
 
 def _put_together(source: Source, taken: list[Any], which: str, cells: Sequence[int]) -> list[ArchivedExchange]:
@@ -176,33 +213,14 @@ def _put_together(source: Source, taken: list[Any], which: str, cells: Sequence[
     return found
 
 
-def _first_not_ahead(source: Source, above: int, limit: int, now_ms: int) -> tuple[int, int] | None:
-    """The first exchange of the range that was not recorded by a clock ahead of now."""
-    rows = source.all(
-        f"SELECT exchange_id, recorded_ms FROM taken WHERE {_BETWEEN} ORDER BY exchange_id LIMIT 1", (above, limit)
-    )
+def _first_not_ahead(source: Source, of: Numbered, above: int, limit: int, now_ms: int) -> tuple[int, int] | None:
+    """The first row of the range that was not recorded by a clock ahead of now."""
+    near = f"SELECT {of.column}, recorded_ms FROM {of.table} WHERE {of.column} > ? AND {of.column} <= ? ORDER BY {of.column}"
+    rows = source.all(f"{near} LIMIT 1", (above, limit))
     if not rows or rows[0][1] <= now_ms:
         return (rows[0][0], rows[0][1]) if rows else None
     rows = source.all(
-        "SELECT exchange_id, recorded_ms FROM (SELECT exchange_id, recorded_ms FROM taken"
-        f" WHERE {_BETWEEN} ORDER BY exchange_id LIMIT ?) AS near WHERE recorded_ms <= ? ORDER BY exchange_id LIMIT 1",
+        f"SELECT {of.column}, recorded_ms FROM ({near} LIMIT ?) AS near WHERE recorded_ms <= ? ORDER BY {of.column} LIMIT 1",
         (above, limit, _FUTURE_COUNT_MAX, now_ms),
     )
     return (rows[0][0], rows[0][1]) if rows else None
-
-
-def _last_before(source: Source, first_id: int, limit: int, end_ms: int) -> int:
-    """The highest number up to `limit` below the first exchange, from `first_id` on, that was recorded at or after `end_ms`."""
-    low, high = first_id, limit + 1
-    while low < high:
-        middle = (low + high) // 2
-        rows = source.all(
-            "SELECT exchange_id, recorded_ms FROM taken WHERE exchange_id >= ? AND exchange_id <= ?"
-            " ORDER BY exchange_id LIMIT 1",
-            (middle, limit),
-        )
-        if not rows or rows[0][1] >= end_ms:
-            high = middle
-        else:
-            low = rows[0][0] + 1
-    return low - 1

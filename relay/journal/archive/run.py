@@ -3,23 +3,25 @@
 Owns the order: file durable, then known to the journal, then (when the body window is over) read through once more, then
 released slice by slice. A run may die anywhere: each step is either not done or done for good, and the next run finds out which
 from the directory and the journal. It must never write to the journal but through `Hand`, nor be on the message path: it reads
-on a connection of its own and rests three times as long as it works. The trap: a date with one exchange that waits for a person
-is not closed; it holds up no other date, and after the duplicate window what is closed of it goes with the late ones.
+on a connection of its own and rests three times as long as it works. The traps: a date with one exchange that waits for a
+person is not closed; it holds up no other date, and after the duplicate window what is closed of it goes with the late ones. A
+file that cannot be made or read holds up no other either: a full disk above all, where what is archived already has to leave
+the journal to make room. And a change of the journal's key may begin at any moment: what was read across one is thrown away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from relay.clock import Clock
 from relay.journal.archive import rows
-from relay.journal.archive.file import Damaged
+from relay.journal.archive.file import Damaged, TooLarge
 from relay.journal.archive.hand import Hand
 from relay.journal.archive.making import ArchiveFolder
-from relay.journal.archive.record import ArchivedExchange, ArchiveKind, ArchiveRecord, Plan, ReleasedRow
+from relay.journal.archive.record import Archived, ArchiveKind, ArchiveRecord, ArchiveTrouble, Plan, Released
 from relay.journal.items import DAY_MS
 from relay.journal.source import Source
 
@@ -37,10 +39,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A date that is due and not closed."""
+    """A date that is due and not closed, because of this exchange or message of the core."""
 
     business_date: str
     exchange_id: int
+    kind: ArchiveKind = ArchiveKind.DAY
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +52,10 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[Waiting, ...] = ()
     oldest_due_ms: int | None = None  # since when the oldest date not archived should have been, UTC epoch milliseconds
     are_keys_changing: bool = False
+
+
+class KeysChanging(Exception):
+    """The journal changes its key: what is sealed with one that goes would be lost with it."""
 
 
 class Pacer:
@@ -67,8 +74,17 @@ class Pacer:
 
 
 class ArchiveRun:
+    """`key_id` names the journal key that `folder` seals with."""
+
     def __init__(
-        self, source: Source, folder: ArchiveFolder, hand: Hand, clock: Clock, rules: Rules, step: Callable[[str], None]
+        self,
+        source: Source,
+        folder: ArchiveFolder,
+        hand: Hand,
+        clock: Clock,
+        rules: Rules,
+        step: Callable[[str], None],
+        key_id: str,
     ) -> None:
         self._source = source
         self._folder = folder
@@ -76,24 +92,32 @@ class ArchiveRun:
         self._clock = clock
         self._rules = rules
         self._step = step
+        self._key_id = key_id
+        self._troubles: list[ArchiveTrouble] = []
 
     def go(self) -> Ran:
-        """Raises ArchiveTrouble, SourceDamaged and JournalUnusable; then what is done stays done."""
+        """Raises ArchiveTrouble (the first, once everything else is done), SourceDamaged and JournalUnusable; then what is done
+        stays done."""
         self._folder.prepare()
         archived: list[ArchiveRecord] = []
         waiting: list[Waiting] = []
-        changing = rows.keys_in_use(self._source) > 1  # what is sealed with a key that goes would be lost with it
-        if not changing:
-            for day in self._due():
-                made = self._day(day)
-                if isinstance(made, ArchiveRecord):
-                    archived.append(made)
-                else:
-                    waiting.append(Waiting(day.business_date, made))
-            late = self._late()
-            if late is not None:
-                archived.append(late)
-        released = sum(self._let_go(record) for record in rows.records(self._source, "WHERE is_released = 0"))
+        changing = False
+        try:
+            self._make_all(archived, waiting)
+        except KeysChanging:
+            changing = True
+        except ArchiveTrouble as error:
+            self._troubles.append(error)
+        released = 0
+        for record in rows.records(self._source, "WHERE is_released = 0"):
+            try:
+                released += self._let_go(record)
+            except ArchiveTrouble as error:
+                self._troubles.append(error)
+            except KeysChanging:
+                changing = True
+        if self._troubles:
+            raise self._troubles[0]
         return Ran(
             archived=tuple(archived),
             released_count=released,
@@ -103,24 +127,46 @@ class ArchiveRun:
         )
 
     # ---- making ------------------------------------------------------------------------------------------------------
-    def _due(self) -> Iterator[rows.DayRange]:
+    def _make_all(self, archived: list[ArchiveRecord], waiting: list[Waiting]) -> None:
+        self._prove_key()
+        for kind in (ArchiveKind.DAY, ArchiveKind.OUTBOUND):
+            for day in self._due(kind):
+                try:
+                    made = self._day(day)
+                except TooLarge as error:  # that date's business alone
+                    self._troubles.append(error)
+                    continue
+                if isinstance(made, ArchiveRecord):
+                    archived.append(made)
+                else:
+                    waiting.append(Waiting(day.business_date, made, kind))
+        late = self._late()
+        if late is not None:
+            archived.append(late)
+
+    def _prove_key(self) -> None:
+        """Raises KeysChanging unless all rows are sealed, and written, with the key that archives are made with."""
+        if rows.keys_in_use(self._source) > 1 or self._source.key_id() != self._key_id:
+            raise KeysChanging
+
+    def _due(self, kind: ArchiveKind) -> Iterator[rows.DayRange]:
         now_ms = self._clock.wall_ms()
         before_ms = now_ms - self._rules.archive_after_days * DAY_MS
-        return rows.day_ranges(self._source, now_ms, before_ms, self._rules.date_at, self._rules.ends_ms)
+        return rows.day_ranges(self._source, now_ms, before_ms, self._rules.date_at, self._rules.ends_ms, kind)
 
     def _oldest_due_ms(self) -> int | None:
-        oldest = next(self._due(), None)
-        return None if oldest is None else oldest.ends_ms + self._rules.archive_after_days * DAY_MS
+        oldest = [day.ends_ms for kind in (ArchiveKind.DAY, ArchiveKind.OUTBOUND) if (day := next(self._due(kind), None))]
+        return min(oldest) + self._rules.archive_after_days * DAY_MS if oldest else None
 
     def _day(self, day: rows.DayRange) -> ArchiveRecord | int:
-        """The archive of a date, or an exchange of it that is not closed."""
+        """The archive of a date, or an exchange (or message) of it that is not closed."""
         still_open = rows.first_open(self._source, day)
         if still_open is not None:
             return still_open
-        where = "WHERE kind = 'day' AND business_date = ?"
-        part = 1 + len(rows.records(self._source, where, (day.business_date,)))
+        where = "WHERE kind = ? AND business_date = ?"
+        part = 1 + len(rows.records(self._source, where, (day.kind.value, day.business_date)))
         plan = Plan(
-            kind=ArchiveKind.DAY,
+            kind=day.kind,
             business_date=day.business_date,
             part=part,
             above_id=day.above_id,
@@ -135,7 +181,7 @@ class ArchiveRun:
         now_ms = self._clock.wall_ms()
         date = self._rules.date_at(now_ms)
         last = rows.records(self._source, "WHERE kind = 'late' ORDER BY archive_id DESC LIMIT 1")
-        if last and now_ms - last[0].archived_ms < LATE_EVERY_MS:
+        if last and 0 <= now_ms - last[0].archived_ms < LATE_EVERY_MS:  # below zero: a clock was ahead of time
             return None
         ids = rows.late_ids(self._source)
         if not ids:
@@ -161,29 +207,30 @@ class ArchiveRun:
         self._step("noted")
         return record
 
-    def _paced(self, pages: Iterator[list[ArchivedExchange]]) -> Iterator[list[ArchivedExchange]]:
+    def _paced(self, pages: Iterator[Sequence[Archived]]) -> Iterator[Sequence[Archived]]:
         for page in pages:
             yield page
             self._step("page")
+        self._prove_key()  # what was read meanwhile may be sealed with another one
 
     # ---- letting go --------------------------------------------------------------------------------------------------
     def _let_go(self, record: ArchiveRecord) -> int:
         """Release what is in `record`, if it is time; how many exchanges that were."""
-        if record.kind is ArchiveKind.DAY:
+        if record.kind is not ArchiveKind.LATE:
             closed_ms = min(record.newest_ms, record.archived_ms)  # a clock ahead of time may have recorded it
             if closed_ms + self._rules.body_window_days * DAY_MS > self._clock.wall_ms():
                 return 0
         try:
             self._folder.check(record)
         except Damaged:
-            if record.kind is not ArchiveKind.DAY or record.released_id >= 0:
+            if record.kind is ArchiveKind.LATE or record.released_id >= 0:
                 raise
             self._make_again(record)  # nothing has left the journal for it yet
             return 0
         released = 0
-        waiting: list[ReleasedRow] = []
+        waiting: list[Released] = []
         for exchanges in self._folder.exchanges(record):
-            waiting += [each.released() for each in exchanges if each.exchange_id > record.released_id]
+            waiting += [each.released() for each in exchanges if each.number > record.released_id]
             while len(waiting) > RELEASE_COUNT:
                 released += self._hand.release(record.file_name, waiting[:RELEASE_COUNT], False)
                 del waiting[:RELEASE_COUNT]

@@ -8,13 +8,14 @@ file that was made.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from relay.journal.archive.file import ArchiveReader
-from relay.journal.archive.record import ArchivedExchange, ArchiveRecord, ArchiveTrouble
+from relay.journal.archive.record import ArchivedExchange, ArchivedMessage, ArchiveRecord, ArchiveTrouble
 from relay.journal.archive.rows import journal_id, records
 from relay.journal.keyring import KeyRing
 from relay.journal.reader import ExchangeDetail, ExchangeView, view
@@ -59,9 +60,11 @@ class Shelf:
         """As `archives`, every known file read through."""
         return [self._verified(each, keys) if each.file_name in self._records else each for each in self.archives()]
 
-    def of_date(self, business_date: str) -> list[Path]:
-        """The files that hold exchanges received on a date, late ones of that date's making included."""
-        return [self._directory / name for name, record in self._records.items() if record.business_date == business_date]
+    def of_date(self, business_date: str, *, messages: bool = False) -> list[Path]:
+        """The files that hold exchanges received on a date, late ones of that date's making included; or messages of the core
+        taken on it."""
+        found = [record for record in self._records.values() if record.business_date == business_date]
+        return [self._directory / record.file_name for record in found if record.kind.is_of_messages is messages]
 
     # ---- one of them -------------------------------------------------------------------------------------------------
     def _known(self, record: ArchiveRecord) -> ArchiveView:
@@ -121,15 +124,70 @@ class Shelf:
 
 
 # ---- what is in a file ---------------------------------------------------------------------------------------------------
+class MessageView(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that the core started, for people: never its body, which may hold anything."""
+
+    outbound_id: int
+    key: str
+    listener: str
+    line: str
+    kind: str
+    state: str
+    detail: str
+    reported: str  # the state that the core has confirmed to have heard of
+    recorded_ms: int
+    updated_ms: int
+    sent_ms: int | None
+    expires_ms: int | None
+    has_body: bool  # False: it had left the journal before the archive was made
+
+
+def is_of_messages(path: Path) -> bool:
+    """Whether an archive holds messages of the core, not exchanges. Raises ArchiveTrouble."""
+    with _opened(path) as reader:
+        return reader.header.kind.is_of_messages
+
+
 def exchanges_in(path: Path, keys: KeyRing) -> Iterator[ExchangeDetail]:
-    """Everything in an archive, masked, in the order of its numbers. Raises ArchiveTrouble."""
+    """The exchanges in an archive, masked, in the order of their numbers. Raises ArchiveTrouble."""
+    with _opened(path) as reader:
+        for chunk in reader.exchanges(keys):
+            yield from (_detail(each, keys) for each in chunk if isinstance(each, ArchivedExchange))
+
+
+def messages_in(path: Path, keys: KeyRing) -> Iterator[MessageView]:
+    """The messages of the core in an archive, in the order of their numbers. Raises ArchiveTrouble."""
+    with _opened(path) as reader:
+        for chunk in reader.exchanges(keys):
+            yield from (_message(each) for each in chunk if isinstance(each, ArchivedMessage))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ArchiveReader]:
     try:
         with path.open("rb") as file:
-            for chunk in ArchiveReader(file, path.name).exchanges(keys):
-                for each in chunk:
-                    yield _detail(each, keys)
+            yield ArchiveReader(file, path.name)
     except OSError as error:
         raise ArchiveTrouble(f"The archive {path} cannot be read: {error.strerror}.", "Check its name and owner.") from error
+
+
+def _message(each: ArchivedMessage) -> MessageView:
+    number, key, listener, line, kind, body, _, recorded, state, detail, updated, sent, reported, expires = each.cells
+    return MessageView(
+        outbound_id=number,
+        key=mask_text(key),
+        listener=listener,
+        line=line,
+        kind=kind,
+        state=state,
+        detail=mask_text(detail),
+        reported=reported,
+        recorded_ms=recorded,
+        updated_ms=updated,
+        sent_ms=sent,
+        expires_ms=expires,
+        has_body=bool(body),
+    )
 
 
 def _detail(each: ArchivedExchange, keys: KeyRing) -> ExchangeDetail:

@@ -9,7 +9,7 @@ told to wait for it (`synchronous_standby_names`), which is the server's own set
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from protocols.vocabulary import Secret
 from relay.clock import Clock
@@ -107,6 +107,12 @@ class PostgresJournal(JournalFace):
             return read_history(await connection.rows(g.FIND_HISTORY, exchange_id))
 
         return self._writer.read(read)
+
+    def reasons(self, exchange_ids: Sequence[int]) -> Mapping[int, str]:
+        async def read(connection: Connection) -> dict[int, str]:
+            return {row[0]: row[1] for row in await connection.rows(g.SELECT_REASONS, list(exchange_ids))}
+
+        return self._writer.read(read) if exchange_ids else {}
 
     def open_outbound(self) -> Iterable[StoredOutbound]:
         return self._writer.read(lambda connection: open_outbound(connection, self._keys), RECOVERY_TIMEOUT_MS)

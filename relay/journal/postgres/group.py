@@ -65,6 +65,10 @@ def numbered(sql: str) -> str:
 
 FIND_HISTORY: Final = numbered(SELECT_HISTORY)
 FIND_CHAIN: Final = numbered(SELECT_CHAIN)
+SELECT_REASONS: Final = (
+    "SELECT DISTINCT ON (exchange_id) exchange_id, detail FROM history WHERE exchange_id = ANY ($1) AND detail <> ''"
+    " ORDER BY exchange_id, line_id DESC"
+)
 
 
 def arguments(group: Group, keys: KeyRing, floor: int | None) -> list[Any]:

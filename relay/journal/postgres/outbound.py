@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from relay.journal.items import FRESH, OutboundTakeItem, OutboundWrite
+from relay.journal.archive.record import ReleasedMessage
+from relay.journal.items import FRESH, OutboundTakeItem, OutboundWrite, PruneItem
 from relay.journal.keyring import KeyRing
 from relay.journal.outbound import OutboundExisting, OutboundState, OutboundTaken, StoredOutbound
 from relay.journal.outbound_rows import LOOKED_AT_COUNT_MAX, OPEN_STATES, SELECT_OUTBOUND, outbound_row, read_outbound
@@ -30,7 +31,14 @@ _STEP = (
 _NEWEST = f"coalesce((SELECT outbound_id FROM outbound ORDER BY outbound_id DESC OFFSET {LOOKED_AT_COUNT_MAX - 1} LIMIT 1), 0)"
 _DELETE = (
     "DELETE FROM outbound WHERE outbound_id IN (SELECT outbound_id FROM outbound"
-    " WHERE updated_ms < $1 AND NOT is_open LIMIT $2) RETURNING outbound_id"
+    " WHERE updated_ms < $1 AND outbound_id < $3 AND NOT is_open{} LIMIT $2) RETURNING outbound_id"
+)
+_DELETE_ANY = _DELETE.format("")
+_DELETE_RELEASED = _DELETE.format(" AND body = '\\x'")
+_RELEASE = (
+    "UPDATE outbound AS o SET body = '\\x' FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])"
+    " AS r (outbound_id, state, reported, updated_ms) WHERE o.outbound_id = r.outbound_id AND NOT o.is_open"
+    " AND o.state = r.state AND o.reported = r.reported AND o.updated_ms = r.updated_ms RETURNING o.outbound_id"
 )
 _BLANK = (
     "UPDATE outbound SET body = '\\x' WHERE outbound_id IN (SELECT outbound_id FROM outbound"
@@ -82,10 +90,19 @@ async def newest_outbound(
     return [read_outbound(row, keys) for row in await connection.rows(sql, count_max, [state.value for state in states])]
 
 
-async def prune_outbound(
-    connection: Connection, keys_before_ms: int, bodies_before_ms: int, count_max: int
-) -> tuple[int, bool]:
-    """One slice. Returns how many were deleted or blanked, and whether there may be more."""
-    deleted = len(await connection.rows(_DELETE, keys_before_ms, count_max))
-    blanked = len(await connection.rows(_BLANK, bodies_before_ms, count_max))
+async def prune_outbound(connection: Connection, item: PruneItem, count_max: int) -> tuple[int, bool]:
+    """One slice. Returns how many were deleted or blanked, and whether there may be more. Where archives are kept, a body goes
+    by `release_messages` alone, and a row after its body."""
+    delete = _DELETE_RELEASED if item.only_archived else _DELETE_ANY
+    deleted = len(await connection.rows(delete, item.keys_before_ms, count_max, item.keys_below_id))
+    if item.only_archived:
+        return deleted, deleted == count_max
+    blanked = len(await connection.rows(_BLANK, item.bodies_before_ms, count_max))
     return deleted + blanked, count_max in (deleted, blanked)
+
+
+async def release_messages(connection: Connection, rows: Sequence[ReleasedMessage]) -> int:
+    """As relay/journal/outbound_rows.py does."""
+    ids, states = [row.outbound_id for row in rows], [row.state for row in rows]
+    reported, updated_ms = [row.reported for row in rows], [row.updated_ms for row in rows]
+    return len(await connection.rows(_RELEASE, ids, states, reported, updated_ms)) if rows else 0

@@ -6,11 +6,13 @@ trap: only an exchange that stands exactly as it does in the archive loses its b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from relay.journal.archive.record import ArchiveRecord
+from relay.journal.archive.record import ArchiveRecord, ReleasedMessage, ReleasedRow
 from relay.journal.items import ReleaseItem
 from relay.journal.postgres.door import Connection
+from relay.journal.postgres.outbound import release_messages
 from relay.journal.release import stands_as_archived
 
 _COLUMNS: Final = ArchiveRecord.__struct_fields__
@@ -46,6 +48,18 @@ async def note_archive(connection: Connection, record: ArchiveRecord) -> None:
 async def release_slice(connection: Connection, item: ReleaseItem, count_max: int) -> tuple[int, int]:
     """The next rows of `item`. Returns how many were released, and the position of the next slice."""
     rows = item.rows[item.position : item.position + count_max]
+    count = await release_messages(connection, [row for row in rows if isinstance(row, ReleasedMessage)])
+    count += await _release_exchanges(connection, [row for row in rows if isinstance(row, ReleasedRow)])
+    position = item.position + len(rows)
+    is_done = item.is_last and position == len(item.rows)
+    if rows or is_done:
+        await connection.rows(_MOVE_ON, rows[-1].number if rows else -1, int(is_done), item.file_name)
+    return count, position
+
+
+async def _release_exchanges(connection: Connection, rows: Sequence[ReleasedRow]) -> int:
+    if not rows:
+        return 0
     found = {row[0]: tuple(row)[1:] for row in await connection.rows(_STANDS, [row.exchange_id for row in rows])}
     there = [row for row in rows if row.exchange_id in found]
     unchanged = [row.exchange_id for row in there if stands_as_archived(row, found[row.exchange_id])]
@@ -55,8 +69,4 @@ async def release_slice(connection: Connection, item: ReleaseItem, count_max: in
             await connection.rows(statement, unchanged)
     if changed:
         await connection.rows(_NOTE_CHANGED, changed)
-    position = item.position + len(rows)
-    is_done = item.is_last and position == len(item.rows)
-    if rows or is_done:
-        await connection.rows(_MOVE_ON, rows[-1].exchange_id if rows else -1, int(is_done), item.file_name)
-    return len(unchanged), position
+    return len(unchanged)

@@ -41,7 +41,7 @@ async def prune_slice(connection: Connection, item: PruneItem, count_max: int) -
     blanked, more_bodies = (0, False)
     if not item.only_archived:
         blanked, more_bodies = await _blank_slice(connection, item.bodies_before_ms, count_max)
-    outbound, more_outbound = await prune_outbound(connection, item.keys_before_ms, item.bodies_before_ms, count_max)
+    outbound, more_outbound = await prune_outbound(connection, item, count_max)
     return deleted + blanked + outbound, more_keys or more_bodies or more_outbound, above_id
 
 
@@ -52,7 +52,7 @@ async def _slice(connection: Connection, above_id: int, count_max: int) -> list[
 
 async def _delete_slice(connection: Connection, item: PruneItem, count_max: int) -> tuple[int, bool, int]:
     rows = await _slice(connection, item.above_id, count_max)
-    old = [row for row in rows if row[1] < item.keys_before_ms and row[2] == CLOSED]
+    old = [row for row in rows if row[1] < item.keys_before_ms and row[0] < item.keys_below_id and row[2] == CLOSED]
     gone = [row[0] for row in old if row[3] or not item.only_archived]
     whole = [row[0] for row in old if not row[3]] if item.only_archived else []  # something of it is in no archive yet
     if gone:

@@ -33,6 +33,7 @@ from relay.journal.items import (
     StepItem,
     TakeItem,
     WalkItem,
+    left_over,
 )
 from relay.journal.keyring import KeyRing
 from relay.journal.port import Fresh, JournalFailed, JournalState
@@ -177,8 +178,7 @@ class PostgresWriter:
         while not self._queue.empty():
             items = self._queue.get_nowait()
             for item in [] if isinstance(items, Stop) else items:
-                walked = item.count if isinstance(item, WALKS) else None  # the rest of a walk
-                outcomes.append((item.done, JournalFailed("the journal is closed") if walked is None else walked))
+                outcomes.append((item.done, left_over(item)))
         await self._aside.close()
         if self._connection is not None and not self._connection.is_closed:
             await self._connection.close()

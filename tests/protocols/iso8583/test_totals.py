@@ -93,14 +93,87 @@ def test_1993_has_its_own_date_and_columns() -> None:
     assert statements(version="2003").read(IsoMessage("2500", {11: "000000000777", 12: "20261105100203", 97: "x"})) is None
 
 
+PAIRS = [(30_000, 2), (0, 0), (0, 0), (120_000, 5), (700, 1), (20_000, 1)]  # credits and debits: done, charged back, taken back
+SAID_2003: dict[int, str | bytes] = {
+    11: "000000000777",
+    12: "20261105100203",
+    28: "20261104",
+    32: "440011",
+    41: "ATM00001        ",
+    74: bytes.fromhex("".join(f"{amount:016}{count:010}" for amount, count in PAIRS)),
+    97: "D3920" + "0000000000070000",
+}
+
+
+def pairs_of(answer: IsoMessage) -> list[tuple[int, int]]:
+    digits = bytes(answer.fields[74]).hex()  # type: ignore[arg-type]
+    return [(int(digits[at : at + 16]), int(digits[at + 16 : at + 26])) for at in range(0, 156, 26)]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "bcd"])
+def test_2003_states_pairs_and_is_answered_in_them(encoding: str) -> None:
+    ours = make_dialect(version="2003", encoding=encoding)
+    sheet = statements(version="2003")
+    sent = ours.codec.encode(IsoMessage("2500", SAID_2003))
+    message = ours.codec.decode(sent)
+    stated = sheet.read(message)
+    assert stated is not None
+    assert (stated.currency, stated.business_date, stated.party.strip()) == ("JPY", "2026-11-04", "ATM00001")
+    assert [(line.name, line.count, line.minor, line.undone, bool(line.kinds)) for line in stated.lines] == [
+        ("credits", 2, 30_000, False, True),
+        ("credits taken back", 0, 0, True, True),
+        ("debits", 5, 120_000, False, True),
+        ("debits charged back", 1, 700, False, False),
+        ("debits taken back", 1, 20_000, True, True),
+    ]
+    own = OwnSum(5, 120_000, 1, 20_000)
+    given, taken = OwnSum(3, 31_000, 1, 1_000), OwnSum()
+    good = sheet.compared(message, stated, (given, given, own, taken, own))
+    reply = ours.to_reply(good, TAKEN, WALL_MS)
+    assert (good.balance, reply.code) == ("in", "5000")
+    told = pairs_of(ours.codec.decode(ours.codec.encode(ours.rules.responder.response(good, reply))))
+    assert told == PAIRS, "credits were given and taken back: stated net, so told net"
+    less = OwnSum(5, 110_000, 1, 20_000)
+    bad = sheet.compared(message, stated, (given, given, less, taken, less))
+    reply = ours.to_reply(bad, TAKEN, WALL_MS)
+    assert (bad.balance, reply.code) == ("out", "5002")
+    told = pairs_of(ours.codec.decode(ours.codec.encode(ours.rules.responder.response(bad, reply))))
+    assert told[3:] == [(110_000, 5), (700, 1), (20_000, 1)]
+    assert sheet.compared(message, stated, None).balance == "unknown"
+
+
+def test_2003_has_its_currency_in_the_net_amount_or_from_the_profile() -> None:
+    sheet = statements(version="2003")
+    cents = sheet.read(IsoMessage("2500", SAID_2003 | {97: "D8402" + "0" * 16}))
+    assert cents is not None
+    assert (cents.currency, cents.lines[0].minor) == ("USD", 30_000)
+    mills = sheet.read(IsoMessage("2500", SAID_2003 | {97: "D8403" + "0" * 16}))
+    assert mills is not None
+    assert mills.lines[0].minor == 3_000
+    told = sheet.compared(
+        IsoMessage("2500", SAID_2003 | {97: "D8403" + "0" * 16}), mills, (OwnSum(2, 3_000),) * len(mills.lines)
+    )
+    assert pairs_of(IsoMessage("2510", told.added))[0] == (30_000, 2), "in the decimals that it came with"
+    bare = {number: value for number, value in SAID_2003.items() if number != 97}
+    yen = statements(version="2003", currency_default="JPY").read(IsoMessage("2500", bare))
+    assert yen is not None
+    assert (yen.currency, yen.lines[0].minor) == ("JPY", 30_000)
+    with pytest.raises(BadValue, match="DE 97: the currency"):
+        sheet.read(IsoMessage("2500", bare))
+    for changes, element in (({97: "DXXX0"}, "DE 97"), ({74: bytes(77)}, "DE 74"), ({97: "D9990" + "0" * 16}, "currency")):
+        with pytest.raises(BadValue, match=element):
+            sheet.read(IsoMessage("2500", SAID_2003 | changes))
+
+
 def test_every_kind_with_a_processing_code_stands_in_one_column_at_most() -> None:
-    for version in ("1987", "1993"):
+    for version in ("1987", "1993", "2003"):
         kinds = kinds_of(Iso8583Profile(version=version))
         assert set(kinds) == set(COLUMNS[version])
         flat = [kind for found in kinds.values() for kind in found]
         assert len(flat) == len(set(flat))
     assert "payment" in kinds_of(Iso8583Profile(version="1987"))["debits"]
     assert "payment" in kinds_of(Iso8583Profile(version="1993"))["payments"]
+    assert "payment" not in kinds_of(Iso8583Profile(version="2003"))["debits"], "they have a number of their own, in DE 75"
     moved = kinds_of(default_profile(totals={"kinds": {"withdrawal": "credits", "deposit": "none"}}))
     assert "withdrawal" in moved["credits"]
     assert not any("deposit" in found for found in moved.values())

@@ -57,6 +57,28 @@ def test_verify_ends_with_3_where_a_file_is_not_what_was_made(world: SqliteWorld
     assert "damaged" in capsys.readouterr().out
 
 
+def test_messages_of_the_core_are_shown_when_asked_for_and_by_path(
+    world: SqliteWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.messages(0, 3)
+    world.run()
+    capsys.readouterr()
+    assert relay(world, "show", "2026-11-24", "--outbound", "--json") == 0
+    assert [each["key"] for each in json.loads(capsys.readouterr().out)] == ["m0.0", "m0.1", "m0.2"]
+    path = world.folder / "2026-11-24.outbound.1.archive"
+    assert relay(world, "show", str(path), "--limit", "2") == 0
+    out = capsys.readouterr().out
+    assert ("m0.1" in out, "m0.2" in out, "body 0" in out) == (True, False, False)
+    assert relay(world, "show", str(path), "m0.2") == 0
+    out = capsys.readouterr().out
+    assert "acknowledged since" in out
+    assert "sealed in the archive" in out
+    assert relay(world, "show", "2026-11-24", "m0.2", "--outbound", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "acknowledged"
+    assert relay(world, "show", "2026-11-24", "m9", "--outbound") != 0
+    assert "no message m9" in capsys.readouterr().err
+
+
 def test_show_by_date_and_by_path_masks_cards(world: SqliteWorld, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(world.folder / world.records()[0].file_name)
     for which in ("2026-11-24", path):

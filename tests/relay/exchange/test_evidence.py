@@ -59,7 +59,7 @@ def closed(state: StoredState, policy: DoubtPolicy = DoubtPolicy.UNDO, **rest: o
         fingerprint=b"",
         state=state,
         recorded_ms=0,
-        request=b"",
+        request=rest.pop("request", b""),  # type: ignore[arg-type]  # as above
     )
     outcome = rest.pop("outcome", None)
     return StoredExchange(
@@ -86,7 +86,9 @@ def test_an_intent_on_disk_is_the_answer() -> None:
             closed(StoredState.SETTLED, DoubtPolicy.REPEAT, outcome=Approved(authorisation_id="A")),
             Approved(authorisation_id="A"),
         ),
-        (closed(StoredState.SETTLED, DoubtPolicy.REPEAT), Refusal.REVERSED),
+        (closed(StoredState.SETTLED, DoubtPolicy.REPEAT, request=b"x"), Refusal.REVERSED),
+        (closed(StoredState.SETTLED), Refusal.REVERSED),
+        (closed(StoredState.SETTLED, DoubtPolicy.REPEAT), Refusal.IN_DOUBT),  # what settled it is forgotten: it may stand
         (closed(StoredState.LISTED, DoubtPolicy.REPEAT, outcome=Declined(reason="no")), Declined(reason="no")),
         (closed(StoredState.LISTED), Refusal.IN_DOUBT),
         (closed(StoredState.REFUSED), Refusal.OVERLOADED),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relay.journal.items import PruneItem
 from relay.journal.records import StoredState
 from relay.journal.retention import prune_slice
-from tests.support.journal_suite import DAY_MS, T0_MS, step_to, taken
+from tests.support.journal_suite import DAY_MS, T0_MS, answered, step_to, taken
 from tests.support.sqliterig import SqliteRig
 
 SLICE = 500
@@ -98,3 +99,35 @@ def test_a_slice_is_a_slice(rig: SqliteRig) -> None:
     assert (count, more) == (SLICE - 5, True)
     connection.close()
     rig.journal = rig.open()
+
+
+def test_a_clock_that_is_set_forward_forgets_no_key(rig: SqliteRig) -> None:
+    """Law 2: a repeat within the window is answered from the journal, whatever somebody did to the clock."""
+    rig.clock.set_by_ms = 40 * DAY_MS
+    assert prune(rig) == 0
+    rig.later(30 * DAY_MS)
+    prune(rig)
+    assert counts(rig)[0] == COUNT, "time that passed counts, the setting does not"
+    rig.later(10 * DAY_MS)
+    prune(rig)
+    assert counts(rig)[0] < COUNT
+
+
+def test_what_was_taken_while_the_clock_stood_in_the_past_keeps_its_key(tmp_path: Path) -> None:
+    """Of a host that came up before it knew the time."""
+    rig = SqliteRig(tmp_path)  # its first records: a walk begins with them
+    record = taken(rig.journal, "early", recorded_ms=1_000)
+    rig.journal.take(record, lambda _: None)
+    rig.journal.step(answered(record.exchange_id), lambda _: None)
+    rig.settle()
+    prune(rig)
+    results: list[Any] = []
+    rig.journal.take(taken(rig.journal, "early"), results.append)
+    rig.settle()
+    assert results[0].exchange.taken.exchange_id == record.exchange_id
+    rig.later(36 * DAY_MS)
+    prune(rig)
+    rig.journal.find("early", results.append)
+    rig.settle()
+    assert results[1] is None
+    rig.end()

@@ -26,7 +26,7 @@ class CostlyClock(RigClock):
         self.spent_ms = 0
 
     def monotonic_ms(self) -> int:
-        return self.spent_ms
+        return self.spent_ms + self.passed_ms
 
 
 class Counting:
@@ -163,3 +163,18 @@ def test_while_the_disk_is_full_no_walk_begins(rig: CostlyRig) -> None:
     release(rig, results)
     rig.settle()
     assert results[-1] == COUNT
+
+
+def test_what_the_close_came_before_is_not_called_done(rig: CostlyRig) -> None:
+    """Who hears that an archive is known, or that bodies have gone, believes it."""
+    results: list[Any] = []
+    release(rig, results)
+    rig.journal.note_archive(archive_of(rows_of(rig)), results.append)
+    rig.journal.close()
+    while rig.journal.waiting_count():
+        rig.loop.turn()
+    done, failed = results if isinstance(results[1], JournalFailed) else results[::-1]
+    assert isinstance(failed, JournalFailed)
+    assert "closed" in failed.why
+    assert rig.counting.slices == [SLICE_COUNT]
+    assert done == 1, "the second note came in between"

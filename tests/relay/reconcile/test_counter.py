@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from protocols.totals import OwnSum, Total, TotalsStated
+from relay.errors import JournalUnusable
+from relay.journal.source import SourceDamaged, SqliteSource
 from relay.reconcile import counter as module
-from relay.reconcile.counter import Counter, JournalSource
+from relay.reconcile.counter import Counter, JournalWalks
 from relay.reconcile.dates import Cutover
 from relay.reconcile.tally import Tally
 from tests.support.journal_suite import answered, taken
@@ -106,7 +109,7 @@ async def test_who_waits_too_long_or_in_vain_is_told_that_there_are_none() -> No
     assert told == [None], "it is told once"
 
     def broken() -> None:
-        raise sqlite3.OperationalError("disk I/O error")
+        raise SourceDamaged("disk I/O error")
 
     walk.work = broken
     counter(stated(), "atm", told.append)
@@ -124,15 +127,48 @@ async def test_as_many_wait_as_may(monkeypatch: pytest.MonkeyPatch) -> None:
     await until(lambda: len(told) == 3)
 
 
-def test_the_journal_is_read_as_it_is(tmp_path: Path) -> None:
+async def test_a_journal_that_cannot_be_opened_is_told_and_asked_again() -> None:
+    told: list[object] = []
+    tried: list[int] = []
+
+    def opened() -> Walk:
+        tried.append(1)
+        if len(tried) == 1:
+            raise JournalUnusable("the server is away", "Start it.")
+        return Walk()
+
+    counter = Counter(opened, VirtualTime())  # type: ignore[arg-type]
+    for count in (1, 2):
+        counter(stated(), "atm", told.append)
+        await until(lambda count=count: len(told) == count)  # type: ignore[misc]
+    assert told == [None, (OwnSum(2, 500), OwnSum())]
+
+
+async def test_the_journal_is_read_and_closed_in_a_thread(tmp_path: Path) -> None:
+    """A source of PostgreSQL cannot be used on a loop that is running."""
     rig = SqliteRig(tmp_path)
-    record = taken(rig.journal, "k1")
+    record = taken(rig.journal, "k1", listener="atm", terminal="ATM1")
     rig.journal.take(record, lambda _: None)
     rig.journal.step(answered(record.exchange_id), lambda _: None)
     rig.settle()
-    source = JournalSource(str(rig.path), Cutover(0, 0), lambda day: [])
-    assert source.begin(DATE).run().sums == {("atm", "ATM00001", "withdrawal", "JPY"): OwnSum(1, 10_000)}
-    with pytest.raises(ValueError, match="isoformat"):
-        source.begin("no date")
-    source.end()
-    rig.journal.close()
+    threads: list[int] = []
+
+    class Watched(SqliteSource):
+        def all(self, sql: str, parameters: Any = ()) -> list[Any]:
+            threads.append(threading.get_ident())
+            return super().all(sql, parameters)
+
+        def close(self) -> None:
+            threads.append(threading.get_ident())
+            super().close()
+
+    told: list[object] = []
+    counter = Counter(
+        lambda: JournalWalks(Watched(str(rig.path)), Cutover(0, 0), lambda day: []),
+        VirtualTime(),  # type: ignore[arg-type]
+    )
+    counter(stated(), "atm", told.append)
+    await until(lambda: bool(told) and not counter._is_walking)
+    assert told == [(OwnSum(1, 10_000), OwnSum())]
+    assert threading.get_ident() not in threads
+    rig.end()

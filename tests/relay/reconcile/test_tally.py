@@ -68,11 +68,11 @@ class ListReader:
         self.looks = looks or {}
         self.windows = Windows()
 
-    def last_before(self, wall_ms: int) -> int:
-        return 0
+    def lives(self) -> list[int]:
+        return [0]
 
-    def highest(self) -> int:
-        return max(self.rows, default=0)
+    def last_before(self, wall_ms: int, life: int) -> int:
+        return 0
 
     def next_after(self, exchange_id: int) -> tuple[int, int] | None:
         later = [number for number in self.rows if number > exchange_id]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.dialect import Ask
+from protocols.vocabulary import Refusal
 from tests.support.zenginfiles import sound_file, total
 from tests.support.zenginlink import Line, pair
 
@@ -73,7 +74,57 @@ def test_a_crash_after_every_single_record_of_the_journal() -> None:
         finish(line)
         assert len(line.called.ledger) == COUNT, allowed
         assert sum(line.called.amounts()) == total(COUNT)
+        is_stated_once(line)
     assert crashes > 10
+
+
+def is_stated_once(line: Line) -> None:
+    """Whatever was repeated: what the trailers state is there, and not twice."""
+    lines = [each for stated in line.called.stated.values() for each in stated.lines]
+    assert [(each.count, each.minor) for each in lines] == [(COUNT, total(COUNT))]
+
+
+def test_what_the_trailers_state_is_durable_before_the_file_is_done() -> None:
+    line = slow()
+    attempt(line, "o1", iter(()))
+    while line.called.journal:
+        line.called.commit(1)
+        line.run()
+        assert line.called.stated or not line.called.variables.get("zfile/done/COMPANY")
+    is_stated_once(line)
+    assert line.caller.deliveries[-1] == ("o1", "acknowledged")
+
+
+def test_a_statement_that_the_journal_does_not_take_leaves_the_file_to_the_next_link() -> None:
+    line = slow()
+    line.called.keeps = "failed"
+    attempt(line, "o1", repeat(1))
+    assert line.called.hung_up == "not-stored"
+    assert "totals-not-kept" in line.called.names
+    assert "zfile/done/COMPANY" not in line.called.variables
+    line.cut()
+    line.called.keeps = "kept"
+    finish(line)
+    is_stated_once(line)
+    assert len(line.called.ledger) == COUNT
+
+
+def test_a_statement_over_a_limit_or_in_other_words_than_before_holds_up_no_file() -> None:
+    for word in ("full", "off", "conflict"):
+        line = slow()
+        line.called.keeps = word  # type: ignore[assignment]
+        attempt(line, "o1", repeat(1))
+        assert line.caller.deliveries[-1] == ("o1", "acknowledged")
+        assert ("totals-conflict" in line.called.names) is (word == "conflict")
+
+
+def test_a_record_that_is_refused_for_good_is_stated_all_the_same() -> None:
+    """That the journal holds less than the file says, is what the sheet is to show."""
+    line = slow()
+    line.called.refuse = lambda request: Refusal.UNSUPPORTED if request.trace == "000003" else None
+    attempt(line, "o1", repeat(1))
+    assert len(line.called.ledger) == COUNT - 1
+    is_stated_once(line)
 
 
 def finish(line: Line) -> None:
@@ -116,3 +167,4 @@ def test_any_pace_any_crash_any_day(attempts: list[tuple[list[int], bool, bool, 
     finish(line)
     assert len(line.called.ledger) == COUNT
     assert sum(line.called.amounts()) == total(COUNT)
+    is_stated_once(line)

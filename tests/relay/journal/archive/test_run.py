@@ -11,6 +11,7 @@ import pytest
 from relay.journal.archive.run import REST_MAX_MS, Pacer
 from relay.journal.source import SqliteSource
 from tests.support.archive_suite import ArchiveSuite
+from tests.support.archived_messages_suite import ArchivedMessagesSuite
 from tests.support.archiveworld import ArchiveWorld
 from tests.support.sqliterig import SqliteRig
 
@@ -23,12 +24,23 @@ class SqliteWorld(ArchiveWorld):
         connection.close()
 
 
+@pytest.fixture
+def sqlite_world(tmp_path: Path) -> Iterator[SqliteWorld]:
+    rig = SqliteRig(tmp_path, archive_directory=str(tmp_path / "archive"))
+    yield SqliteWorld(rig, tmp_path / "archive", lambda rig: SqliteSource(str(rig.path)))
+    rig.end()
+
+
 class TestSqlite(ArchiveSuite):
     @pytest.fixture
-    def world(self, tmp_path: Path) -> Iterator[SqliteWorld]:
-        rig = SqliteRig(tmp_path, archive_directory=str(tmp_path / "archive"))
-        yield SqliteWorld(rig, tmp_path / "archive", lambda rig: SqliteSource(str(rig.path)))
-        rig.end()
+    def world(self, sqlite_world: SqliteWorld) -> SqliteWorld:
+        return sqlite_world
+
+
+class TestSqliteMessages(ArchivedMessagesSuite):
+    @pytest.fixture
+    def world(self, sqlite_world: SqliteWorld) -> SqliteWorld:
+        return sqlite_world
 
 
 class StandingClock:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from protocols.vocabulary import Secret
 from relay.errors import JournalUnusable
-from tests.support.journal_suite import JournalSuite, Rig, taken
+from relay.journal.postgres.door import Connection
+from relay.journal.records import StoredState
+from tests.support.journal_suite import JournalSuite, Rig, step_to, taken
 from tests.support.pgserver import DATABASE, PASSWORD, USER, PostgresServer
 from tests.support.postgresrig import PostgresRig
 
@@ -51,3 +54,35 @@ def test_reading_for_people_says_so_where_no_server_is(server: PostgresServer) -
     rig.end()
     with pytest.raises(JournalUnusable):
         rig.journal.listed()
+
+
+def test_the_persons_list_costs_as_many_questions_for_many_as_for_one(
+    rig: PostgresRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    rows = Connection.rows
+
+    async def counted(self: Connection, sql: str, *parameters: object) -> list[Any]:
+        asked.append(sql)
+        return await rows(self, sql, *parameters)
+
+    monkeypatch.setattr(Connection, "rows", counted)
+
+    def questions() -> int:
+        asked.clear()
+        listed = list(rig.journal.listed())
+        reasons = rig.journal.reasons([stored.taken.exchange_id for stored in listed])
+        assert set(reasons.values()) == {"a person's"}
+        return len(asked)
+
+    def list_more(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            record = taken(rig.journal, f"k{number}")
+            rig.journal.take(record, lambda _: None)
+            rig.journal.step(step_to(record.exchange_id, StoredState.LISTED, detail="a person's"), lambda _: None)
+        rig.settle()
+
+    list_more(0, 1)
+    for_one = questions()
+    list_more(1, 200)
+    assert questions() == for_one == 3

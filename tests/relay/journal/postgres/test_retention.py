@@ -51,3 +51,34 @@ def test_a_slice_that_nobody_confirmed_is_done_again_the_next_time(rig: Postgres
     rig.turn_until(JournalState.WRITABLE)
     assert prune(rig) >= 20
     assert rig.sql("SELECT key FROM taken") == "held"
+
+
+def test_a_clock_that_is_set_forward_forgets_no_key(rig: PostgresRig) -> None:
+    """Law 2: a repeat within the window is answered from the journal, whatever somebody did to the clock."""
+    fill(rig, 20)
+    rig.clock.set_by_ms = 40 * DAY_MS
+    assert prune(rig) == 0
+    rig.later(30 * DAY_MS)
+    prune(rig)
+    assert rig.sql("SELECT count(*) FROM taken") == "21", "time that passed counts, the setting does not"
+    rig.later(10 * DAY_MS)
+    prune(rig)
+    assert rig.sql("SELECT key FROM taken") == "held"
+
+
+def test_what_was_taken_while_the_clock_stood_in_the_past_keeps_its_key(rig: PostgresRig) -> None:
+    """Of a host that came up before it knew the time."""
+    record = taken(rig.journal, "early", recorded_ms=1_000)
+    rig.journal.take(record, lambda _: None)
+    rig.journal.step(answered(record.exchange_id), lambda _: None)
+    rig.settle()
+    prune(rig)
+    results: list[Any] = []
+    rig.journal.take(taken(rig.journal, "early"), results.append)
+    rig.settle()
+    assert results[0].exchange.taken.exchange_id == record.exchange_id
+    rig.later(36 * DAY_MS)
+    prune(rig)
+    rig.journal.find("early", results.append)
+    rig.settle()
+    assert results[1] is None

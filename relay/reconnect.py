@@ -81,6 +81,7 @@ class Reconnect:
             left_ms=self._muster.left_ms,
             waiting=door.room.count,
             accept_per_s=door.accept_per_s,
+            gives_way=door.percent < ramp.percent,
             ramp_percent=ramp.percent,
             ramp_left_ms=ramp.full_after_ms(now_ms),
             ramp_held_steps=ramp.held,

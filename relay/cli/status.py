@@ -122,7 +122,9 @@ def _returning(report: StatusReport) -> Iterator[str]:
         when = "nobody comes at present" if back.left_ms is None else f"all in about {duration(back.left_ms)}"
         here = f"{count(back.present)} of {count(back.expected)} expected sessions ({percent} %)"
         yield f"{here}, {back.per_s:g} per second: {when}"
-    if back.ramp_percent < FULL_PERCENT:
+    if back.gives_way:
+        yield f"the door lets in {count(back.accept_per_s)} links per second only, because messages wait for the core"
+    elif back.ramp_percent < FULL_PERCENT:
         pace = f"{count(back.accept_per_s)} links per second ({back.ramp_percent} %)"
         then = f"all of it in {duration(back.ramp_left_ms)}"
         if back.ramp_held_steps:

@@ -129,6 +129,7 @@ class ReconnectReport(msgspec.Struct, frozen=True, kw_only=True):
     left_ms: int | None = None  # until all are back at this pace; None: there is no saying
     waiting: int = 0  # connections that wait to be let in
     accept_per_s: int = 0
+    gives_way: bool = False  # business waits for the core, so newcomers get the least rate
     ramp_percent: int = 100
     ramp_left_ms: int = 0  # until the whole rate is given, if nothing holds it up
     ramp_held_steps: int = 0

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from relay.core.contract import NETWORK_EVENTS_PATH, REGION_PATH, TRANSACTIONS_PATH
 
-EVENTS, TRANSACTIONS, REGION, OTHER = "events", "transactions", "region", "other"
+EVENTS, TRANSACTIONS, LATER, REGION, OTHER = "events", "transactions", "later", "region", "other"
 
 
 def kind_of(target: str) -> str:
-    """What a request is about, by its target."""
+    """What a request is about, by its target. "later": inquiries and reversals of a transaction."""
     if target.startswith(TRANSACTIONS_PATH):
-        return TRANSACTIONS
+        return TRANSACTIONS if target == TRANSACTIONS_PATH else LATER
     if target.startswith(NETWORK_EVENTS_PATH):
         return EVENTS
     return REGION if target.startswith(REGION_PATH) else OTHER

@@ -106,6 +106,8 @@ class Storm:
                     f"only {await self._on()} of {self.terminals} signed on before the storm: this measures nothing"
                 )
             await self._until(self._traded, self.terminals)
+            await self._until(self._untold, 0)
+            await asyncio.sleep(0.5)  # nothing of the first life is on the core's hands any more
             before = ledger_count(self.core.core.ledger)
             self._say("mark")
             self._rooms_before_s = sum(room.cpu_s() for room in self.rooms)
@@ -117,6 +119,7 @@ class Storm:
             watching = asyncio.ensure_future(self._watch())
             await self._until(self._on, self.terminals)
             await self._until(self._traded, self.terminals)
+            await self._until(self._untold, 0)
             watching.cancel()
             if self._relay is not None:
                 self.relay_cpu_s = self._relay.cpu_s()
@@ -184,6 +187,11 @@ class Storm:
 
     async def _traded(self) -> int:
         return await self._sum("traded")
+
+    async def _untold(self) -> int:
+        """Sign-ons that the core has not heard of yet, below zero."""
+        client = ControlClient(str(self.directory / "control.sock"))
+        return -(await asyncio.to_thread(client.status)).reconnect.events_waiting
 
     async def _sum(self, word: str) -> int:
         self._say(word)

@@ -82,6 +82,8 @@ def test_what_holds_a_fleet_up_is_told() -> None:
     text = returning(ramp_percent=25, accept_per_s=125, ramp_left_ms=9_000, waiting=250, events_waiting=12)
     assert "lets in 125 links per second (25 %) since the last start or take-over; all of it in 9 s" in text
     assert "250 connections wait at the door, 12 events to be told to the core" in text
+    yielding = returning(gives_way=True, accept_per_s=125)
+    assert "lets in 125 links per second only, because messages wait for the core" in yielding
     held = returning(ramp_percent=25, accept_per_s=125, ramp_held_steps=3, ramp_p99_ms=750)
     assert "held for 3 steps" in held
     assert "RelayRampHeld" in held

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from relay.loopback.meter import EVENTS, OTHER, REGION, TRANSACTIONS, Meter, kind_of
+from relay.loopback.meter import EVENTS, LATER, OTHER, REGION, TRANSACTIONS, Meter, kind_of
 
 
 def test_kinds() -> None:
-    assert kind_of("/v1/transactions") == kind_of("/v1/transactions/k/reversals") == TRANSACTIONS
+    assert kind_of("/v1/transactions") == TRANSACTIONS
+    assert kind_of("/v1/transactions/k/reversals") == kind_of("/v1/transactions/k") == LATER
     assert kind_of("/v1/network-events") == EVENTS
     assert (kind_of("/v1/region"), kind_of("/v1/ledger/2026-11-24")) == (REGION, OTHER)
 

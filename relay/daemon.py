@@ -54,6 +54,7 @@ from relay.overlays import overlay_reader
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
 from relay.reconciler import Reconciler, new_statements
+from relay.reconnect import Reconnect
 from relay.region.active import ActiveRegion
 from relay.region.book import Book
 from relay.regions import Regions
@@ -193,6 +194,7 @@ class Daemon:
         self.outbound_server = OutboundServer(
             OutboundApi(self.outbound, settings.outbound.clients).handle, server_limits(settings), self.timers, self.metrics
         )
+        self.reconnect = Reconnect(self)
         self.statements = new_statements(settings, self.journal, self.credentials.secret, self.clock, self.timers, self.metrics)
         self.parts = WireParts(
             desk=self.desk,
@@ -203,7 +205,8 @@ class Daemon:
             clock=self.clock,
             timers=self.timers,
             metrics=self.metrics,
-            tell=self._tell,
+            tell=self.reconnect.tell,
+            door=self.reconnect.door,
             credential_path=self.credentials.path,
             statements=self.statements,
         )
@@ -284,6 +287,7 @@ class Daemon:
             await asyncio.wait_for(self._permit_seen.wait(), FIRST_PERMIT_MS / 1000)
         except TimeoutError:
             log.warning("the core has not answered yet: financial messages are refused until it does", core=settings.core.name)
+        self.reconnect.start()
         for listener in self.listeners.values():
             await listener.start()
         for dialer in self.dialers.values():
@@ -330,6 +334,7 @@ class Daemon:
         log.info("drained", inflight=self.desk.inflight_count, links=self.roster.link_count, owed=self.desk.saf.owed_count)
 
     async def _end(self) -> None:
+        self.reconnect.stop()
         self.reconciler.stop()
         self.keeper.stop()
         self.archivist.stop()
@@ -385,11 +390,6 @@ class Daemon:
 
     def _why_not_ready(self) -> str:
         return "" if self.state == "serving" else self.state
-
-    def _tell(self, event: str, terminal: str, listener: str, detail: dict[str, str]) -> None:
-        permit = self.region.permit()
-        if permit is not None:
-            self.client.tell(event, terminal, listener, detail, permit)
 
     def _reload(self) -> None:
         spawn("reload", self.operator.reload_and_log())

@@ -85,6 +85,7 @@ class Operator:
             why=d.why,
             region=d.regions.report(),
             listeners=self._listeners(),
+            reconnect=d.reconnect.report(),
             core=self._core(),
             journal=r.JournalReport(
                 state=journal.state.value,
@@ -113,9 +114,10 @@ class Operator:
         d = self._daemon
         links: dict[str, int] = {}
         signed_on: dict[str, int] = {}
-        for entry in d.roster.entries():
-            links[entry.listener] = links.get(entry.listener, 0) + 1
-            signed_on[entry.listener] = signed_on.get(entry.listener, 0) + entry.signed_on
+        for link in d.roster.links():
+            name = link.listener.name
+            links[name] = links.get(name, 0) + 1
+            signed_on[name] = signed_on.get(name, 0) + link.is_signed_on
         rows: list[tuple[ListenerSettings | DialerSettings, bool, bool]] = [
             (s, False, d.listeners[s.name].is_accepting) for s in d.settings.listener
         ]
@@ -128,6 +130,7 @@ class Operator:
                 is_dialer=is_dialer,
                 links=links.get(settings.name, 0),
                 signed_on=signed_on.get(settings.name, 0),
+                expected=0 if isinstance(settings, DialerSettings) else settings.expected_sessions,
                 is_open=is_open,
             )
             for settings, is_dialer, is_open in rows
@@ -303,6 +306,8 @@ class Operator:
             now_ms = d.clock.monotonic_ms()
             d.desk.traffic.use(HotLimits(**new.hot_lanes.model_dump()), now_ms)
             d.desk.pump(now_ms)
+        if new.reconnect != d.settings.reconnect:
+            d.reconnect.use(new.reconnect)
         d.settings = new
         return r.ReloadReport(is_applied=True, changes=plan.changes)
 

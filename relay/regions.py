@@ -197,6 +197,7 @@ class Regions:
         if self.follows_dns:
             self._use_site(region)
         d.client.epoch_began(epoch)
+        d.reconnect.role_gained(f"epoch {epoch}")
 
     def answer_age_ms(self) -> int | None:
         """Of the DNS answer with the addresses in use."""

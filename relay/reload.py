@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from relay.configuration.effects import Effect, effect_of
 from relay.settings import LinkSettings, ListenerSettings, Settings
 
+_TABLES = ("relay", "journal", "core", "region", "hot_lanes", "reconnect", "outbound", "reconcile", "telemetry", "control")
 _KEYS = frozenset({"key_credential", "older_key_credentials"})
 
 
@@ -44,7 +45,7 @@ def plan_reload(old: Settings, new: Settings) -> ReloadPlan:
     """Compare."""
     reasons: list[str] = []
     changes: list[str] = []
-    for table in ("relay", "journal", "core", "region", "hot_lanes", "outbound", "reconcile", "telemetry", "control"):
+    for table in _TABLES:
         for name, was, becomes in _differences(getattr(old, table), getattr(new, table)):
             if effect_of(table, name) is Effect.RESTART:
                 reasons.append(f"{table}.{name} needs a restart")

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from relay.reconnectsettings import ReconnectSettings
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -250,8 +252,13 @@ class ListenerSettings(LinkSettings):
     allow_networks: tuple[str, ...] = Field((), description="Source networks in CIDR form; empty means all.")
     connection_count_max: int = Field(20_000, ge=1, description="Open links of this listener.")
     connection_count_per_host_max: int = Field(20_000, ge=1, description="Open links per source address.")
-    accept_per_second_max: int = Field(500, ge=1, description="New links admitted per second; the rest wait in the backlog.")
-    backlog_count: int = Field(1_024, ge=1, description="Kernel backlog of connections not yet accepted.")
+    expected_sessions: int = Field(0, ge=0, description="Sessions on a usual day, for status and alerts; 0: nobody says.")
+    accept_per_second_max: int = Field(
+        0, ge=0, description="New links let in per second by this listener, the rest wait in the backlog; 0: see [reconnect]."
+    )
+    backlog_count: int = Field(
+        4_096, ge=1, description="Kernel backlog of connections not yet accepted; net.core.somaxconn caps it."
+    )
     terminals: tuple[str, ...] = Field((), description="Terminals allowed; empty means any.")
     certificate_names: Literal["any", "terminal"] = Field(
         "any",
@@ -346,6 +353,7 @@ class Settings(Model):
     core: CoreSettings = Field(default_factory=CoreSettings)
     region: RegionSettings = Field(default_factory=RegionSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
+    reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.dialects import DIALECTS
-from tests.bench import failover, fairness, growth, journal, plots
+from tests.bench import failover, fairness, growth, journal, plots, storm
 from tests.bench.__main__ import load, table
 from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
@@ -95,6 +95,15 @@ def test_a_journal_with_a_past_is_seeded_and_opened_by_each_engine(tmp_path: Pat
     plots.draw_growth(tmp_path / "growth.svg", measured)
     assert (tmp_path / "growth.svg").exists()
     assert not list(tmp_path.glob("relay-bench-growth-*")), "what was seeded is gone"
+
+
+@pytest.mark.timeout(200)
+def test_a_storm_is_measured_and_nobody_is_missing(tmp_path: Path) -> None:
+    found = storm.one(tmp_path, 60, rooms=2)
+    assert storm.missing_or_wrong(found) == storm.over_limit(found) == 0
+    assert storm.figures(found)["on"] == 60
+    storm.draw(tmp_path / "plot.svg", found)
+    assert (tmp_path / "plot.svg").exists()
 
 
 def test_every_dialect_has_a_row_of_all_figures() -> None:

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from relay.configfile import check
+from relay.reconnectsettings import ReconnectSettings
 from relay.settings import (
     ControlSettings,
     CoreSettings,
@@ -84,6 +85,7 @@ TABLES: list[tuple[str, type[BaseModel], Any]] = [
     ("core.tls", TlsSettings, lambda data: data["core"]["tls"]),
     ("region", RegionSettings, lambda data: data["region"]),
     ("hot_lanes", HotLanesSettings, lambda data: data["hot_lanes"]),
+    ("reconnect", ReconnectSettings, lambda data: data["reconnect"]),
     ("outbound", OutboundSettings, lambda data: data["outbound"]),
     ("telemetry", TelemetrySettings, lambda data: data["telemetry"]),
     ("control", ControlSettings, lambda data: data["control"]),

@@ -38,6 +38,8 @@ NO_MIRROR = {
     "relay/dispatcher.py": "gathers and hands on; tests/live/test_outbound.py asks each command of a running daemon",
     "relay/keeper.py": "gathers and hands on; tests/live/test_keys.py asks each command of a running daemon",
     "relay/reconciler.py": "gathers and hands on; tests/live/test_reconcile.py asks each command of a running daemon",
+    "relay/reconnect.py": "wires and tells; tests/live/test_storm.py runs it in a daemon",
+    "relay/reconnectsettings.py": "declarations only; run by tests/relay/test_settings.py",
     "relay/regions.py": "wires and tells; tests/live/test_region_switch.py runs it in a daemon",
     "relay/steering.py": "gathers and hands on; tests/live/test_region_switch.py asks each command of a running daemon",
     "relay/control/regions.py": "declarations only; run by tests/relay/cli/test_region.py",

@@ -41,6 +41,7 @@ from protocols.dialect import (
 )
 from protocols.errors import FieldError, FrameError
 from protocols.framing import Frame, FrameCutter
+from protocols.spread import spread_ms
 from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 
@@ -55,6 +56,7 @@ class BranchDialogue:
         "_day",
         "_heard_ms",
         "_hung_up",
+        "_idle_ms",
         "_intake",
         "_keeper",
         "_misses",
@@ -73,6 +75,7 @@ class BranchDialogue:
         self._notices = Notices(rules)
         self._day = Day(rules, self._keeper, self._intake, self._cash, self._notices)
         self._heard_ms = 0
+        self._idle_ms = 0  # after so long a silence we say エコー; this link's own
         self._misses = 0
         self._partial_since_ms: int | None = None
         self._partial_timer = False
@@ -288,7 +291,7 @@ class BranchDialogue:
         self._hang_up("partial-frame", actions)
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
-        limit = self._rules.session.idle_echo_ms
+        limit = self._idle_ms
         quiet_ms = now_ms - self._heard_ms
         heard = self._day.heard
         if quiet_ms < limit or heard is None:
@@ -308,8 +311,9 @@ class BranchDialogue:
         session = self._rules.session
         self._heard_ms = now_ms
         self._keeper.opened(event.realm, event.stored)
-        if session.idle_echo_ms:
-            actions.append(Timer(IDLE, session.idle_echo_ms))
+        self._idle_ms = spread_ms(session.idle_echo_ms, event.link_id)
+        if self._idle_ms:
+            actions.append(Timer(IDLE, self._idle_ms))
         if session.open_wait_ms:
             actions.append(Timer(OPENING, session.open_wait_ms))
 

@@ -46,6 +46,7 @@ from protocols.iso8583.rules import LinkRules
 from protocols.iso8583.session import Moment, State
 from protocols.iso8583.speaker import MacError
 from protocols.iso8583.stating import Stating
+from protocols.spread import spread_ms
 from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 
@@ -61,6 +62,7 @@ class Iso8583Dialogue:
         "_header",
         "_heard_ms",
         "_hung_up",
+        "_idle_ms",
         "_partial_since_ms",
         "_partial_timer",
         "_rules",
@@ -75,6 +77,7 @@ class Iso8583Dialogue:
         self._dialled = False
         self._header = b""  # of the last frame that came, for requests of our own
         self._heard_ms = 0
+        self._idle_ms = 0  # after so long a silence we say an echo; this link's own
         self._partial_since_ms: int | None = None
         self._partial_timer = False
         self._asking: Asking | None = None  # most links never ask anything
@@ -234,7 +237,7 @@ class Iso8583Dialogue:
             actions.append(Note("unmatched-answer", f"{message.mti}: {found}"))
         elif found.is_idle_echo:
             actions.append(Timer(ECHO_REPLY, None))
-            actions.append(Timer(IDLE, self._rules.session.idle_echo_ms))
+            actions.append(Timer(IDLE, self._idle_ms))
             actions.append(Note("echo-answered"))
         else:
             code = message.fields.get(39)
@@ -296,7 +299,7 @@ class Iso8583Dialogue:
         self._hang_up("partial-frame", actions)
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
-        limit = self._rules.session.idle_echo_ms
+        limit = self._idle_ms
         quiet_ms = now_ms - self._heard_ms
         if quiet_ms < limit:
             actions.append(Timer(IDLE, limit - quiet_ms))
@@ -318,7 +321,7 @@ class Iso8583Dialogue:
         if misses is None:
             return
         if misses == 0:  # the line lives, whatever became of the echo
-            actions.append(Timer(IDLE, session.idle_echo_ms))
+            actions.append(Timer(IDLE, self._idle_ms))
             return
         actions.append(Note("echo-missed", f"{misses} of {session.echo_misses_max}"))
         if misses >= session.echo_misses_max:
@@ -331,8 +334,9 @@ class Iso8583Dialogue:
         session = self._rules.session
         self._heard_ms = now_ms
         self._dialled = event.dialled
-        if session.idle_echo_ms:
-            actions.append(Timer(IDLE, session.idle_echo_ms))
+        self._idle_ms = spread_ms(session.idle_echo_ms, event.link_id)
+        if self._idle_ms:
+            actions.append(Timer(IDLE, self._idle_ms))
         if session.sign_on == "never":
             self._session.move(Moment.SIGNED_ON)
         elif event.dialled and session.we_sign_on:

@@ -57,6 +57,7 @@ from protocols.ndc.rules import LinkRules
 from protocols.ndc.serials import NO_MONEY, VARIABLE
 from protocols.ndc.session import Moment, State
 from protocols.ndc.transaction import STATUS_TIMER, Phase, Transaction
+from protocols.spread import spread_ms
 from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 
@@ -321,7 +322,7 @@ class NdcDialogue:
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
         session = self._session
-        limit = self._rules.session.idle_probe_ms
+        limit = session.idle_ms
         quiet_ms = now_ms - self._heard_ms
         actions.append(Timer(IDLE, limit if quiet_ms >= limit else limit - quiet_ms))
         is_idle = session.state is State.IN_SERVICE and session.phase is Phase.IDLE and session.commands.is_free
@@ -344,6 +345,7 @@ class NdcDialogue:
     def _opened(self, event: LinkOpened, now_ms: int, actions: list[Action]) -> None:
         self._link = event
         self._heard_ms = now_ms
+        self._session.idle_ms = spread_ms(self._rules.session.idle_probe_ms, event.link_id)
         self._rule = self._rules.profile.terminals.get(event.peer_host)
         if self._rule is not None:
             self._session.plans.bind("", self._rule.luno)

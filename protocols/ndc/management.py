@@ -47,6 +47,7 @@ class Management:
         "cassettes",
         "commands",
         "config_id",
+        "idle_ms",
         "is_held_out",
         "plans",
         "rules",
@@ -64,6 +65,7 @@ class Management:
         self.cassettes = Cassettes(len(rules.cash.denominations))
         self.plans = Plans(rules, "")
         self.transaction: Transaction | None = None  # once the terminal is known
+        self.idle_ms = rules.session.idle_probe_ms  # after so long a silence we ask; the dialogue has this link's own
         self.is_held_out = False  # somebody took it out of service, maybe before a restart
         self._has_loaded = False  # in this session: a load that did not change the id is not sent again
         self._has_keys = False  # loaded a moment ago, with the load
@@ -235,8 +237,8 @@ class Management:
         self.move(Moment.STARTED, actions)
         actions.append(Note("signed-on", self.terminal))
         actions.append(Tell("session-up", {"terminal": self.terminal, "config_id": self.config_id}))
-        if self.rules.session.idle_probe_ms:
-            actions.append(Timer(IDLE, self.rules.session.idle_probe_ms))
+        if self.idle_ms:
+            actions.append(Timer(IDLE, self.idle_ms))
 
     def _failed(self, why: str, actions: list[Action]) -> None:
         """A person must look: nothing is tried in a loop."""

@@ -23,6 +23,8 @@ HELP = "the running relay on one screen"
 
 EXIT_SERVING, EXIT_NOT_REACHABLE, EXIT_DEGRADED = 0, 1, 2
 WATCH_S = 2.0
+FULL_PERCENT = 100
+BACK_PERCENT = 98  # of the expected sessions: a few terminals are always away
 _ADDRESSES_SHOWN_MAX = 6
 _SO_FAR = {  # the report's counters, as words after a number
     "approve": "approved",
@@ -102,6 +104,7 @@ def _notes(report: StatusReport) -> Iterator[str]:
     if report.listed:
         exchanges = "one exchange waits" if report.listed == 1 else f"{count(report.listed)} exchanges wait"
         yield f"{exchanges} for a person: relay saf list --listed"
+    yield from _returning(report)
     keys = report.keys
     if keys.is_walking and sum(row.is_needed for row in keys.keys) > 1:
         looked = f"{count(keys.rekeyed)} sealed, at most {count(keys.left)} exchanges to look at"
@@ -111,13 +114,34 @@ def _notes(report: StatusReport) -> Iterator[str]:
             yield f"credential {safe(row.credential)} may be taken out: no row needs its key {row.key_id}"
 
 
+def _returning(report: StatusReport) -> Iterator[str]:
+    """A fleet that is on its way back: how far, how long still, and what holds it up."""
+    back = report.reconnect
+    if back.present * 100 < back.expected * BACK_PERCENT:
+        percent = back.present * 100 // back.expected
+        when = "nobody comes at present" if back.left_ms is None else f"all in about {duration(back.left_ms)}"
+        here = f"{count(back.present)} of {count(back.expected)} expected sessions ({percent} %)"
+        yield f"{here}, {back.per_s:g} per second: {when}"
+    if back.gives_way:
+        yield f"the door lets in {count(back.accept_per_s)} links per second only, because messages wait for the core"
+    elif back.ramp_percent < FULL_PERCENT:
+        pace = f"{count(back.accept_per_s)} links per second ({back.ramp_percent} %)"
+        then = f"all of it in {duration(back.ramp_left_ms)}"
+        if back.ramp_held_steps:
+            then = f"held for {count(back.ramp_held_steps)} steps, p99 {duration(back.ramp_p99_ms)}: runbook RelayRampHeld"
+        yield f"the door lets in {pace} since the last start or take-over; {then}"
+    if back.waiting or back.events_waiting:
+        yield f"{count(back.waiting)} connections wait at the door, {count(back.events_waiting)} events to be told to the core"
+
+
 def _listeners(report: StatusReport, paint: Paint) -> list[str]:
     if not report.listeners:
         return [paint(DIM, "no listeners")]
     rows = [["listener", "links", "signed on", "dialect", "endpoint"]]
     for each in report.listeners:
         name = each.name + ("" if each.is_open else " (down)")
-        rows.append([name, count(each.links), count(each.signed_on), each.dialect, each.endpoint])
+        expected = f" of {count(each.expected)}" if each.expected else ""
+        rows.append([name, count(each.links), count(each.signed_on) + expected, each.dialect, each.endpoint])
     lines = table(rows, right=(1, 2))
     return [paint(DIM, lines[0]), *lines[1:]]
 

@@ -47,6 +47,18 @@ EFFECTS: dict[str, Effect] = {
     "hot_lanes.lanes_count_max":             Effect.LIVE,
     "hot_lanes.share_percent":               Effect.LIVE,
     "hot_lanes.lane_share_percent":          Effect.LIVE,
+    "reconnect.accept_per_s":                Effect.LIVE,
+    "reconnect.accept_burst_count":          Effect.LIVE,
+    "reconnect.waiting_count_max":           Effect.LIVE,
+    "reconnect.waiting_ms_max":              Effect.LIVE,
+    "reconnect.refuse_per_s_max":            Effect.LIVE,
+    "reconnect.tls_handshakes_count_max":    Effect.LIVE,
+    "reconnect.ramp_start_percent":          Effect.LIVE,
+    "reconnect.ramp_step_ms":                Effect.LIVE,
+    "reconnect.ramp_slow_ms":             Effect.LIVE,
+    "reconnect.sign_on_inflight_count_max":  Effect.LIVE,
+    "reconnect.sign_on_inflight_count_min":  Effect.LIVE,
+    "reconnect.sign_on_waiting_count_max":   Effect.LIVE,
 }
 # fmt: on
 # Opened once, at start; but for rows above.

@@ -217,6 +217,13 @@ def _link(path: Path, link: LinkSettings) -> Iterator[Finding]:
         if len(set(link.terminals)) < len(link.terminals):
             twice = sorted({t for t in link.terminals if link.terminals.count(t) > 1})
             yield Finding((*path, "terminals"), f"named twice: {', '.join(twice)}", is_warning=True)
+        if link.expected_sessions > link.connection_count_max:
+            yield Finding(
+                (*path, "expected_sessions"),
+                f"{link.expected_sessions} sessions are expected and {link.connection_count_max} links allowed",
+                f"connection_count_max = {link.expected_sessions + link.expected_sessions // 10}, a tenth above",
+                also=((*path, "connection_count_max"),),
+            )
         if link.connection_count_per_host_max > link.connection_count_max:
             per_host, total = (*path, "connection_count_per_host_max"), (*path, "connection_count_max")
             if "connection_count_per_host_max" in link.model_fields_set:

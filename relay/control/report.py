@@ -26,6 +26,7 @@ class ListenerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     is_dialer: bool = False
     links: int = 0
     signed_on: int = 0
+    expected: int = 0  # sessions of a usual day; 0 where nobody said
     is_open: bool = True  # listening; for a dialer: connected
 
 
@@ -119,6 +120,23 @@ class OutboundReport(msgspec.Struct, frozen=True, kw_only=True):
     reports_oldest_ms: int = 0
 
 
+class ReconnectReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The return of the fleet. `present` and `expected` are of the listeners of which it is known how many there should be."""
+
+    present: int = 0
+    expected: int = 0
+    per_s: float = 0.0  # how many more there are per second, lately
+    left_ms: int | None = None  # until all are back at this pace; None: there is no saying
+    waiting: int = 0  # connections that wait to be let in
+    accept_per_s: int = 0
+    gives_way: bool = False  # business waits for the core, so newcomers get the least rate
+    ramp_percent: int = 100
+    ramp_left_ms: int = 0  # until the whole rate is given, if nothing holds it up
+    ramp_held_steps: int = 0
+    ramp_p99_ms: int = 0  # of the slowest that was judged in the last step
+    events_waiting: int = 0  # network events that the core has not been told yet
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     center: str = ""
@@ -132,6 +150,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""  # why draining or fenced
     region: RegionReport = RegionReport()
     listeners: tuple[ListenerReport, ...] = ()
+    reconnect: ReconnectReport = ReconnectReport()
     core: CoreReport = CoreReport()
     journal: JournalReport = JournalReport()
     keys: KeysReport = KeysReport()

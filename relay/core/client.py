@@ -181,14 +181,29 @@ class CoreClient:
         call = HttpCall(b"GET", encoding.key_path(key), head)
         return Asking(self, verb, Asked(key, key_value), call, permit.epoch, timeout_ms, done)
 
-    def tell(self, event: str, terminal: str, listener: str, detail: dict[str, str], permit: Permit) -> None:
+    def tell(
+        self,
+        event: str,
+        terminal: str,
+        listener: str,
+        at_ms: int,
+        detail: Mapping[str, str],
+        permit: Permit,
+        done: Callable[[bool], None],
+    ) -> None:
         if self._tells >= self._settings.tells_inflight_max:
             self._tells_dropped.inc()
+            done(False)
             return
         self._tells += 1
-        body = encoding.event_body(event, terminal, listener, self.clock.wall_ms(), detail)
+        body = encoding.event_body(event, terminal, listener, at_ms, detail)
         call = HttpCall(b"POST", c.NETWORK_EVENTS_PATH.encode(), self._plain_head(self._post_head, permit, 4), body)
-        Asking(self, self._tell, Asked(), call, permit.epoch, self._settings.tell_timeout_ms, self._told)
+
+        def told(value: object) -> None:
+            self._tells -= 1
+            done(isinstance(value, Approved))
+
+        Asking(self, self._tell, Asked(), call, permit.epoch, self._settings.tell_timeout_ms, told)
 
     def report(
         self,
@@ -273,9 +288,6 @@ class CoreClient:
     def _plain_head(self, constant: str, permit: Permit, verb_number: int) -> bytes:
         trace = self._traces.of(0, verb_number)
         return f"{constant}Region-Epoch: {permit.epoch}\r\ntraceparent: {trace}\r\n".encode("ascii")
-
-    def _told(self, _: object) -> None:
-        self._tells -= 1
 
     def _verb(self, name: str, number: int, read: Read) -> Verb:
         counters: dict[type, Callable[[], None]] = {}

@@ -7,7 +7,7 @@ the verb returns when nothing could be sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -100,6 +100,16 @@ class Core(Protocol):
         """GET /v1/transactions/{key}, read from the writer."""
         ...
 
-    def tell(self, event: str, terminal: str, listener: str, detail: dict[str, str], permit: Permit) -> None:
-        """POST /v1/network-events, best effort, bounded, never waited for."""
+    def tell(
+        self,
+        event: str,
+        terminal: str,
+        listener: str,
+        at_ms: int,
+        detail: Mapping[str, str],
+        permit: Permit,
+        done: Callable[[bool], None],
+    ) -> None:
+        """POST /v1/network-events, best effort. `at_ms` is when it happened, UTC epoch milliseconds. `done(True)` where the
+        core has heard it; it is not tried again."""
         ...

@@ -17,12 +17,14 @@ SHRINK_REFUSED = 0.7
 
 
 class ConcurrencyTarget:
-    def __init__(self, floor: int, ceiling: int) -> None:
+    """`start`: what it begins with, within floor and ceiling."""
+
+    def __init__(self, floor: int, ceiling: int, start: int = 64) -> None:
         if not 1 <= floor <= ceiling:
             raise ValueError("the floor is between 1 and the ceiling")
         self._floor = floor
         self._ceiling = ceiling
-        self.target = min(ceiling, max(floor, 64))
+        self.target = min(ceiling, max(floor, start))
         self.mean_ms = 0.0  # of the last window that said something
         self.why = "start"  # of the target as it is: start, used, slow or refused
         self._sum = 0

@@ -23,6 +23,7 @@ from relay.clock import SystemClock
 from relay.core.contract import REGION_PATH
 from relay.loopback.core import BODY_BYTES_MAX, CoreAnswer, FakeCore
 from relay.loopback.faults import Drawn, Fault, FaultInjector
+from relay.loopback.meter import Meter
 from relay.loopback.workers import Workers
 
 ZONES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -201,6 +202,7 @@ class CoreServer:
         self.port = port
         self.latency_ms = latency_ms
         self.served = 0
+        self.meter = Meter()
         self.late_commits_waiting = 0
         self.connections: dict[str, set[_Connection]] = {}
         self._tls = tls
@@ -282,32 +284,37 @@ class CoreServer:
         if drawn is not None:
             self._serve_badly(link, drawn, method, target, headers, body, keep_alive)
             return
+        kind = self.meter.began(target)
         if self._concurrency_count_max and target != REGION_PATH:
-            self._work(link, method, target, headers, body, keep_alive)
+            self._work(link, method, target, headers, body, keep_alive, kind)
             return
         data = wire(self.core.handle(method, target, headers, body, self._wall_ms()), keep_alive)
         if self.latency_ms:
-            self._later(link, self.latency_ms, data, not keep_alive)
+            self._later(link, self.latency_ms, data, not keep_alive, kind)
         else:
+            self.meter.ended(kind)
             link.write(data, not keep_alive)
 
     def _work(
-        self, link: _Connection, method: str, target: str, headers: dict[str, str], body: bytes, keep_alive: bool
+        self, link: _Connection, method: str, target: str, headers: dict[str, str], body: bytes, keep_alive: bool, kind: str
     ) -> None:
         link.busy = True
         if self._workers is None:
             self._workers = Workers(self._concurrency_count_max, self.latency_ms, asyncio.get_running_loop().call_later)
 
         def answer() -> None:
+            self.meter.ended(kind)
             link.write(wire(self.core.handle(method, target, headers, body, self._wall_ms()), keep_alive), not keep_alive)
             link.done()
 
         self._workers.do(answer)
 
-    def _later(self, link: _Connection, delay_ms: float, data: bytes, close: bool) -> None:
+    def _later(self, link: _Connection, delay_ms: float, data: bytes, close: bool, kind: str = "") -> None:
         link.busy = True
 
         def answer() -> None:
+            if kind:
+                self.meter.ended(kind)
             link.write(data, close)
             link.done()
 

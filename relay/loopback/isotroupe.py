@@ -26,7 +26,6 @@ endpoint = "tcp:{port}:interface={host}"
 reply_deadline_ms = {reply_deadline_ms}
 connection_count_max = {links_max}
 connection_count_per_host_max = {links_max}
-accept_per_second_max = 1000
 [listener.profile.totals]
 answer = "compared"
 """

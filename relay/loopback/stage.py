@@ -70,6 +70,11 @@ retry_first_ms = 200
 retry_max_ms = 3000
 eject_ms = 1000
 
+[reconnect]
+accept_per_s = 1000
+accept_burst_count = 2000
+ramp_start_percent = 100
+
 [reconcile]
 utc_offset_minutes = 0
 margin_ms = 1

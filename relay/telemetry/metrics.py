@@ -22,12 +22,24 @@ class Metrics:
         # ---- links -------------------------------------------------------------------------------------------------
         self.links_open = Gauge("relay_links_open", "Open links", ["listener"], registry=r)
         self.sessions_signed_on = Gauge("relay_sessions_signed_on", "Signed-on sessions", ["listener"], registry=r)
+        self.sessions_expected = Gauge(
+            "relay_sessions_expected", "Sessions of a usual day, where it was said how many", ["listener"], registry=r
+        )
         self.links_opened = Counter("relay_links_opened_total", "Links opened", ["listener"], registry=r)
         self.links_refused = Counter("relay_links_refused_total", "Links refused at accept", ["listener", "reason"], registry=r)
         self.links_closed = Counter("relay_links_closed_total", "Links closed", ["listener", "reason"], registry=r)
         self.link_notes = Counter("relay_link_notes_total", "What dialogues note", ["listener", "note"], registry=r)
         self.received_bytes = Counter("relay_received_bytes_total", "Bytes received", ["listener"], registry=r)
         self.sent_bytes = Counter("relay_sent_bytes_total", "Bytes sent", ["listener"], registry=r)
+        # ---- the return of a fleet ---------------------------------------------------------------------------------
+        self.links_admitted = Counter("relay_links_admitted_total", "Connections let in", ["class"], registry=r)
+        self.links_waiting = Gauge("relay_links_waiting", "Connections that wait to be let in", ["class"], registry=r)
+        self.accept_rate = Gauge("relay_accept_links_per_second", "New links let in per second, as of now", registry=r)
+        self.accept_ramp = Gauge("relay_accept_ramp_percent", "Part of the accept rate that is given", registry=r)
+        self.tls_handshakes = Gauge("relay_tls_handshakes_open", "TLS handshakes of listeners under way", registry=r)
+        self.sign_on_waiting = Gauge("relay_sign_on_waiting_messages", "Network events that wait to be told", registry=r)
+        self.sign_on_inflight = Gauge("relay_sign_on_inflight_calls", "Network events under way to the core", registry=r)
+        self.sign_on_target = Gauge("relay_sign_on_inflight_target_calls", "Adaptive concurrency of those", registry=r)
         # ---- exchanges ---------------------------------------------------------------------------------------------
         self.exchanges = Counts("relay_exchanges_total", "Exchanges by how they ended", ["listener", "ending"], r)
         self.refusals = Counter("relay_refusals_total", "Messages refused by the relay", ["listener", "reason"], registry=r)

@@ -36,15 +36,15 @@ class Count:
 class Spread:
     """One series of a histogram of seconds; a bucket holds what is at most its bound."""
 
-    __slots__ = ("_bounds_s", "counts", "sum_s")
+    __slots__ = ("bounds_s", "counts", "sum_s")
 
     def __init__(self, bounds_s: Sequence[float]) -> None:
-        self._bounds_s = bounds_s
+        self.bounds_s = bounds_s
         self.counts = [0] * (len(bounds_s) + 1)
         self.sum_s = 0.0
 
     def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(self._bounds_s, seconds)] += 1
+        self.counts[bisect_left(self.bounds_s, seconds)] += 1
         self.sum_s += seconds
 
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 
 from relay.errors import ConfigurationError
+
+PARSED_COUNT_MAX: Final = 4_096  # addresses whose reading is remembered: each is asked about three times per connection
 
 
 class Refused(StrEnum):
@@ -22,7 +26,10 @@ class Refused(StrEnum):
     NOT_ALLOWED = "source-not-allowed"
     LISTENER_FULL = "listener-full"
     HOST_FULL = "host-full"
-    RATE = "accept-rate"  # only where accepting cannot be paused
+    RATE = "accept-rate"  # where a link can neither be paused nor kept waiting
+    ROOM_FULL = "room-full"  # more at the door than can be let in soon
+    OUTRANKED = "outranked"  # it waited, and had to go for a higher rank or for a site with fewer at the door
+    WAITED = "waited-too-long"
     TLS = "tls-handshake"
     NO_DESCRIPTORS = "no-descriptors"
     STOPPED = "stopped"
@@ -39,6 +46,13 @@ class TokenBucket:
         self._burst_units = max(1, burst_count) * 1000
         self._units = self._burst_units
         self._seen_ms = now_ms
+
+    def set_rate(self, per_second: int, burst_count: int, now_ms: int) -> None:
+        """Another rate from now on; what was saved up stays, as far as the new burst allows."""
+        self.wait_ms(now_ms)
+        self._per_second = per_second
+        self._burst_units = max(1, burst_count) * 1000
+        self._units = min(self._units, self._burst_units)
 
     def wait_ms(self, now_ms: int) -> int:
         """0 when a token is there, else the milliseconds until one is."""
@@ -84,6 +98,7 @@ class Networks:
         return any(v == version and number >> shift in members for (v, shift), members in self._by_prefix.items())
 
 
+@lru_cache(maxsize=PARSED_COUNT_MAX)
 def parse_host(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """A peer's address in its own family, scope dropped; None where it is not an address (a unix socket)."""
     try:
@@ -99,7 +114,7 @@ class AdmissionLimits(msgspec.Struct, frozen=True, kw_only=True):
     allow_networks: tuple[str, ...] = ()
     connection_count_max: int = 20_000
     connection_count_per_host_max: int = 20_000
-    accept_per_second_max: int = 500
+    accept_per_second_max: int = 0  # 0: none of its own; door.py has that of the whole relay
 
 
 class Admission:
@@ -115,16 +130,17 @@ class Admission:
         networks = Networks(limits.allow_networks)
         self._networks = networks
         self._limits = limits
+        per_second = limits.accept_per_second_max
         # A tenth of a second may come at once: enough to accept in batches, too little to be a storm.
-        self._bucket = TokenBucket(limits.accept_per_second_max, limits.accept_per_second_max // 10, now_ms)
+        self._bucket = TokenBucket(per_second, per_second // 10, now_ms) if per_second else None
 
     def wait_ms(self, now_ms: int) -> int:
         """0 when the rate allows one more accept, else the milliseconds to leave the backlog alone."""
-        return self._bucket.wait_ms(now_ms)
+        return 0 if self._bucket is None else self._bucket.wait_ms(now_ms)
 
     def admit(self, host: str, now_ms: int) -> Refused | None:
         """Count one link in, or say why not. Every try costs a token, so that refusing is bounded as well."""
-        if not self._bucket.take(now_ms):
+        if self._bucket is not None and not self._bucket.take(now_ms):
             return Refused.RATE
         address = parse_host(host)
         if not self._networks.allows(address):

@@ -34,6 +34,7 @@ class LinkCounters:
         self._received_bytes = 0
         self._sent_bytes = 0
         self._is_flush_due = False
+        self.signed_on_count = 0
 
     def received(self, byte_count: int) -> None:
         self._received_bytes += byte_count
@@ -54,7 +55,9 @@ class LinkCounters:
         self._closed.inc(reason)
 
     def signed(self, on: bool) -> None:
-        self._signed_on.inc(1 if on else -1)
+        change = 1 if on else -1
+        self.signed_on_count += change
+        self._signed_on.inc(change)
 
     def noted(self, name: str) -> None:
         self._notes.inc(name)

@@ -1,9 +1,9 @@
 """Twisted endpoints on an asyncio loop's own connections: the listening one and the dialling one.
 
 Owns the accept loop: it asks the gate before a byte is read or a TLS handshake is paid for, tunes the socket and hands it to
-the loop. Over the accept rate it stops looking at the backlog, so that new links wait in the kernel instead of being refused;
-without file descriptors it does the same for a second. The trap: a handshake under way outlives `stopListening`; such a link
-is reset when its handshake ends, or a stopped listener would still open sessions.
+the loop. Over a rate the gate keeps a connection waiting or has it reset; where it says that looking costs too much, the
+backlog is left alone, and so it is for a second without file descriptors. The trap: who waits, and a handshake under way,
+outlive `stopListening`; such a link is reset, or a stopped listener would still open sessions.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, cast
 
 import msgspec
@@ -29,6 +30,7 @@ from relay.wire.admission import Refused
 from relay.wire.connection import Address, Connection, twisted_address
 from relay.wire.sockets import Tuning, reset_on_close, tune
 from relay.wire.tls import handshake_cause
+from relay.wire.waitingroom import Ticket
 
 _log = get_log("endpoint")
 ACCEPT_BATCH_COUNT_MAX = 64  # accepts in a row before the links already open get their turn
@@ -47,6 +49,14 @@ class Gate(Protocol):
     def release(self, host: str) -> None: ...
 
     def refused(self, reason: Refused, host: str, cause: str = "") -> None: ...
+
+    def knock(
+        self, host: str, needs_handshake: bool, enter: Callable[[Ticket], None], refuse: Callable[[Refused], None]
+    ) -> None:
+        """An admitted connection asks to be let in: `enter` or `refuse` follows, now or soon."""
+        ...
+
+    def handshake_ended(self, ticket: Ticket) -> None: ...
 
 
 class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,16 +159,42 @@ class HotPort:
                 reset_on_close(accepted)
                 accepted.close()
                 continue
-            try:
-                accepted.setblocking(False)
-                tune(accepted, self._settings.tuning)
-            except OSError:  # gone already
-                accepted.close()
-                self._gate.release(host)
-                continue
-            spawn("accept", self._open(accepted, host))
+            self._gate.knock(
+                host,
+                self._settings.tls is not None,
+                partial(self._enter, accepted, host),
+                partial(self._turn_away, accepted, host),
+            )
 
-    async def _open(self, accepted: socket.socket, host: str) -> None:
+    def _enter(self, accepted: socket.socket, host: str, ticket: Ticket) -> None:
+        if not self.is_listening:
+            self._turn_away(accepted, host, Refused.STOPPED)
+        elif self._is_tuned(accepted):
+            spawn("accept", self._open(accepted, host, ticket))
+            return
+        else:
+            accepted.close()
+            self._gate.release(host)
+        if ticket.needs_handshake:
+            self._gate.handshake_ended(ticket)
+
+    def _is_tuned(self, accepted: socket.socket) -> bool:
+        """Only now: of a connection that is turned away nobody needs these ten system calls. False: it is gone already."""
+        try:
+            accepted.setblocking(False)
+            tune(accepted, self._settings.tuning)
+        except OSError:
+            return False
+        return True
+
+    def _turn_away(self, accepted: socket.socket, host: str, reason: Refused) -> None:
+        """At once and by a reset, so that its terminal can try again soon."""
+        reset_on_close(accepted)
+        accepted.close()
+        self._gate.refused(reason, host)
+        self._gate.release(host)
+
+    async def _open(self, accepted: socket.socket, host: str, ticket: Ticket) -> None:
         settings = self._settings
         connection = Connection(self, host)
         try:
@@ -175,6 +211,8 @@ class HotPort:
             if not connection.is_made:
                 accepted.close()
                 self._gate.release(host)
+            if ticket.needs_handshake:
+                self._gate.handshake_ended(ticket)
 
     # ---- the connections' side: relay.wire.connection.Owner ----------------------------------------------------------
     @property

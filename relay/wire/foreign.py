@@ -8,14 +8,22 @@ behind `ssl:` the link opens before its handshake is done, so the name in the ce
 from __future__ import annotations
 
 import socket
+import typing
 from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 
-from relay.wire.endpoint import Gate
 from relay.wire.sockets import Tuning, tune
+
+
+class Gate(typing.Protocol):
+    """relay.wire.listener.ListenerGate fulfils it."""
+
+    def enters_now(self, host: str) -> bool: ...
+
+    def release(self, host: str) -> None: ...
 
 
 class ForeignLink(ProtocolWrapper):
@@ -54,7 +62,7 @@ class ForeignFactory(WrappingFactory):
         self.write_buffer_bytes_max = write_buffer_bytes_max
 
     def buildProtocol(self, addr: Any) -> Any:
-        if not self.gate.admit(getattr(addr, "host", "") or ""):
+        if not self.gate.enters_now(getattr(addr, "host", "") or ""):
             return RefusedLink()
         return super().buildProtocol(addr)
 

@@ -58,6 +58,8 @@ class Link(Performer, Protocol):
         services.roster.closed(self)
         self.step(d.LinkClosed(why))
         self._count_sign_on(False)
+        if self._asks is not None and self._asks.owed(self._now_ms, services.listener.reply_deadline_ms):
+            services.door.lost_busy(self.peer.rpartition(":")[0])
         services.counters.closed(why)
         services.desk.link_closed(self)
         services.outbound.link_closed(self)
@@ -80,6 +82,10 @@ class Link(Performer, Protocol):
     @property
     def is_draining(self) -> bool:
         return self._is_draining
+
+    @property
+    def is_signed_on(self) -> bool:
+        return self._is_signed_on
 
     def reply(self, message: object, reply: Reply) -> bool:
         if not self.is_open:

@@ -31,9 +31,12 @@ from relay.wire.link import Link
 from relay.wire.ports import LinkServices, WireParts, link_services
 from relay.wire.sockets import Tuning, listening_sockets, parse_endpoint
 from relay.wire.tls import server_context
+from relay.wire.waitingroom import Ticket
 
 _log = get_log("listener")
 HOT_KINDS = frozenset({"tcp", "tcp6", "systemd"})
+STORM_LOG_MS = 10_000  # at most one line per reason in that time
+_OF_A_STORM = frozenset({Refused.ROOM_FULL, Refused.OUTRANKED, Refused.WAITED, Refused.RATE})
 
 
 class LinkFactory(Factory):
@@ -49,16 +52,19 @@ class LinkFactory(Factory):
 
 
 class ListenerGate:
-    """Admission with what it needs of the world: the time, the counters, a log line."""
+    """Admission with what it needs of the world: the relay's door, the time, the counters, a log line."""
 
-    def __init__(self, name: str, admission: Admission, parts: WireParts, counters: LinkCounters) -> None:
+    def __init__(self, name: str, channel: str, admission: Admission, parts: WireParts, counters: LinkCounters) -> None:
         self._name = name
+        self._channel = channel
+        self._door = parts.door
         self.admission = admission
         self._now_ms = parts.clock.monotonic_ms
         self._counters = counters
+        self._storm_logged_ms: dict[Refused, int] = {}
 
     def wait_ms(self) -> int:
-        return self.admission.wait_ms(self._now_ms())
+        return max(self.admission.wait_ms(self._now_ms()), self._door.wait_ms())
 
     def admit(self, host: str) -> bool:
         reason = self.admission.admit(host, self._now_ms())
@@ -70,8 +76,31 @@ class ListenerGate:
     def release(self, host: str) -> None:
         self.admission.release(host)
 
+    def knock(
+        self, host: str, needs_handshake: bool, enter: Callable[[Ticket], None], refuse: Callable[[Refused], None]
+    ) -> None:
+        self._door.knock(self._channel, host, needs_handshake, enter, refuse)
+
+    def enters_now(self, host: str) -> bool:
+        """`admit` and `knock` for a link that cannot be kept waiting."""
+        if not self.admit(host):
+            return False
+        if self._door.may_enter_now(self._channel):
+            return True
+        self.refused(Refused.RATE, host)
+        self.release(host)
+        return False
+
+    def handshake_ended(self, ticket: Ticket) -> None:
+        self._door.handshake_ended(ticket)
+
     def refused(self, reason: Refused, host: str, cause: str = "") -> None:
         self._counters.not_admitted(reason)
+        if reason in _OF_A_STORM:  # thousands a second; the counter has them all
+            now_ms = self._now_ms()
+            if now_ms < self._storm_logged_ms.get(reason, now_ms):
+                return
+            self._storm_logged_ms[reason] = now_ms + STORM_LOG_MS
         more = {"cause": cause} if cause else {}
         _log.warning("link refused", listener=self._name, reason=reason, host=host, **more)
 
@@ -108,7 +137,7 @@ class Listener:
         self._description = parse_endpoint(settings.endpoint)
         self._connections = self._connection_settings(settings)
         admission = Admission(admission_limits(settings), parts.clock.monotonic_ms())
-        self._gate = ListenerGate(settings.name, admission, parts, self._counters)
+        self._gate = ListenerGate(settings.name, settings.channel, admission, parts, self._counters)
         self._factory = LinkFactory(self._services(facts))
 
     @property
@@ -128,6 +157,15 @@ class Listener:
     def address(self) -> Any:
         """Where it listens, as a Twisted address (`host` and `port`), after `start`."""
         return self._port.getHost()
+
+    @property
+    def expected_count(self) -> int:
+        """Sessions that are here on a usual day; 0 where nobody said."""
+        return self._settings.expected_sessions
+
+    @property
+    def signed_on_count(self) -> int:
+        return self._counters.signed_on_count
 
     @property
     def is_accepting(self) -> bool:

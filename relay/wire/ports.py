@@ -18,6 +18,7 @@ from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.journal.port import StepResult
 from relay.telemetry.metrics import Metrics
 from relay.wire.counters import LinkCounters
+from relay.wire.doorkeeper import OPEN_DOOR, DoorPort
 from relay.wire.roster import Roster
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class WireParts:
     tell: Callable[[str, str, str, dict[str, str]], None]
     credential_path: Callable[[str], str]
     statements: StatementPort = NO_STATEMENTS
+    door: DoorPort = OPEN_DOOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ class LinkServices:
     pipelined_count_max: int = 64
     is_dialled: bool = False
     statements: StatementPort = NO_STATEMENTS
+    door: DoorPort = OPEN_DOOR
 
 
 def link_services(
@@ -145,4 +148,5 @@ def link_services(
         pipelined_count_max=pipelined_count_max,
         is_dialled=is_dialled,
         statements=parts.statements,
+        door=parts.door,
     )

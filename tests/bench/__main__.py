@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import branchcodec, codec, everydialect, failover, fairness, growth, journal, ndc, plots, zenginfiles
+from tests.bench import branchcodec, codec, everydialect, failover, fairness, growth, journal, ndc, plots, storm, zenginfiles
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
@@ -35,6 +35,9 @@ GOALS = {
     "fairness_p99_lanes_off_vs_quiet": (">=", 3.0),  # the core is the bottleneck
     "fairness_p99_lanes_on_vs_quiet": ("<=", 1.2),
     "failover_lost_or_doubled": ("<=", 0.0),
+    "storm_s_until_all_are_back": ("<=", storm.GOAL_S),
+    "storm_missing_or_wrong": ("<=", 0.0),
+    "storm_core_calls_over_limit": ("<=", 0.0),
 }
 
 
@@ -162,6 +165,8 @@ def main() -> int:
         fair = fairness.measure(directory, 3 if SHORT else ROUNDS, SECONDS)
         print("idle sessions", flush=True)
         session_bytes, sessions = idle_sessions(directory, 2_000 if SHORT else SESSIONS)
+        print("storm: the whole fleet comes back at once after kill -9", flush=True)
+        stormed = storm.measure(2_000 if SHORT else storm.TERMINALS)
         print("journal", flush=True)
         journals = journal.measure(1 if SHORT else 3, SECONDS / 2)
         print("fail-over: the primary dies under load, its synchronous standby is promoted", flush=True)
@@ -182,6 +187,9 @@ def main() -> int:
         "recovery_s_of_the_largest_journal": growth.worst_s(grown),
         "fairness_p99_lanes_off_vs_quiet": middle(fair["lanes off"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
         "fairness_p99_lanes_on_vs_quiet": middle(fair["lanes on"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
+        "storm_s_until_all_are_back": stormed["all_s"],
+        "storm_missing_or_wrong": storm.missing_or_wrong(stormed),
+        "storm_core_calls_over_limit": storm.over_limit(stormed),
         **({"failover_lost_or_doubled": sum(each["lost"] + each["doubled"] + each["bad"] for each in fails)} if fails else {}),
     }
     details = {
@@ -208,6 +216,7 @@ def main() -> int:
         },
         **({"failover": failover.figures(fails)} if fails else {}),
         "growth": growth.figures(grown),
+        "storm": storm.figures(stormed),
         "idle_sessions": sessions,
         "fairness": fairness.figures(fair),
         "fsync_us": fsync,
@@ -225,6 +234,7 @@ def main() -> int:
     plots.draw_journal(OUT / "journal.svg", journals)
     plots.draw_growth(OUT / "growth.svg", grown)
     fairness.draw(OUT / "fairness.svg", fair)
+    storm.draw(OUT / "storm.svg", stormed)
     if fails:
         failover.draw(OUT / "failover.svg", fails)
     print((OUT / "latest.md").read_text())

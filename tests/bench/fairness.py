@@ -29,7 +29,6 @@ LINKS = """
 [[listener]]
 name = "atm"
 endpoint = "tcp:{port}:interface=127.0.0.1"
-accept_per_second_max = 20000
 branch_name_chars = 4
 """
 SIDES = {"quiet": (True, 1), "lanes off": (False, HOT_TIMES), "lanes on": (True, HOT_TIMES)}

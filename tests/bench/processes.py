@@ -99,6 +99,11 @@ path = "{directory}/journal-{name}.sqlite"
 [core]
 name = "127.0.0.1"
 port = {core_port}
+[reconnect]
+accept_per_s = 20000
+accept_burst_count = 20000
+waiting_count_max = 20000
+ramp_start_percent = 100
 [telemetry]
 metrics_port = 0
 log_level = "warning"
@@ -109,7 +114,6 @@ ATM = """
 [[listener]]
 name = "atm"
 endpoint = "tcp:{port}:interface=127.0.0.1"
-accept_per_second_max = 20000
 """
 
 

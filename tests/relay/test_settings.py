@@ -6,7 +6,12 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from relay.exchange.hotspots import HotLimits
+from relay.exchange.telling import TellingLimits
+from relay.reconnect import door_limits, ramp_rules, telling_limits
+from relay.reconnectsettings import ReconnectSettings
 from relay.settings import CoreSettings, HotLanesSettings, JournalSettings, ListenerSettings, Settings, TlsSettings
+from relay.wire.door import DoorLimits
+from relay.wire.ramp import RampRules
 
 
 def problems_of(model: type[BaseModel], **values: Any) -> list[str]:
@@ -50,6 +55,11 @@ def test_a_number_in_quotes_and_an_unknown_name_are_mistakes() -> None:
 @pytest.mark.parametrize(
     ("model", "name", "good", "bad"),
     [
+        (ReconnectSettings, "accept_per_s", 1, 0),
+        (ReconnectSettings, "waiting_ms_max", 60_000, 60_001),
+        (ReconnectSettings, "tls_handshakes_count_max", 1, 0),
+        (ReconnectSettings, "ramp_start_percent", 100, 101),
+        (ReconnectSettings, "sign_on_inflight_count_max", 64, 65),
         (JournalSettings, "duplicate_window_days", 35, 34),
         (JournalSettings, "duplicate_window_days", 400, 401),
         (CoreSettings, "port", 65_535, 65_536),
@@ -109,3 +119,14 @@ def test_hot_lanes_settings_at_their_limits(name: str, least: float, most: float
 
 def test_hot_lanes_settings_and_the_limits_they_become_have_the_same_defaults() -> None:
     assert HotLimits(**HotLanesSettings().model_dump()) == HotLimits()
+
+
+def test_a_floor_of_sign_ons_above_its_ceiling_is_a_mistake() -> None:
+    assert problems_of(ReconnectSettings, sign_on_inflight_count_min=5, sign_on_inflight_count_max=4) == [""]
+    ReconnectSettings(sign_on_inflight_count_min=4, sign_on_inflight_count_max=4)
+
+
+def test_the_door_and_the_settings_have_the_same_defaults() -> None:
+    settings = ReconnectSettings()
+    assert (door_limits(settings), ramp_rules(settings)) == (DoorLimits(), RampRules())
+    assert telling_limits(settings) == TellingLimits()

@@ -5,7 +5,7 @@ Owns no rules of a core; the fake core in relay/loopback has those. `calls` list
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from protocols.vocabulary import Outcome, Request, Unknown
@@ -59,8 +59,18 @@ class ScriptedCore:
     def inquire(self, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Finding], None]) -> Call:
         return self._keep(Call("inquire", key, attempt, permit, done))
 
-    def tell(self, event: str, terminal: str, listener: str, detail: dict[str, str], permit: Permit) -> None:
+    def tell(
+        self,
+        event: str,
+        terminal: str,
+        listener: str,
+        at_ms: int,
+        detail: Mapping[str, str],
+        permit: Permit,
+        done: Callable[[bool], None],
+    ) -> None:
         self.told.append((event, terminal))
+        done(True)
 
     @property
     def pending(self) -> list[Call]:

@@ -169,6 +169,7 @@ class WireWorld:
             tell=lambda *event: self.told.append(event),
             credential_path=lambda name: name,
         )
+        self.when_closed: list[Callable[[], None]] = []
         self._peers: list[Peer] = []
         self._listeners: list[Listener] = []
         self._dialers: list[Dialer] = []
@@ -236,6 +237,8 @@ class WireWorld:
         await self.stop_dialers()
         for listener in self._listeners:
             await listener.stop_accepting()
+        for closed in self.when_closed:
+            closed()
         for link in self.roster.links():
             link.close("test-over", abort=True)
         for peer in self._peers:

@@ -76,7 +76,7 @@ class Caller:
         talk.send_count = min(profile.send_count, message.send_count)
         talk.text_bytes_max = min(profile.text_bytes_max, message.text_bytes_max or profile.text_bytes_max)
         talk.actions.append(Identify(station.name))
-        talk.timer(IDLE, max(1, talk.timers.idle_ms // 3))
+        talk.timer(IDLE, talk.watch_ms)
         talk.note("session-opened", f"{station.name}, mode {talk.mode}")
         talk.actions.append(Tell("session-up", {"terminal": station.name}))
         self.next()

@@ -30,6 +30,7 @@ from protocols.dialect import (
 from protocols.errors import FieldError, FrameError, LocalMisuse
 from protocols.framing import Frame as RawFrame
 from protocols.machine import Unexpected
+from protocols.spread import spread_ms
 from protocols.totals import TotalsKept
 from protocols.vocabulary import Refusal
 from protocols.zengin.file import fields
@@ -112,6 +113,7 @@ class FileDialogue:
     def _opened(self, event: LinkOpened) -> None:
         talk = self._talk
         talk.heard_ms = talk.now_ms
+        talk.watch_ms = max(1, spread_ms(talk.timers.idle_ms // 3, event.link_id))
         for trouble in self._rules.archive.load(event.stored):
             talk.note("file-work-unreadable", trouble)
         talk.is_caller = event.dialled

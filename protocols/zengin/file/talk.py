@@ -48,6 +48,7 @@ class Talk:
         self.is_ours = False  # it is our turn, for long perhaps: the far end may be silent
         self.now_ms = 0
         self.heard_ms = 0
+        self.watch_ms = max(1, self.timers.idle_ms // 3)  # between watch frames; this link's own once it is open
         self.actions: list[Action] = []
         self._said_ms = 0
         self._out = 0
@@ -139,9 +140,9 @@ class Talk:
         if self.now_ms - self.heard_ms >= limit_ms and not self.is_ours:
             self.abort("idle")
             return
-        if self.in_session and self.now_ms - self._said_ms >= limit_ms // 3:
+        if self.in_session and self.now_ms - self._said_ms >= self.watch_ms:
             self.signal("watch")
-        self.timer(IDLE, max(1, limit_ms // 3))
+        self.timer(IDLE, self.watch_ms)
 
     # ---- ends -----------------------------------------------------------------------------------------------------------
     def note(self, name: str, detail: str = "") -> None:

@@ -105,7 +105,7 @@ class ZrcDialogue:
             return
         self._receiving.restore(event.stored)
         actions.append(Identify(self._rules.line_name))
-        self._watch.opened(now_ms, actions)
+        self._watch.opened(event.link_id, now_ms, actions)
         self._sending.tell_again(actions)
         left = tuple(intent for intent in line.outward.open if intent.state == "sent")
         self._sending.doubt(left, "the connection was lost before its logical ACK", now_ms, actions)

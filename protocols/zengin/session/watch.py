@@ -9,6 +9,7 @@ Source: control messages, header only [S1][S5]; the times are ours [P].
 from __future__ import annotations
 
 from protocols.dialect import Action, Send, Timer
+from protocols.spread import spread_ms
 from protocols.zengin.session.line import Line
 from protocols.zengin.session.message import Watch as WatchMessage
 
@@ -16,17 +17,19 @@ SEND, SILENCE = "watch-send", "watch-silence"
 
 
 class Watch:
-    __slots__ = ("_heard_ms", "_line")
+    __slots__ = ("_heard_ms", "_line", "_send_ms")
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._heard_ms = 0
+        self._send_ms = 0
 
-    def opened(self, now_ms: int, actions: list[Action]) -> None:
+    def opened(self, link_id: str, now_ms: int, actions: list[Action]) -> None:
         timers = self._line.rules.profile.timers
         self._heard_ms = now_ms
-        if timers.watch_send_ms:
-            actions.append(Timer(SEND, timers.watch_send_ms))
+        self._send_ms = spread_ms(timers.watch_send_ms, link_id)
+        if self._send_ms:
+            actions.append(Timer(SEND, self._send_ms))
         if timers.watch_silence_ms:
             actions.append(Timer(SILENCE, timers.watch_silence_ms))
 
@@ -37,7 +40,7 @@ class Watch:
     def send(self, actions: list[Action]) -> None:
         rules = self._line.rules
         actions.append(Send(rules.codec.encode(WatchMessage())))
-        actions.append(Timer(SEND, rules.profile.timers.watch_send_ms))
+        actions.append(Timer(SEND, self._send_ms))
 
     def silence(self, now_ms: int, actions: list[Action]) -> None:
         limit = self._line.rules.profile.timers.watch_silence_ms

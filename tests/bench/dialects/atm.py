@@ -31,7 +31,6 @@ LISTENER = """
 name = "bench"
 dialect = "ndc"
 endpoint = "tcp:{port}:interface=127.0.0.1"
-accept_per_second_max = 20000
 [listener.profile]
 bind = "luno"
 config_id = "0000"

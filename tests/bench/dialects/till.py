@@ -24,7 +24,6 @@ name = "bench"
 dialect = "branch-p1"
 channel = "branch"
 endpoint = "tcp:{port}:interface=127.0.0.1"
-accept_per_second_max = 20000
 """
 
 

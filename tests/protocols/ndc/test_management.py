@@ -25,6 +25,7 @@ from protocols.ndc.message import (
     UnsolicitedStatus,
 )
 from protocols.ndc.session import State
+from protocols.spread import spread_ms
 from protocols.vocabulary import Refusal
 from tests.support.ndcplay import (
     LUNO,
@@ -77,7 +78,7 @@ def test_a_right_configuration_id_leads_into_service_one_command_at_a_time() -> 
         book >> arrived(READY)
         assert commands(book) == ["go-in-service"]
         book >> arrived(READY) << like(CommandAnswered) << like(Timer) << Note("signed-on", TERMINAL)
-        book << Tell("session-up", {"terminal": TERMINAL, "config_id": "0001"}) << Timer("idle", 60_000)
+        book << Tell("session-up", {"terminal": TERMINAL, "config_id": "0001"}) << Timer("idle", spread_ms(60_000, "tokyo-7-1"))
         assert book.dialogue.is_signed_on
 
 

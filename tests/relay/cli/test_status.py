@@ -18,6 +18,7 @@ from relay.control.report import (
     KeysReport,
     ListenerReport,
     OutboundReport,
+    ReconnectReport,
     RegionReport,
     StatusReport,
 )
@@ -63,6 +64,34 @@ def test_a_relay_that_serves_says_so_first_and_fits_on_a_screen() -> None:
         assert part in text, part
     assert "1,200,000 approved, 2 refused at the door, 5 refused in all" in text
     assert exit_code(SERVING) == EXIT_SERVING
+
+
+def returning(**changes: object) -> str:
+    back = ReconnectReport(present=7_412, expected=19_500, per_s=498.2, left_ms=24_260, accept_per_s=500)
+    return page(msgspec.structs.replace(SERVING, reconnect=msgspec.structs.replace(back, **changes)))
+
+
+def test_a_fleet_on_its_way_back_is_told_with_the_time_it_still_takes() -> None:
+    assert "* 7,412 of 19,500 expected sessions (38 %), 498.2 per second: all in about 24 s" in returning()
+    assert "nobody comes at present" in returning(per_s=0.0, left_ms=None)
+    assert "expected sessions" not in returning(present=19_110), "a few are always away"
+    assert exit_code(msgspec.structs.replace(SERVING, reconnect=ReconnectReport(expected=9))) == EXIT_SERVING
+
+
+def test_what_holds_a_fleet_up_is_told() -> None:
+    text = returning(ramp_percent=25, accept_per_s=125, ramp_left_ms=9_000, waiting=250, events_waiting=12)
+    assert "lets in 125 links per second (25 %) since the last start or take-over; all of it in 9 s" in text
+    assert "250 connections wait at the door, 12 events to be told to the core" in text
+    yielding = returning(gives_way=True, accept_per_s=125)
+    assert "lets in 125 links per second only, because messages wait for the core" in yielding
+    held = returning(ramp_percent=25, accept_per_s=125, ramp_held_steps=3, ramp_p99_ms=750)
+    assert "held for 3 steps" in held
+    assert "RelayRampHeld" in held
+
+
+def test_a_listener_shows_how_many_are_expected() -> None:
+    atm = ListenerReport(name="atm", links=90, signed_on=88, expected=1_000)
+    assert "88 of 1,000" in page(msgspec.structs.replace(SERVING, listeners=(atm,)))
 
 
 def test_what_is_wrong_stands_right_below_with_where_to_look() -> None:

@@ -157,6 +157,12 @@ def test_every_credential_is_named_once_with_its_place() -> None:
     ]
 
 
+def test_no_more_sessions_are_expected_than_links_allowed() -> None:
+    assert found(listener=({**ATM, "connection_count_max": 500, "expected_sessions": 500},)) == []
+    finding = only(listener=({**ATM, "connection_count_max": 500, "expected_sessions": 501},))
+    assert (finding.path, finding.is_warning) == (("listener", 0, "expected_sessions"), False)
+
+
 def test_warnings_stop_nothing() -> None:
     assert only(core={"name": "core.bank.internal"}).is_warning
     assert found(core={"name": "core.bank.internal", "tls": {}}) == []

@@ -138,14 +138,18 @@ def test_ledger() -> None:
 
 def test_network_events_are_bounded_and_dropped_first() -> None:
     b = Bench(settings=ClientSettings("core.test", 443, True, "tokyo", 7, tells_inflight_max=2))
-    for _ in range(3):
-        b.client.tell("session-up", "T", "atm", {}, PERMIT)
+    told: list[bool] = []
+    for at_ms in range(3):
+        b.client.tell("session-up", "T", "atm", at_ms, {}, PERMIT, told.append)
+    assert told == [False]
     assert len(b.door.calls) == 2
     assert b.count("relay_core_calls_total", verb="tell", outcome="dropped") == 1
     b.door.calls[0].answer(204, b"")
     b.door.calls[1].finish(Lost(Why.CLOSED))
-    b.client.tell("session-up", "T", "atm", {}, PERMIT)
+    assert told == [False, True, False]
+    b.client.tell("session-up", "T", "atm", 1_795_478_400_123, {}, PERMIT, told.append)
     assert len(b.door.calls) == 3
+    assert b"1795478400123" in b.door.last.call.body, "when it happened, not when it was told"
     assert b.door.last.line == "POST /v1/network-events"
 
 
@@ -333,7 +337,7 @@ async def test_region_ledger_and_events_of_the_fake_core(whole: Whole) -> None:
     await whole.submit("k7")
     page = await whole.ask(whole.client.ledger, "2026-11-24", "", "")
     assert [entry.key for entry in page.entries] == ["k7"]
-    whole.client.tell("session-up", "ATM00042", "atm", {"peer": "10.0.0.1"}, whole.permit)
+    whole.client.tell("session-up", "ATM00042", "atm", 1, {"peer": "10.0.0.1"}, whole.permit, bool)
     while await whole.core.handled.get() != c.NETWORK_EVENTS_PATH:
         pass
     assert whole.core.ledger.network_events[0].event == "session-up"

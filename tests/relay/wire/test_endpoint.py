@@ -15,8 +15,10 @@ from zope.interface.verify import verifyClass
 
 from relay.bridge import as_future
 from relay.wire.admission import Refused
+from relay.wire.doorkeeper import OPEN_DOOR
 from relay.wire.endpoint import ConnectionSettings, HotClientEndpoint, HotPort, HotServerEndpoint
 from relay.wire.sockets import Tuning
+from relay.wire.waitingroom import Ticket
 from tests.support.virtualtime import VirtualTime
 from tests.support.wireworld import PATIENCE_S
 
@@ -39,6 +41,14 @@ class OpenGate:
 
     def refused(self, reason: Refused, host: str, cause: str = "") -> None:
         raise AssertionError(reason)
+
+    def knock(
+        self, host: str, needs_handshake: bool, enter: Callable[[Ticket], None], refuse: Callable[[Refused], None]
+    ) -> None:
+        OPEN_DOOR.knock("atm", host, needs_handshake, enter, refuse)
+
+    def handshake_ended(self, ticket: Ticket) -> None:
+        """Nobody waits for it."""
 
 
 class Echo(Protocol):

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from relay.configfile import check
+from relay.servicesettings import AnnounceSettings
 from relay.settings import (
     ControlSettings,
     CoreSettings,
@@ -42,6 +43,8 @@ SAMPLES = {
     "tsig_name",
     "tsig_credential",
     "notify_endpoint",
+    "addresses",
+    "text_port",
     "allow_networks",
     "terminals",
     "source_address",
@@ -83,6 +86,7 @@ TABLES: list[tuple[str, type[BaseModel], Any]] = [
     ("core", CoreSettings, lambda data: data["core"]),
     ("core.tls", TlsSettings, lambda data: data["core"]["tls"]),
     ("region", RegionSettings, lambda data: data["region"]),
+    ("announce", AnnounceSettings, lambda data: data["announce"]),
     ("hot_lanes", HotLanesSettings, lambda data: data["hot_lanes"]),
     ("outbound", OutboundSettings, lambda data: data["outbound"]),
     ("telemetry", TelemetrySettings, lambda data: data["telemetry"]),

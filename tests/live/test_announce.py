@@ -50,9 +50,10 @@ async def holder_and_other(world: AnnounceWorld) -> tuple[Center, Center]:
 async def moves(world: AnnounceWorld, strike: Callable[[Center], Awaitable[object]]) -> tuple[float, Center, Center]:
     """The holder is struck: seconds until the terminal is answered by the other; then who was struck, and who holds now."""
     holder, other = await holder_and_other(world)
-    last = len(world.terminal.answers) - 1
+    last, ends = len(world.terminal.answers) - 1, len(world.terminal.ends)
     await strike(holder)
     gap = await world.terminal.moved(last)
+    assert "timeout" not in world.terminal.ends[ends:], "the terminal was left to its own patience"
     await other.role("holding")
     assert world.route() == f"to-{other.name}"
     return gap, holder, other

@@ -12,11 +12,10 @@ import platform
 import signal
 import socket
 import statistics
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
-import pytest_asyncio
 
 from relay.announce.role import Role
 from relay.control.announce import AnnounceArgs
@@ -25,18 +24,6 @@ from tests.support.announceworld import BFD_MS, AnnounceWorld, Center, until
 TRIALS = int(os.environ.get("RELAY_FAILOVER_TRIALS", "2"))
 SIGNED = AnnounceArgs(who="Sato", why="drill")
 HUNG_MS = 1_000  # what WatchdogSec= would be
-
-pytestmark = pytest.mark.timeout(240)
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AnnounceWorld]:
-    world = AnnounceWorld(tmp_path_factory.mktemp("a"))
-    try:
-        await world.start()
-        yield world
-    finally:
-        await world.close()
 
 
 async def holder_and_other(world: AnnounceWorld) -> tuple[Center, Center]:
@@ -73,7 +60,9 @@ def show(capsys: pytest.CaptureFixture[str], what: str, gaps: list[float]) -> No
         )
 
 
-async def test_the_first_holder_is_the_preferred_one_and_says_so_on_its_port(world: AnnounceWorld) -> None:
+async def the_first_holder_is_the_preferred_one_and_says_so_on_its_port(
+    world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
     holder, other = await holder_and_other(world)
     assert holder is world.tokyo
     said = {}
@@ -87,7 +76,7 @@ async def test_the_first_holder_is_the_preferred_one_and_says_so_on_its_port(wor
     assert "BGP.med: 1020\n" in shown
 
 
-async def test_withdrawn_by_people_the_terminal_goes_at_once_and_nothing_is_taken_back(
+async def withdrawn_by_people_the_terminal_goes_at_once_and_nothing_is_taken_back(
     world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gaps = []
@@ -102,7 +91,7 @@ async def test_withdrawn_by_people_the_terminal_goes_at_once_and_nothing_is_take
     show(capsys, "withdrawn by people", gaps)
 
 
-async def test_the_less_preferred_center_hands_back_by_hand_and_its_sessions_end(
+async def the_less_preferred_center_hands_back_by_hand_and_its_sessions_end(
     world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gaps = []
@@ -119,7 +108,7 @@ async def test_the_less_preferred_center_hands_back_by_hand_and_its_sessions_end
     show(capsys, "handed back", gaps)
 
 
-async def test_a_relay_that_is_killed_loses_its_route_to_the_kernel(
+async def a_relay_that_is_killed_loses_its_route_to_the_kernel(
     world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gaps = []
@@ -132,7 +121,7 @@ async def test_a_relay_that_is_killed_loses_its_route_to_the_kernel(
     show(capsys, "relay killed", gaps)
 
 
-async def test_cut_off_in_silence_bfd_sees_it_and_the_old_link_is_answered_by_a_reset(
+async def cut_off_in_silence_bfd_sees_it_and_the_old_link_is_answered_by_a_reset(
     world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gaps = []
@@ -148,7 +137,7 @@ async def test_cut_off_in_silence_bfd_sees_it_and_the_old_link_is_answered_by_a_
     show(capsys, f"cut off in silence, BFD {BFD_MS} ms x 3", gaps)
 
 
-async def test_a_relay_that_hangs_keeps_its_route_until_the_watchdog_ends_it(
+async def a_relay_that_hangs_keeps_its_route_until_the_watchdog_ends_it(
     world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gaps = []
@@ -165,9 +154,7 @@ async def test_a_relay_that_hangs_keeps_its_route_until_the_watchdog_ends_it(
     show(capsys, f"relay stopped, watchdog {HUNG_MS} ms", gaps)
 
 
-async def test_a_bird_that_is_killed_and_comes_back_is_told_again(
-    world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def a_bird_that_is_killed_and_comes_back_is_told_again(world: AnnounceWorld, capsys: pytest.CaptureFixture[str]) -> None:
     gaps = []
     for _ in range(TRIALS):
         gap, alone, other = await moves(world, lambda center: center.bird.kill())
@@ -178,7 +165,7 @@ async def test_a_bird_that_is_killed_and_comes_back_is_told_again(
     show(capsys, "BIRD killed", gaps)
 
 
-async def test_a_drain_sends_the_terminal_away_first(world: AnnounceWorld, capsys: pytest.CaptureFixture[str]) -> None:
+async def a_drain_sends_the_terminal_away_first(world: AnnounceWorld, capsys: pytest.CaptureFixture[str]) -> None:
     gap, gone, other = await moves(world, _drain)
     assert await gone.exit_code() == 0, gone.log()
     await gone.start()
@@ -190,7 +177,9 @@ async def _drain(center: Center) -> None:
     center.signal(signal.SIGTERM)
 
 
-async def test_after_all_that_nothing_was_posted_twice_and_every_approval_is_in_the_ledger(world: AnnounceWorld) -> None:
+async def after_all_that_nothing_was_posted_twice_and_every_approval_is_in_the_ledger(
+    world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
     ledger = world.tokyo.ledger
     approved = sum(answer.code == "00" for answer in world.terminal.answers)
     assert approved > 100
@@ -198,7 +187,9 @@ async def test_after_all_that_nothing_was_posted_twice_and_every_approval_is_in_
     assert sum(entry.state.value == "posted" for entry in ledger.entries()) >= approved
 
 
-async def test_a_device_that_cannot_be_made_is_served_by_nobody_and_told(world: AnnounceWorld) -> None:
+async def a_device_that_cannot_be_made_is_served_by_nobody_and_told(
+    world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Last: it takes the standby center out."""
     _, other = await holder_and_other(world)
     await other.stop()
@@ -211,3 +202,31 @@ async def test_a_device_that_cannot_be_made_is_served_by_nobody_and_told(world: 
         assert other.report().role == "withdrawn"
     finally:
         other.namespace.run("ip", "link", "del", "svc0")
+
+
+STAGES = (
+    the_first_holder_is_the_preferred_one_and_says_so_on_its_port,
+    withdrawn_by_people_the_terminal_goes_at_once_and_nothing_is_taken_back,
+    the_less_preferred_center_hands_back_by_hand_and_its_sessions_end,
+    a_relay_that_is_killed_loses_its_route_to_the_kernel,
+    cut_off_in_silence_bfd_sees_it_and_the_old_link_is_answered_by_a_reset,
+    a_relay_that_hangs_keeps_its_route_until_the_watchdog_ends_it,
+    a_bird_that_is_killed_and_comes_back_is_told_again,
+    a_drain_sends_the_terminal_away_first,
+    after_all_that_nothing_was_posted_twice_and_every_approval_is_in_the_ledger,
+    a_device_that_cannot_be_made_is_served_by_nobody_and_told,
+)
+
+
+@pytest.mark.timeout(400)  # a minute on a machine that has nothing else to do; each start of a daemon takes its time elsewhere
+async def test_the_role_moves_and_the_terminal_is_answered(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One world for all stages: each begins with a holder and a standby, whichever they are, and leaves both."""
+    world = AnnounceWorld(tmp_path_factory.mktemp("a"))
+    try:
+        await world.start()
+        for stage in STAGES:
+            await stage(world, capsys)
+    finally:
+        await world.close()

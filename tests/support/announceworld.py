@@ -15,6 +15,7 @@ import re
 import select
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -95,7 +96,9 @@ class Bird:
             await self._process.wait()
 
     def show(self, what: str) -> str:
-        return self._namespace.run("/usr/sbin/birdc", "-s", str(self.socket), "show", *what.split())
+        """What birdc prints; "Network not found" is a failure to it and an answer here."""
+        words = [*self._namespace.words, need_tool("birdc"), "-s", str(self.socket), "show", *what.split()]
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30).stdout
 
 
 class Center(DaemonWorld):
@@ -251,7 +254,8 @@ class Terminal(threading.Thread):
 
     def stop(self) -> None:
         self._is_stopped.set()
-        self.join(30)
+        if self.is_alive():
+            self.join(30)
 
     async def moved(self, since: int) -> float:
         """Seconds between the last answer on the link of answer number `since` and the first on a later one."""

@@ -34,8 +34,8 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-tools: $(VENV)/.installed  ## promtool, systemd-analyze, gcc, PostgreSQL, BIND and Knot, which some tests need (installed when missing and allowed)
-	@.ci/tools promtool systemd-analyze gcc postgresql name-servers
+tools: $(VENV)/.installed  ## promtool, systemd-analyze, gcc, PostgreSQL, BIND, Knot, BIRD and ExaBGP, which some tests need (installed when missing and allowed)
+	@.ci/tools promtool systemd-analyze gcc postgresql name-servers bird exabgp
 
 run: setup  ## the demonstration: relay, fake core and fake peers of every dialect on this machine; Ctrl-C stops it
 	$(BIN)/relay demo $(ARGS)
@@ -70,4 +70,4 @@ lock:  ## raise the locked versions; read the diff before committing it
 	$(UV_COMPILE) --extra speed --extra postgresql -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
 
 clean:  ## remove what make built
-	rm -rf $(VENV) $(VENV)-lock dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-exabgp dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -19,6 +19,7 @@ from typing import Any
 
 from protocols.dialect import RememberingKit
 from protocols.dialects import DIALECTS
+from relay.announcing import Announcing
 from relay.archivist import Archivist
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
@@ -218,6 +219,7 @@ class Daemon:
         self.reconciler = Reconciler(self)
         self.keeper = Keeper(self)
         self.archivist = Archivist(self)
+        self.announcing = Announcing(self)
         self.operator = Operator(self)
         self.control = ControlServer(settings.control.path, self.operator.handlers())
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
@@ -265,7 +267,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ask_to_stop, f"signal {number.name}")
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, lambda: spawn("reload", self.operator.reload_and_log()))
         try:
             await self._start()
             await self._stop.wait()
@@ -288,7 +290,7 @@ class Daemon:
         except TimeoutError:
             log.warning("the core has not answered yet: financial messages are refused until it does", core=settings.core.name)
         self.reconnect.start()
-        for listener in self.listeners.values():
+        for listener in self.announcing.others(self.listeners):
             await listener.start()
         for dialer in self.dialers.values():
             dialer.start()
@@ -298,6 +300,7 @@ class Daemon:
         self.keeper.start()
         self.reconciler.start()
         self.archivist.start()
+        await self.announcing.start()
         self._start_watchdog()
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
@@ -316,6 +319,7 @@ class Daemon:
         """Stop accepting, finish what is in flight up to the deadline, sign off."""
         self.state = "draining"
         self.notifier.stopping("draining")
+        self.announcing.leave()
         self.outbound.drain()
         await self.outbound_server.stop()
         for listener in self.listeners.values():
@@ -335,6 +339,7 @@ class Daemon:
 
     async def _end(self) -> None:
         self.reconnect.stop()
+        await self.announcing.stop()
         self.reconciler.stop()
         self.keeper.stop()
         self.archivist.stop()
@@ -391,9 +396,6 @@ class Daemon:
     def _why_not_ready(self) -> str:
         return "" if self.state == "serving" else self.state
 
-    def _reload(self) -> None:
-        spawn("reload", self.operator.reload_and_log())
-
     def _prune_later(self) -> None:
         self.timers.after(PRUNE_INTERVAL_MS, self._prune)
 
@@ -402,8 +404,7 @@ class Daemon:
         self._prune_later()
 
     def _start_watchdog(self) -> None:
-        interval_ms = watchdog_interval_ms(os.environ)
-        if interval_ms is not None:
+        if (interval_ms := watchdog_interval_ms(os.environ)) is not None:
             Watchdog(
                 self.notifier,
                 self.clock,

@@ -65,6 +65,7 @@ class Operator:
             **self._daemon.reconciler.handlers(),
             **self._daemon.steering.handlers(),
             **self._daemon.keeper.handlers(),
+            **self._daemon.announcing.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -100,6 +101,7 @@ class Operator:
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
             listed=self._listed_count(),
             outbound=d.dispatcher.report(),
+            announce=d.announcing.report(),
             counters=self._counters(),
         )
 

@@ -15,7 +15,19 @@ from pydantic import BaseModel
 from relay.configuration.effects import Effect, effect_of
 from relay.settings import LinkSettings, ListenerSettings, Settings
 
-_TABLES = ("relay", "journal", "core", "region", "hot_lanes", "reconnect", "outbound", "reconcile", "telemetry", "control")
+_TABLES = (
+    "relay",
+    "journal",
+    "core",
+    "region",
+    "announce",
+    "hot_lanes",
+    "reconnect",
+    "outbound",
+    "reconcile",
+    "telemetry",
+    "control",
+)
 _KEYS = frozenset({"key_credential", "older_key_credentials"})
 
 

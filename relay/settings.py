@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from relay.reconnectsettings import ReconnectSettings
+from relay.servicesettings import AnnounceSettings
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
@@ -352,6 +353,7 @@ class Settings(Model):
     journal: JournalSettings = Field(default_factory=JournalSettings)
     core: CoreSettings = Field(default_factory=CoreSettings)
     region: RegionSettings = Field(default_factory=RegionSettings)
+    announce: AnnounceSettings = Field(default_factory=AnnounceSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from relay.configfile import check
 from relay.reconnectsettings import ReconnectSettings
+from relay.servicesettings import AnnounceSettings
 from relay.settings import (
     ControlSettings,
     CoreSettings,
@@ -43,6 +44,8 @@ SAMPLES = {
     "tsig_name",
     "tsig_credential",
     "notify_endpoint",
+    "addresses",
+    "text_port",
     "allow_networks",
     "terminals",
     "source_address",
@@ -84,6 +87,7 @@ TABLES: list[tuple[str, type[BaseModel], Any]] = [
     ("core", CoreSettings, lambda data: data["core"]),
     ("core.tls", TlsSettings, lambda data: data["core"]["tls"]),
     ("region", RegionSettings, lambda data: data["region"]),
+    ("announce", AnnounceSettings, lambda data: data["announce"]),
     ("hot_lanes", HotLanesSettings, lambda data: data["hot_lanes"]),
     ("reconnect", ReconnectSettings, lambda data: data["reconnect"]),
     ("outbound", OutboundSettings, lambda data: data["outbound"]),

@@ -80,6 +80,17 @@ def test_hardening(installed: Path) -> None:
     assert float(score[1]) <= EXPOSURE_MAX
 
 
+def test_the_drop_in_for_a_service_address_is_well_formed_and_gives_one_capability(installed: Path) -> None:
+    drop_ins = installed / "relay.service.d"
+    drop_ins.mkdir()
+    (drop_ins / "announce.conf").write_text((UNITS / "relay-announce.conf").read_text(encoding="utf-8"), encoding="utf-8")
+    assert verify(installed) == ""
+    assert option("relay-announce.conf", "CapabilityBoundingSet") == ["CAP_NET_ADMIN"]
+    assert option("relay-announce.conf", "AmbientCapabilities") == ["CAP_NET_ADMIN"]
+    assert option("relay-announce.conf", "DeviceAllow") == ["/dev/net/tun rw"]
+    assert option("relay-announce.conf", "PrivateUsers") == ["no"]
+
+
 def test_no_core_files_and_no_privileges() -> None:
     assert option("relay.service", "LimitCORE") == ["0"]
     assert option("relay.service", "CapabilityBoundingSet") == [""]

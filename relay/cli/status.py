@@ -85,7 +85,7 @@ def show(report: StatusReport, paint: Paint) -> list[str]:
         for each in found
     ]
     lines += [f"  {paint(YELLOW, '*')} {text}" for text in _notes(report)]
-    lines += ["", *_listeners(report, paint), "", *_core(report, paint), "", *_durable(report, paint)]
+    lines += ["", *_listeners(report, paint), "", *_core(report, paint), "", *_durable(report, paint), *_role(report, paint)]
     return [*lines, "", paint(DIM, _footer(report))]
 
 
@@ -188,6 +188,12 @@ def _durable(report: StatusReport, paint: Paint) -> list[str]:
         since = ", ".join(f"{count(number)} {_SO_FAR.get(name, name)}" for name, number in report.counters.items())
         lines.append(f"{paint(DIM, 'so far  ')}{since}")
     return lines
+
+
+def _role(report: StatusReport, paint: Paint) -> list[str]:
+    """Where there is no service address, nothing."""
+    each = report.announce
+    return [f"{paint(DIM, 'role    ')}{safe(each.role)}: {safe(each.why)}  {', '.join(each.addresses)}"] if each.is_used else []
 
 
 def _footer(report: StatusReport) -> str:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 from relay.configuration.lines import Path
 from relay.configuration.relations import Finding, credential_names, links
+from relay.configuration.servicehost import check_announce_here
 from relay.credentials import Credentials, CredentialUnusable
 from relay.settings import ListenerSettings, Settings, TlsSettings
 
@@ -43,6 +44,8 @@ def machine_check(wall_ms: int, environ: Mapping[str, str] | None = None) -> Cal
         if settings.journal.archive_directory is not None:
             yield from _archive(FilePath(settings.journal.archive_directory))
         yield from _control(settings.control.path)
+        for wrong in check_announce_here(settings.announce):
+            yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
         tables: list[tuple[Path, TlsSettings | None, bool]] = [(("core", "tls"), settings.core.tls, False)]
         tables.append((("outbound", "tls"), settings.outbound.tls, True))
         tables += [((*path, "tls"), link.tls, isinstance(link, ListenerSettings)) for path, link in links(settings)]

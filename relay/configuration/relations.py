@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from relay.configuration.announce import check_announce
 from relay.configuration.lines import Path, dotted
 from relay.configuration.regions import check_regions
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
@@ -56,7 +57,7 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
     yield from _reconcile(settings)
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
-    for wrong in check_regions(settings.region):
+    for wrong in (*check_regions(settings.region), *check_announce(settings)):
         yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
     yield from _credentials(settings)
     yield from _endpoints(settings)

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from relay.clock import Clock, SystemClock
+from relay.control.announce import AnnounceArgs, AnnounceReport
 from relay.control.commands import (
     ANSWER_BYTES_MAX,
     COMMANDS,
@@ -147,6 +148,18 @@ class ControlClient:
 
     def outbound_post(self, args: OutboundPostArgs) -> OutboundRow:
         return self._call("outbound-post", args, OutboundRow)
+
+    def announce_status(self) -> AnnounceReport:
+        return self._call("announce-status", StatusArgs(), AnnounceReport)
+
+    def announce_withdraw(self, args: AnnounceArgs) -> Done:
+        return self._call("announce-withdraw", args, Done)
+
+    def announce_resume(self, args: AnnounceArgs) -> Done:
+        return self._call("announce-resume", args, Done)
+
+    def announce_hand_back(self, args: AnnounceArgs) -> Done:
+        return self._call("announce-hand-back", args, Done)
 
     def region_status(self) -> RegionsReport:
         return self._call("region-status", StatusArgs(), RegionsReport)

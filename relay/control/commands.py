@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from relay.control.announce import AnnounceArgs, AnnounceReport
 from relay.control.pressure import PressureReport
 from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
 from relay.control.report import (
@@ -230,6 +231,10 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "reconcile-now": CommandSpec(ReconcileNowArgs, Done, changes=True),
     "reconcile-report": CommandSpec(ReconcileReportArgs, Done, changes=False),
     "reconcile-sign": CommandSpec(ReconcileSignArgs, Done, changes=True),
+    "announce-status": CommandSpec(StatusArgs, AnnounceReport, changes=False),
+    "announce-withdraw": CommandSpec(AnnounceArgs, Done, changes=True),
+    "announce-resume": CommandSpec(AnnounceArgs, Done, changes=True),
+    "announce-hand-back": CommandSpec(AnnounceArgs, Done, changes=True),
     "region-status": CommandSpec(StatusArgs, RegionsReport, changes=False),
     "region-pin": CommandSpec(RegionPinArgs, Done, changes=True),
     "region-unpin": CommandSpec(RegionUnpinArgs, Done, changes=True),

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from relay.control.announce import AnnounceReport, announce_problems
 from relay.wire.roster import RosterEntry
 
 DaemonState: TypeAlias = Literal["starting", "serving", "draining", "fenced"]
@@ -159,6 +160,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     owed_oldest_ms: int = 0  # age of the oldest of them
     listed: int = 0  # waiting for a person
     outbound: OutboundReport = OutboundReport()
+    announce: AnnounceReport = AnnounceReport()
     counters: dict[str, int] = {}  # since the start: exchanges by ending, and refusals, duplicates
 
 
@@ -290,6 +292,8 @@ def problems(report: StatusReport) -> Iterator[Problem]:
             f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
     yield from _region_problems(report.region)
+    for text, next_step in announce_problems(report.announce) if report.state == "serving" else ():
+        yield Problem(text, next_step)
     if report.keys.why:
         yield Problem(f"rows still need an older key of the journal: {report.keys.why}", "runbook: RelayJournalRekeyFailed")
     yield from _core_problems(report)

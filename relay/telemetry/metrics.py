@@ -134,6 +134,19 @@ class Metrics:
         self.region_shadow_good = Gauge(
             "relay_region_shadow_good", "1 while a region answers as it should", ["region"], registry=r
         )
+        # ---- which center serves -----------------------------------------------------------------------------------
+        self.announce_role = Gauge("relay_announce_role", "1 for the role of this center", ["role"], registry=r)
+        self.announce_healthy = Gauge("relay_announce_healthy", "1 while a cause lets it be announced", ["cause"], registry=r)
+        self.announce_route_changes = Counter(
+            "relay_announce_route_changes_total", "Changes of the announcement, by what it became", ["level"], registry=r
+        )
+        self.announce_unheard = Gauge(
+            "relay_announce_unheard", "1 while it should be announced and is not seen to be", registry=r
+        )
+        self.announce_sessions = Gauge("relay_announce_sessions", "BGP sessions that are up", registry=r)
+        self.announce_failures = Counter(
+            "relay_announce_failures_total", "What the speaker did not do, by how", ["kind"], registry=r
+        )
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)

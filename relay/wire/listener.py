@@ -9,6 +9,7 @@ the dialect and the deadlines it began with.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ from relay.wire.endpoint import ConnectionSettings, HotPort, HotServerEndpoint
 from relay.wire.foreign import ForeignFactory
 from relay.wire.link import Link
 from relay.wire.ports import LinkServices, WireParts, link_services
-from relay.wire.sockets import Tuning, listening_sockets, parse_endpoint
+from relay.wire.sockets import Tuning, listening_sockets, parse_endpoint, speak_without_address
 from relay.wire.tls import server_context
 from relay.wire.waitingroom import Ticket
 
@@ -192,6 +193,13 @@ class Listener:
                 self._bound = listening_sockets(self._description, self._settings.backlog_count, self._environ)
         except OSError as error:  # no file descriptor left
             raise ListenFailed(f"Listener {self.name} cannot listen on {self.endpoint}: {error}.") from error
+
+    def outlive_address(self) -> None:
+        """Between `bind` and `begin`: links accepted here may still say good-bye when their address has left this host, which
+        it does first where a center loses its role. Needs CAP_NET_ADMIN; without it they fall silent."""
+        for sock in self._bound:
+            with contextlib.suppress(OSError):
+                speak_without_address(sock)
 
     def unbind(self) -> None:
         """What `bind` took and `begin` did not use is let go."""

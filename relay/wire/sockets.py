@@ -102,6 +102,15 @@ def reset_on_close(sock: Any) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def speak_without_address(sock: socket.socket) -> None:
+    """What `sock` and those accepted from it send keeps its source address, whether or not this host still has it: ip(7),
+    IP_TRANSPARENT; ipv6(7) has 75 for it. Raises OSError without the right to."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, 75, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TRANSPARENT, 1)
+
+
 def listening_sockets(description: Description, backlog_count: int, environ: Mapping[str, str]) -> list[socket.socket]:
     """The non-blocking listening sockets of a `tcp:`, `tcp6:` or `systemd:` endpoint.
 

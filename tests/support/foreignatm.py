@@ -50,6 +50,13 @@ class ForeignAtm:
         self.terminal = terminal
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
 
+    @classmethod
+    def on(cls, connected: socket.socket) -> ForeignAtm:
+        """An ATM on a connection that somebody else has made."""
+        atm = cls.__new__(cls)
+        atm._spec, atm._framing, atm.terminal, atm.socket = spec_of("1987-ascii"), "ascii4", "ATM00001", connected
+        return atm
+
     def close(self) -> None:
         self.socket.close()
 

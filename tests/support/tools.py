@@ -42,6 +42,14 @@ def need_postgresql() -> Path:
     return folders[-1]
 
 
+def need_exabgp() -> str:
+    """ExaBGP's program, in an environment of its own beside the relay's."""
+    found = Path(__file__).resolve().parents[2] / ".venv-exabgp" / "bin" / "exabgp"
+    if not found.exists():
+        _missing("exabgp")
+    return str(found)
+
+
 def _version(folder: Path) -> int:
     name = folder.parent.name
     return int(name) if name.isdecimal() else 0

@@ -14,7 +14,8 @@ from twisted.internet.endpoints import _parse, quoteStringArgument
 
 from relay.errors import ConfigurationError, ListenFailed
 from relay.wire import sockets
-from relay.wire.sockets import Tuning, listening_sockets, parse_endpoint, reset_on_close, tune
+from relay.wire.sockets import Tuning, listening_sockets, parse_endpoint, reset_on_close, speak_without_address, tune
+from tests.support.netns import need_namespaces
 
 
 @pytest.mark.parametrize(
@@ -163,3 +164,11 @@ def test_what_systemd_did_not_pass(
     environ, _ = inherited
     with pytest.raises(ListenFailed, match=problem):
         listening_sockets(parse_endpoint(text), 16, environ | change)
+
+
+@pytest.mark.parametrize(("family", "level", "option"), [(socket.AF_INET, socket.IPPROTO_IP, 19), (socket.AF_INET6, 41, 75)])
+def test_a_socket_may_speak_when_its_address_has_gone(family: int, level: int, option: int) -> None:
+    need_namespaces()  # so this user has CAP_NET_ADMIN
+    with socket.socket(family) as sock:
+        speak_without_address(sock)
+        assert sock.getsockopt(level, option) == 1

@@ -1,0 +1,138 @@
+"""The device in the kernel: there while it is held, gone with the process however it dies, and why it cannot be made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.announce.tun import DeviceFailed, DeviceHolder, ServiceDevice
+from tests.support.netns import need_namespaces
+
+LOOK = """
+import os, signal, socket, subprocess, sys
+from relay.announce.tun import ServiceDevice
+def shown():
+    return subprocess.run(["ip", "-o", "addr", "show"], capture_output=True, text=True, check=True).stdout
+def is_ours(text):
+    return "inet 198.18.0.10/32" in text and "inet6 2001:db8::10/128" in text and "svc0" in text
+"""
+
+
+def in_namespace(program: str) -> subprocess.CompletedProcess[str]:
+    words = [*need_namespaces(), sys.executable, "-c", LOOK + program]
+    return subprocess.run(
+        words, capture_output=True, text=True, check=False, timeout=30, cwd=Path(__file__).resolve().parents[3]
+    )
+
+
+def test_the_addresses_are_there_while_it_is_open_and_may_be_listened_on() -> None:
+    told = in_namespace(
+        """
+device = ServiceDevice("svc0", ["198.18.0.10", "2001:db8::10"])
+assert is_ours(shown()), shown()
+for family, address in ((socket.AF_INET, "198.18.0.10"), (socket.AF_INET6, "2001:db8::10")):
+    with socket.socket(family) as listening:
+        listening.bind((address, 5000))
+device.close()
+device.close()
+assert "svc0" not in shown(), shown()
+ServiceDevice("svc0", ["198.18.0.10"]).close()
+"""
+    )
+    assert told.returncode == 0, told.stderr
+
+
+def test_it_is_gone_with_a_process_that_is_killed() -> None:
+    told = in_namespace(
+        """
+child = os.fork()
+if not child:
+    held = ServiceDevice("svc0", ["198.18.0.10", "2001:db8::10"])
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.waitpid(child, os.WUNTRACED)
+assert is_ours(shown()), shown()
+os.kill(child, signal.SIGKILL)
+os.waitpid(child, 0)
+assert "svc0" not in shown(), shown()
+"""
+    )
+    assert told.returncode == 0, told.stderr
+
+
+def test_a_persistent_device_of_the_same_name_does_not_outlive_us() -> None:
+    told = in_namespace(
+        """
+subprocess.run(["ip", "tuntap", "add", "svc0", "mode", "tun"], check=True)
+held = ServiceDevice("svc0", ["198.18.0.10", "2001:db8::10"])
+assert is_ours(shown()), shown()
+held.close()
+assert "svc0" not in shown(), shown()
+"""
+    )
+    assert told.returncode == 0, told.stderr
+
+
+def test_two_relays_with_one_device_name_are_told_so() -> None:
+    told = in_namespace(
+        """
+held = ServiceDevice("svc0", ["198.18.0.10"])
+try:
+    ServiceDevice("svc0", ["198.18.0.10"])
+except Exception as error:
+    assert "Another process holds the device" in error.next_step, error
+else:
+    raise AssertionError
+"""
+    )
+    assert told.returncode == 0, told.stderr
+
+
+def test_without_the_device_file_the_next_step_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DeviceFailed) as raised:
+        ServiceDevice("svc0", ["198.18.0.10"], str(tmp_path / "tun"))
+    assert "docs/announce.md" in raised.value.next_step
+
+
+def test_without_the_right_it_is_refused_and_nothing_is_left_open() -> None:
+    told = subprocess.run(
+        [
+            *need_namespaces(),
+            *("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"),
+            sys.executable,
+            "-c",
+            "from relay.announce.tun import *\ntry:\n    ServiceDevice('svc0', ['198.18.0.10'])\n"
+            "except DeviceFailed as error:\n    print(error.next_step)",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        cwd=Path(__file__).resolve().parents[3],
+    )
+    assert "drop-in" in told.stdout, told.stderr
+
+
+def test_the_holder_makes_it_once_tells_why_not_and_lets_go() -> None:
+    made: list[str] = []
+    is_broken = True
+
+    class Held:
+        def close(self) -> None:
+            made.append("closed")
+
+    def make() -> Held:
+        if is_broken:
+            raise DeviceFailed("no.", "step")
+        made.append("made")
+        return Held()
+
+    holder = DeviceHolder(make, lambda: made.append("failed"))
+    assert holder.hold() == "no. step"
+    is_broken = False
+    assert holder.hold() == holder.hold() == ""
+    holder.let_go()
+    holder.let_go()
+    assert made == ["failed", "made", "closed"]

@@ -33,6 +33,8 @@ from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
 from relay.dialectshelf import DialectShelf
 from relay.dispatcher import Dispatcher
+from relay.doors import Doors
+from relay.drainer import Drainer
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
 from relay.exchange.hotspots import HotLimits
@@ -41,6 +43,7 @@ from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
+from relay.exclusive import Exclusive
 from relay.gauges import Gauges
 from relay.journal.engines import open_journal
 from relay.journal.keytable import Identity
@@ -194,6 +197,9 @@ class Daemon:
             OutboundApi(self.outbound, settings.outbound.clients).handle, server_limits(settings), self.timers, self.metrics
         )
         self.statements = new_statements(settings, self.journal, self.clock, self.timers, self.metrics)
+        self.doors = Doors(self)
+        self.exclusive = Exclusive(self)
+        self.drainer = Drainer(self)
         self.parts = WireParts(
             desk=self.desk,
             outbound=self.outbound,
@@ -206,6 +212,7 @@ class Daemon:
             tell=self._tell,
             credential_path=self.credentials.path,
             statements=self.statements,
+            guard_of=self.exclusive.guard_of,
         )
         self.listeners = {each.name: self.new_listener(each) for each in settings.listener}
         self.dialers = {each.name: self.new_dialer(each) for each in settings.dialer}
@@ -262,12 +269,13 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ask_to_stop, f"signal {number.name}")
+        loop.add_signal_handler(signal.SIGUSR2, lambda: spawn("drain", self.drainer.start_by_signal("SIGUSR2")))
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         try:
             await self._start()
             await self._stop.wait()
             if not self.fenced:
-                await self._drain()
+                await self.drainer.drain_and_end()
         finally:
             await self._end()
         return EXIT_FENCED if self.fenced else 0
@@ -284,10 +292,9 @@ class Daemon:
             await asyncio.wait_for(self._permit_seen.wait(), FIRST_PERMIT_MS / 1000)
         except TimeoutError:
             log.warning("the core has not answered yet: financial messages are refused until it does", core=settings.core.name)
-        for listener in self.listeners.values():
-            await listener.start()
-        for dialer in self.dialers.values():
-            dialer.start()
+        self.drainer.begin()
+        self.exclusive.start()
+        await self.doors.start()
         await self._start_outbound()
         self.gauges.start()
         self._prune_later()
@@ -298,6 +305,7 @@ class Daemon:
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
         self.state = "serving"
+        self.drainer.show_state()
         self.notifier.ready(f"serving as {settings.relay.center}, incarnation {self.journal.incarnation}")
         log.info("serving", center=settings.relay.center, incarnation=self.journal.incarnation, metrics_port=port, **recovered)
 
@@ -307,27 +315,6 @@ class Daemon:
             sockets = listening_sockets(parse_endpoint(endpoint), OUTBOUND_BACKLOG_COUNT, os.environ)
             await self.outbound_server.start(sockets, self.outbound_tls)
             log.info("outbound messages are taken", endpoint=endpoint, port=self.outbound_server.port)
-
-    async def _drain(self) -> None:
-        """Stop accepting, finish what is in flight up to the deadline, sign off."""
-        self.state = "draining"
-        self.notifier.stopping("draining")
-        self.outbound.drain()
-        await self.outbound_server.stop()
-        for listener in self.listeners.values():
-            await listener.stop_accepting()
-        self.desk.drain()
-        for listener in self.listeners.values():
-            listener.drain()
-        for dialer in self.dialers.values():
-            dialer.drain()
-        empty = asyncio.Event()
-        self.roster.when_empty(empty.set)
-        try:
-            await asyncio.wait_for(empty.wait(), self.settings.relay.drain_deadline_ms / 1000)
-        except TimeoutError:
-            log.warning("drain deadline passed: what is in flight is resolved after the next start")
-        log.info("drained", inflight=self.desk.inflight_count, links=self.roster.link_count, owed=self.desk.saf.owed_count)
 
     async def _end(self) -> None:
         self.reconciler.stop()
@@ -339,6 +326,7 @@ class Daemon:
         self.region.stop()
         await self.regions.stop()
         self.gauges.stop()
+        self.doors.stop()
         why = "fenced" if self.fenced else "drained"
         for listener in self.listeners.values():
             await listener.stop_accepting()
@@ -348,12 +336,17 @@ class Daemon:
         await self.leaving.end(why)
         for link in self.roster.links():  # those whose listener a reload has closed
             link.close(why, abort=self.fenced)
+        await self.exclusive.stop()
         await self.control.close()
         await self.exposition.stop()
         await self.transport.aclose()
         await drain_background(2_000)
         self.journal.close()
         self.notifier.close()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
 
     # ---- events ----------------------------------------------------------------------------------------------------------
     def ask_to_stop(self, why: str) -> None:

@@ -20,6 +20,7 @@ from relay.control import commands as c
 from relay.control import report as r
 from relay.control.pressure import PressureReport
 from relay.control.server import Handler
+from relay.drain.plan import CLASS_OF
 from relay.errors import JournalUnusable, RelayError
 from relay.exchange.hotspots import HotLimits
 from relay.exchange.people import resolve, retry
@@ -65,6 +66,8 @@ class Operator:
             **self._daemon.reconciler.handlers(),
             **self._daemon.steering.handlers(),
             **self._daemon.keeper.handlers(),
+            **self._daemon.exclusive.handlers(),
+            **self._daemon.drainer.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -99,6 +102,8 @@ class Operator:
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
             listed=self._listed_count(),
             outbound=d.dispatcher.report(),
+            exclusive=d.exclusive.report(),
+            drained=d.drainer.drained(),
             counters=self._counters(),
         )
 
@@ -129,6 +134,7 @@ class Operator:
                 links=links.get(settings.name, 0),
                 signed_on=signed_on.get(settings.name, 0),
                 is_open=is_open,
+                channel=CLASS_OF[settings.channel],
             )
             for settings, is_dialer, is_open in rows
         )
@@ -266,8 +272,9 @@ class Operator:
         try:
             async with self._reloading:
                 new = load(d.config_path)
-                if d.state != "serving":
-                    return r.ReloadReport(reasons=(f"the relay is {d.state}: nothing is reloaded",))
+                if d.state != "serving" or d.drainer.is_active:
+                    state = "draining" if d.drainer.is_active else d.state
+                    return r.ReloadReport(reasons=(f"the relay is {state}: nothing is reloaded",))
                 plan = plan_reload(d.settings, new)
                 if plan.reasons:
                     return r.ReloadReport(reasons=plan.reasons)

@@ -1,7 +1,7 @@
 """What a link needs of the rest of the relay, and the one object that carries it.
 
-Owns the ports `DeskPort`, `OutboundPort`, `StatementPort` and `VariableStore`, and `LinkServices`, shared by all links of one
-listener or dialer, so that an idle link holds one reference instead of ten. It must never know who fulfils a port.
+Owns the ports `DeskPort`, `OutboundPort`, `StatementPort`, `VariableStore` and `LineGuard`, and `LinkServices`, shared by all
+links of one listener or dialer, so that an idle link holds one reference instead of ten. It must never know who fulfils a port.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from protocols.dialect import Delivery
+from protocols.dialect import Delivery, LineRight
 from protocols.totals import TotalsKept, TotalsStated
 from relay.clock import Clock, Timers
 from relay.exchange.ports import LinkPort, ListenerFacts
@@ -71,6 +71,21 @@ class NoStatements:
 NO_STATEMENTS = NoStatements()
 
 
+class LineGuard(Protocol):
+    """Of a line that only one relay center may use at a time; relay.lease.holding fulfils it. Asked before each word: a process
+    that was stopped and wakes hears its own timers last."""
+
+    @property
+    def right(self) -> LineRight | None: ...
+
+    def may_speak(self) -> bool: ...
+
+
+def _unguarded(listener: str) -> LineGuard | None:
+    """No line is exclusive."""
+    return None
+
+
 class LinkIds:
     """Names for links, each given once by any relay center: its name, the start of this life (`begun_ms`, UTC epoch
     milliseconds), the journal's incarnation and a count, in hexadecimal.
@@ -93,6 +108,7 @@ class WireParts:
     """What all listeners and dialers of a relay share.
 
     `tell(event, terminal, listener, detail)` takes a network event to the core. `credential_path(name)` is a credential's file.
+    `guard_of(listener)` is the guard of an exclusive line, None for any other.
     """
 
     desk: DeskPort
@@ -106,6 +122,7 @@ class WireParts:
     tell: Callable[[str, str, str, dict[str, str]], None]
     credential_path: Callable[[str], str]
     statements: StatementPort = NO_STATEMENTS
+    guard_of: Callable[[str], LineGuard | None] = _unguarded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +142,7 @@ class LinkServices:
     pipelined_count_max: int = 64
     is_dialled: bool = False
     statements: StatementPort = NO_STATEMENTS
+    guard: LineGuard | None = None
 
 
 def link_services(
@@ -145,4 +163,5 @@ def link_services(
         pipelined_count_max=pipelined_count_max,
         is_dialled=is_dialled,
         statements=parts.statements,
+        guard=parts.guard_of(facts.name),
     )

@@ -33,6 +33,11 @@ NOUNS = {
     "relay_region_pinned",
     "relay_region_shadow_good",
     "relay_hot_lanes",
+    "relay_lease_state",
+    "relay_lease_token",
+    "relay_drain_stage",
+    "relay_drain_links_open",
+    "relay_drain_links_busy",
 }
 LABELS = {
     "class",
@@ -41,6 +46,7 @@ LABELS = {
     "how",
     "kind",
     "lane",
+    "lease",
     "listener",
     "meaning",
     "move",

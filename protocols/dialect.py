@@ -20,6 +20,15 @@ from protocols.totals import TotalsKept, TotalsStated
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
 
+class LineRight(msgspec.Struct, frozen=True):
+    """The right to speak on a line that only one relay center may use at a time. `token` rises with each change of the holder.
+    `other_token` is the highest below it under which another center (`other`) held the line; 0: none did."""
+
+    token: int
+    other_token: int = 0
+    other: str = ""
+
+
 # ---- events: past tense, told by the link -------------------------------------------------------------------------------
 class LinkOpened(msgspec.Struct, frozen=True):
     peer_host: str
@@ -29,6 +38,7 @@ class LinkOpened(msgspec.Struct, frozen=True):
     stored: Mapping[str, bytes] = {}  # the listener's durable variables: a live view, as last stored
     realm: str = ""  # of the listener: what a dialect needs to name an exchange in `Evidence`
     link_id: str = ""  # never given before by this relay center: what a wire without identities mints its keys from
+    right: LineRight | None = None  # of a line that only one relay center may use at a time; None: of any other
 
 
 class BytesArrived(msgspec.Struct, frozen=True):

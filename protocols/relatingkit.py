@@ -1,9 +1,9 @@
 """The ports of a dialect kit whose settings must fit others: those of its link (a wait of the profile against a deadline), or
 those of the dialect's other links (numbers that must not be shared).
 
-Owns `RelatingKit`, `SharingKit` and `NamingDialect`, optional beside `protocols.dialect.DialectKit`. It must never know where a
-setting stands in a file. The trap: a relation is judged on values that are valid by themselves, defaults included, because a
-default that does not fit is as wrong as a value that was written.
+Owns `RelatingKit`, `SharingKit`, `NamingDialect` and `NumberingDialect`, optional beside `protocols.dialect.DialectKit`. It
+must never know where a setting stands in a file. The trap: a relation is judged on values that are valid by themselves,
+defaults included, because a default that does not fit is as wrong as a value that was written.
 """
 
 from __future__ import annotations
@@ -59,4 +59,19 @@ class NamingDialect(Protocol):
     @property
     def line_names(self) -> Collection[str]:
         """The only names there can be; empty where the far ends bring theirs."""
+        ...
+
+
+@runtime_checkable
+class NumberingDialect(Protocol):
+    """A dialect that gives numbers out of a range of its own, which no other line within `number_scope` may have. Optional."""
+
+    @property
+    def number_scope(self) -> str:
+        """Within which a number is given once: a bank, say."""
+        ...
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """The first and the last number of the range."""
         ...

@@ -7,7 +7,7 @@ takes effect before it is durable, what gives it back after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from relay.daemon import Daemon
 
 log = get_log("announcing")
+ROLE = "role"  # why a door is barred
 ROLE_LOST = "role-lost"  # a label of relay_links_closed_total
 DEEDS_SHOWN = 20
 
@@ -89,10 +90,10 @@ class Announcing:
         self._daemon.metrics.announce_failures.labels(kind).inc()
 
     # ---- life --------------------------------------------------------------------------------------------------------
-    def others(self, listeners: Mapping[str, Listener]) -> Iterable[Listener]:
-        """The listeners that the role has no say about."""
-        names = service_listeners(self._daemon.settings)
-        return [listener for listener in listeners.values() if listener.name not in names]
+    def begin(self) -> None:
+        """Before the doors open: those on the service address wait for the role."""
+        for name in service_listeners(self._daemon.settings):
+            self._daemon.doors.withhold(name, ROLE)
 
     async def start(self) -> None:
         """Raises ListenFailed where the text port cannot be listened on."""
@@ -130,7 +131,7 @@ class Announcing:
 
     def _accept(self) -> str:
         for listener in self._service():
-            if not listener.is_accepting:
+            if self._daemon.doors.release(listener.name, ROLE) and not listener.is_accepting:
                 try:
                     listener.bind()
                     listener.outlive_address()
@@ -142,6 +143,7 @@ class Announcing:
 
     def _refuse(self) -> None:
         for listener in self._service():
+            self._daemon.doors.withhold(listener.name, ROLE)
             listener.retire()
 
     def _grasp(self) -> Callable[[], None]:

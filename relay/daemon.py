@@ -34,6 +34,8 @@ from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
 from relay.dialectshelf import DialectShelf
 from relay.dispatcher import Dispatcher
+from relay.doors import Doors
+from relay.drainer import Drainer
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import DoubtLimits
 from relay.exchange.hotspots import HotLimits
@@ -42,6 +44,7 @@ from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.saf import SafLimits
+from relay.exclusive import Exclusive
 from relay.gauges import Gauges
 from relay.journal.engines import open_journal
 from relay.journal.keytable import Identity
@@ -197,6 +200,9 @@ class Daemon:
         )
         self.reconnect = Reconnect(self)
         self.statements = new_statements(settings, self.journal, self.credentials.secret, self.clock, self.timers, self.metrics)
+        self.doors = Doors(self)
+        self.exclusive = Exclusive(self)
+        self.drainer = Drainer(self)
         self.parts = WireParts(
             desk=self.desk,
             outbound=self.outbound,
@@ -210,6 +216,7 @@ class Daemon:
             door=self.reconnect.door,
             credential_path=self.credentials.path,
             statements=self.statements,
+            guard_of=self.exclusive.guard_of,
         )
         self.listeners = {each.name: self.new_listener(each) for each in settings.listener}
         self.dialers = {each.name: self.new_dialer(each) for each in settings.dialer}
@@ -267,12 +274,13 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.ask_to_stop, f"signal {number.name}")
+        loop.add_signal_handler(signal.SIGUSR2, lambda: spawn("drain", self.drainer.start_by_signal("SIGUSR2")))
         loop.add_signal_handler(signal.SIGHUP, lambda: spawn("reload", self.operator.reload_and_log()))
         try:
             await self._start()
             await self._stop.wait()
             if not self.fenced:
-                await self._drain()
+                await self.drainer.drain_and_end()
         finally:
             await self._end()
         return EXIT_FENCED if self.fenced else 0
@@ -290,10 +298,10 @@ class Daemon:
         except TimeoutError:
             log.warning("the core has not answered yet: financial messages are refused until it does", core=settings.core.name)
         self.reconnect.start()
-        for listener in self.announcing.others(self.listeners):
-            await listener.start()
-        for dialer in self.dialers.values():
-            dialer.start()
+        self.announcing.begin()
+        self.drainer.begin()
+        self.exclusive.start()
+        await self.doors.start()
         await self._start_outbound()
         self.gauges.start()
         self._prune_later()
@@ -305,6 +313,7 @@ class Daemon:
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
         self.state = "serving"
+        self.drainer.show_state()
         self.notifier.ready(f"serving as {settings.relay.center}, incarnation {self.journal.incarnation}")
         log.info("serving", center=settings.relay.center, incarnation=self.journal.incarnation, metrics_port=port, **recovered)
 
@@ -314,28 +323,6 @@ class Daemon:
             sockets = listening_sockets(parse_endpoint(endpoint), OUTBOUND_BACKLOG_COUNT, os.environ)
             await self.outbound_server.start(sockets, self.outbound_tls)
             log.info("outbound messages are taken", endpoint=endpoint, port=self.outbound_server.port)
-
-    async def _drain(self) -> None:
-        """Stop accepting, finish what is in flight up to the deadline, sign off."""
-        self.state = "draining"
-        self.notifier.stopping("draining")
-        self.announcing.leave()
-        self.outbound.drain()
-        await self.outbound_server.stop()
-        for listener in self.listeners.values():
-            await listener.stop_accepting()
-        self.desk.drain()
-        for listener in self.listeners.values():
-            listener.drain()
-        for dialer in self.dialers.values():
-            dialer.drain()
-        empty = asyncio.Event()
-        self.roster.when_empty(empty.set)
-        try:
-            await asyncio.wait_for(empty.wait(), self.settings.relay.drain_deadline_ms / 1000)
-        except TimeoutError:
-            log.warning("drain deadline passed: what is in flight is resolved after the next start")
-        log.info("drained", inflight=self.desk.inflight_count, links=self.roster.link_count, owed=self.desk.saf.owed_count)
 
     async def _end(self) -> None:
         self.reconnect.stop()
@@ -349,6 +336,7 @@ class Daemon:
         self.region.stop()
         await self.regions.stop()
         self.gauges.stop()
+        self.doors.stop()
         why = "fenced" if self.fenced else "drained"
         for listener in self.listeners.values():
             await listener.stop_accepting()
@@ -358,12 +346,17 @@ class Daemon:
         await self.leaving.end(why)
         for link in self.roster.links():  # those whose listener a reload has closed
             link.close(why, abort=self.fenced)
+        await self.exclusive.stop()
         await self.control.close()
         await self.exposition.stop()
         await self.transport.aclose()
         await drain_background(2_000)
         self.journal.close()
         self.notifier.close()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
 
     # ---- events ----------------------------------------------------------------------------------------------------------
     def ask_to_stop(self, why: str) -> None:

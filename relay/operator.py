@@ -20,6 +20,7 @@ from relay.control import commands as c
 from relay.control import report as r
 from relay.control.pressure import PressureReport
 from relay.control.server import Handler
+from relay.drain.plan import CLASS_OF
 from relay.errors import JournalUnusable, RelayError
 from relay.exchange.hotspots import HotLimits
 from relay.exchange.people import resolve, retry
@@ -66,6 +67,8 @@ class Operator:
             **self._daemon.steering.handlers(),
             **self._daemon.keeper.handlers(),
             **self._daemon.announcing.handlers(),
+            **self._daemon.exclusive.handlers(),
+            **self._daemon.drainer.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------
@@ -102,6 +105,8 @@ class Operator:
             listed=self._listed_count(),
             outbound=d.dispatcher.report(),
             announce=d.announcing.report(),
+            exclusive=d.exclusive.report(),
+            drained=d.drainer.drained(),
             counters=self._counters(),
         )
 
@@ -134,6 +139,7 @@ class Operator:
                 signed_on=signed_on.get(settings.name, 0),
                 expected=0 if isinstance(settings, DialerSettings) else settings.expected_sessions,
                 is_open=is_open,
+                channel=CLASS_OF[settings.channel],
             )
             for settings, is_dialer, is_open in rows
         )
@@ -276,8 +282,9 @@ class Operator:
         try:
             async with self._reloading:
                 new = load(d.config_path)
-                if d.state != "serving":
-                    return r.ReloadReport(reasons=(f"the relay is {d.state}: nothing is reloaded",))
+                if d.state != "serving" or d.drainer.is_active:
+                    state = "draining" if d.drainer.is_active else d.state
+                    return r.ReloadReport(reasons=(f"the relay is {state}: nothing is reloaded",))
                 plan = plan_reload(d.settings, new)
                 if plan.reasons:
                     return r.ReloadReport(reasons=plan.reasons)

@@ -21,6 +21,8 @@ _TABLES = (
     "core",
     "region",
     "announce",
+    "lease",
+    "drain",
     "hot_lanes",
     "reconnect",
     "outbound",
@@ -109,6 +111,8 @@ class _Links:
 
     def _both(self, kind: str, old: LinkSettings, new: LinkSettings) -> None:
         names = [name for name, _, _ in _differences(old, new)]
+        fixed = [name for name in names if effect_of(kind, name) is Effect.RESTART]
+        self.reasons += [f"{kind} {new.name}: {name} needs a restart" for name in fixed]
         bound = [name for name in names if effect_of(kind, name) is Effect.REOPENED]
         if bound:
             why = f"has another {', '.join(bound)}"
@@ -124,13 +128,15 @@ class _Links:
             self.unchanged.append(new.name)
 
     def _open(self, kind: str, link: LinkSettings, why: str) -> None:
-        if _opens_at_start_only(link):
+        if _opens_at_start_only(link) or (link.exclusive and why == "is new"):
             self.reasons.append(f"{kind} {link.name} {why}: needs a restart")
         else:
             self.added[kind].append(link.name)
             self.changes.append(f"{kind} {link.name} {why}: opened")
 
     def _close(self, kind: str, link: LinkSettings, why: str) -> None:
+        if link.exclusive and why == "is removed":
+            self.reasons.append(f"{kind} {link.name} is exclusive: its removal needs a restart")
         self.removed[kind].append(link.name)
         self.changes.append(f"{kind} {link.name} {why}: drained")
 

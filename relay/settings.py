@@ -7,20 +7,14 @@ Credentials appear by name only (`*_credential`), to be read from $CREDENTIALS_D
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from relay.basesettings import Milliseconds, Model, Name, Port
+from relay.handoversettings import DrainSettings, LeaseSettings
 from relay.reconnectsettings import ReconnectSettings
 from relay.servicesettings import AnnounceSettings
-
-Port = Annotated[int, Field(ge=0, le=65535)]
-Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class RelaySettings(Model):
@@ -242,6 +236,12 @@ class LinkSettings(Model):
         64, ge=1, le=100_000, description="Unanswered messages after which a link is read no more."
     )
     tls_handshake_timeout_ms: Milliseconds = Field(10_000, description="Longest TLS handshake, milliseconds.")
+    exclusive: bool = Field(
+        False, description="One relay center at a time has this line, by a lease (docs/lease.md); needs lease.dsn."
+    )
+    lease_name: Name | None = Field(
+        None, description="The lease that it needs: lines of one name are held together; absent: its own name."
+    )
 
 
 class ListenerSettings(LinkSettings):
@@ -354,6 +354,8 @@ class Settings(Model):
     core: CoreSettings = Field(default_factory=CoreSettings)
     region: RegionSettings = Field(default_factory=RegionSettings)
     announce: AnnounceSettings = Field(default_factory=AnnounceSettings)
+    lease: LeaseSettings = Field(default_factory=LeaseSettings)
+    drain: DrainSettings = Field(default_factory=DrainSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)

@@ -37,6 +37,7 @@ _EXIT = (
 )
 _SIGNALS = (
     ("SIGTERM, SIGINT", "drain: stop accepting, finish what is in flight, sign off, stop"),
+    ("SIGUSR2", "as relay drain start: all classes, and the relay lives on"),
     ("SIGHUP", "read the configuration again, all or nothing"),
 )
 

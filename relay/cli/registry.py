@@ -25,6 +25,8 @@ COMMANDS = {
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "region": "the active region: status, pin, seal, block, and the signed record in DNS",
     "announce": "which center serves: status, withdraw, resume, hand-back",
+    "lease": "exclusive lines: which relay center has them; status, take, release, standby, init",
+    "drain": "sessions out of service by stages and class: start, status, abort",
     "outbound": "messages that the core started: list, show, cancel, settle, post",
     "saf": "what is owed to the core and what waits for a person: list, show, retry, resolve",
     "reconcile": "the journal against the core's ledger: now, report, sign",

@@ -184,6 +184,10 @@ def _durable(report: StatusReport, paint: Paint) -> list[str]:
         waits = f"{count(outbound.queued)} queued{oldest}, {count(outbound.under_way)} under way"
         ended = f"{count(outbound.unknown)} unknown, {count(outbound.reports_owed)} reports owed"
         lines.append(f"{paint(DIM, 'outbound ')}{waits}, {ended}  {outbound.endpoint or 'not served'}")
+    for line in report.exclusive:
+        where = f", held by {safe(line.holder)}" if line.holder else ""
+        token = f" under token {line.token}" if line.token else ""
+        lines.append(f"{paint(DIM, 'line    ')}{line.line}: {line.state}{token}{where}")
     if report.counters:
         since = ", ".join(f"{count(number)} {_SO_FAR.get(name, name)}" for name, number in report.counters.items())
         lines.append(f"{paint(DIM, 'so far  ')}{since}")

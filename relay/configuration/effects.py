@@ -62,14 +62,19 @@ EFFECTS: dict[str, Effect] = {
 }
 # fmt: on
 # Opened once, at start; but for rows above.
-RESTART_TABLES = ("journal", "core", "region", "announce", "outbound", "reconcile", "control")
+RESTART_TABLES = ("journal", "core", "region", "announce", "lease", "drain", "outbound", "reconcile", "control")
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
+
+
+LINE_RIGHTS = frozenset({"exclusive", "lease_name"})  # whether a lease is needed is decided once
 
 
 def effect_of(table: str, name: str) -> Effect:
     """What happens to setting `name` of `table` (journal, core, region, listener, ...) at a reload."""
     if table in RESTART_TABLES:
         return EFFECTS.get(f"{table}.{name}", Effect.RESTART)
+    if table in ("listener", "dialer") and name in LINE_RIGHTS:
+        return Effect.RESTART
     if table == "dialer":
         return Effect.REOPENED
     if table == "listener":

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from relay.configuration.announce import check_announce
+from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
 from relay.configuration.regions import check_regions
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
@@ -57,7 +58,7 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
     yield from _reconcile(settings)
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
-    for wrong in (*check_regions(settings.region), *check_announce(settings)):
+    for wrong in (*check_regions(settings.region), *check_announce(settings), *check_leases(settings)):
         yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
     yield from _credentials(settings)
     yield from _endpoints(settings)
@@ -267,6 +268,8 @@ def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
         yield ("journal", "older_key_credentials", number), older
     if settings.journal.password_credential is not None:
         yield ("journal", "password_credential"), settings.journal.password_credential
+    if settings.lease.password_credential is not None:
+        yield ("lease", "password_credential"), settings.lease.password_credential
     if settings.core.bearer_credential is not None:
         yield ("core", "bearer_credential"), settings.core.bearer_credential
     for number, key in enumerate(settings.region.mac_credentials):

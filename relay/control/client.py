@@ -40,6 +40,8 @@ from relay.control.commands import (
     SafRetryArgs,
     StatusArgs,
 )
+from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
+from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
 from relay.control.pressure import PressureReport
 from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
 from relay.control.report import (
@@ -181,6 +183,27 @@ class ControlClient:
 
     def region_release(self, args: RegionBlockArgs) -> Done:
         return self._call("region-release", args, Done)
+
+    def lease_status(self) -> LeaseReport:
+        return self._call("lease-status", StatusArgs(), LeaseReport, SLOW_CALL_MS)
+
+    def lease_take(self, args: LeaseTakeArgs) -> Done:
+        return self._call("lease-take", args, Done, SLOW_CALL_MS)
+
+    def lease_release(self, args: LeaseSignedArgs) -> Done:
+        return self._call("lease-release", args, Done)
+
+    def lease_standby(self, args: LeaseSignedArgs) -> Done:
+        return self._call("lease-standby", args, Done, SLOW_CALL_MS)
+
+    def drain_start(self, args: DrainStartArgs) -> Done:
+        return self._call("drain-start", args, Done)
+
+    def drain_status(self) -> DrainReport:
+        return self._call("drain-status", StatusArgs(), DrainReport)
+
+    def drain_abort(self, args: DrainAbortArgs) -> Done:
+        return self._call("drain-abort", args, Done)
 
     def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
         """Raises NotReachable, or Refused with the relay's own words."""

@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from relay.control.announce import AnnounceArgs, AnnounceReport
+from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
+from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
 from relay.control.pressure import PressureReport
 from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
 from relay.control.report import (
@@ -242,6 +244,13 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "region-unseal": CommandSpec(RegionSealArgs, Done, changes=True),
     "region-block": CommandSpec(RegionBlockArgs, Done, changes=True),
     "region-release": CommandSpec(RegionBlockArgs, Done, changes=True),
+    "lease-status": CommandSpec(StatusArgs, LeaseReport, changes=False),
+    "lease-take": CommandSpec(LeaseTakeArgs, Done, changes=True),
+    "lease-release": CommandSpec(LeaseSignedArgs, Done, changes=True),
+    "lease-standby": CommandSpec(LeaseSignedArgs, Done, changes=True),
+    "drain-start": CommandSpec(DrainStartArgs, Done, changes=True),
+    "drain-status": CommandSpec(StatusArgs, DrainReport, changes=False),
+    "drain-abort": CommandSpec(DrainAbortArgs, Done, changes=True),
     "rekey": CommandSpec(RekeyArgs, KeysReport, changes=True),
     "reveal": CommandSpec(RevealArgs, Recorded, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),

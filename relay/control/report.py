@@ -29,6 +29,7 @@ class ListenerReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     signed_on: int = 0
     expected: int = 0  # sessions of a usual day; 0 where nobody said
     is_open: bool = True  # listening; for a dialer: connected
+    channel: str = ""  # as `relay drain` names it: atm, branch, zengin
 
 
 class AddressReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +139,17 @@ class ReconnectReport(msgspec.Struct, frozen=True, kw_only=True):
     events_waiting: int = 0  # network events that the core has not been told yet
 
 
+class ExclusiveReport(msgspec.Struct, frozen=True, kw_only=True):
+    """An exclusive line: its state at this center, under which token, and who else holds it, as last heard."""
+
+    line: str
+    state: str = ""
+    why: str = ""
+    token: int = 0
+    links: tuple[str, ...] = ()  # listeners and dialers that are open only while it is held
+    holder: str = ""
+
+
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     center: str = ""
@@ -161,6 +173,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     listed: int = 0  # waiting for a person
     outbound: OutboundReport = OutboundReport()
     announce: AnnounceReport = AnnounceReport()
+    exclusive: tuple[ExclusiveReport, ...] = ()
+    drained: tuple[str, ...] = ()  # classes that people drain
     counters: dict[str, int] = {}  # since the start: exchanges by ending, and refusals, duplicates
 
 
@@ -297,8 +311,10 @@ def problems(report: StatusReport) -> Iterator[Problem]:
     if report.keys.why:
         yield Problem(f"rows still need an older key of the journal: {report.keys.why}", "runbook: RelayJournalRekeyFailed")
     yield from _core_problems(report)
+    yield from _exclusive_problems(report)
+    shut = {name for line in report.exclusive if line.state not in ("held", "by-hand") for name in line.links}
     for listener in report.listeners:
-        if not listener.is_open:
+        if not listener.is_open and listener.name not in shut and listener.channel not in report.drained:
             what, next_step = "does not listen", ""
             if listener.is_dialer:
                 what = "is not connected"
@@ -321,6 +337,21 @@ def problems(report: StatusReport) -> Iterator[Problem]:
             f"{outbound.reports_oldest_ms // 60_000} minutes",
             "runbook: RelayOutboundReportsOld",
         )
+
+
+def _exclusive_problems(report: StatusReport) -> Iterator[Problem]:
+    """A standby is no problem; a line that nobody may take by himself is."""
+    if report.drained and report.state == "serving":
+        yield Problem(f"drained by people: {', '.join(report.drained)}", "relay drain status; runbook: RelayDrained")
+    for line in report.exclusive:
+        if line.state == "fault":
+            yield Problem(f"exclusive line {line.line} is in FAULT: {line.why}", "runbook: RelayExclusiveLineFault")
+        elif line.state == "by-hand":
+            yield Problem(
+                f"exclusive line {line.line} is held by people's word: {line.why}", "runbook: RelayExclusiveLineByHand"
+            )
+        elif line.state == "idle" and not report.drained:
+            yield Problem(f"exclusive line {line.line} is not wanted here: {line.why}", "relay lease status")
 
 
 def _region_problems(region: RegionReport) -> Iterator[Problem]:

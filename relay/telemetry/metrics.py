@@ -147,6 +147,28 @@ class Metrics:
         self.announce_failures = Counter(
             "relay_announce_failures_total", "What the speaker did not do, by how", ["kind"], registry=r
         )
+        # ---- exclusive lines, drains ------------------------------------------------------------------------------
+        self.lease_state = Gauge(
+            "relay_lease_state", "1 for the state of an exclusive line here", ["lease", "state"], registry=r
+        )
+        self.lease_token = Gauge("relay_lease_token", "Highest token ever heard of", ["lease"], registry=r)
+        self.lease_left_seconds = Gauge(
+            "relay_lease_left_seconds",
+            "Until this holder stops by itself; 0 where it does not hold by lease",
+            ["lease"],
+            registry=r,
+        )
+        self.lease_answers = Counter(
+            "relay_lease_answers_total", "Answers of the lease database, and silences", ["lease", "result"], registry=r
+        )
+        self.lease_demotions = Counter(
+            "relay_lease_demotions_total", "Times that this center stopped a line that it held", ["lease"], registry=r
+        )
+        self.drain_stage = Gauge(
+            "relay_drain_stage", "0 serving, then the stages of a drain in their order; 7 drained", registry=r
+        )
+        self.drain_links_open = Gauge("relay_drain_links_open", "Sessions of drained classes still open", registry=r)
+        self.drain_links_busy = Gauge("relay_drain_links_busy", "Those of them with something in flight", registry=r)
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)

@@ -116,7 +116,14 @@ class Dialer:
         return link if link is not None and link.is_open else None
 
     def start(self) -> None:
-        """Begin to dial, and dial again for ever. Runs inside the loop."""
+        """Begin to dial, and dial again for ever. Runs inside the loop. An exclusive line without its lease is left alone:
+        whoever holds the lease starts it."""
+        guard = self._factory.services.guard
+        if guard is not None and not guard.may_speak():
+            return
+        if self._service is not None:  # it was to dial no more, and its link or its pause is not over yet
+            self._factory.is_wanted = True
+            return
         prepare = None if self._description.kind == "tcp" else self._prepare
         service = ClientService(self._endpoint(), cast(Any, self._factory), self._pause_s, self._reactor, prepare)
         self._service = service
@@ -135,6 +142,10 @@ class Dialer:
         stopped = service.stopService()
         if stopped is not None:
             await as_future(stopped)
+
+    def dial_no_more(self) -> None:
+        """The link that stands stays. `stop` follows when it is gone, or `start` takes it back."""
+        self._factory.is_wanted = False
 
     def drain(self) -> None:
         """Dial no more; let the link finish what it owes and close. `stop` follows."""

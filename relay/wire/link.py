@@ -42,7 +42,8 @@ class Link(Performer, Protocol):
         name = certificate_name(self.transport)
         stored = services.variables.variables(services.listener.name)
         facts = services.listener
-        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, facts.realm, services.link_ids()))
+        right = None if services.guard is None else services.guard.right
+        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, facts.realm, services.link_ids(), right))
         services.outbound.link_ready(services.listener.name, "")
 
     def dataReceived(self, data: bytes) -> None:

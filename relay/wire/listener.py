@@ -207,7 +207,12 @@ class Listener:
             sock.close()
 
     def begin(self) -> None:
-        """Accept on what `bind` took. Runs inside the loop."""
+        """Accept on what `bind` took. Runs inside the loop. An exclusive line without its lease is left alone: whoever
+        holds the lease starts it."""
+        guard = self._factory.services.guard
+        if guard is not None and not guard.may_speak():
+            self.unbind()
+            return
         loop = asyncio.get_running_loop()
         endpoint = HotServerEndpoint(loop, self._take_bound, self._connections, self._gate, self._parts.timers)
         self._port = endpoint.listen_now(self._factory)

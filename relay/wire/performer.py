@@ -27,6 +27,7 @@ _log = get_log("link")
 # Timers of our own among the dialogue's, whose names are never empty.
 _LOOK_AGAIN = ""
 _CLOSE_OVERDUE = " "
+NOT_OURS = "lease-lost"  # why a link of an exclusive line is closed: another relay center may have the line by now
 CLOSE_MS_MAX = 10_000  # how long a far end may take to read what we wrote before an orderly close; then it is reset
 _QUIET_NOTES = frozenset({"echo-answered", "echo-returned"})  # counted, but thousands a minute
 
@@ -82,6 +83,10 @@ class Performer:
     def step(self, event: d.Event) -> None:
         """Tell the dialogue, then perform its actions behind those already waiting."""
         self._now_ms = self._services.clock.monotonic_ms()
+        guard = self._services.guard
+        if guard is not None and self.is_open and not guard.may_speak():
+            self.close(NOT_OURS, abort=True)  # `connectionLost` follows, and tells the dialogue
+            return
         try:
             actions = self._dialogue.step(event, self._now_ms)
             if self._queue is not None:
@@ -110,6 +115,13 @@ class Performer:
     def _fault(self, where: str) -> None:
         _log.exception("link fault", listener=self._services.listener.name, peer=self.peer, terminal=self.terminal, where=where)
         self.close("internal-error", abort=True)
+
+    @property
+    def is_busy(self) -> bool:
+        """An answer is owed, to the far end or by it, or something is half received."""
+        asks = self._asks
+        now_ms, window_ms = self._services.clock.monotonic_ms(), self._services.listener.reply_deadline_ms
+        return not self._dialogue.is_idle or (asks is not None and bool(asks.owed(now_ms, window_ms)))
 
     def close(self, why: str, abort: bool = False) -> None:
         """Close after what is written, or reset at once. `why` is a label of relay_links_closed_total."""
@@ -149,6 +161,9 @@ class Performer:
         self._write(action.data)
 
     def _write(self, data: bytes) -> None:
+        guard = self._services.guard
+        if guard is not None and self.is_open and not guard.may_speak():
+            self.close(NOT_OURS, abort=True)
         if self.is_open:
             self.messages_out += 1
             self._services.counters.sent(len(data))

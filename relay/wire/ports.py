@@ -1,7 +1,7 @@
 """What a link needs of the rest of the relay, and the one object that carries it.
 
-Owns the ports `DeskPort`, `OutboundPort`, `StatementPort` and `VariableStore`, and `LinkServices`, shared by all links of one
-listener or dialer, so that an idle link holds one reference instead of ten. It must never know who fulfils a port.
+Owns the ports `DeskPort`, `OutboundPort`, `StatementPort`, `VariableStore` and `LineGuard`, and `LinkServices`, shared by all
+links of one listener or dialer, so that an idle link holds one reference instead of ten. It must never know who fulfils a port.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
-from protocols.dialect import Delivery
+from protocols.dialect import Delivery, LineRight
 from protocols.totals import TotalsKept, TotalsStated
 from relay.clock import Clock, Timers
 from relay.exchange.ports import LinkPort, ListenerFacts
@@ -72,6 +72,21 @@ class NoStatements:
 NO_STATEMENTS = NoStatements()
 
 
+class LineGuard(Protocol):
+    """Of a line that only one relay center may use at a time; relay.lease.holding fulfils it. Asked before each word: a process
+    that was stopped and wakes hears its own timers last."""
+
+    @property
+    def right(self) -> LineRight | None: ...
+
+    def may_speak(self) -> bool: ...
+
+
+def _unguarded(listener: str) -> LineGuard | None:
+    """No line is exclusive."""
+    return None
+
+
 class LinkIds:
     """Names for links, each given once by any relay center: its name, the start of this life (`begun_ms`, UTC epoch
     milliseconds), the journal's incarnation and a count, in hexadecimal.
@@ -94,6 +109,7 @@ class WireParts:
     """What all listeners and dialers of a relay share.
 
     `tell(event, terminal, listener, detail)` takes a network event to the core. `credential_path(name)` is a credential's file.
+    `guard_of(listener)` is the guard of an exclusive line, None for any other.
     """
 
     desk: DeskPort
@@ -108,6 +124,7 @@ class WireParts:
     credential_path: Callable[[str], str]
     statements: StatementPort = NO_STATEMENTS
     door: DoorPort = OPEN_DOOR
+    guard_of: Callable[[str], LineGuard | None] = _unguarded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +145,7 @@ class LinkServices:
     is_dialled: bool = False
     statements: StatementPort = NO_STATEMENTS
     door: DoorPort = OPEN_DOOR
+    guard: LineGuard | None = None
 
 
 def link_services(
@@ -149,4 +167,5 @@ def link_services(
         is_dialled=is_dialled,
         statements=parts.statements,
         door=parts.door,
+        guard=parts.guard_of(facts.name),
     )

@@ -148,3 +148,14 @@ def test_a_change_of_keys_needs_no_restart(journal: dict[str, Any], changes: boo
     plan = plan_reload(OLD, made(journal=journal))
     assert plan.is_allowed
     assert plan.changes_keys is changes
+
+
+def test_who_needs_a_lease_is_decided_at_the_start_only() -> None:
+    line = {"name": "switch", "endpoint": "tcp:host=10.0.0.1:port=7000"}
+    lease = {"lease": {"dsn": "postgresql://relay@db1,db2/relay"}}
+    exclusive = made(dialer=({**line, "exclusive": True},), **lease)
+    assert "dialer switch: exclusive needs a restart" in plan_reload(made(**lease), exclusive).reasons
+    assert "dialer switch is exclusive: its removal needs a restart" in plan_reload(exclusive, made(dialer=(), **lease)).reasons
+    assert "dialer switch is new: needs a restart" in plan_reload(made(dialer=(), **lease), exclusive).reasons
+    changed = made(dialer=({**line, "exclusive": True, "backoff_max_ms": 9_000},), **lease)
+    assert plan_reload(exclusive, changed).is_allowed, "whether it may be dialled then is asked of its lease"

@@ -23,7 +23,7 @@ from protocols.zengin.telegram.translate import to_request
 
 
 class ZrcDialect:
-    """Fulfils protocols.dialect.Dialect, and NamingDialect."""
+    """Fulfils protocols.dialect.Dialect, NamingDialect and NumberingDialect."""
 
     name = "zrc"
 
@@ -41,6 +41,14 @@ class ZrcDialect:
     @property
     def line_names(self) -> Collection[str]:
         return (self.rules.line_name,)
+
+    @property
+    def number_scope(self) -> str:
+        return f"発信通番 of bank {self.profile.telegram.own_bank}"
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        return self.profile.telegram.serial_first, self.profile.telegram.serial_last
 
     @property
     def answers_on_new_link(self) -> bool:

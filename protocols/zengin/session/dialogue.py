@@ -103,6 +103,11 @@ class ZrcDialogue:
             line.alarm("stored-unreadable", problem, actions)
             line.release("stored-unreadable", actions, fault=True)
             return
+        line.right = event.right
+        if line.is_superseded:
+            line.alarm("token-stale", f"numbers were given here under token {line.outward.token}, a later one", actions)
+            line.release("token-stale", actions, fault=True)
+            return
         self._receiving.restore(event.stored)
         actions.append(Identify(self._rules.line_name))
         self._watch.opened(event.link_id, now_ms, actions)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from protocols.dialect import Action, HangUp, Note, Tell
+from protocols.dialect import Action, HangUp, LineRight, Note, Tell
 from protocols.machine import Unexpected, next_state
 from protocols.zengin.session.matching import lines_of
 from protocols.zengin.session.rules import Rules
@@ -24,7 +24,7 @@ OUT, IN, DAY = "out", "in", "day"
 
 
 class Line:
-    __slots__ = ("day", "draining", "inward", "outward", "released", "rules", "state", "stores")
+    __slots__ = ("day", "draining", "inward", "outward", "released", "right", "rules", "state", "stores")
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
@@ -35,6 +35,17 @@ class Line:
         self.day = Day()
         self.draining = False
         self.released = False
+        self.right: LineRight | None = None  # of a line that one relay center at a time may use
+
+    @property
+    def is_superseded(self) -> bool:
+        """This line's own record knows a later holder than the one we speak as."""
+        return self.right is not None and self.right.token < self.outward.token
+
+    @property
+    def had_other_holder(self) -> bool:
+        """Since this record was last agreed on, another relay center had the line: numbers above ours are its numbers."""
+        return self.right is not None and self.right.other_token > self.outward.token
 
     def restore(self, stored: Mapping[str, bytes]) -> str:
         """Take over what is on disk. The problem as a sentence where it cannot be read: then nothing may be sent or taken."""

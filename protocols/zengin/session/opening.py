@@ -267,12 +267,20 @@ class Opening:
     def _agree(self, lcn: int, figures: Figures, now_ms: int, actions: list[Action]) -> None:
         line, codec = self._line, self._line.rules.codec
         given, taken = line.outward.sequences.get(lcn, 0), line.inward.lcn(lcn).last
-        if codec.ahead(figures.last_received, given) > 0 or codec.ahead(figures.last_sent, taken) < 0:
+        is_ours = codec.ahead(figures.last_received, given) <= 0
+        if not is_ours and line.had_other_holder and line.right is not None:
+            detail = f"LCN {lcn:02}: given here {given}, the center received up to {figures.last_received}"
+            line.alarm("numbers-of-other-center", f"{detail}, from {line.right.other}", actions)
+            is_ours = True
+        if not is_ours or codec.ahead(figures.last_sent, taken) < 0:
             detail = f"LCN {lcn:02}: here {given}/{taken}, center {figures.last_received}/{figures.last_sent}"
             line.alarm("opening-fault", f"the numbers contradict each other, {detail}", actions)
             line.release("opening-fault", actions, fault=True)
             return
-        self._sending.agreed(lcn, figures.last_received, actions)
+        if line.had_other_holder:
+            self._sending.go_on_after_another(lcn, figures.last_received, actions)
+        else:
+            self._sending.agreed(lcn, figures.last_received, actions)
         if codec.ahead(figures.last_sent, taken) > 0:
             line.alarm("opening-gap", f"LCN {lcn:02}: taken {taken}, the center sent up to {figures.last_sent}", actions)
         self._receiving.agreed(lcn, figures.last_sent)
@@ -285,6 +293,8 @@ class Opening:
         if not line.move(Moment.OPENED, actions):
             return
         actions.append(Timer(OPENING, None))
+        if line.right is not None and line.right.token != line.outward.token:  # after all LCNs: a crash before it asks anew
+            line.keep_outward(msgspec.structs.replace(line.outward, token=line.right.token), actions)
         phase = line.day.phase
         if phase in ("new", "closed"):
             line.keep_day(msgspec.structs.replace(line.day, phase="open"), actions)

@@ -184,6 +184,9 @@ class Sending:
     ) -> None:
         line, rules = self._line, self._line.rules
         outward = line.outward
+        if line.is_superseded:
+            self._fail(id, f"a later holder of the line has given numbers under token {outward.token}", actions)
+            return
         serial = 0
         if not isinstance(telegram, Control):
             serial = max(outward.serial, rules.profile.telegram.serial_first - 1) + 1
@@ -285,6 +288,19 @@ class Sending:
         unnamed = tuple(i for i in open_here if i.id and ahead(i.sequence, received) > 0)
         if unnamed:
             line.keep_outward(line.outward.denied(unnamed), actions)
+
+    def go_on_after_another(self, lcn: int, received: int, actions: list[Action]) -> None:
+        """At 開局 the center named a number that another relay center gave. It proves nothing about ours, now or later: what is
+        open stays unknown and is asked about by its 発信通番, which no other center has."""
+        line = self._line
+        here = [i for i in line.outward.open if (i.lcn, i.date) == (lcn, line.outward.day)]
+        for intent in here:
+            if not intent.id:
+                self._settle(intent, "failed", "the line was another relay center's meanwhile", actions)
+        ours = tuple(i for i in here if i.id)
+        last = line.outward.sequences.get(lcn, 0)
+        following = received if line.rules.codec.ahead(received, last) > 0 else last
+        line.keep_outward(line.outward.denied(ours).going_on_after(lcn, following), actions)
 
     def answered(self, head: Head, now_ms: int, actions: list[Action]) -> None:
         """回答: the result code says what became of one of ours. Only the center's own word counts, not that of another

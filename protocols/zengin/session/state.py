@@ -67,7 +67,8 @@ class Ended(msgspec.Struct, frozen=True):
 
 class Outward(msgspec.Struct, frozen=True, kw_only=True):
     """The outward half. `sequences`: LCN -> last number given. `known_from`: every message of the core from this order on that
-    was ever begun with is still in `open` or `ended`; 0: nothing is sure."""
+    was ever begun with is still in `open` or `ended`; 0: nothing is sure. `token`: of the right under which
+    numbers were last agreed on or given; a lower one gives none."""
 
     day: str = ""
     serial: int = 0  # last 発信通番 given; 0 before the first
@@ -76,6 +77,7 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
     ended: tuple[Ended, ...] = ()
     totals: dict[str, Total] = {}
     known_from: int = 0
+    token: int = 0
 
     def never_began(self, id: str, order: int) -> bool:
         """Whether the core's message `id` surely never was given a number here. False where it was, and where a record of it
@@ -107,6 +109,10 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
         marked = tuple(msgspec.structs.replace(i, denied=True) if i in intents else i for i in self.open)
         return msgspec.structs.replace(self, open=marked)
 
+    def going_on_after(self, lcn: int, sequence: int) -> Outward:
+        """With the numbers of an LCN up to `sequence` given, whoever gave them."""
+        return msgspec.structs.replace(self, sequences={**self.sequences, lcn: sequence})
+
     def settled(self, intent: Intent, state: str, detail: str, *, counts: bool) -> Outward:
         """With `intent` closed. Counted where it arrived, in the totals of its own day only."""
         totals = self.totals
@@ -128,7 +134,7 @@ class Outward(msgspec.Struct, frozen=True, kw_only=True):
         """Numbers and totals from the start; what the core still waits for, and how ids ended, goes along."""
         left = tuple(i for i in self.open if i.id)
         known_from = self._known_without(left[:-OLD_KEPT])
-        return Outward(day=day, open=left[-OLD_KEPT:], ended=self.ended, known_from=known_from)
+        return Outward(day=day, open=left[-OLD_KEPT:], ended=self.ended, known_from=known_from, token=self.token)
 
 
 class LcnInward(msgspec.Struct, frozen=True):

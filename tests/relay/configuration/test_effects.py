@@ -31,6 +31,10 @@ def test_every_setting_has_an_effect_and_no_row_is_left_over() -> None:
         ("listener", "endpoint", Effect.REOPENED),
         ("listener", "reply_deadline_ms", Effect.NEW_LINKS),
         ("dialer", "reply_deadline_ms", Effect.REOPENED),
+        ("lease", "ttl_ms", Effect.RESTART),
+        ("drain", "order", Effect.RESTART),
+        ("listener", "exclusive", Effect.RESTART),
+        ("dialer", "lease_name", Effect.RESTART),
     ],
 )
 def test_effects(table: str, name: str, effect: Effect) -> None:

@@ -15,6 +15,7 @@ from relay.control.report import (
     SILENT_MS_MAX,
     AddressReport,
     CoreReport,
+    ExclusiveReport,
     JournalReport,
     KeysReport,
     ListenerReport,
@@ -92,3 +93,24 @@ def test_every_runbook_entry_that_is_named_is_there() -> None:
 def test_a_report_survives_the_socket(state: str, has_permit: bool, age_ms: int) -> None:
     report = StatusReport(state=state, region=RegionReport(has_permit=has_permit), owed_oldest_ms=age_ms)  # type: ignore[arg-type]
     assert msgspec.json.decode(msgspec.json.encode(report), type=StatusReport) == report
+
+
+def test_an_exclusive_line_that_nobody_may_take_by_himself_is_a_problem_and_a_standby_is_none() -> None:
+    shut = ListenerReport(name="zengin-0101", is_dialer=True, is_open=False, channel="zengin")
+
+    def told_of(line: ExclusiveReport) -> list[str]:
+        line = msgspec.structs.replace(line, links=("zengin-0101",))
+        return told(msgspec.structs.replace(WELL, exclusive=(line,), listeners=(shut,)))
+
+    assert told_of(ExclusiveReport(line="zengin", state="seeking")) == []
+    assert "in FAULT: no renewal" in told_of(ExclusiveReport(line="zengin", state="fault", why="no renewal"))[0]
+    assert "people's word" in told_of(ExclusiveReport(line="zengin", state="by-hand", why="Sato"))[0]
+    assert "is not wanted here" in told_of(ExclusiveReport(line="zengin", state="idle", why="released by Sato"))[0]
+    assert "is not connected" in told_of(ExclusiveReport(line="zengin", state="held"))[0], "whoever has it wants it connected"
+
+
+def test_drained_classes_are_one_problem_and_their_shut_listeners_none() -> None:
+    shut = ListenerReport(name="atm", is_open=False, channel="atm")
+    report = msgspec.structs.replace(WELL, listeners=(shut,), drained=("atm",))
+    assert told(report) == ["drained by people: atm"]
+    assert told(msgspec.structs.replace(report, drained=())) == ["atm does not listen ()"]

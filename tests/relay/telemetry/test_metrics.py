@@ -42,6 +42,11 @@ NOUNS = {
     "relay_announce_healthy",
     "relay_announce_unheard",
     "relay_announce_sessions",
+    "relay_lease_state",
+    "relay_lease_token",
+    "relay_drain_stage",
+    "relay_drain_links_open",
+    "relay_drain_links_busy",
 }
 LABELS = {
     "cause",
@@ -52,6 +57,7 @@ LABELS = {
     "kind",
     "lane",
     "level",
+    "lease",
     "listener",
     "meaning",
     "move",

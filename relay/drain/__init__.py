@@ -1,0 +1,1 @@
+"""Sessions taken out of service by stages and class, and put back."""

@@ -1,0 +1,288 @@
+"""The drain in the running daemon: looks at the sessions, does what the plan says, and remembers over a restart.
+
+Owns the handlers of `relay drain`, the drain at the end of the process, and the durable order. It must never decide whose turn
+it is (relay/drain does). The traps: the order is durable before the first session hears of it, and its end before the doors
+open, so that a relay which dies half way does neither by itself; and a drained exclusive line is for the other center, so its
+lease is given back when its last session is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from relay.bridge import answer_of
+from relay.clock import Cancellable
+from relay.control import drain as c
+from relay.control.commands import StatusArgs
+from relay.control.report import Done
+from relay.control.server import Handler
+from relay.drain.plan import CLASS_OF, CLASSES, Drain, DrainRules, Session
+from relay.drain.stages import Stage
+from relay.errors import RelayError
+from relay.handoversettings import DrainSettings
+from relay.journal.port import StepResult
+from relay.telemetry.log import get_log
+from relay.wire.link import Link
+
+if TYPE_CHECKING:
+    from relay.daemon import Daemon
+
+log = get_log("drain")
+LINK_NAME: Final = "@drain"  # beside the listeners, whose names have no such sign
+_ORDER: Final = "order"
+DRAIN: Final = "drain"  # why a door is barred
+LOOK_MS = 200
+MANY_COUNT = 5_000  # so many sessions are looked at less often
+MANY_LOOK_MS = 1_000
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What is to be drained, as it is durable."""
+
+    classes: tuple[str, ...]
+    who: str
+    why: str
+    at_ms: int  # wall clock, UTC epoch milliseconds
+
+
+class Drainer:
+    """`announce` tells whoever chooses between the centers: called with False when a drain begins, with True when it was
+    aborted, and why. It must not block."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._drain: Drain[Link] = Drain(drain_rules(daemon.settings.drain))
+        self._is_deciding = False
+        self._timer: Cancellable | None = None
+        self.announce: Callable[[bool, str], None] = _announce_nothing
+        stored = daemon.journal.variables(LINK_NAME).get(_ORDER)
+        self._order = None if stored is None else msgspec.msgpack.decode(stored, type=Order)
+        metrics = daemon.metrics
+        self._open, self._busy = metrics.drain_links_open, metrics.drain_links_busy
+        metrics.drain_stage.set_function(lambda: list(Stage).index(self._drain.stage))
+
+    # ---- what others ask ---------------------------------------------------------------------------------------------
+    @property
+    def is_active(self) -> bool:
+        return self._drain.stage is not Stage.SERVING
+
+    def is_drained(self, name: str) -> bool:
+        """Whether a listener or dialer is of a class that is drained, or on its way there."""
+        return self._class_of(name) in self._drain.classes
+
+    def drained(self) -> tuple[str, ...]:
+        """Classes that are drained, or on their way there."""
+        return tuple(sorted(self._drain.classes))
+
+    def begin(self) -> None:
+        """At the start, before the doors open: what was drained stays so."""
+        if self._order is not None:
+            order = self._order
+            self._drain.found(order.classes)
+            self._bar()
+            self.announce(False, order.why)
+            log.warning("drained since an earlier life", classes=order.classes, who=order.who, why=order.why)
+
+    # ---- people ------------------------------------------------------------------------------------------------------
+    def handlers(self) -> Mapping[str, Handler]:
+        return {"drain-start": self._start, "drain-status": self._status, "drain-abort": self._abort}
+
+    async def start_by_signal(self, name: str) -> None:
+        try:
+            await self._start(c.DrainStartArgs(who=f"signal {name}", why="drain asked by a signal"))
+        except RelayError as error:
+            log.error("no drain began", why=str(error))
+
+    async def _start(self, args: c.DrainStartArgs) -> Done:
+        d = self._daemon
+        wanted = frozenset(args.classes or CLASSES)
+        if self.is_active and self._order is not None:
+            if wanted == self._drain.classes:
+                return Done(f"a drain is under way already: {self._stage_in_words()}, by {self._order.who}")
+            raise RelayError(
+                f"{', '.join(sorted(self._drain.classes))} is drained, or on its way there.",
+                "relay drain abort first, then start with all classes that are wanted.",
+            )
+        self._only_one()
+        order = Order(tuple(sorted(wanted)), args.who, args.why, d.clock.wall_ms())
+        try:
+            self._durable(await answer_of(partial(self._keep, order)), "the drain")
+            deadline_ms = args.deadline_s * 1_000 or d.settings.drain.deadline_ms
+            self._drain.start(wanted, deadline_ms, d.clock.monotonic_ms())
+        finally:
+            self._is_deciding = False
+        self._order = order
+        log.warning("drain", classes=order.classes, deadline_ms=deadline_ms, who=args.who, why=args.why)
+        self.announce(False, args.why)
+        self.show_state()
+        self._look()
+        return Done(f"draining {', '.join(order.classes)}; what is left after {deadline_ms // 1_000} s is reset")
+
+    async def _abort(self, args: c.DrainAbortArgs) -> Done:
+        if not self.is_active:
+            return Done("nothing is drained")
+        self._only_one()
+        try:
+            self._durable(await answer_of(partial(self._keep, None)), "the end of the drain")
+        finally:
+            self._is_deciding = False
+        names = self._names()
+        self._drain.abort()
+        self._order = None
+        log.warning("drain aborted", who=args.who, why=args.why)
+        self.show_state()
+        for name in names:
+            self._daemon.doors.unbar(name, DRAIN)
+        self._daemon.exclusive.resume(frozenset(names), f"the drain was ended by {args.who}")
+        self.announce(True, args.why)
+        self._show({})
+        return Done("in service again: sessions that were told to sign off come back by themselves")
+
+    def _only_one(self) -> None:
+        if self._is_deciding:
+            raise RelayError("another drain command is under way.", "Try again in a moment.")
+        if self._daemon.state not in ("serving", "draining"):
+            raise RelayError(f"the relay is {self._daemon.state}.")
+        self._is_deciding = True
+
+    def _keep(self, order: Order | None, done: Callable[[StepResult], None]) -> None:
+        packed = None if order is None else msgspec.msgpack.encode(order)
+        self._daemon.journal.store_variable(LINK_NAME, _ORDER, packed, done)
+
+    def _durable(self, result: StepResult, what: str) -> None:
+        if result is not None:
+            raise RelayError(
+                f"{what} was not recorded: {result.why}.", "Nothing has changed; try again when the journal writes."
+            )
+
+    # ---- at work -----------------------------------------------------------------------------------------------------
+    def _look(self) -> None:
+        d, drain = self._daemon, self._drain
+        if self._timer is not None:
+            self._timer.cancel()
+        if drain.stage in (Stage.SERVING, Stage.DRAINED) or d.is_stopping:
+            return
+        sessions = [each for each in self._sessions() if each.name in drain.classes]
+        before = drain.stage
+        deeds = drain.look(d.clock.monotonic_ms(), sessions)
+        if deeds.shut:
+            self._bar()
+        for link in deeds.tell:
+            link.drain()
+        for link in deeds.reset:
+            link.close("drain-deadline", abort=True)
+        if drain.stage is not before:
+            log.info("drain", stage=drain.stage.name.lower(), sessions=len(sessions), reset=len(deeds.reset))
+        for name in self._names():
+            d.doors.look(name)
+        if deeds.is_over:
+            d.exclusive.pause(frozenset(self._names()), "drained")
+            self.show_state()
+        self._show(_counts(sessions))
+        self._timer = d.timers.after(MANY_LOOK_MS if len(sessions) > MANY_COUNT else LOOK_MS, self._look)
+
+    def _bar(self) -> None:
+        for name in self._names():
+            self._daemon.doors.bar(name, DRAIN)
+
+    def _sessions(self) -> list[Session[Link]]:
+        return [
+            Session(link, CLASS_OF.get(link.listener.channel, "atm"), link.is_busy, link.is_draining)
+            for link in self._daemon.roster.links()
+        ]
+
+    def _names(self) -> list[str]:
+        d = self._daemon
+        return [name for name in (*d.listeners, *d.dialers) if self.is_drained(name)]
+
+    def _class_of(self, name: str) -> str:
+        settings = self._daemon.settings
+        channel = next((link.channel for link in (*settings.listener, *settings.dialer) if link.name == name), "")
+        return CLASS_OF.get(channel, "")
+
+    # ---- what is shown -----------------------------------------------------------------------------------------------
+    def _status(self, _: StatusArgs) -> c.DrainReport:
+        d, drain, order = self._daemon, self._drain, self._order
+        counts = _counts(self._sessions())
+        is_timed = drain.stage not in (Stage.SERVING, Stage.DRAINED)
+        return c.DrainReport(
+            stage=self._stage_in_words(),
+            who="" if order is None else order.who,
+            why="" if order is None else order.why,
+            since_ms=0 if order is None else order.at_ms,
+            left_ms=max(0, drain.deadline_ms - d.clock.monotonic_ms()) if is_timed else 0,
+            rows=tuple(
+                c.DrainRow(name=name, is_drained=name in drain.classes, open=counts[name][0], busy=counts[name][1])
+                for name in CLASSES
+            ),
+        )
+
+    def _stage_in_words(self) -> str:
+        return self._drain.stage.name.lower().replace("_", "-")
+
+    def _show(self, counts: Mapping[str, tuple[int, int]]) -> None:
+        self._open.set(sum(number for number, _ in counts.values()))
+        self._busy.set(sum(busy for _, busy in counts.values()))
+
+    def show_state(self) -> None:
+        """The relay's own state, where all its classes are drained; called again when the daemon serves."""
+        d, order = self._daemon, self._order
+        if d.is_stopping or d.fenced:
+            return
+        if order is not None and len(self._drain.classes) == len(CLASSES):
+            d.state, d.why = "draining", f"{self._stage_in_words()} by {order.who}: {order.why}; relay drain abort ends it"
+        elif d.state == "draining":
+            d.state, d.why = "serving", ""
+
+    # ---- the end of the process --------------------------------------------------------------------------------------
+    async def drain_and_end(self) -> None:
+        """SIGTERM: stop accepting, finish what is in flight up to the deadline, sign off. All classes at once, no order."""
+        d = self._daemon
+        d.doors.stop()
+        d.state = "draining"
+        d.notifier.stopping("draining")
+        d.announcing.leave()
+        d.outbound.drain()
+        await d.outbound_server.stop()
+        for listener in d.listeners.values():
+            await listener.stop_accepting()
+        d.desk.drain()
+        for listener in d.listeners.values():
+            listener.drain()
+        for dialer in d.dialers.values():
+            dialer.drain()
+        empty = asyncio.Event()
+        d.roster.when_empty(empty.set)
+        try:
+            await asyncio.wait_for(empty.wait(), d.settings.relay.drain_deadline_ms / 1000)
+        except TimeoutError:
+            log.warning("drain deadline passed: what is in flight is resolved after the next start")
+        log.info("drained", inflight=d.desk.inflight_count, links=d.roster.link_count, owed=d.desk.saf.owed_count)
+
+
+def drain_rules(settings: DrainSettings) -> DrainRules:
+    return DrainRules(
+        order=settings.order,
+        depreference_ms=settings.depreference_ms,
+        step_ms=settings.step_ms,
+        sign_off_ms=settings.sign_off_ms,
+        told_per_s_max=settings.told_per_s_max,
+    )
+
+
+def _counts(sessions: list[Session[Link]]) -> dict[str, tuple[int, int]]:
+    """Class -> open sessions, busy ones."""
+    counts = dict.fromkeys(CLASSES, (0, 0))
+    for each in sessions:
+        number, busy = counts[each.name]
+        counts[each.name] = number + 1, busy + each.is_busy
+    return counts
+
+
+def _announce_nothing(is_preferred: bool, why: str) -> None:
+    """Nobody chooses between centers here."""

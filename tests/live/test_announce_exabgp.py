@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -100,7 +101,8 @@ speaker_look_ms = 250
 
     async def close(self) -> None:
         try:
-            self.center.signal(signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):
+                self.center.signal(signal.SIGCONT)
             await self.center.close()
             if self._process is not None:
                 self._process.kill()

@@ -341,7 +341,8 @@ class AnnounceWorld:
         try:
             self.terminal.stop()
             for center in self.centers:
-                center.signal(signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    center.signal(signal.SIGCONT)
                 await center.close()
             for bird in (self.router_bird, self.tokyo.bird, self.osaka.bird):
                 await bird.kill()

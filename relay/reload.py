@@ -44,7 +44,7 @@ def plan_reload(old: Settings, new: Settings) -> ReloadPlan:
     """Compare."""
     reasons: list[str] = []
     changes: list[str] = []
-    for table in ("relay", "journal", "core", "region", "hot_lanes", "outbound", "reconcile", "telemetry", "control"):
+    for table in ("relay", "journal", "core", "region", "pair", "hot_lanes", "outbound", "reconcile", "telemetry", "control"):
         for name, was, becomes in _differences(getattr(old, table), getattr(new, table)):
             if effect_of(table, name) is Effect.RESTART:
                 reasons.append(f"{table}.{name} needs a restart")

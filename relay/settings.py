@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from relay.pairsettings import PairSettings
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Milliseconds = Annotated[int, Field(ge=1, le=86_400_000)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -345,6 +347,7 @@ class Settings(Model):
     journal: JournalSettings = Field(default_factory=JournalSettings)
     core: CoreSettings = Field(default_factory=CoreSettings)
     region: RegionSettings = Field(default_factory=RegionSettings)
+    pair: PairSettings = Field(default_factory=PairSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from relay.configfile import check
+from relay.pairsettings import PairSettings
 from relay.settings import (
     ControlSettings,
     CoreSettings,
@@ -47,6 +48,9 @@ SAMPLES = {
     "source_address",
     "tls_server_name",
     "certificate",
+    "peer",
+    "paths",
+    "peer_certificate_name",
     "key",
     "authorities",
 }
@@ -83,6 +87,7 @@ TABLES: list[tuple[str, type[BaseModel], Any]] = [
     ("core", CoreSettings, lambda data: data["core"]),
     ("core.tls", TlsSettings, lambda data: data["core"]["tls"]),
     ("region", RegionSettings, lambda data: data["region"]),
+    ("pair", PairSettings, lambda data: data["pair"]),
     ("hot_lanes", HotLanesSettings, lambda data: data["hot_lanes"]),
     ("outbound", OutboundSettings, lambda data: data["outbound"]),
     ("telemetry", TelemetrySettings, lambda data: data["telemetry"]),

@@ -24,6 +24,7 @@ COMMANDS = {
     "top": "live sessions, refreshed each second",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "region": "the active region: status, pin, seal, block, and the signed record in DNS",
+    "pair": "the other relay center: paths to it, and what both centers see",
     "outbound": "messages that the core started: list, show, cancel, settle, post",
     "saf": "what is owed to the core and what waits for a person: list, show, retry, resolve",
     "reconcile": "the journal against the core's ledger: now, report, sign",

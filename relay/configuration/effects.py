@@ -50,7 +50,7 @@ EFFECTS: dict[str, Effect] = {
 }
 # fmt: on
 # Opened once, at start; but for rows above.
-RESTART_TABLES = ("journal", "core", "region", "outbound", "reconcile", "control")
+RESTART_TABLES = ("journal", "core", "region", "pair", "outbound", "reconcile", "control")
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 

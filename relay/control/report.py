@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from relay.control.pair import PairReport, pair_words
 from relay.wire.roster import RosterEntry
 
 DaemonState: TypeAlias = Literal["starting", "serving", "draining", "fenced"]
@@ -131,6 +132,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     state: DaemonState = "starting"
     why: str = ""  # why draining or fenced
     region: RegionReport = RegionReport()
+    pair: PairReport = PairReport()
     listeners: tuple[ListenerReport, ...] = ()
     core: CoreReport = CoreReport()
     journal: JournalReport = JournalReport()
@@ -271,6 +273,7 @@ def problems(report: StatusReport) -> Iterator[Problem]:
             f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
     yield from _region_problems(report.region)
+    yield from (Problem(*words) for words in pair_words(report.pair))
     if report.keys.why:
         yield Problem(f"rows still need an older key of the journal: {report.keys.why}", "runbook: RelayJournalRekeyFailed")
     yield from _core_problems(report)

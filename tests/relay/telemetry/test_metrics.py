@@ -33,6 +33,14 @@ NOUNS = {
     "relay_region_pinned",
     "relay_region_shadow_good",
     "relay_hot_lanes",
+    "relay_pair_path_up",
+    "relay_pair_finding",
+    "relay_pair_disagrees",
+    "relay_pair_twin",
+    "relay_pair_other_version",
+    "relay_pair_through_peer",
+    "relay_pair_tunnel_connections",
+    "relay_pair_forward_connections",
 }
 LABELS = {
     "class",
@@ -46,6 +54,7 @@ LABELS = {
     "move",
     "note",
     "outcome",
+    "path",
     "reason",
     "region",
     "remark",

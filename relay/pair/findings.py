@@ -77,7 +77,8 @@ def paths_of(states: Sequence[PathState]) -> Paths:
 
 
 def find(ours: Sight, peers: Sight, states: Sequence[PathState], others: Sequence[Sight]) -> Finding:
-    """`others` is how we see everybody else that we look at: the other regions, the name servers. A peer that is not heard sees
+    """`others` is how we see everybody else that we look at: the other regions, the name servers; where there is nobody else, a
+    region and a peer that are both away cannot be told from a center that is cut off. A peer that is not heard sees
     nothing, whatever it said before."""
     paths = paths_of(states)
     if paths is Paths.NONE:
@@ -85,7 +86,8 @@ def find(ours: Sight, peers: Sight, states: Sequence[PathState], others: Sequenc
         if any(state is PathState.UNKNOWN for state in states):
             return Finding.STARTING
     finding = TABLE[ours, peers, paths]
-    if finding is Finding.REGION_UNREACHABLE and paths is Paths.NONE and all(sight is Sight.FAILING for sight in others):
+    is_alone = bool(others) and all(sight is Sight.FAILING for sight in others)
+    if finding is Finding.REGION_UNREACHABLE and paths is Paths.NONE and is_alone:
         return Finding.CUT_OFF
     return finding
 

@@ -3,9 +3,10 @@
 Owns the dialling and the words of the request, HTTP's CONNECT (RFC 9110, 9.3.6). It must never see what goes through: the core
 client's own TLS goes end to end, with the core's certificate checked against the core's name, inside the TLS of the two
 centers. What the caller gets is one end of a socket pair, which to the transport is a connected socket like any other; the
-copying between its other end and the peer is a task per connection, tracked and ended in `aclose`. The trap: all that fails
-before the socket is handed out is "not sent"; from then on every byte counts as sent, whether it got beyond this process or
-not.
+copying between its other end and the peer is a task per connection, tracked and ended in `aclose`. The traps: all that
+fails before the socket is handed out is "not sent", from then on every byte counts as sent, whether it got beyond this process
+or not; and at the turn of the way everybody dials at once, two handshakes each, so that no more than `DIALS_AT_ONCE_MAX` do,
+or none of them would be done in time.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ HEAD_BYTES_MAX = 2_048  # of a request, or of its answer
 H_CENTER, H_VERSION = "Relay-Center", "Relay-Pair"
 FORWARD_VERSION = 1
 USER_TIMEOUT_MS = 3_000
+DIALS_AT_ONCE_MAX = 4
 
 
 class TunnelRefused(OSError):
@@ -72,6 +74,7 @@ class Tunnel:
         self._is_up = is_up
         self._limits = limits
         self._joins: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
         self._dials = metrics.pair_dials
         self._bytes = metrics.pair_tunnelled_bytes
         metrics.pair_tunnels.set_function(lambda: len(self._joins))
@@ -85,7 +88,8 @@ class Tunnel:
     async def dial(self, address: Address) -> socket.socket:
         """A socket that leads to `address`. Raises OSError (TimeoutError is one) while nothing was sent."""
         try:
-            far = await self._ask(address)
+            async with self._slots:
+                far = await self._ask(address)
         except TunnelRefused as error:
             self._dials.labels(error.word).inc()
             raise

@@ -123,7 +123,7 @@ async def test_without_the_link_and_without_both_paths_both_serve_on(world: Pair
     await world.start()
     tokyo, osaka = world.centers
     for center in world.centers:
-        await center.begin(20.0)
+        await center.begin(10.0)
     assert (await tokyo.pair()).is_durable_possible
     tokyo.cut(osaka.paths[0])
     for center in world.centers:
@@ -145,7 +145,7 @@ async def test_without_the_link_and_without_both_paths_both_serve_on(world: Pair
 async def test_a_peer_that_is_stopped_and_wakes_moves_nothing(world: PairWorld) -> None:
     await world.start()
     tokyo, osaka = world.centers
-    await tokyo.begin(20.0)
+    await tokyo.begin()
     osaka.signal(signal.SIGSTOP)
     await tokyo.until("peer-lost", "direct")
     await tokyo.approvals(100)

@@ -138,7 +138,7 @@ return_after_ms = 4000
         return report
 
     # ---- load ----------------------------------------------------------------------------------------------------------
-    def load(self, rate_per_s: float, terminals: int = 30) -> IsoTroupe:
+    def load(self, rate_per_s: float, terminals: int = 12) -> IsoTroupe:
         """ATMs of this center that ask all the time, once they have signed on."""
         part = Part(terminals=terminals, rate_per_s=rate_per_s, seed=len(self.name) + ord(self.name[0]))
         self.troupe = IsoTroupe(part, Customers(part.seed), POLICY, (self.listen_ip, LISTEN_PORT))
@@ -146,7 +146,7 @@ return_after_ms = 4000
             terminal.mind.terminal = f"{self.name[:3].upper()}{number:05d}"
         return self.troupe
 
-    async def begin(self, rate_per_s: float = 40.0) -> IsoTroupe:
+    async def begin(self, rate_per_s: float = 20.0) -> IsoTroupe:
         troupe = self.load(rate_per_s)
         troupe.start()
         await until(lambda: troupe.present_count() == troupe.peer_count(), SETTLE_S, 0.02)
@@ -158,7 +158,11 @@ return_after_ms = 4000
         assert self.troupe is not None
         tally = self.troupe.tally
         wanted = tally.approved + more
-        await until(lambda: tally.approved >= wanted, SETTLE_S, 0.005)
+        try:
+            await until(lambda: tally.approved >= wanted, SETTLE_S, 0.005)
+        except TimeoutError:
+            seen = f"{tally.approved} of {wanted} approved, {tally.codes}, {tally.timed_out} without a word"
+            raise AssertionError(f"{self.name}: {seen}\n{await self.status()}\n{self.log()[-4_000:]}") from None
 
     async def evening(self) -> Conservation:
         """No more customers; when nobody waits for anything, the books against the ledger."""

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from relay.cli.screen import Paint
+from relay.cli.status import show
 from relay.control.pair import PairPathRow, PairPeer, PairReport, PairSightRow
 from relay.control.report import StatusReport
 from relay.main import main
@@ -82,3 +84,11 @@ def test_no_pair_a_peer_never_heard_and_a_direct_way(tmp_path: Path, capsys: pyt
     assert "never heard in our version; it speaks version 2" in text
     assert "use_peer is off" in text
     assert "through the peer while only we are cut off" in page(tmp_path, PairReport(peer="osaka", uses_peer=True), capsys)[1]
+
+
+def test_the_status_of_the_relay_has_one_line_of_it_and_what_is_wrong() -> None:
+    lines = show(StatusReport(state="serving", pair=REPORT), Paint(False))
+    (line,) = [line for line in lines if line.startswith("pair")]
+    assert "osaka: cross-connect-lost; heard 400 ms ago; link one-way; core calls through-peer" in line
+    assert any("runbook: RelayPairCrossConnectLost" in line for line in lines)
+    assert not any(line.startswith("pair") for line in show(StatusReport(state="serving"), Paint(False)))

@@ -40,6 +40,8 @@ def test_whatever_is_seen_means_something(ours: Sight, peers: Sight, states: tup
         (OK, BAD, (LOST, ONE_WAY), (), Finding.PEER_LOST),
         (BAD, OK, (LOST, LOST), (OK, BAD), Finding.REGION_UNREACHABLE),
         (BAD, OK, (LOST, LOST), (BAD, BAD), Finding.CUT_OFF),
+        (BAD, OK, (LOST, LOST), (), Finding.REGION_UNREACHABLE),  # nobody else to look at
+        (BAD, OK, (LOST, LOST), (BAD, UNKNOWN), Finding.REGION_UNREACHABLE),
         (BAD, UNKNOWN, (UP, UP), (BAD, BAD), Finding.REGION_UNREACHABLE),
         (UNKNOWN, OK, (UP, UP), (), Finding.STARTING),
         (OK, UNKNOWN, (NEW, NEW), (), Finding.STARTING),

@@ -94,6 +94,8 @@ class Announcing:
         """Before the doors open: those on the service address wait for the role."""
         for name in service_listeners(self._daemon.settings):
             self._daemon.doors.withhold(name, ROLE)
+        if (pairing := self._daemon.regions.pairing) is not None:
+            pairing.role = lambda: self._herald.role.value
 
     async def start(self) -> None:
         """Raises ListenFailed where the text port cannot be listened on."""

@@ -28,10 +28,11 @@ from relay.core.site import Site
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.core.zone import TsigKey, ZoneDoor
+from relay.pairing import new_pairing
 from relay.region.agreement import Names, quorum_of
 from relay.region.book import Book
 from relay.region.chooser import Chooser, ChooserRules
-from relay.region.poller import Poller
+from relay.region.poller import NOT_ASKED, Poller
 from relay.region.view import RegionWord
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -67,6 +68,7 @@ class Regions:
             self._make_poller()
         else:
             self._make_discovery()
+        self.pairing = new_pairing(daemon, self)
 
     # ---- making ------------------------------------------------------------------------------------------------------
     def _make_discovery(self) -> None:
@@ -86,7 +88,7 @@ class Regions:
         d, core = self._daemon, self._daemon.settings.core
         door = DnsDoor(core.name_servers)
         for name, address_name in map(parse_region, self._settings.regions):
-            client = self._probe_client()
+            client = self.probe_client(core.connect_timeout_ms)
             self._sites[name] = Site(
                 name,
                 address_name,
@@ -103,7 +105,7 @@ class Regions:
                 rules=DiscoveryRules(core.ttl_floor_ms, core.serve_stale_ms),
             )
 
-    def _probe_client(self) -> CoreClient:
+    def probe_client(self, connect_timeout_ms: int) -> CoreClient:
         """One that only asks GET /v1/region: with the name, the certificate and the token of the one that carries money."""
         d, core = self._daemon, self._daemon.settings.core
         transport = Transport(
@@ -111,7 +113,7 @@ class Regions:
             timers=d.timers,
             clock=d.clock,
             tls=None if core.tls is None else client_context(core.tls, d.credentials.path),
-            limits=TransportLimits(connections_per_address_max=2, connect_timeout_ms=core.connect_timeout_ms),
+            limits=TransportLimits(connections_per_address_max=2, connect_timeout_ms=connect_timeout_ms),
         )
         self._transports.append(transport)
         return CoreClient(
@@ -165,6 +167,8 @@ class Regions:
     async def start(self) -> None:
         """Raises ListenFailed where NOTIFY cannot be heard."""
         d = self._daemon
+        if self.pairing is not None:
+            self.pairing.start()
         if self._discovery is not None:
             self._discovery.start()
             return
@@ -180,6 +184,8 @@ class Regions:
             self._poller.start()
 
     async def stop(self) -> None:
+        if self.pairing is not None:
+            await self.pairing.stop()
         if self._discovery is not None:
             self._discovery.stop()
         if self._poller is not None:
@@ -228,6 +234,18 @@ class Regions:
             done(None)
         else:
             site.confirm(done)
+
+    def addresses_of(self, name: str) -> tuple[str, ...]:
+        """Of a configured region; of the core, whatever the name, where it is the source itself."""
+        if self._discovery is not None:
+            return self._discovery.addresses
+        site = self._sites.get(name)
+        return () if site is None else site.addresses
+
+    def name_servers_answer(self) -> dict[str, bool | None]:
+        """Of each authoritative name server, whether it answered at all in the last round; None: not asked yet."""
+        results = {} if self._poller is None else self._poller.results
+        return {server: None if result == NOT_ASKED else result != "silent" for server, result in results.items()}
 
     @property
     def names(self) -> tuple[str, ...]:

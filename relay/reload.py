@@ -20,6 +20,7 @@ _TABLES = (
     "journal",
     "core",
     "region",
+    "pair",
     "announce",
     "lease",
     "drain",

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from relay.basesettings import Milliseconds, Model, Name, Port
 from relay.handoversettings import DrainSettings, LeaseSettings
+from relay.pairsettings import PairSettings
 from relay.reconnectsettings import ReconnectSettings
 from relay.servicesettings import AnnounceSettings
 
@@ -356,6 +357,7 @@ class Settings(Model):
     announce: AnnounceSettings = Field(default_factory=AnnounceSettings)
     lease: LeaseSettings = Field(default_factory=LeaseSettings)
     drain: DrainSettings = Field(default_factory=DrainSettings)
+    pair: PairSettings = Field(default_factory=PairSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from relay.configfile import check
 from relay.handoversettings import DrainSettings, LeaseSettings
+from relay.pairsettings import PairSettings
 from relay.reconnectsettings import ReconnectSettings
 from relay.servicesettings import AnnounceSettings
 from relay.settings import (
@@ -54,6 +55,9 @@ SAMPLES = {
     "source_address",
     "tls_server_name",
     "certificate",
+    "peer",
+    "paths",
+    "peer_certificate_name",
     "key",
     "authorities",
 }
@@ -93,6 +97,7 @@ TABLES: list[tuple[str, type[BaseModel], Any]] = [
     ("announce", AnnounceSettings, lambda data: data["announce"]),
     ("lease", LeaseSettings, lambda data: data["lease"]),
     ("drain", DrainSettings, lambda data: data["drain"]),
+    ("pair", PairSettings, lambda data: data["pair"]),
     ("hot_lanes", HotLanesSettings, lambda data: data["hot_lanes"]),
     ("reconnect", ReconnectSettings, lambda data: data["reconnect"]),
     ("outbound", OutboundSettings, lambda data: data["outbound"]),

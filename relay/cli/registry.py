@@ -27,6 +27,7 @@ COMMANDS = {
     "announce": "which center serves: status, withdraw, resume, hand-back",
     "lease": "exclusive lines: which relay center has them; status, take, release, standby, init",
     "drain": "sessions out of service by stages and class: start, status, abort",
+    "pair": "the other relay center: paths to it, and what both centers see",
     "outbound": "messages that the core started: list, show, cancel, settle, post",
     "saf": "what is owed to the core and what waits for a person: list, show, retry, resolve",
     "reconcile": "the journal against the core's ledger: now, report, sign",

@@ -85,7 +85,8 @@ def show(report: StatusReport, paint: Paint) -> list[str]:
         for each in found
     ]
     lines += [f"  {paint(YELLOW, '*')} {text}" for text in _notes(report)]
-    lines += ["", *_listeners(report, paint), "", *_core(report, paint), "", *_durable(report, paint), *_role(report, paint)]
+    lines += ["", *_listeners(report, paint), "", *_core(report, paint), *_pair(report, paint), ""]
+    lines += [*_durable(report, paint), *_role(report, paint)]
     return [*lines, "", paint(DIM, _footer(report))]
 
 
@@ -161,6 +162,15 @@ def _core(report: StatusReport, paint: Paint) -> list[str]:
     lines += table(rows[:_ADDRESSES_SHOWN_MAX])
     hidden = len(rows) - _ADDRESSES_SHOWN_MAX
     return [*lines, *([f"        and {hidden} more"] if hidden > 0 else [])]
+
+
+def _pair(report: StatusReport, paint: Paint) -> list[str]:
+    pair = report.pair
+    if not pair.peer:
+        return []
+    heard = "never heard" if pair.other.age_ms is None else f"heard {duration(pair.other.age_ms)} ago"
+    paths = ", ".join(f"{path.name} {path.state}" for path in pair.paths)
+    return [f"{paint(DIM, 'pair    ')}{safe(f'{pair.peer}: {pair.finding}; {heard}; {paths}; core calls {pair.way}')}"]
 
 
 def _health(address: AddressReport) -> str:

@@ -62,7 +62,18 @@ EFFECTS: dict[str, Effect] = {
 }
 # fmt: on
 # Opened once, at start; but for rows above.
-RESTART_TABLES = ("journal", "core", "region", "announce", "lease", "drain", "outbound", "reconcile", "control")
+RESTART_TABLES = (
+    "journal",
+    "core",
+    "region",
+    "pair",
+    "announce",
+    "lease",
+    "drain",
+    "outbound",
+    "reconcile",
+    "control",
+)
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 
 

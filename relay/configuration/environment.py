@@ -48,6 +48,10 @@ def machine_check(wall_ms: int, environ: Mapping[str, str] | None = None) -> Cal
             yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
         tables: list[tuple[Path, TlsSettings | None, bool]] = [(("core", "tls"), settings.core.tls, False)]
         tables.append((("outbound", "tls"), settings.outbound.tls, True))
+        if (pair := settings.pair).certificate is not None and pair.key is not None:
+            tables.append(
+                (("pair",), TlsSettings(certificate=pair.certificate, key=pair.key, authorities=pair.authorities), True)
+            )
         tables += [((*path, "tls"), link.tls, isinstance(link, ListenerSettings)) for path, link in links(settings)]
         for path, tls, is_server in tables:
             if tls is not None:
@@ -69,7 +73,7 @@ def _credentials(settings: Settings, credentials: Credentials) -> Iterator[Findi
         try:
             if path[:2] in {("journal", "key_credential"), ("journal", "older_key_credentials")}:
                 credentials.journal_key(name)
-            elif path[:2] == ("region", "mac_credentials"):
+            elif path[:2] in {("region", "mac_credentials"), ("pair", "mac_credentials")}:
                 credentials.mac_key(name)
             else:
                 credentials.secret(name)

@@ -17,7 +17,8 @@ import msgspec
 from relay.configuration.announce import check_announce
 from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
-from relay.configuration.regions import check_regions
+from relay.configuration.pair import check_pair
+from relay.configuration.regions import Wrong, check_regions
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
 
 _LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
@@ -58,7 +59,12 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
     yield from _reconcile(settings)
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
-    for wrong in (*check_regions(settings.region), *check_announce(settings), *check_leases(settings)):
+    for wrong in (
+        *check_regions(settings.region),
+        *_pair(settings),
+        *check_announce(settings),
+        *check_leases(settings),
+    ):
         yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
     yield from _credentials(settings)
     yield from _endpoints(settings)
@@ -117,6 +123,10 @@ def _journal(settings: Settings) -> Iterator[Finding]:
             (),
             True,
         )
+
+
+def _pair(settings: Settings) -> Iterator[Wrong]:
+    return check_pair(settings.pair, settings.relay.center, settings.core.tls is not None)
 
 
 def _reconcile(settings: Settings) -> Iterator[Finding]:
@@ -276,6 +286,10 @@ def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
         yield ("region", "mac_credentials", number), key
     if settings.region.tsig_credential is not None:
         yield ("region", "tsig_credential"), settings.region.tsig_credential
+    for number, key in enumerate(settings.pair.mac_credentials):
+        yield ("pair", "mac_credentials", number), key
+    if settings.pair.key is not None and settings.pair.key.startswith("credential:"):
+        yield ("pair", "key"), settings.pair.key.removeprefix("credential:")
     tables = [
         (("core", "tls"), settings.core.tls),
         (("outbound", "tls"), settings.outbound.tls),

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from relay.control.announce import AnnounceReport, announce_problems
+from relay.control.pair import PairReport, pair_words
 from relay.wire.roster import RosterEntry
 
 DaemonState: TypeAlias = Literal["starting", "serving", "draining", "fenced"]
@@ -162,6 +163,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     state: DaemonState = "starting"
     why: str = ""  # why draining or fenced
     region: RegionReport = RegionReport()
+    pair: PairReport = PairReport()
     listeners: tuple[ListenerReport, ...] = ()
     reconnect: ReconnectReport = ReconnectReport()
     core: CoreReport = CoreReport()
@@ -308,6 +310,7 @@ def problems(report: StatusReport) -> Iterator[Problem]:
     yield from _region_problems(report.region)
     for text, next_step in announce_problems(report.announce) if report.state == "serving" else ():
         yield Problem(text, next_step)
+    yield from (Problem(*words) for words in pair_words(report.pair))
     if report.keys.why:
         yield Problem(f"rows still need an older key of the journal: {report.keys.why}", "runbook: RelayJournalRekeyFailed")
     yield from _core_problems(report)

@@ -207,6 +207,7 @@ class Pool:
 
     def connect_cancelled(self) -> None:
         self._connecting -= 1
+        self._open_more()  # another way is taken, and somebody waits; at a shutdown nobody does
 
     def released(self, connection: Connection) -> None:
         self._busy.discard(connection)

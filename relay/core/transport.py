@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
@@ -26,6 +26,8 @@ from relay.telemetry.metrics import Metrics
 _log = get_log("core.transport")
 _SWEEP_MS = 1_000
 _CLOSE_MS = 1_000  # how long a peer may take to answer the close of a TLS connection
+
+Dial = Callable[[Address], Awaitable[socket.socket]]
 
 
 class TransportLimits(msgspec.Struct, frozen=True):
@@ -72,6 +74,7 @@ class Transport:
         self._answer_limits = AnswerLimits(limits.answer_bytes_max, limits.head_bytes_max, limits.header_count_max)
         self._pools: dict[Address, Pool] = {}
         self._generation = 0
+        self._dial: Dial | None = None
         self._opening: set[asyncio.Task[None]] = set()
         self._sockets: set[Connection] = set()  # every connection whose socket is not closed yet
         self._all_closed: asyncio.Future[None] | None = None
@@ -99,6 +102,14 @@ class Transport:
     def is_sent(call: Cancellable) -> bool:
         """Whether a call that `call` or `stream` returned has a connection, and so may have been written."""
         return isinstance(call, PendingCall) and call.connection is not None
+
+    def dial_by(self, dial: Dial | None) -> None:
+        """From now on `dial` makes the connections: it gives a connected stream socket that leads to the address, or raises
+        OSError; None is directly. Connections made another way take no new call, as after `renew`."""
+        self._dial = dial
+        for task in self._opening:
+            task.cancel()  # who waits for one of these would wait for a way that is given up
+        self.renew()
 
     def keep_only(self, addresses: Collection[Address]) -> None:
         wanted = set(addresses)
@@ -194,15 +205,9 @@ class Transport:
     async def _connect(self, pool: Pool) -> Connection:
         loop = asyncio.get_running_loop()
         generation = self._generation
-        family = socket.AF_INET6 if ":" in pool.address.ip else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._limits.user_timeout_ms)
-            async with asyncio.timeout(self._limits.connect_timeout_ms / 1_000):
-                await loop.sock_connect(sock, (pool.address.ip, pool.address.port))
+        async with asyncio.timeout(self._limits.connect_timeout_ms / 1_000):
+            sock = await (self._dial or self._dial_directly)(pool.address)
+            try:
                 _, connection = await loop.create_connection(
                     lambda: Connection(pool, self._answer_limits, sock, self._tls is not None, generation),
                     sock=sock,
@@ -210,10 +215,24 @@ class Transport:
                     server_hostname=self._name if self._tls is not None else None,
                     ssl_shutdown_timeout=_CLOSE_MS / 1_000 if self._tls is not None else None,
                 )
+            except BaseException:
+                sock.close()
+                raise
+        return connection
+
+    async def _dial_directly(self, address: Address) -> socket.socket:
+        family = socket.AF_INET6 if ":" in address.ip else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self._limits.user_timeout_ms)
+            await asyncio.get_running_loop().sock_connect(sock, (address.ip, address.port))
         except BaseException:
             sock.close()
             raise
-        return connection
+        return sock
 
     def _sweep_idle(self) -> None:
         self._sweep = None

@@ -20,6 +20,7 @@ from relay.telemetry.metrics import Metrics
 
 _log = get_log("region.poller")
 HINT_APART_MS = 100
+NOT_ASKED = "not asked yet"  # stands where a server's last answer stands
 LOWER_EPOCH = "lower-epoch"  # the metric label of a server that lags, or replays
 
 Ask = Callable[[int, Callable[[ZoneWord], None]], None]
@@ -64,7 +65,7 @@ class Poller:
         self._timer: Cancellable | None = None
         self._is_running = False
         self._is_hinted = False
-        self.results: dict[str, str] = dict.fromkeys(self._servers, "not asked yet")  # the last answer of each, in a word
+        self.results: dict[str, str] = dict.fromkeys(self._servers, NOT_ASKED)  # the last answer of each, in a word
 
     def start(self) -> None:
         self._is_running = True

@@ -169,6 +169,24 @@ class Metrics:
         )
         self.drain_links_open = Gauge("relay_drain_links_open", "Sessions of drained classes still open", registry=r)
         self.drain_links_busy = Gauge("relay_drain_links_busy", "Those of them with something in flight", registry=r)
+        # ---- the other relay center --------------------------------------------------------------------------------
+        self.pair_path_up = Gauge("relay_pair_path_up", "1 while a path to the other center is up", ["path"], registry=r)
+        self.pair_beats = Counter("relay_pair_beats_total", "Datagrams of the other center", ["path", "result"], registry=r)
+        self.pair_finding = Gauge("relay_pair_finding", "1 for what both centers' sights mean", ["meaning"], registry=r)
+        self.pair_disagrees = Gauge("relay_pair_disagrees", "1 while the centers know different epochs", registry=r)
+        self.pair_twin = Gauge("relay_pair_twin", "1 while two processes go by one center's name", registry=r)
+        self.pair_other_version = Gauge("relay_pair_other_version", "1 while the peer speaks another version", registry=r)
+        self.pair_skew_seconds = Gauge("relay_pair_clock_skew_seconds", "The peer's clock less ours", registry=r)
+        self.pair_through_peer = Gauge("relay_pair_through_peer", "1 while core calls go through the peer", registry=r)
+        self.pair_switches = Counter("relay_pair_switches_total", "Changes of the way to the core", ["move"], registry=r)
+        self.pair_dials = Counter("relay_pair_dials_total", "Connections asked of the peer", ["result"], registry=r)
+        self.pair_tunnels = Gauge("relay_pair_tunnel_connections", "Open connections through the peer", registry=r)
+        self.pair_tunnelled_bytes = Counter("relay_pair_tunnelled_bytes_total", "Bytes through the peer", registry=r)
+        self.pair_forwards = Counter("relay_pair_forwards_total", "Connections that the peer asked for", ["result"], registry=r)
+        self.pair_forward_connections = Gauge(
+            "relay_pair_forward_connections", "Open connections forwarded for the peer", registry=r
+        )
+        self.pair_forwarded_bytes = Counter("relay_pair_forwarded_bytes_total", "Bytes forwarded for the peer", registry=r)
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)

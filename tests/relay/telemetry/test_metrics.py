@@ -47,6 +47,14 @@ NOUNS = {
     "relay_drain_stage",
     "relay_drain_links_open",
     "relay_drain_links_busy",
+    "relay_pair_path_up",
+    "relay_pair_finding",
+    "relay_pair_disagrees",
+    "relay_pair_twin",
+    "relay_pair_other_version",
+    "relay_pair_through_peer",
+    "relay_pair_tunnel_connections",
+    "relay_pair_forward_connections",
 }
 LABELS = {
     "cause",
@@ -63,6 +71,7 @@ LABELS = {
     "move",
     "note",
     "outcome",
+    "path",
     "reason",
     "region",
     "remark",

@@ -1,0 +1,1 @@
+"""The other relay center: what it says of itself and sees, how that compares, and core calls through it."""

@@ -33,6 +33,7 @@ from relay.region.book import Book
 from relay.region.chooser import Chooser, ChooserRules
 from relay.region.poller import Poller
 from relay.region.view import RegionWord
+from relay.tailing import new_tails, tail_row
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -61,6 +62,7 @@ class Regions:
         self._ear: NotifyEar | None = None
         daemon.region.seal(book.sealed())
         daemon.desk.gate.blocked = book.blocked()
+        self.tails = new_tails(daemon)
         daemon.metrics.region_sealed.set_function(lambda: int(self.is_sealed()))
         if self.follows_dns:
             self._make_sites()
@@ -165,6 +167,7 @@ class Regions:
     async def start(self) -> None:
         """Raises ListenFailed where NOTIFY cannot be heard."""
         d = self._daemon
+        self.tails.start()
         if self._discovery is not None:
             self._discovery.start()
             return
@@ -180,6 +183,7 @@ class Regions:
             self._poller.start()
 
     async def stop(self) -> None:
+        self.tails.stop()
         if self._discovery is not None:
             self._discovery.stop()
         if self._poller is not None:
@@ -197,6 +201,7 @@ class Regions:
         if self.follows_dns:
             self._use_site(region)
         d.client.epoch_began(epoch)
+        self.tails.begin(epoch)
 
     def answer_age_ms(self) -> int | None:
         """Of the DNS answer with the addresses in use."""
@@ -276,6 +281,7 @@ class Regions:
             else tuple(c.ServerRow(server=server, result=result) for server, result in self._poller.results.items()),
             sites=tuple(c.SiteRow(**msgspec.structs.asdict(site.report())) for site in self._sites.values()),
             deeds=tuple(c.DeedRow(**msgspec.structs.asdict(deed)) for deed in self._book.deeds()),
+            tail=tail_row(self.tails),
         )
 
     def _pin_in_words(self) -> str:

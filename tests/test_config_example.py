@@ -42,6 +42,7 @@ SAMPLES = {
     "tsig_name",
     "tsig_credential",
     "notify_endpoint",
+    "tail_holds",
     "allow_networks",
     "terminals",
     "source_address",

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from relay.configuration.lines import Path, dotted
-from relay.configuration.regions import check_regions
+from relay.configuration.regions import check_regions, check_tail
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
 
 _LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
@@ -56,7 +56,7 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
     yield from _reconcile(settings)
     yield from _core(settings.core)
     yield from _outbound(settings.outbound)
-    for wrong in check_regions(settings.region):
+    for wrong in (*check_regions(settings.region), *check_tail(settings.region, settings.journal)):
         yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
     yield from _credentials(settings)
     yield from _endpoints(settings)

@@ -40,7 +40,15 @@ from relay.control.commands import (
     StatusArgs,
 )
 from relay.control.pressure import PressureReport
-from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
+from relay.control.regions import (
+    RegionBlockArgs,
+    RegionPinArgs,
+    RegionReleaseArgs,
+    RegionSealArgs,
+    RegionsReport,
+    RegionTailArgs,
+    RegionUnpinArgs,
+)
 from relay.control.report import (
     Done,
     KeysReport,
@@ -166,8 +174,11 @@ class ControlClient:
     def region_block(self, args: RegionBlockArgs) -> Done:
         return self._call("region-block", args, Done)
 
-    def region_release(self, args: RegionBlockArgs) -> Done:
+    def region_release(self, args: RegionReleaseArgs) -> Done:
         return self._call("region-release", args, Done)
+
+    def region_tail(self, args: RegionTailArgs) -> Done:
+        return self._call("region-tail", args, Done)
 
     def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
         """Raises NotReachable, or Refused with the relay's own words."""

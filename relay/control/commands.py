@@ -11,7 +11,15 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from relay.control.pressure import PressureReport
-from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
+from relay.control.regions import (
+    RegionBlockArgs,
+    RegionPinArgs,
+    RegionReleaseArgs,
+    RegionSealArgs,
+    RegionsReport,
+    RegionTailArgs,
+    RegionUnpinArgs,
+)
 from relay.control.report import (
     Done,
     KeysReport,
@@ -232,7 +240,8 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "region-seal": CommandSpec(RegionSealArgs, Done, changes=True),
     "region-unseal": CommandSpec(RegionSealArgs, Done, changes=True),
     "region-block": CommandSpec(RegionBlockArgs, Done, changes=True),
-    "region-release": CommandSpec(RegionBlockArgs, Done, changes=True),
+    "region-release": CommandSpec(RegionReleaseArgs, Done, changes=True),
+    "region-tail": CommandSpec(RegionTailArgs, Done, changes=True),
     "rekey": CommandSpec(RekeyArgs, KeysReport, changes=True),
     "reveal": CommandSpec(RevealArgs, Recorded, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),

@@ -118,6 +118,8 @@ class DiskRows:
             times=sum(line.exchange_id in own and line.event.startswith("RECONCILED") for line in disk.lines),
             reversal_key=None if newest is None else newest.taken.key,
             reversal_outcome=None if newest is None else newest.outcome,
+            epoch=stored.epoch,
+            original_key=taken.original_key,
         )
 
 

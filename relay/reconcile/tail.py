@@ -88,6 +88,11 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+def first_tail(epoch: int, now_ms: int) -> Tail:
+    """Of the first epoch that there ever was: nothing came before it."""
+    return Tail(epoch=epoch, began_ms=now_ms, lag_ms=0, is_measured=True, is_walked=True, finished_ms=max(1, now_ms))
+
+
 def tail_of(epoch: int, before: Tail | None, now_ms: int, lag_ms: int) -> Tail:
     """The tail of a new `epoch`, `before` being the last one's."""
     if before is None or before.is_finished:

@@ -29,7 +29,7 @@ from relay.reconcile.asking import Asking, NotRun, Rows
 from relay.reconcile.judging import Reopen
 from relay.reconcile.report import Layer, Report
 from relay.reconcile.shelf import Shelf
-from relay.reconcile.tail import Tail, TailShelf, Variables, tail_of
+from relay.reconcile.tail import Tail, TailShelf, Variables, first_tail, tail_of
 from relay.reconcile.tailwalk import TailRows, TailRules, TailWalk
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -74,6 +74,7 @@ class Tails:
         self._parts = parts
         self._shelf = TailShelf(parts.journal)
         self._tail = self._shelf.tail()
+        self._is_new = not parts.journal.epoch  # nobody was ever asked: there is nothing to lose
         self._released: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._timer: Cancellable | None = None
@@ -109,9 +110,13 @@ class Tails:
 
     def begin(self, epoch: int) -> None:
         """`epoch` is durable. Its tail is to be asked for; nothing where that is done, or under way."""
-        tail = self._tail
-        if tail is None or tail.epoch < epoch:
-            self._replace(tail_of(epoch, tail, self._parts.clock.wall_ms(), self._parts.lag_ms))
+        tail, now_ms = self._tail, self._parts.clock.wall_ms()
+        if tail is None and self._is_new:
+            self._tail = first_tail(epoch, now_ms)
+            self._shelf.keep(self._tail, _ignore)  # without it the next life looks, and finds nothing
+            self._show()
+        elif tail is None or tail.epoch < epoch:
+            self._replace(tail_of(epoch, tail, now_ms, self._parts.lag_ms))
         elif not tail.is_finished and self._task is None and self._timer is None:
             self._go()
 
@@ -237,3 +242,7 @@ class Tails:
         if tail is None or self.is_finished:
             return 0.0
         return max(0, self._parts.clock.wall_ms() - tail.began_ms) / 1_000
+
+
+def _ignore(_: StepResult) -> None:
+    """See `begin`."""

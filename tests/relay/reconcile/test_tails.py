@@ -12,13 +12,13 @@ from relay.exchange.reopening import Reopening
 from relay.journal.memory import MemoryDisk
 from relay.reconcile.asking import Asking
 from relay.reconcile.shelf import Shelf
-from relay.reconcile.tail import Tail, TailShelf
+from relay.reconcile.tail import Tail, TailShelf, first_tail
 from relay.reconcile.tails import AllRows, TailParts, Tails
 from relay.reconcile.tailwalk import TailRules
 from tests.simulation.regions.relay import TailDiskRows
 from tests.support.deskworld import W1, DeskWorld, Message, stored
 
-OLD, NEW = 1, 2
+NEW = 2
 FOUND = Looked(Approved(), 10_000, "tokyo/1/1")
 MISSING = Looked(NotFound())
 
@@ -47,6 +47,10 @@ class World(DeskWorld):
         self.core.last("submit").reply(Approved())
         self.time.run(5)
         self.core.calls.clear()
+        self.journal.raise_epoch(1, lambda _: None)
+        self.time.run(5)
+        TailShelf(self.journal).keep(first_tail(1, self.time.wall_ms()), lambda _: None)
+        self.time.run(5)
         self.live()
 
     def live(self) -> None:
@@ -110,7 +114,7 @@ class World(DeskWorld):
 
 async def test_it_begins_by_itself_and_ends_when_everything_is_settled() -> None:
     world = World()
-    assert world.tails.is_finished, "no epoch, no tail"
+    assert world.tails.is_finished
     world.switch()
     assert not world.tails.is_finished
     await world.settle()
@@ -127,6 +131,23 @@ async def test_it_begins_by_itself_and_ends_when_everything_is_settled() -> None
     world.tails.begin(NEW)
     await world.settle()
     assert world.region.asked == [W1], "once"
+
+
+async def test_before_the_first_epoch_there_was_nothing_to_lose() -> None:
+    world = World(frozenset({"atm"}))
+    world.journal.disk.region_epoch = 0
+    world.journal.disk.link_variables.clear()
+    world.live()
+    assert world.tails.is_finished, "no epoch, no tail"
+    world.journal.raise_epoch(1, lambda _: None)
+    world.time.run(5)
+    world.tails.begin(1)
+    assert world.tails.is_finished
+    assert not world.desk.gate.awaited
+    await world.settle()
+    assert world.region.asked == []
+    world.live()
+    assert world.tails.is_finished, "and it is on disk"
 
 
 async def test_classes_wait_where_it_is_set_so_until_it_is_replayed() -> None:

@@ -7,6 +7,7 @@ intent was there. The trap: a terminal that went over repeats there what it aske
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from random import Random
 
 from protocols.iso8583.message import IsoMessage
@@ -92,7 +93,7 @@ class AtmRoom:
     def _exchanges(self, terminal: str, trace: str) -> list[tuple[int, int]]:
         """(center, exchange) of those whose key names this terminal and number."""
         for center, disk in enumerate(self._disks):
-            for key in list(disk.ids)[self._seen[center] :]:
+            for key in islice(disk.ids, self._seen[center], None):
                 parts = key.split(":")
                 if len(parts) >= KEY_PARTS:
                     self._ids.setdefault((parts[3].strip(), parts[5]), []).append((center, disk.ids[key]))

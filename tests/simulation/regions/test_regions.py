@@ -12,7 +12,7 @@ from tests.simulation.mutations import Mutation
 from tests.simulation.regions.mutations import REGIONS, caught
 from tests.simulation.regions.world import RegionsWorld
 
-SEEDS = range(1, 21)
+SEEDS = range(1, 16)
 pytestmark = pytest.mark.timeout(600)  # thousands of simulated seconds each: what a loaded machine needs, not a goal
 
 
@@ -27,11 +27,11 @@ def quiet() -> Iterator[None]:
 def test_two_regions_and_two_centers_lose_nothing_and_double_nothing() -> None:
     figures = [RegionsWorld(seed).run() for seed in SEEDS]
     failovers = sum(each.failovers for each in figures)
-    lost, mended, listed = (sum(getattr(each, name) for each in figures) for name in ("lost", "mended", "listed"))
-    assert failovers > 3 * len(SEEDS)
-    assert lost > 5 * failovers, "a copy that is never behind proves nothing"
-    assert mended > 0.5 * lost, "listing everything would be no replay"
-    assert listed < 0.2 * mended
+    lost, missing, mended = (sum(getattr(each, name) for each in figures) for name in ("lost", "missing", "mended"))
+    assert failovers > 2 * len(SEEDS)
+    assert lost > 3 * failovers, "a copy that is never behind proves nothing"
+    assert missing > 2 * failovers, "and that nobody misses, neither"
+    assert mended > 0.8 * missing, "listing everything would be no replay"
     assert sum(each.crashes for each in figures) > 2 * len(SEEDS), "replays were taken up by other lives"
     assert sum(each.refused_releases for each in figures) > 0, "somebody wanted to release too soon"
 

@@ -38,14 +38,14 @@ from tests.simulation.virtualloop import VirtualLoop
 from tests.simulation.wires import Pipe
 from tests.support.virtualtime import VirtualTime
 
-FAULTS_MS = 60_000
+FAULTS_MS = 45_000
 SETTLE_MS = 240_000
 CALM_MS = 8_000
 FIRST_EPOCH = 8
-LAG_MS = (20, 4_000)
+LAG_MS = (500, 8_000)
 SLEEP_MS = (1_000, 8_000)
 FAULTS = (
-    *("failover", "failover", "failover", "lag", "lag", "kill", "kill", "sleep", "storm", "storm"),
+    *("failover", "failover", "failover", "failover", "lag", "lag", "kill", "kill", "sleep", "storm", "storm"),
     *("cut-core", "cut-link", "half-open", "stall", "disk-full", "sync-fails", "slow-disk", "dns-silent", "dns-old"),
 )
 SLOW_SYNC_MS = 300

@@ -10,7 +10,19 @@ import sys
 from tests.simulation.regions.mutations import REGIONS, caught
 from tests.simulation.regions.world import RegionsWorld
 
-SUMMED = ("exchanges", "failovers", "lost", "asked", "missing", "mended", "listed", "refused_releases", "faults", "crashes")
+SUMMED = (
+    "exchanges",
+    "failovers",
+    "lost",
+    "asked",
+    "missing",
+    "mended",
+    "listed",
+    "refused_releases",
+    "refused_elsewhere",
+    "faults",
+    "crashes",
+)
 
 
 def histories(first: int, count: int, centers: int) -> dict[str, object]:

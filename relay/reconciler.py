@@ -82,7 +82,7 @@ class Reconciler:
         settings = daemon.settings.reconcile
         self._daemon = daemon
         self._settings = settings
-        self._shelf = Shelf(daemon.journal)
+        self._shelf = self.shelf = Shelf(daemon.journal)
         self._cutover = cutover_of(daemon.settings)
         self._timer: Cancellable | None = None
         self._task: asyncio.Task[None] | None = None

@@ -34,6 +34,7 @@ from relay.region.book import Book
 from relay.region.chooser import Chooser, ChooserRules
 from relay.region.poller import NOT_ASKED, Poller
 from relay.region.view import RegionWord
+from relay.tailing import new_tails, tail_row
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -62,6 +63,7 @@ class Regions:
         self._ear: NotifyEar | None = None
         daemon.region.seal(book.sealed())
         daemon.desk.gate.blocked = book.blocked()
+        self.tails = new_tails(daemon)
         daemon.metrics.region_sealed.set_function(lambda: int(self.is_sealed()))
         if self.follows_dns:
             self._make_sites()
@@ -169,6 +171,7 @@ class Regions:
         d = self._daemon
         if self.pairing is not None:
             self.pairing.start()
+        self.tails.start()
         if self._discovery is not None:
             self._discovery.start()
             return
@@ -186,6 +189,7 @@ class Regions:
     async def stop(self) -> None:
         if self.pairing is not None:
             await self.pairing.stop()
+        self.tails.stop()
         if self._discovery is not None:
             self._discovery.stop()
         if self._poller is not None:
@@ -204,6 +208,7 @@ class Regions:
             self._use_site(region)
         d.client.epoch_began(epoch)
         d.reconnect.role_gained(f"epoch {epoch}")
+        self.tails.begin(epoch)
 
     def answer_age_ms(self) -> int | None:
         """Of the DNS answer with the addresses in use."""
@@ -295,6 +300,7 @@ class Regions:
             else tuple(c.ServerRow(server=server, result=result) for server, result in self._poller.results.items()),
             sites=tuple(c.SiteRow(**msgspec.structs.asdict(site.report())) for site in self._sites.values()),
             deeds=tuple(c.DeedRow(**msgspec.structs.asdict(deed)) for deed in self._book.deeds()),
+            tail=tail_row(self.tails),
         )
 
     def _pin_in_words(self) -> str:

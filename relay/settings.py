@@ -178,6 +178,22 @@ class RegionSettings(Model):
     notify_endpoint: str | None = Field(
         None, description="UDP address for NOTIFY of the name servers, as host:port; absent means none is heard."
     )
+    tail_lag_assumed_ms: int = Field(
+        300_000,
+        ge=0,
+        le=86_400_000,
+        description="How far the new region's copy is taken to be behind where nobody says it, milliseconds.",
+    )
+    tail_margin_ms: int = Field(
+        60_000, ge=1_000, le=3_600_000, description="Asked for again beyond the lag: clocks that differ, milliseconds."
+    )
+    tail_replay_window_hours: int = Field(
+        72, ge=1, le=840, description="How long what the core confirmed can be said again to a new region, hours."
+    )
+    tail_asking_count_max: int = Field(16, ge=1, le=256, description="Keys asked for at once while a lost tail is replayed.")
+    tail_holds: tuple[Literal["atm", "branch", "partner", "inquiry"], ...] = Field(
+        (), max_length=4, description="Classes of new messages that wait, suspended, until a lost tail is replayed."
+    )
 
 
 class HotLanesSettings(Model):

@@ -23,6 +23,7 @@ from relay.exchange.gate import CLASSES
 from relay.journal.port import StepResult
 from relay.region.book import Book, Deed, Pin
 from relay.region.chooser import Chooser
+from relay.tailing import measure_again, unfinished_in_words
 from relay.telemetry.log import get_log
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Steering:
             "region-unseal": self._unseal,
             "region-block": self._block,
             "region-release": self._release,
+            "region-tail": self._tail,
         }
 
     def _status(self, _: StatusArgs) -> c.RegionsReport:
@@ -134,11 +136,22 @@ class Steering:
         await self._set_blocked(self._book.blocked() | wanted, f"block {' '.join(sorted(wanted))}", args)
         return Done(f"suspended: {', '.join(sorted(self._book.blocked()))}; sessions stay up, advices are taken")
 
-    async def _release(self, args: c.RegionBlockArgs) -> Done:
+    async def _release(self, args: c.RegionReleaseArgs) -> Done:
         wanted = _classes(args.classes)
-        await self._set_blocked(self._book.blocked() - wanted, f"release {' '.join(sorted(wanted))}", args)
+        unfinished = unfinished_in_words(self._daemon.regions.tails)
+        if unfinished and not args.despite_tail:
+            raise RelayError(
+                f"{unfinished}.", "Wait until `relay region status` says that the tail is replayed, or add --despite-tail."
+            )
+        despite = " despite the tail" if unfinished else ""
+        await self._set_blocked(self._book.blocked() - wanted, f"release {' '.join(sorted(wanted))}{despite}", args)
         left = ", ".join(sorted(self._book.blocked()))
         return Done(f"released: {', '.join(sorted(wanted))}; still suspended: {left or 'nothing'}")
+
+    async def _tail(self, args: c.RegionTailArgs) -> Done:
+        done = measure_again(self._daemon, args)
+        await self._did(f"tail from {args.from_ms}" if args.from_ms else f"tail lag {args.lag_ms} ms", args.who, args.why)
+        return done
 
     async def _set_blocked(self, classes: frozenset[str], what: str, args: c.RegionBlockArgs) -> None:
         gate = self._daemon.desk.gate

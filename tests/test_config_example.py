@@ -50,6 +50,7 @@ SAMPLES = {
     "notify_endpoint",
     "addresses",
     "text_port",
+    "tail_holds",
     "allow_networks",
     "terminals",
     "source_address",

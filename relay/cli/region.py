@@ -14,7 +14,8 @@ import msgspec
 
 from relay.cli import reach
 from relay.cli.screen import duration, safe, table
-from relay.cli.when import show_moment
+from relay.cli.when import parse_moment, show_moment
+from relay.clock import SystemClock
 from relay.configuration.regions import parse_region
 from relay.control import regions as c
 from relay.control.report import Done
@@ -56,7 +57,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for name, text in (("block", "suspend classes of messages"), ("release", "take a block away")):
         blocking = what.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         blocking.add_argument("classes", nargs="+", metavar="CLASS", help="atm, branch, zengin (partner), inquiry, or all")
+        if name == "release":
+            blocking.add_argument(
+                "--despite-tail", action="store_true", help="although what the old region lost has not all been asked for"
+            )
         _sign(blocking)
+
+    tail = what.add_parser(
+        "tail",
+        help="say how far behind the new region's database was",
+        description="Asks anew for what the old region confirmed since then, and delivers what is missing.",
+    )
+    since = tail.add_mutually_exclusive_group(required=True)
+    since.add_argument(
+        "--from", dest="from_text", metavar="TIME", help="the last position that was copied, like 2026-11-24T15:30"
+    )
+    since.add_argument("--lag-ms", type=int, metavar="N", help="so far behind the old region's last word, milliseconds")
+    _sign(tail)
 
     record = what.add_parser("record", help="make or check the signed record", description="The signed record of the zone.")
     doing = record.add_subparsers(dest="doing", metavar="WHAT", required=True)
@@ -109,8 +126,19 @@ def _decide(args: argparse.Namespace) -> Done:
             return client.region_unseal(c.RegionSealArgs(epoch=args.epoch, who=who, why=why))
         case "block":
             return client.region_block(c.RegionBlockArgs(classes=tuple(args.classes), who=who, why=why))
+        case "tail":
+            from_ms = 0 if args.from_text is None else _moment(args.from_text)
+            return client.region_tail(c.RegionTailArgs(from_ms=from_ms, lag_ms=args.lag_ms or 0, who=who, why=why))
         case _:
-            return client.region_release(c.RegionBlockArgs(classes=tuple(args.classes), who=who, why=why))
+            classes = tuple(args.classes)
+            return client.region_release(c.RegionReleaseArgs(classes=classes, despite_tail=args.despite_tail, who=who, why=why))
+
+
+def _moment(text: str) -> int:
+    try:
+        return parse_moment(text, SystemClock().wall_ms())
+    except argparse.ArgumentTypeError as error:
+        raise RelayError(f"{error}.") from error
 
 
 # ---- the record -------------------------------------------------------------------------------------------------------------
@@ -166,6 +194,8 @@ def _lines(report: c.RegionsReport) -> Iterator[str]:
     if report.source == "dns":
         age = duration(report.unconfirmed_ms)
         yield f"age     {'STALE, ' if report.is_stale else ''}last confirmed by a name server {age} ago"
+    if report.tail.epoch:
+        yield from _tail(report.tail)
     if report.servers:
         yield ""
         yield from table([["name server", "said"], *([row.server, row.result] for row in report.servers)])
@@ -177,6 +207,19 @@ def _lines(report: c.RegionsReport) -> Iterator[str]:
         for deed in report.deeds[-DEEDS_SHOWN:]:
             signed = f"{deed.who} and {deed.second}" if deed.second else deed.who
             yield safe(f"{show_moment(deed.at_ms)}  {deed.what}, by {signed}: {deed.why}")
+
+
+def _tail(tail: c.TailRow) -> Iterator[str]:
+    counts = f"{tail.asked:,} asked, {tail.missing:,} missing, {tail.mended:,} mended, {tail.listed:,} for a person"
+    if tail.is_finished:
+        when = f"replayed at {show_moment(tail.finished_ms)}"
+    elif tail.since_ms:
+        when = f"NOT REPLAYED YET, {tail.left:,} rows left"
+    else:
+        when = "NOT REPLAYED YET"
+    since = f", from {show_moment(tail.since_ms)}" if tail.since_ms else ""
+    yield safe(f"tail    of epoch {tail.epoch}: {when}; {counts}")
+    yield safe(f"        {tail.evidence}{since}{f'; {tail.trouble}' if tail.trouble else ''}")
 
 
 def _site(site: c.SiteRow) -> list[str]:

@@ -15,11 +15,12 @@ import msgspec
 
 from relay.configuration.lines import Path
 from relay.errors import ConfigurationError
-from relay.settings import RegionSettings
+from relay.settings import JournalSettings, RegionSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DNS_NAME = re.compile(r"(?=.{1,253}\.?\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
-_KEPT_BY_CORE = frozenset({"source", "shadow_probe_ms"})
+_TAIL = frozenset(name for name in RegionSettings.model_fields if name.startswith("tail_"))
+_KEPT_BY_CORE = frozenset({"source", "shadow_probe_ms"}) | _TAIL
 
 
 class Wrong(msgspec.Struct, frozen=True):
@@ -70,6 +71,22 @@ def check_regions(region: RegionSettings) -> Iterator[Wrong]:
         )
     if region.stale_after_ms < 3 * region.poll_ms:
         yield Wrong(("region", "stale_after_ms"), "a lost question or two would make it stale", f"{3 * region.poll_ms} or more")
+
+
+def check_tail(region: RegionSettings, journal: JournalSettings) -> Iterator[Wrong]:
+    """What is said again to a new region needs its body."""
+    where, hours = ("region", "tail_replay_window_hours"), region.tail_replay_window_hours
+    is_default = where[1] not in region.model_fields_set
+    if hours > journal.body_window_days * 24:
+        why = f"bodies are kept for {journal.body_window_days} days (journal.body_window_days), and {hours} hours are promised"
+        yield Wrong(where, why, f"{journal.body_window_days * 24} at most", is_warning=is_default)
+    if journal.archive_directory is not None and hours > journal.archive_after_days * 24:
+        why = f"bodies leave the journal {journal.archive_after_days} days after their date (journal.archive_after_days)"
+        why = f"{why}, and {hours} hours are promised"
+        yield Wrong(where, why, f"{journal.archive_after_days * 24} at most", is_warning=is_default)
+    asked_ms = region.tail_lag_assumed_ms + region.tail_margin_ms
+    if asked_ms > hours * 3_600_000:
+        yield Wrong(("region", "tail_lag_assumed_ms"), f"with its margin longer than tail_replay_window_hours ({hours})")
 
 
 def _names(region: RegionSettings) -> Iterator[Wrong]:

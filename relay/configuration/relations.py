@@ -18,7 +18,7 @@ from relay.configuration.announce import check_announce
 from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
 from relay.configuration.pair import check_pair
-from relay.configuration.regions import Wrong, check_regions
+from relay.configuration.regions import Wrong, check_regions, check_tail
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
 
 _LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
@@ -61,6 +61,7 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
     yield from _outbound(settings.outbound)
     for wrong in (
         *check_regions(settings.region),
+        *check_tail(settings.region, settings.journal),
         *_pair(settings),
         *check_announce(settings),
         *check_leases(settings),

@@ -43,7 +43,15 @@ from relay.control.commands import (
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
 from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
 from relay.control.pressure import PressureReport
-from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
+from relay.control.regions import (
+    RegionBlockArgs,
+    RegionPinArgs,
+    RegionReleaseArgs,
+    RegionSealArgs,
+    RegionsReport,
+    RegionTailArgs,
+    RegionUnpinArgs,
+)
 from relay.control.report import (
     Done,
     KeysReport,
@@ -181,7 +189,7 @@ class ControlClient:
     def region_block(self, args: RegionBlockArgs) -> Done:
         return self._call("region-block", args, Done)
 
-    def region_release(self, args: RegionBlockArgs) -> Done:
+    def region_release(self, args: RegionReleaseArgs) -> Done:
         return self._call("region-release", args, Done)
 
     def lease_status(self) -> LeaseReport:
@@ -204,6 +212,9 @@ class ControlClient:
 
     def drain_abort(self, args: DrainAbortArgs) -> Done:
         return self._call("drain-abort", args, Done)
+
+    def region_tail(self, args: RegionTailArgs) -> Done:
+        return self._call("region-tail", args, Done)
 
     def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
         """Raises NotReachable, or Refused with the relay's own words."""

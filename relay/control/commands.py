@@ -14,7 +14,15 @@ from relay.control.announce import AnnounceArgs, AnnounceReport
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
 from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
 from relay.control.pressure import PressureReport
-from relay.control.regions import RegionBlockArgs, RegionPinArgs, RegionSealArgs, RegionsReport, RegionUnpinArgs
+from relay.control.regions import (
+    RegionBlockArgs,
+    RegionPinArgs,
+    RegionReleaseArgs,
+    RegionSealArgs,
+    RegionsReport,
+    RegionTailArgs,
+    RegionUnpinArgs,
+)
 from relay.control.report import (
     Done,
     KeysReport,
@@ -243,7 +251,8 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "region-seal": CommandSpec(RegionSealArgs, Done, changes=True),
     "region-unseal": CommandSpec(RegionSealArgs, Done, changes=True),
     "region-block": CommandSpec(RegionBlockArgs, Done, changes=True),
-    "region-release": CommandSpec(RegionBlockArgs, Done, changes=True),
+    "region-release": CommandSpec(RegionReleaseArgs, Done, changes=True),
+    "region-tail": CommandSpec(RegionTailArgs, Done, changes=True),
     "lease-status": CommandSpec(StatusArgs, LeaseReport, changes=False),
     "lease-take": CommandSpec(LeaseTakeArgs, Done, changes=True),
     "lease-release": CommandSpec(LeaseSignedArgs, Done, changes=True),

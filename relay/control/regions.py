@@ -50,6 +50,40 @@ class RegionBlockArgs(msgspec.Struct, frozen=True, kw_only=True):
     why: Reason
 
 
+class RegionReleaseArgs(RegionBlockArgs, frozen=True, kw_only=True):
+    """`despite_tail`: although what the old region lost has not all been asked for."""
+
+    despite_tail: bool = False
+
+
+class RegionTailArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the new region's copy was behind: everything confirmed since `from_ms` (UTC epoch milliseconds; 0: not given) is
+    asked for again, or what was confirmed in the last `lag_ms` before the old region's last word."""
+
+    from_ms: Annotated[int, msgspec.Meta(ge=0, le=2**53)] = 0
+    lag_ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000 * 35)] = 0
+    who: Signature
+    why: Reason
+
+
+class TailRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The replay of what the old region may have lost. `left`: rows of the journal not looked at yet, and what is not settled.
+    `since_ms` 0: not measured yet. `trouble`: why it does not go on."""
+
+    epoch: int = 0
+    began_ms: int = 0
+    since_ms: int = 0
+    evidence: str = ""
+    left: int = 0
+    asked: int = 0
+    missing: int = 0
+    mended: int = 0
+    listed: int = 0
+    is_finished: bool = True
+    finished_ms: int = 0
+    trouble: str = ""
+
+
 class SiteRow(msgspec.Struct, frozen=True, kw_only=True):
     """One region as the shadow probe sees it; `since_ms` is for how long `result` has been so."""
 
@@ -95,3 +129,4 @@ class RegionsReport(msgspec.Struct, frozen=True, kw_only=True):
     servers: tuple[ServerRow, ...] = ()
     sites: tuple[SiteRow, ...] = ()
     deeds: tuple[DeedRow, ...] = ()
+    tail: TailRow = TailRow()

@@ -33,19 +33,23 @@ def class_of(channel: str, kind: str) -> str:
 
 
 class Gate:
-    """`is_draining` and `blocked` are set by whoever is told to; `is_sealed` asks whether people sealed the region's epoch."""
+    """`is_draining` and `blocked` are set by whoever is told to, `awaited` by whoever replays a lost tail; `is_sealed` asks
+    whether people sealed the region's epoch."""
 
     def __init__(self, permit: Callable[[], Permit | None], is_sealed: Callable[[], bool]) -> None:
         self._permit = permit
         self._is_sealed = is_sealed
         self.is_draining = False
         self.blocked: Collection[str] = frozenset()
+        self.awaited: Collection[str] = frozenset()
 
     def refusal(self, request: Request) -> Refusal | None:
         """Why it is shut for this message, or None."""
         if self.is_draining:
             return Refusal.DRAINING
         if self.blocked and class_of(request.channel, request.kind) in self.blocked:
+            return Refusal.SUSPENDED
+        if self.awaited and class_of(request.channel, request.kind) in self.awaited:
             return Refusal.SUSPENDED
         if self._permit() is None:
             return Refusal.SUSPENDED if self._is_sealed() else Refusal.CORE_UNREACHABLE

@@ -59,6 +59,7 @@ class Open(msgspec.Struct, eq=False):
     owed_since_ms: int = 0  # wall; what is owed expires so long after this
     in_lane: bool = False  # its terminal's lane is busy with it
     withdrawn: bool = False  # the terminal reversed it: no reply any more
+    was_question: bool = False  # and is delivered as an advice now
     has_body: bool = True  # False after a restart: the secrets are gone, the request is never posted again
     # How it waits for the core (traffic.py).
     group: str = ""  # its hot lane, or "" with everybody else
@@ -131,6 +132,7 @@ def deliver_stored(entry: Open) -> None:
     """It is owed to the core as it is stored. What was a question once, and answered, is told as what happened: an advice."""
     entry.has_body = True
     if entry.request.message_class is MessageClass.FINANCIAL:
+        entry.was_question = True
         entry.request = msgspec.structs.replace(entry.request, message_class=MessageClass.ADVICE)
 
 

@@ -1,4 +1,4 @@
-"""A closed exchange is opened once more: read from disk, decided by reopen.py, written, and only then owed to the core.
+"""A closed exchange is opened once more: read from disk, decided by reopen.py or replay.py, written, and then owed to the core.
 
 Owns that sequence. It must never decide by itself. The traps: the core was asked before the journal is read, so what is read
 must be what was asked about (`seen`), and an exchange that somebody else holds right now (its terminal's repeat, a person) is
@@ -19,6 +19,7 @@ from relay.core.port import Looked
 from relay.exchange.exchange import State
 from relay.exchange.register import Open, Register, deliver_stored, rebuild
 from relay.exchange.reopen import Around, Decision, ForPerson, Reopens, decide
+from relay.exchange.replay import replayed
 from relay.exchange.saf import Saf
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.records import StoredExchange
@@ -38,7 +39,7 @@ class Busy(msgspec.Struct, frozen=True):
 
 class Seen(msgspec.Struct, frozen=True):
     """The exchange as the run read it. `reversal_key`: its terminal's settled reversal, "" for none; `times` and `is_related`
-    as in reopen.Around."""
+    as in reopen.Around; `is_tail`: asked in a new region, and decided by replay.py."""
 
     key: str
     state: str
@@ -47,6 +48,7 @@ class Seen(msgspec.Struct, frozen=True):
     reversal_key: str = ""
     is_related: bool = False
     is_dry: bool = False  # only say what would follow
+    is_tail: bool = False
 
 
 Told = Callable[[Decision | Busy], None]
@@ -88,7 +90,10 @@ class Reopening:
             return
         taken = stored.taken
         attempt = f"{register.center}/{taken.incarnation}/{taken.exchange_id}"
-        decision = decide(stored, looked, attempt, Around(reversal, seen.times, seen.is_related))
+        if seen.is_tail:
+            decision = replayed(stored, looked, attempt, seen.times)
+        else:
+            decision = decide(stored, looked, attempt, Around(reversal, seen.times, seen.is_related))
         if isinstance(decision, Reopens) and not seen.is_dry:
             target = reversal if decision.is_reversal and reversal is not None else stored
             self._open(target, decision, done)

@@ -17,7 +17,7 @@ from random import Random
 
 import msgspec
 
-from protocols.vocabulary import Approved, Declined, KeyConflict, MessageClass, NotProcessed, Outcome, Unknown
+from protocols.vocabulary import Approved, Declined, DoubtPolicy, KeyConflict, MessageClass, NotProcessed, Outcome, Unknown
 from relay.clock import Timers
 from relay.core.port import Core, Finding, NotFound, Permit, Reversed, Superseded, Undone, UndoOutcome
 from relay.exchange import evidence
@@ -113,6 +113,7 @@ class Saf:
         self._inflight = 0
         self._inflight_again = 0
         self._stopped = False
+        self.holds: Callable[[Open], bool] = lambda entry: False  # who asks an original's fate first (relay/tails.py)
 
     @property
     def owed_count(self) -> int:
@@ -137,8 +138,16 @@ class Saf:
     def owe(self, entry: Open) -> None:
         """From now on `entry` is driven until the core confirms or a person takes it."""
         chain = self._chains.setdefault(entry.chain, deque())
-        chain.append(entry)
-        if len(chain) == 1:
+        if chain and entry.key == entry.chain != chain[0].key:  # the original was reopened behind what follows it
+            head = chain[0]
+            chain.appendleft(entry)
+            head.cancel_call()
+            if head.retry is not None:
+                head.retry.cancel()
+                head.retry = None
+        else:
+            chain.append(entry)
+        if chain[0] is entry:
             self._make_due(entry)
 
     def withdraw(self, entry: Open) -> None:
@@ -183,10 +192,12 @@ class Saf:
     def _pump(self) -> None:
         while (due := self._next_due()) is not None:
             entry, is_again = due
-            if not self.is_head(entry):
-                continue  # withdrawn meanwhile
+            if not self.is_head(entry) or entry.call is not None or entry.retry is not None:
+                continue  # withdrawn meanwhile, or it stands here twice
             permit = self._permit()
-            if permit is not None:
+            if permit is not None and self.holds(entry):
+                self._retry_later(entry)
+            elif permit is not None:
                 self._try(entry, permit, is_again)
             elif not self._expire(entry, "the core could not be asked", None):
                 self._retry_later(entry)
@@ -231,6 +242,8 @@ class Saf:
             kind = Reversed
         event = CONCLUSIONS.get((entry.state, kind))
         why = entry.why = _reason(answer)
+        if (entry.state, kind) == (State.DELIVERING, Reversed) and _is_undone_elsewhere(entry):
+            event = Event.GIVEN_TO_PERSON
         if event is None and (entry.state, why) in STUBBORN and entry.tries >= self._limits.head_tries_max:
             event = Event.GIVEN_TO_PERSON
         if event is None and self._expire(entry, why, answer):
@@ -303,6 +316,11 @@ class Saf:
 
 def _log_given(entry: Open, why: str) -> None:
     log.warning("exchange given to a person", exchange_id=entry.exchange_id, kind=entry.request.kind, why=why)
+
+
+def _is_undone_elsewhere(entry: Open) -> bool:
+    """Told approved, and not reversed here by its terminal: another center did it, perhaps by itself, and found nothing."""
+    return entry.was_question and not entry.withdrawn and entry.request.doubt_policy is DoubtPolicy.UNDO
 
 
 def _is_told_nothing(entry: Open) -> bool:

@@ -36,8 +36,8 @@ _SELECT: Final = (
     " (SELECT count(*) FROM history AS h WHERE h.exchange_id = e.exchange_id AND substr(h.event, 1, 10) = 'RECONCILED')"
     " + (SELECT count(*) FROM taken AS r JOIN history AS h ON h.exchange_id = r.exchange_id WHERE r.original_key = e.key"
     " AND r.original_key <> '' AND r.message_class = 'reversal' AND substr(h.event, 1, 10) = 'RECONCILED')"
-    f" AS times, ({_REVERSAL.format('r.key')}) AS reversal_key, ({_REVERSAL.format('s.outcome')}) AS reversal_outcome"
-    " FROM exchange AS e"
+    f" AS times, ({_REVERSAL.format('r.key')}) AS reversal_key, ({_REVERSAL.format('s.outcome')}) AS reversal_outcome,"
+    " e.epoch_now, e.original_key FROM exchange AS e"
 )
 _MOVED_ROWS: Final = (
     "SELECT exchange_id, exchange_id, terminal, business_date, recorded_ms, recorded_ms FROM taken"
@@ -75,6 +75,8 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     times: int = 0  # that reconciliation opened it, or its terminal's reversal of it, again
     reversal_key: str | None = None  # the terminal's newest settled reversal of it
     reversal_outcome: bytes | None = None  # and what the core said to that one
+    epoch: int = 0  # the region epoch in which the core was asked last
+    original_key: str = ""
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -147,7 +149,7 @@ class SideReader:
 
 
 def _side(row: Any) -> Side:
-    cells = (*row[:7], row[7] == 0, *row[8:17], bool(row[17]), bool(row[18]), *row[19:22])
+    cells = (*row[:7], row[7] == 0, *row[8:17], bool(row[17]), bool(row[18]), *row[19:24])
     return msgspec.convert(dict(zip(_FIELDS, cells, strict=True)), Side)
 
 

@@ -7,6 +7,7 @@ bodies can hold is compared.
 
 from __future__ import annotations
 
+from copy import copy
 from enum import Enum
 
 import msgspec
@@ -87,6 +88,12 @@ class Entry:
         self.business_identity: tuple[object, ...] | None = None  # what a repeat must agree on; None for a tombstone
         self.answered_at: dict[str, int] = {}  # attempt text -> order of its last answer
         self.last_attempt = ""
+
+    def copy(self) -> Entry:
+        """For another ledger: what is answered there is not answered here."""
+        other = copy(self)
+        other.answered_at = dict(self.answered_at)
+        return other
 
 
 def account_of(request: c.TransactionRequest) -> str:

@@ -8,7 +8,7 @@ and a repeated key is answered with its *current* state, never with the first ap
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Literal
@@ -61,7 +61,19 @@ class Movement(msgspec.Struct, frozen=True):
     posting: bool  # False for a reversal's line
 
 
+class Commit(msgspec.Struct, frozen=True):
+    """What one posting transaction was about: an asynchronous copy of this ledger does the same, later, in the same order."""
+
+    verb: Literal["post", "reverse", "inquire"]
+    key: str
+    request: c.TransactionRequest | c.ReversalRequest | None
+    caller: Caller
+    wall_ms: int
+
+
 class Ledger:
+    """`on_commit` hears of each transaction that changed anything (relay/loopback/replica.py)."""
+
     def __init__(
         self,
         region: str = "tokyo",
@@ -83,6 +95,7 @@ class Ledger:
         self._relay_epochs: dict[str, int] = {}
         self._order = 0
         self._day: tuple[int, str] = (-1, "")
+        self.on_commit: Callable[[Commit], None] | None = None
 
     # ---- what an operator of the fake core sets ------------------------------------------------------------------------
     def open_account(self, account: str, balance_minor: int, currency: str = "JPY") -> None:
@@ -105,9 +118,9 @@ class Ledger:
     # ---- the four verbs --------------------------------------------------------------------------------------------------
     def post(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> c.TransactionAnswer | Refused:
         """The posting transaction: gates, duplicate, decision and booking as one step."""
-        refused = self.gate(caller)
-        if refused is not None:
-            return refused
+        return self.gate(caller) or self._post(key, request, caller, wall_ms)
+
+    def _post(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> c.TransactionAnswer | Refused:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._book(key, request, wall_ms)
@@ -116,13 +129,14 @@ class Ledger:
         elif not agrees(entry.business_identity, identity_of(request)):
             return Refused(422, c.PROBLEM_KEY_CONFLICT, "this key was used with another kind, terminal, account or amount")
         self._answered(entry, caller)
+        self._commit("post", key, request, caller, wall_ms)
         return current_answer(entry)
 
     def reverse(self, key: str, request: c.ReversalRequest, caller: Caller, wall_ms: int) -> c.ReversalAnswer | Refused:
         """Bring what stands down to `request.standing`; on an unknown key leave a tombstone."""
-        refused = self.gate(caller)
-        if refused is not None:
-            return refused
+        return self.gate(caller) or self._reverse(key, request, caller, wall_ms)
+
+    def _reverse(self, key: str, request: c.ReversalRequest, caller: Caller, wall_ms: int) -> c.ReversalAnswer | Refused:
         standing = int(request.standing.minor)
         currency = request.standing.currency
         if standing < 0:
@@ -132,6 +146,7 @@ class Ledger:
             if standing:
                 return Refused(400, c.PROBLEM_INVALID, "nothing was posted under this key that a part could stand of")
             entry = self._new(key, EntryState.TOMBSTONE, "", wall_ms)
+            self._commit("reverse", key, request, caller, wall_ms)
             return c.ReversalAnswer(key=key, state="tombstone", standing=c.Amount("0", currency))
         if request.automatic:
             named = entry.answered_at.get(request.attempt or caller.attempt, 0)
@@ -145,6 +160,7 @@ class Ledger:
             return Refused(400, c.PROBLEM_INVALID, "standing is in another currency than what was posted")
         if entry.amount is None or standing < entry.standing_minor:
             self._undo(entry, standing)
+            self._commit("reverse", key, request, caller, wall_ms)
         return c.ReversalAnswer(key=key, state="reversed", standing=c.Amount(str(entry.standing_minor), currency))
 
     def inquire(self, key: str, caller: Caller | None) -> c.InquiryAnswer | Refused:
@@ -158,6 +174,7 @@ class Ledger:
             return c.InquiryAnswer(key=key, state="not-found")
         if caller is not None and entry.state in (EntryState.POSTED, EntryState.DECLINED):
             self._answered(entry, caller)
+            self._commit("inquire", key, None, caller, entry.posted_at_ms)
         state: Literal["posted", "declined", "reversed", "not-found"]
         if entry.state is EntryState.TOMBSTONE:
             return c.InquiryAnswer(key=key, state="reversed")
@@ -199,6 +216,29 @@ class Ledger:
         self._by_date[entry.business_date].remove(entry)
         return moved
 
+    def redo(self, commit: Commit) -> None:
+        """Do what another ledger did, whatever epoch and state this one is in."""
+        newest = self._relay_epochs.get(commit.caller.center, 0)
+        self._relay_epochs[commit.caller.center] = max(newest, commit.caller.relay_epoch)
+        request = commit.request
+        if isinstance(request, c.TransactionRequest):
+            self._post(commit.key, request, commit.caller, commit.wall_ms)
+        elif request is not None:
+            self._reverse(commit.key, request, commit.caller, commit.wall_ms)
+        elif commit.key in self._entries:
+            self._answered(self._entries[commit.key], commit.caller)
+
+    def become_copy_of(self, other: Ledger) -> None:
+        """Everything of `other` but its region, epoch and state, and nothing else: a standby that is set up anew."""
+        self.opening_minor, self._order, self._utc_offset = other.opening_minor, other._order, other._utc_offset
+        self.movements = list(other.movements)
+        self._balances, self._blocked = dict(other._balances), dict(other._blocked)
+        self._relay_epochs = dict(other._relay_epochs)
+        self._entries = {key: entry.copy() for key, entry in other._entries.items()}
+        self._by_date = {}
+        for entry in sorted(self._entries.values(), key=attrgetter("sequence")):
+            self._by_date.setdefault(entry.business_date, []).append(entry)
+
     # ---- what the conservation check reads ------------------------------------------------------------------------------
     def entries(self) -> Iterator[Entry]:
         return iter(self._entries.values())
@@ -236,6 +276,17 @@ class Ledger:
         if caller.relay_epoch > newest:
             self._relay_epochs[caller.center] = caller.relay_epoch
         return None
+
+    def _commit(
+        self,
+        verb: Literal["post", "reverse", "inquire"],
+        key: str,
+        request: c.TransactionRequest | c.ReversalRequest | None,
+        caller: Caller,
+        wall_ms: int,
+    ) -> None:
+        if self.on_commit is not None:
+            self.on_commit(Commit(verb, key, request, caller, wall_ms))
 
     def _answered(self, entry: Entry, caller: Caller) -> None:
         self._order += 1

@@ -23,6 +23,7 @@ class Layer(StrEnum):
     NEAR = "near"  # what ended minutes ago by a rare way
     CORRECTION = "correction"  # terminals with movement
     DAILY = "daily"  # a whole business date
+    TAIL = "tail"  # what a region lost with its last seconds
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

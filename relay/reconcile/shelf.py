@@ -69,6 +69,7 @@ class Shelf:
     def __init__(self, variables: Variables) -> None:
         self._variables = variables
         self._bare: dict[str, tuple[bytes, Report]] = {}
+        self._given = 0  # the highest number that is on its way to disk
 
     def progress(self) -> Progress | None:
         stored = self._variables.variables(LINK_NAME).get(_RUN)
@@ -113,4 +114,6 @@ class Shelf:
         self._variables.store_variable(LINK_NAME, f"{_REPORT}{report.number}", msgspec.msgpack.encode(report), done)
 
     def next_number(self) -> int:
-        return max((report.number for report in self.reports()), default=0) + 1
+        """Never given before; one shelf for all who make reports keeps it so."""
+        self._given = max(self._given, max((report.number for report in self.reports()), default=0)) + 1
+        return self._given

@@ -187,6 +187,17 @@ class Metrics:
             "relay_pair_forward_connections", "Open connections forwarded for the peer", registry=r
         )
         self.pair_forwarded_bytes = Counter("relay_pair_forwarded_bytes_total", "Bytes forwarded for the peer", registry=r)
+        self.region_tail_left = Gauge(
+            "relay_region_tail_left_exchanges", "Of a lost tail: not looked at, or not settled", registry=r
+        )
+        self.region_tail_unfinished_seconds = Gauge(
+            "relay_region_tail_unfinished_seconds", "Since when a lost tail is not replayed; 0 when it is", registry=r
+        )
+        self.region_tail_exchanges = Counter(
+            "relay_region_tail_exchanges_total", "What a new region was asked for again", ["result"], registry=r
+        )
+        for result in ("asked", "missing", "mended", "listed"):
+            self.region_tail_exchanges.labels(result)
         # ---- owed to the core --------------------------------------------------------------------------------------
         self.saf_owed = Gauge("relay_saf_owed_messages", "Advices and reversals not yet confirmed", registry=r)
         self.saf_oldest_seconds = Gauge("relay_saf_oldest_seconds", "Age of the oldest owed message", registry=r)

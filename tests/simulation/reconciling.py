@@ -10,7 +10,9 @@ the disk.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from random import Random
 from typing import Any
 from urllib.parse import unquote
@@ -52,6 +54,8 @@ class DiskRows:
 
     def __init__(self, disk: MemoryDisk) -> None:
         self._disk = disk
+        self._reopened: Counter[int] = Counter()  # lines of reconciliation, by exchange, of those seen so far
+        self._lines_seen = 0
 
     def by_keys(self, keys: Sequence[str]) -> dict[str, Side]:
         ids = self._disk.ids
@@ -89,6 +93,13 @@ class DiskRows:
         taken = self._disk.exchanges[exchange_id].taken
         return Moved(mark, exchange_id, taken.terminal, taken.business_date, taken.recorded_ms, at_ms)
 
+    def _times(self, own: set[int]) -> int:
+        for line in islice(self._disk.lines, self._lines_seen, None):
+            if line.event.startswith("RECONCILED"):
+                self._reopened[line.exchange_id] += 1
+        self._lines_seen = len(self._disk.lines)
+        return sum(self._reopened[number] for number in own)
+
     def _side(self, stored: StoredExchange) -> Side:
         taken, disk = stored.taken, self._disk
         related = [disk.exchanges[number] for number in disk.reversal_ids.get(taken.key, ())]
@@ -115,9 +126,11 @@ class DiskRows:
             outcome=stored.outcome,
             incarnation=taken.incarnation,
             is_related=bool(related),
-            times=sum(line.exchange_id in own and line.event.startswith("RECONCILED") for line in disk.lines),
+            times=self._times(own),
             reversal_key=None if newest is None else newest.taken.key,
             reversal_outcome=None if newest is None else newest.outcome,
+            epoch=stored.epoch,
+            original_key=taken.original_key,
         )
 
 

@@ -91,6 +91,7 @@ class SimulatedRelay:
         loop: VirtualLoop,
         limits: DeskLimits = LIMITS,
         row_taken: Callable[[int, State, Event], None] | None = None,
+        center: str = "tokyo",
     ) -> None:
         self.time = time
         self.chance = chance
@@ -100,26 +101,29 @@ class SimulatedRelay:
         self.metrics = Metrics()
         self.pipes: list[Pipe] = []
         self.is_alive = True
+        self.center = center
         self.client = CoreClient(
-            ClientSettings("core.sim", 80, False, "tokyo", journal.incarnation),
+            ClientSettings("core.sim", 80, False, center, journal.incarnation),
             door,
             Balance(),
             clock=time,
             timers=self.timers,
             metrics=self.metrics,
-            epoch_floor=lambda: journal.epoch,
+            epoch_floor=lambda: max(journal.epoch, self.region.floor),
         )
-        self.region = ActiveRegion(
-            journal.epoch,
-            lambda epoch, done: self.client.region(epoch, 1_000, done),
-            journal.raise_epoch,
-            clock=time,
-            timers=self.timers,
-            random=chance,
-            metrics=self.metrics,
-            on_epoch=lambda epoch, _: self.client.epoch_began(epoch),
+        self.region = self._new_region()
+        self.desk = Desk(
+            journal,
+            self.client,
+            self.region.permit,
+            time,
+            self.timers,
+            self.metrics,
+            chance,
+            center,
+            limits,
+            lambda: bool(self.region.sealed_epoch) and self.region.sealed_epoch >= self.region.epoch,
         )
-        self.desk = Desk(journal, self.client, self.region.permit, time, self.timers, self.metrics, chance, "tokyo", limits)
         self.roster: Roster[Link] = Roster()
         self.outbound = Outbound(
             journal,
@@ -131,7 +135,7 @@ class SimulatedRelay:
             self.timers,
             self.metrics,
             chance,
-            "tokyo",
+            center,
             OUTBOUND_LIMITS,
             remembers=lambda listener: listener == "zengin",
         )
@@ -140,7 +144,7 @@ class SimulatedRelay:
             outbound=self.outbound,
             variables=journal,
             roster=self.roster,
-            link_ids=LinkIds("tokyo", journal.incarnation, time.wall_ms()),
+            link_ids=LinkIds(center, journal.incarnation, time.wall_ms()),
             clock=time,
             timers=self.timers,
             metrics=self.metrics,
@@ -150,12 +154,32 @@ class SimulatedRelay:
         self.services = {each.name: self._services(each, parts, lines) for each in lines.all}
         if row_taken is not None:
             self._watch_rows(row_taken)
+        self._before_recovery()
         recover(self.desk, limits.completion_deadline_ms)
         self.outbound.recover()
-        self.client.use_addresses(["10.1.0.1", "10.1.0.2", "10.1.0.3"])
-        self.region.start()
+        self._find_region()
         for each in lines.dialers:
             SimulatedDialer(self, each.name, lines.port(each), loop).dial()
+
+    # ---- the region: one, that says itself what it is ----------------------------------------------------------------
+    def _new_region(self) -> ActiveRegion:
+        return ActiveRegion(
+            self.journal.epoch,
+            lambda epoch, done: self.client.region(epoch, 1_000, done),
+            self.journal.raise_epoch,
+            clock=self.time,
+            timers=self.timers,
+            random=self.chance,
+            metrics=self.metrics,
+            on_epoch=lambda epoch, _: self.client.epoch_began(epoch),
+        )
+
+    def _before_recovery(self) -> None:
+        """Nothing here; relays of two regions make what their recovery needs."""
+
+    def _find_region(self) -> None:
+        self.client.use_addresses(["10.1.0.1", "10.1.0.2", "10.1.0.3"])
+        self.region.start()
 
     def _services(self, settings: LinkSettings, parts: WireParts, lines: Lines) -> LinkServices:
         facts = ListenerFacts(

@@ -39,6 +39,7 @@ class RegionWorld(DaemonWorld):
         self.osaka_core = CoreServer(FakeCore(self.osaka), FaultInjector(2), zones=(ADDRESSES["osaka"],))
         self.servers = [NameServer(self._zone()) for _ in range(server_count)]
         self.extra_region = ""
+        self.extra_journal = ""
         self.says(FIRST_EPOCH, "tokyo")
 
     @property
@@ -85,7 +86,8 @@ name_servers = {servers}
 mac_credentials = ["region-mac"]
 shadow_probe_ms = 1000
 {self.extra_region}
-"""
+""",
+            journal_extra=self.extra_journal,
         )
         text = self.config_path.read_text().replace("[core]\n", f'[core]\nname_servers = ["{addresses_from or servers[-1]}"]\n')
         self.config_path.write_text(text)

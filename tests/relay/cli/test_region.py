@@ -85,6 +85,35 @@ def test_the_status_is_one_page_and_says_everything_that_is_wrong(tmp_path: Path
     assert "\x1b" not in page
 
 
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        (c.TailRow(epoch=9, began_ms=1, is_finished=False, evidence="a lag of 5 ms, assumed"), "NOT REPLAYED YET; 0 asked"),
+        (
+            c.TailRow(
+                epoch=9, since_ms=5, left=7, asked=3_000, missing=2, mended=1, listed=1, is_finished=False, trouble="away"
+            ),
+            "NOT REPLAYED YET, 7 rows left; 3,000 asked, 2 missing, 1 mended, 1 for a person",
+        ),
+        (c.TailRow(epoch=9, since_ms=5, finished_ms=1_795_485_059_000), "replayed at 2026-11-24"),
+    ],
+)
+def test_the_status_says_how_far_the_lost_tail_is(
+    tmp_path: Path, tail: c.TailRow, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(tmp_path, {"region-status": c.RegionsReport(tail=tail)}) as daemon:
+        assert main(["region", "--socket", daemon.path, "status"]) == 0
+    page = capsys.readouterr().out
+    assert f"tail    of epoch 9: {said}" in page
+    assert tail.evidence in page
+    assert tail.trouble in page
+
+
+def test_a_time_that_is_none_is_said_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["region", "--socket", str(tmp_path / "none"), "tail", "--from", "yesterday", *SIGNED]) != 0
+    assert "is no time" in capsys.readouterr().err
+
+
 def test_where_the_core_is_the_source_there_is_little_to_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = c.RegionsReport(detail="region tokyo is blocked (epoch 8)")
     with answering(tmp_path, {"region-status": report}) as daemon:
@@ -111,7 +140,18 @@ def test_where_the_core_is_the_source_there_is_little_to_say(tmp_path: Path, cap
             "region-block",
             c.RegionBlockArgs(classes=("atm", "zengin"), who="Sato", why="drill"),
         ),
-        (["release", "all", *SIGNED], "region-release", c.RegionBlockArgs(classes=("all",), who="Sato", why="drill")),
+        (["release", "all", *SIGNED], "region-release", c.RegionReleaseArgs(classes=("all",), who="Sato", why="drill")),
+        (
+            ["release", "atm", "--despite-tail", *SIGNED],
+            "region-release",
+            c.RegionReleaseArgs(classes=("atm",), despite_tail=True, who="Sato", why="drill"),
+        ),
+        (
+            ["tail", "--from", "2026-11-24T00:00:01Z", *SIGNED],
+            "region-tail",
+            c.RegionTailArgs(from_ms=1_795_478_401_000, who="Sato", why="drill"),
+        ),
+        (["tail", "--lag-ms", "900000", *SIGNED], "region-tail", c.RegionTailArgs(lag_ms=900_000, who="Sato", why="drill")),
     ],
 )
 def test_what_is_typed_arrives_signed(

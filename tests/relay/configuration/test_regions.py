@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from relay.configuration.regions import check_regions, parse_region
+from relay.configuration.regions import check_regions, check_tail, parse_region
 from relay.errors import ConfigurationError
-from relay.settings import RegionSettings
+from relay.settings import JournalSettings, RegionSettings
 
 GOOD: dict[str, object] = {
     "source": "dns",
@@ -73,3 +73,28 @@ def test_a_region_as_people_write_it() -> None:
     assert parse_region("tokyo=tyo.core.example.") == ("tokyo", "tyo.core.example.")
     with pytest.raises(ConfigurationError, match="no region"):
         parse_region("=tyo.core.example")
+
+
+def tail(hours: int | None, **journal: object) -> list[tuple[str, bool]]:
+    region = RegionSettings() if hours is None else RegionSettings(tail_replay_window_hours=hours)
+    settings = JournalSettings.model_validate(journal)
+    return [(".".join(map(str, each.path)), each.is_warning) for each in check_tail(region, settings)]
+
+
+def test_what_is_promised_to_a_new_region_is_kept_as_long() -> None:
+    where = "region.tail_replay_window_hours"
+    assert tail(None) == tail(168) == tail(72, archive_directory="/a") == []
+    assert tail(169) == [(where, False)], "the body is gone after seven days"
+    assert tail(73, archive_directory="/a") == [(where, False)], "and sooner where it is archived"
+    assert tail(None, body_window_days=2) == [(where, True)], "nobody chose that: a warning"
+
+
+def test_what_is_asked_by_default_fits_the_window() -> None:
+    region = RegionSettings(tail_replay_window_hours=1, tail_lag_assumed_ms=3_540_000)
+    assert list(check_tail(region, JournalSettings())) == []
+    region = RegionSettings(tail_replay_window_hours=1, tail_lag_assumed_ms=3_540_001)
+    assert [each.path for each in check_tail(region, JournalSettings())] == [("region", "tail_lag_assumed_ms")]
+
+
+def test_a_tail_is_replayed_whoever_names_the_region() -> None:
+    assert wrong(source="core", record_name="_active.core.example", tail_lag_assumed_ms=1) == [("alias_name", True)]

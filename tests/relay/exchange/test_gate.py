@@ -44,6 +44,14 @@ def test_a_class_is_blocked_alone(blocked: set[str], refusal: Refusal | None) ->
     assert w.gate.refusal(withdrawal()) is refusal
 
 
+def test_a_class_that_waits_for_a_lost_tail_is_suspended_and_the_others_are_not() -> None:
+    w = World()
+    w.gate.awaited = frozenset({"branch"})
+    assert w.gate.refusal(withdrawal()) is None
+    w.gate.awaited = frozenset({"atm"})
+    assert w.gate.refusal(withdrawal()) is Refusal.SUSPENDED
+
+
 def test_without_a_permit_the_core_is_away_unless_people_sealed_it() -> None:
     w = World()
     w.permit = None

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from protocols.vocabulary import Approved, DoubtPolicy, MessageClass, NotProcessed, Unknown
+from protocols.vocabulary import Approved, Declined, DoubtPolicy, MessageClass, NotProcessed, Unknown
 from relay.core.port import Undone
+from relay.exchange.exchange import Event
 from relay.exchange.limits import DeskLimits
+from relay.exchange.register import deliver_stored, rebuild
 from relay.exchange.saf import SafLimits
 from relay.journal.records import StoredState
 from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored
@@ -103,3 +105,72 @@ def test_a_reversal_that_the_core_calls_a_conflict_goes_to_a_person_and_is_not_r
         world.time.run(31_000)
     assert stored(world, W1).state is StoredState.LISTED
     assert world.desk.saf.owed_count == 0
+
+
+def test_what_is_held_waits_and_holds_up_no_other_key(world: DeskWorld) -> None:
+    """A completion, until its original was asked for in a new region."""
+    is_held = True
+    world.desk.saf.holds = lambda entry: is_held and entry.key == "ATM1-advice-2"
+    for trace in "23":
+        world.say(world.link(), Message(trace=trace, message_class=MessageClass.ADVICE, original="1" if trace == "2" else None))
+    world.time.run(60_000)
+    assert {call.key for call in world.core.calls} == {"ATM1-advice-3"}
+    is_held = False
+    world.time.run(60_000)
+    assert "ATM1-advice-2" in {call.key for call in world.core.calls}
+
+
+@pytest.mark.parametrize("wait_ms", [0, 700])
+def test_an_original_that_is_owed_again_goes_before_what_follows_it(world: DeskWorld, wait_ms: int) -> None:
+    """Its part reversal is under way, or waits for its next try: on a key that the core has lost it can only be refused."""
+    link = world.link()
+    world.say(link, Message(trace="1"))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    world.say(link, reversal("9", "1", standing_minor=4_000))
+    part = world.core.last("undo")
+    if wait_ms:
+        part.reply(NotProcessed(reason="invalid"))
+        world.time.run(10)
+    world.core.calls.clear()
+    reopened = rebuild(stored(world, W1), world.time.monotonic_ms())
+    assert world.desk.register.move(reopened, Event.RECONCILED_MISSING)
+    deliver_stored(reopened)
+    world.desk.register.by_key[W1] = reopened
+    world.desk.saf.owe(reopened)
+    world.time.run(5_000)
+    assert {call.verb for call in world.core.calls} == {"submit"}, "the original alone"
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    assert [call.verb for call in world.core.pending] == ["undo"]
+    world.core.last("undo").reply(Undone(state="reversed", standing_minor=4_000))
+    world.time.run(60_000)
+    assert world.states() == {}
+    assert [call.verb for call in world.core.calls].count("undo") == 1, "it stood in the line once"
+
+
+@pytest.mark.parametrize(
+    ("policy", "reverses", "state"),
+    [
+        (DoubtPolicy.UNDO, False, StoredState.LISTED),  # another center's own undo may have found nothing
+        (DoubtPolicy.REPEAT, False, StoredState.SETTLED),  # nobody undoes that by itself
+        (DoubtPolicy.UNDO, True, StoredState.SETTLED),  # its terminal did, here
+    ],
+)
+def test_what_was_told_approved_and_is_found_reversed(
+    world: DeskWorld, policy: DoubtPolicy, reverses: bool, state: StoredState
+) -> None:
+    link = world.link()
+    world.say(link, Message(trace="1", policy=policy))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    reopened = rebuild(stored(world, W1), world.time.monotonic_ms())
+    assert world.desk.register.move(reopened, Event.RECONCILED_MISSING)
+    deliver_stored(reopened)
+    world.desk.register.by_key[W1] = reopened
+    world.desk.saf.owe(reopened)
+    if reverses:
+        world.say(link, reversal("9", "1"))
+    world.core.last("submit").reply(Declined(reason="reversed"))
+    world.time.run(5)
+    assert stored(world, W1).state is state

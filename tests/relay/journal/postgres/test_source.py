@@ -17,8 +17,9 @@ from relay.journal.reader import JournalReader, Query
 from relay.journal.records import StoredState, pack_request
 from relay.journal.sides import SideReader
 from relay.journal.source import SourceDamaged
+from relay.journal.tailrows import TailReader
 from relay.journal.verify import verify
-from tests.support import sidesplay
+from tests.support import sidesplay, tailplay
 from tests.support.journal_suite import PAN, answered, reversing, step_to, taken
 from tests.support.outbound_suite import outbound
 from tests.support.postgresrig import PostgresRig
@@ -110,6 +111,18 @@ def test_the_command_asks_the_configured_engine(rig: PostgresRig, tmp_path: Path
     done = subprocess.run([*words, "verify", "--config", str(config)], capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout
     assert b"sound: 3 exchanges, 3 PANs decrypted" in done.stdout
+
+
+def test_a_lost_tail_is_found_in_it(rig: PostgresRig) -> None:
+    ids = tailplay.write_rows(rig)
+    with ThreadPoolExecutor(max_workers=3) as threads:
+        reader = threads.submit(lambda: TailReader(source(rig))).result()
+        try:
+            threads.submit(tailplay.check, reader, ids).result()
+            tailplay.write_second_life(rig)
+            threads.submit(tailplay.check_second_life, reader).result()
+        finally:
+            threads.submit(reader.close).result()
 
 
 def test_reconciliation_reads_it_from_a_thread_of_its_own(rig: PostgresRig) -> None:

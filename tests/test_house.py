@@ -39,7 +39,6 @@ NO_MIRROR = {
     "relay/keeper.py": "gathers and hands on; tests/live/test_keys.py asks each command of a running daemon",
     "relay/reconciler.py": "gathers and hands on; tests/live/test_reconcile.py asks each command of a running daemon",
     "relay/regions.py": "wires and tells; tests/live/test_region_switch.py runs it in a daemon",
-    "relay/steering.py": "gathers and hands on; tests/live/test_region_switch.py asks each command of a running daemon",
     "relay/control/regions.py": "declarations only; run by tests/relay/cli/test_region.py",
     "relay/exchange/hub.py": "declarations only; run by tests/relay/exchange/test_doubt.py and test_repeats.py",
     "relay/exchange/limits.py": "declarations only; run by tests/relay/exchange/test_desk.py",

@@ -43,9 +43,6 @@ if TYPE_CHECKING:
 
 log = get_log("regions")
 
-SEAL_LOOK_MS = 10  # how often a seal looks whether anything is still under way
-CLASS_ALIASES = {"zengin": "partner"}
-
 
 class Regions:
     """Made after the daemon's client and active region; `book` is what they know from the disk."""
@@ -163,7 +160,7 @@ class Regions:
         )
         if s.notify_endpoint is not None:
             heard = {server.ip for server in servers}
-            self._ear = NotifyEar(parse_name_server(s.notify_endpoint), heard, self._poller.hint, d.metrics)
+            self._ear = NotifyEar(parse_name_server(s.notify_endpoint), heard, self._poller.hint, d.clock, d.metrics)
 
     # ---- life --------------------------------------------------------------------------------------------------------
     async def start(self) -> None:

@@ -3,12 +3,13 @@
 Owns the handlers of `relay region`, and the order of durable, effective, answered. It must never touch an exchange, nor judge
 what the name servers say. The traps: a seal is acknowledged only when it is durable and nothing is under way in the sealed
 epoch any more, for a failover run promotes a database on the strength of that word; what shuts takes effect before it is
-durable and what opens after it; and what could not be made durable is taken back and told so. Safe to repeat: each says where
-it is already so.
+durable and what opens after it; what could not be made durable is taken back and told so; and of two people at once each
+changes what the other left, so reading, changing and writing is one thing. Safe to repeat: each says where it is already so.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -39,7 +40,9 @@ class Steering:
         self._daemon = daemon
         self._book = book
         self._is_sealing = False
-        self._show_blocked()
+        self._changing = asyncio.Lock()  # what is read, changed and written in the book
+        self._shutting: list[frozenset[str]] = []  # blocks that are not durable yet
+        self._use_blocked()
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -133,7 +136,16 @@ class Steering:
 
     async def _block(self, args: c.RegionBlockArgs) -> Done:
         wanted = _classes(args.classes)
-        await self._set_blocked(self._book.blocked() | wanted, f"block {' '.join(sorted(wanted))}", args)
+        self._shutting.append(wanted)
+        self._use_blocked()
+        try:
+            async with self._changing:
+                result: StepResult = await answer_of(partial(self._book.keep_blocked, self._book.blocked() | wanted))
+        finally:
+            self._shutting.remove(wanted)
+            self._use_blocked()
+        self._durable(result, "the block")
+        await self._did(f"block {' '.join(sorted(wanted))}", args.who, args.why)
         return Done(f"suspended: {', '.join(sorted(self._book.blocked()))}; sessions stay up, advices are taken")
 
     async def _release(self, args: c.RegionReleaseArgs) -> Done:
@@ -144,7 +156,11 @@ class Steering:
                 f"{unfinished}.", "Wait until `relay region status` says that the tail is replayed, or add --despite-tail."
             )
         despite = " despite the tail" if unfinished else ""
-        await self._set_blocked(self._book.blocked() - wanted, f"release {' '.join(sorted(wanted))}{despite}", args)
+        async with self._changing:
+            result: StepResult = await answer_of(partial(self._book.keep_blocked, self._book.blocked() - wanted))
+            self._use_blocked()
+        self._durable(result, "the release")
+        await self._did(f"release {' '.join(sorted(wanted))}{despite}", args.who, args.why)
         left = ", ".join(sorted(self._book.blocked()))
         return Done(f"released: {', '.join(sorted(wanted))}; still suspended: {left or 'nothing'}")
 
@@ -153,16 +169,9 @@ class Steering:
         await self._did(f"tail from {args.from_ms}" if args.from_ms else f"tail lag {args.lag_ms} ms", args.who, args.why)
         return done
 
-    async def _set_blocked(self, classes: frozenset[str], what: str, args: c.RegionBlockArgs) -> None:
-        gate = self._daemon.desk.gate
-        gate.blocked = frozenset(gate.blocked) | classes  # a block holds at once, a release when it is durable
-        result: StepResult = await answer_of(partial(self._book.keep_blocked, classes))
-        gate.blocked = self._book.blocked()
-        self._show_blocked()
-        self._durable(result, "the change")
-        await self._did(what, args.who, args.why)
-
-    def _show_blocked(self) -> None:
+    def _use_blocked(self) -> None:
+        """A block holds at once, a release when it is durable."""
+        self._daemon.desk.gate.blocked = self._book.blocked().union(*self._shutting)
         for name in CLASSES:
             self._daemon.metrics.region_blocked.labels(name).set(int(name in self._daemon.desk.gate.blocked))
 
@@ -174,7 +183,8 @@ class Steering:
 
     async def _did(self, what: str, who: str, why: str, second: str = "") -> None:
         log.warning("people decided about a region", what=what, who=who, second=second, why=why)
-        await answer_of(partial(self._book.note, Deed(self._daemon.clock.wall_ms(), what, who, why, second)))
+        async with self._changing:
+            await answer_of(partial(self._book.note, Deed(self._daemon.clock.wall_ms(), what, who, why, second)))
 
 
 def _classes(names: tuple[str, ...]) -> frozenset[str]:

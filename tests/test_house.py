@@ -50,7 +50,6 @@ NO_MIRROR = {
     "relay/reconnectsettings.py": "declarations only; run by tests/relay/test_settings.py",
     "relay/regions.py": "wires and tells; tests/live/test_region_switch.py runs it in a daemon",
     "relay/pairing.py": "wires and tells; tests/live/test_pair.py runs two of it in daemons",
-    "relay/steering.py": "gathers and hands on; tests/live/test_region_switch.py asks each command of a running daemon",
     "relay/control/drain.py": "declarations only; run by tests/relay/cli/test_drain.py",
     "relay/control/lease.py": "declarations only; run by tests/relay/cli/test_lease.py",
     "relay/control/regions.py": "declarations only; run by tests/relay/cli/test_region.py",

@@ -28,7 +28,7 @@ from relay.errors import ConfigurationError
 from relay.telemetry.log import get_log
 
 _log = get_log("core.dns")
-_UDP_PAYLOAD_BYTES = 1_232
+UDP_PAYLOAD_BYTES = 1_232  # what fits one packet anywhere; a longer answer is asked for over TCP
 _FAMILIES = {4: dns.rdatatype.A, 6: dns.rdatatype.AAAA}
 
 
@@ -67,13 +67,27 @@ def system_name_servers() -> tuple[NameServer, ...]:
     return servers
 
 
+async def ask_server(query: dns.message.Message, server: NameServer, timeout_s: float) -> dns.message.Message:
+    """The answer to `query`, over UDP, and over TCP where that is cut short; `timeout_s` for each of the two. Datagrams that do
+    not answer it are passed over. Raises DNSException, OSError and EOFError."""
+    response, _ = await dns.asyncquery.udp_with_fallback(
+        query,
+        server.ip,
+        timeout=timeout_s,
+        port=server.port,
+        ignore_unexpected=True,
+        ignore_errors=True,
+        backend=dns.asyncbackend.get_backend("asyncio"),
+    )
+    return response
+
+
 class DnsDoor:
     """Args: `name_servers` as in the settings, empty for the system's; `timeout_ms` per server and question."""
 
     def __init__(self, name_servers: Sequence[str] = (), timeout_ms: int = 1_000) -> None:
         self._servers = tuple(parse_name_server(s) for s in name_servers) if name_servers else system_name_servers()
         self._timeout_s = timeout_ms / 1_000
-        self._backend = dns.asyncbackend.get_backend("asyncio")
 
     def resolve(self, name: str, done: Callable[[DnsResult], None]) -> None:
         """Fulfils discovery's `Resolve`: `done` is called exactly once, later."""
@@ -106,17 +120,9 @@ class DnsDoor:
         """The addresses of one family with their time to live in milliseconds; none is an answer too."""
         why = "silent"
         for server in self._servers:
-            query = dns.message.make_query(qname, kind, use_edns=0, payload=_UDP_PAYLOAD_BYTES)
+            query = dns.message.make_query(qname, kind, use_edns=0, payload=UDP_PAYLOAD_BYTES)
             try:
-                response, _ = await dns.asyncquery.udp_with_fallback(
-                    query,
-                    server.ip,
-                    timeout=self._timeout_s,
-                    port=server.port,
-                    ignore_unexpected=True,
-                    ignore_errors=True,
-                    backend=self._backend,
-                )
+                response = await ask_server(query, server, self._timeout_s)
                 if response.rcode() == dns.rcode.NXDOMAIN:
                     return Unheard("nxdomain")
                 if response.rcode() != dns.rcode.NOERROR:

@@ -2,7 +2,8 @@
 
 Owns one UDP socket and its answers. It must never believe a word of what it hears: the source of a datagram can be forged, so a
 NOTIFY only brings the next round of questions nearer (relay/region/poller.py bounds how often). The traps: only configured name
-servers are answered, so that nobody is answered who did not ask; and an answer is never longer than its question.
+servers are answered, so that nobody is answered who did not ask; an answer is never longer than its question; and reading one
+costs as much as a payment, so a flood in a name server's name is dropped unread.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import dns.flags
 import dns.message
 import dns.opcode
 
+from relay.clock import Clock
 from relay.core.dns import NameServer
 from relay.errors import ListenFailed
 from relay.telemetry.log import get_log
@@ -23,6 +25,7 @@ from relay.telemetry.metrics import Metrics
 
 _log = get_log("core.notify")
 _BYTES_MAX = 1_232  # a longer datagram is no NOTIFY of ours
+READ_PER_SECOND_MAX = 50  # of all name servers together; one update brings one from each, and perhaps its repetition
 
 
 def read_notify(wire: bytes) -> bytes | None:
@@ -45,11 +48,16 @@ def read_notify(wire: bytes) -> bytes | None:
 class NotifyEar(asyncio.DatagramProtocol):
     """Args: `endpoint` is our own address and port; only `servers` (IP addresses) are heard; `hint` is called for each."""
 
-    def __init__(self, endpoint: NameServer, servers: Collection[str], hint: Callable[[], None], metrics: Metrics) -> None:
+    def __init__(
+        self, endpoint: NameServer, servers: Collection[str], hint: Callable[[], None], clock: Clock, metrics: Metrics
+    ) -> None:
         self._endpoint = endpoint
         self._servers = frozenset(servers)
         self._hint = hint
-        self._counters = {word: metrics.region_notifies.labels(word) for word in ("heard", "stranger", "malformed")}
+        self._clock = clock
+        self._second = 0  # of the monotonic clock
+        self._left = READ_PER_SECOND_MAX  # in that second
+        self._counters = {word: metrics.region_notifies.labels(word) for word in ("heard", "stranger", "malformed", "flood")}
         self._transport: asyncio.DatagramTransport | None = None
 
     @property
@@ -78,6 +86,13 @@ class NotifyEar(asyncio.DatagramProtocol):
         if str(peer[0]) not in self._servers:
             self._counters["stranger"].inc()
             return
+        second = self._clock.monotonic_ms() // 1_000
+        if second != self._second:
+            self._second, self._left = second, READ_PER_SECOND_MAX
+        if not self._left:
+            self._counters["flood"].inc()
+            return
+        self._left -= 1
         answer = read_notify(data)
         if answer is None:
             self._counters["malformed"].inc()

@@ -14,8 +14,6 @@ import base64
 from collections.abc import Callable
 from typing import Final
 
-import dns.asyncbackend
-import dns.asyncquery
 import dns.exception
 import dns.flags
 import dns.message
@@ -28,12 +26,11 @@ import dns.tsigkeyring
 import msgspec
 
 from relay.bridge import spawn
-from relay.core.dns import NameServer
+from relay.core.dns import UDP_PAYLOAD_BYTES, NameServer, ask_server
 from relay.errors import ConfigurationError
 from relay.telemetry.log import get_log
 
 _log = get_log("core.zone")
-_UDP_PAYLOAD_BYTES: Final = 1_232
 _TROUBLE: Final = {dns.rcode.NXDOMAIN: "nxdomain", dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused"}
 RECORD_COUNT_MAX: Final = 4  # of one name; more are passed on as so many: any number but one is wrong
 
@@ -64,7 +61,6 @@ class ZoneDoor:
     ) -> None:
         self._servers = servers
         self._timeout_s = timeout_ms / 1_000
-        self._backend = dns.asyncbackend.get_backend("asyncio")
         try:
             self._record = dns.name.from_text(record_name)
             self._alias = dns.name.from_text(alias_name) if alias_name else None
@@ -119,20 +115,11 @@ class ZoneDoor:
     ) -> dns.message.Message | None:
         if name is None:
             return None
-        query = dns.message.make_query(name, kind, use_edns=0, payload=_UDP_PAYLOAD_BYTES)
+        query = dns.message.make_query(name, kind, use_edns=0, payload=UDP_PAYLOAD_BYTES)
         query.flags &= ~dns.flags.RD
         if self._keyring is not None:
             query.use_tsig(self._keyring)
-        response, _ = await dns.asyncquery.udp_with_fallback(
-            query,
-            server.ip,
-            timeout=self._timeout_s,
-            port=server.port,
-            ignore_unexpected=True,
-            ignore_errors=True,
-            backend=self._backend,
-        )
-        return response
+        return await ask_server(query, server, self._timeout_s)
 
     def _trouble(self, response: dns.message.Message | None) -> str:
         if response is None:

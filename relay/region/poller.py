@@ -63,6 +63,7 @@ class Poller:
         self._waiting = 0
         self._records: list[RegionRecord] = []
         self._timer: Cancellable | None = None
+        self._due_ms = 0  # monotonic, when the timer fires
         self._is_running = False
         self._is_hinted = False
         self.results: dict[str, str] = dict.fromkeys(self._servers, NOT_ASKED)  # the last answer of each, in a word
@@ -81,9 +82,10 @@ class Poller:
         """Somebody says that there is news: look soon."""
         if not self._is_running:
             return
+        soon_ms = max(self._begun_ms + HINT_APART_MS, self._clock.monotonic_ms() + 1)
         if self._timer is None:
             self._is_hinted = True  # this round may have asked before the news
-        else:
+        elif self._due_ms > soon_ms:  # else it is near already: a flood of hints must not push it before itself
             self._timer.cancel()
             self._again(0)
 
@@ -117,5 +119,6 @@ class Poller:
             self._again(0 if self._is_hinted else self._interval_ms + self._random.randint(-fifth, fifth))
 
     def _again(self, pause_ms: int) -> None:
-        due_ms = self._begun_ms + max(pause_ms, HINT_APART_MS)
-        self._timer = self._timers.after(max(1, due_ms - self._clock.monotonic_ms()), self._begin)
+        now_ms = self._clock.monotonic_ms()
+        self._due_ms = max(self._begun_ms + max(pause_ms, HINT_APART_MS), now_ms + 1)
+        self._timer = self._timers.after(self._due_ms - now_ms, self._begin)

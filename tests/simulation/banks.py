@@ -22,7 +22,7 @@ LIMITS = DeskLimits(
     saf=SAF,
 )
 CROWDED = DeskLimits(
-    journal_waiting_count_max=48,  # more than a file gives it at a time (32), or everybody else is refused meanwhile
+    journal_waiting_count_max=50,  # more than a file gives it at a time (32), or everybody else is refused meanwhile
     call_timeout_ms=1_500,
     inflight_count_min=1,
     inflight_count_max=2,
@@ -48,11 +48,28 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True):
     short_share: float = 0.03
     none_share: float = 0.03
     more_faults: tuple[str, ...] = ()
+    retries_early: bool = True  # its person has the core asked again at once; else looks at the books first, and books by hand
 
 
 PLAIN = Bank(name="plain")
 # Nothing is undone by itself: cash and goods wait for a person.
 HOLDING = Bank(name="holding", held=("withdrawal", "purchase"), more_faults=("kill", "storm", "cut-core"))
+AGING_AND_HOLDING = Bank(
+    name="aging-and-holding",
+    limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
+    held=("purchase",),
+    short_share=0.3,
+    more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
+    retries_early=False,
+)
+# None of the seeds': for a mutation. What was posted is not known, and what reverses it is on the list as well.
+DELAYED = msgspec.structs.replace(
+    AGING_AND_HOLDING,
+    name="delayed",
+    held=("withdrawal", "purchase"),
+    think_ms=300.0,
+    more_faults=("cut-core",) * 12 + ("slow-core",) * 12,
+)
 BANKS = (
     PLAIN,
     HOLDING,
@@ -63,13 +80,7 @@ BANKS = (
         short_share=0.3,
         more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     ),
-    Bank(
-        name="aging-and-holding",
-        limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
-        held=("purchase",),
-        short_share=0.3,
-        more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
-    ),
+    AGING_AND_HOLDING,
     # A completion is called missing after half a second, and comes after two.
     Bank(
         name="hasty",

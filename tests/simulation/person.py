@@ -22,7 +22,7 @@ WHO = "A. Sato"
 PAUSE_MS = (300, 1_800)
 PATIENCE_MS = 15_000  # longer than a call, a late commit, a stall and a machine's dispense together
 AT_ONCE = (1, 1, 2, 4)  # lines of the list that are worked through at one sitting
-TOLD_FIRST = 0.5
+SAME_MATTER, TOLD_FIRST = 0.3, 0.4  # how often the person looks for such lines first
 WITH_SLIPS = ("atm", "ndc", "branch")
 SIGNED = {event.name for event in Event if event.name == "RESOLVED" or event.name.startswith("RETRIED_")}
 LEAVES_BY = SIGNED | {event.name for event in EVIDENCE_EVENT.values()}
@@ -45,6 +45,7 @@ class Person:
         self._room_of = {listener: room for room in rooms.values() for listener in room.listeners}
         self._seen: dict[int, tuple[int, int]] = {}  # exchange id -> (its row as last seen, monotonic ms of that)
         self._asked: set[str] = set()  # keys that this person ever signed for
+        self._decided: set[str] = set()  # chains of which a line was
         self._told: dict[str, SimulatedRelay] = {}  # by key: the life that heard the last decision
         self._unanswered: dict[str, int] = {}  # by key: decisions that it has not answered
         self.wrong: list[str] = []
@@ -77,9 +78,15 @@ class Person:
         self._stage.time.after(self._chance.randint(*PAUSE_MS), self._sit_down)
 
     def _picked(self, listed: list[StoredExchange]) -> list[StoredExchange]:
-        """Any of them; or those first of which a terminal has said what it paid, for they are soon done."""
-        told = [stored for stored in listed if stored.standing_minor] if self._chance.random() < TOLD_FIRST else []
-        among = told or listed
+        """What else lies there of a matter that was decided; or those of which a terminal has said what it paid, for they are
+        soon done; or any of them."""
+        draw = self._chance.random()
+        among: list[StoredExchange] = []
+        if draw < SAME_MATTER:
+            among = [stored for stored in listed if _chain_of(stored) in self._decided]
+        elif draw < SAME_MATTER + TOLD_FIRST:
+            among = [stored for stored in listed if stored.standing_minor]
+        among = among or listed
         return self._chance.sample(among, min(len(among), self._chance.choice(AT_ONCE)))
 
     def _work_on(self, stored: StoredExchange, waited_ms: int) -> None:
@@ -93,7 +100,7 @@ class Person:
             figure = self._figure(stored)
             if figure is not None:
                 self._resolve(stored, figure, f"booked by hand: {figure}")
-        elif draw < 0.85:
+        elif draw < 0.85 and (waited_ms >= PATIENCE_MS or self._stage.bank.retries_early):
             self._retry(stored)
 
     def _figure(self, stored: StoredExchange) -> int | None:
@@ -156,6 +163,7 @@ class Person:
             self.wrong.append(f"law 4: the decision about {stored.taken.key} was confirmed, and is not on disk")
             return
         decision.is_known = True
+        self._decided.add(_chain_of(stored))
         self._row_taken(stored.taken.exchange_id, self._was(stored.taken.exchange_id), Event.RESOLVED)
 
     def _was(self, exchange_id: int) -> State:
@@ -263,3 +271,7 @@ class Person:
             if line.event in SIGNED and (not was_listed or key not in self._asked):
                 raise Violation(f"law 4: {key}: {line.event}, and it was not on the list, or nobody asked for it")
             last[line.exchange_id] = line.state
+
+
+def _chain_of(stored: StoredExchange) -> str:
+    return stored.taken.original_key or stored.taken.key

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.dns import NameServer
-from relay.core.notify import NotifyEar, read_notify
+from relay.core.notify import READ_PER_SECOND_MAX, NotifyEar, read_notify
 from relay.errors import ListenFailed
 from relay.telemetry.metrics import Metrics
+from tests.support.virtualtime import VirtualTime
 
 
 def notify(opcode: dns.opcode.Opcode = dns.opcode.NOTIFY) -> dns.message.Message:
@@ -32,7 +33,8 @@ class Room:
     def __init__(self, servers: tuple[str, ...] = ("127.0.0.1",)) -> None:
         self.hints = 0
         self.metrics = Metrics()
-        self.ear = NotifyEar(NameServer("127.0.0.1", 0), servers, self.hint, self.metrics)
+        self.time = VirtualTime()
+        self.ear = NotifyEar(NameServer("127.0.0.1", 0), servers, self.hint, self.time, self.metrics)
         self.came = asyncio.Event()
         self.senders: list[asyncio.DatagramTransport] = []
 
@@ -114,6 +116,16 @@ def test_garbage_is_never_an_error(wire: bytes) -> None:
 
 
 async def test_an_address_that_cannot_be_bound_is_told_to_the_operator(room: Room) -> None:
-    other = NotifyEar(NameServer("127.0.0.1", room.ear.port), (), lambda: None, Metrics())
+    other = NotifyEar(NameServer("127.0.0.1", room.ear.port), (), lambda: None, VirtualTime(), Metrics())
     with pytest.raises(ListenFailed, match="NOTIFY cannot be heard"):
         await other.start()
+
+
+async def test_a_flood_in_a_name_servers_name_is_dropped_unread(room: Room) -> None:
+    wire = notify().to_wire()
+    for _ in range(READ_PER_SECOND_MAX + 7):
+        room.ear.datagram_received(wire, ("127.0.0.1", 5_300))
+    assert (room.hints, room.count("heard"), room.count("flood")) == (READ_PER_SECOND_MAX, READ_PER_SECOND_MAX, 7)
+    room.time.run(1_000)
+    room.ear.datagram_received(wire, ("127.0.0.1", 5_300))
+    assert room.count("heard") == READ_PER_SECOND_MAX + 1, "the next second is another one"

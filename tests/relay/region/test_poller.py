@@ -127,3 +127,12 @@ def test_after_a_stop_nothing_is_asked_or_heard() -> None:
     w.poller.hint()
     w.time.run(10_000)
     assert (len(w.asked_ms), len(w.heard)) == (2, 1)
+
+
+def test_a_flood_of_forged_hints_keeps_no_round_from_beginning() -> None:
+    """A hint in every moment in which the next round would have begun."""
+    w = World()
+    for at_ms in range(1, 5_000):
+        w.time.after(at_ms, w.poller.hint)
+    w.time.run(5_000)
+    assert 45 <= len(w.asked_ms) // 2 <= 51

@@ -28,6 +28,7 @@ NO_MIRROR = {
     "relay/announce/port.py": "declarations only; run by tests/relay/announce/test_bird.py, test_exabgp.py and test_none.py",
     "relay/servicesettings.py": "declarations only; run by tests/relay/configuration/test_announce.py",
     "relay/archivist.py": "gathers and hands on; tests/live/test_archive.py sees it archive under traffic and after kill -9",
+    "relay/control/report.py": "declarations only; run by tests/relay/control/test_problems.py",
     "relay/clock.py": "declarations only, and the machine's clocks; run by every test",
     "relay/daemon.py": "wiring only; tests/live runs it as a process",
     "relay/basesettings.py": "declarations only; run by tests/relay/test_settings.py",

@@ -16,7 +16,8 @@ import msgspec
 from relay.cli import reach
 from relay.cli.screen import BOLD, CLEAR_BELOW, DIM, GREEN, HOME, RED, YELLOW, Paint, count, duration, safe, size, table
 from relay.control.client import NotReachable
-from relay.control.report import SILENT_MS_MAX, AddressReport, Problem, StatusReport, problems
+from relay.control.problems import Problem, problems
+from relay.control.report import SILENT_MS_MAX, AddressReport, StatusReport
 
 NAME = "status"
 HELP = "the running relay on one screen"

@@ -37,7 +37,8 @@ from relay.cli.screen import (
 )
 from relay.control.client import NotReachable
 from relay.control.commands import LinksArgs
-from relay.control.report import LinksReport, StatusReport, problems
+from relay.control.problems import problems
+from relay.control.report import LinksReport, StatusReport
 from relay.wire.roster import RosterEntry
 
 NAME = "top"

@@ -17,7 +17,7 @@ import msgspec
 
 from protocols.vocabulary import DoubtPolicy
 from relay.exchange.exchange import Event, State
-from relay.journal.memory import SYNC_MS, MemoryDisk, MemoryJournal
+from relay.journal.memory import SYNC_MS, MemoryJournal
 from relay.journal.records import LISTED_STATES, StoredExchange
 from relay.loopback.books import Fate
 from relay.loopback.faults import STORM, FaultInjector
@@ -30,6 +30,7 @@ from relay.region.record import RegionRecord
 from tests.simulation.banks import LIMITS
 from tests.simulation.lines import Lines
 from tests.simulation.reconciling import _DiskVariables
+from tests.simulation.regions.center import Center
 from tests.simulation.regions.names import NameServers
 from tests.simulation.regions.operator import Operator
 from tests.simulation.regions.relay import ProcessTime, RegionRelay
@@ -70,22 +71,6 @@ class Figures(msgspec.Struct, kw_only=True):
     answered_by_core: int
     simulated_ms: int
     trace: str
-
-
-class Center:
-    """One relay center: its disk, and the life that there is."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.disk = MemoryDisk()
-        self.relay: RegionRelay | None = None
-        self.time: ProcessTime | None = None
-        self.epochs_seen = 0
-        self.sealed: set[int] = set()  # epochs whose seal it has acknowledged, in whatever life
-
-    @property
-    def is_asleep(self) -> bool:
-        return self.time is not None and self.time.is_asleep
 
 
 class RegionsWorld:

@@ -94,6 +94,9 @@ class Operator:
                 waiting_max=settings.journal.waiting_count_max,
             ),
             keys=d.keeper.report(),
+            worker=d.workers.number,
+            workers=settings.relay.workers,
+            workers_live=d.workers.live_count,
             exchanges=desk.register.count_open(),
             owed=desk.saf.owed_count,
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
@@ -265,7 +268,7 @@ class Operator:
         changed_key = ""
         try:
             async with self._reloading:
-                new = load(d.config_path)
+                new = d.workers.narrowed(load(d.config_path))
                 if d.state != "serving":
                     return r.ReloadReport(reasons=(f"the relay is {d.state}: nothing is reloaded",))
                 plan = plan_reload(d.settings, new)

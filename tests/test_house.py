@@ -40,6 +40,8 @@ NO_MIRROR = {
     "relay/reconciler.py": "gathers and hands on; tests/live/test_reconcile.py asks each command of a running daemon",
     "relay/regions.py": "wires and tells; tests/live/test_region_switch.py runs it in a daemon",
     "relay/steering.py": "gathers and hands on; tests/live/test_region_switch.py asks each command of a running daemon",
+    "relay/workers.py": "wires and tells; tests/live/test_workers.py runs several of them",
+    "relay/journal/shared.py": "declarations, and one sorting; run by tests/support/shared_suite.py on each engine",
     "relay/control/regions.py": "declarations only; run by tests/relay/cli/test_region.py",
     "relay/exchange/hub.py": "declarations only; run by tests/relay/exchange/test_doubt.py and test_repeats.py",
     "relay/exchange/limits.py": "declarations only; run by tests/relay/exchange/test_desk.py",

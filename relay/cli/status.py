@@ -83,6 +83,7 @@ def show(report: StatusReport, paint: Paint) -> list[str]:
         for each in found
     ]
     lines += [f"  {paint(YELLOW, '*')} {text}" for text in _notes(report)]
+    lines += [f"  {paint(YELLOW, '*')} {text}" for text in _workers(report)]
     lines += ["", *_listeners(report, paint), "", *_core(report, paint), "", *_durable(report, paint)]
     return [*lines, "", paint(DIM, _footer(report))]
 
@@ -109,6 +110,12 @@ def _notes(report: StatusReport) -> Iterator[str]:
     for row in keys.keys:
         if row.may_go:
             yield f"credential {safe(row.credential)} may be taken out: no row needs its key {row.key_id}"
+
+
+def _workers(report: StatusReport) -> Iterator[str]:
+    """Where there are several: this page is one's, with its own links and its own counts."""
+    if report.workers > 1:
+        yield f"worker {report.worker}; {report.workers_live} of {report.workers} live"
 
 
 def _listeners(report: StatusReport, paint: Paint) -> list[str]:

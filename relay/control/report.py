@@ -135,6 +135,9 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     core: CoreReport = CoreReport()
     journal: JournalReport = JournalReport()
     keys: KeysReport = KeysReport()
+    worker: int = 1  # which of them says this
+    workers: int = 1  # as configured
+    workers_live: int = 1
     exchanges: dict[str, int] = {}  # open state -> how many
     owed: int = 0  # advices and reversals that the core has not confirmed
     owed_oldest_ms: int = 0  # age of the oldest of them
@@ -270,6 +273,9 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem(
             f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
+    if report.workers_live < report.workers:
+        gone = report.workers - report.workers_live
+        yield Problem(f"{gone} of {report.workers} workers do not live", "runbook: RelayWorkerGone")
     yield from _region_problems(report.region)
     if report.keys.why:
         yield Problem(f"rows still need an older key of the journal: {report.keys.why}", "runbook: RelayJournalRekeyFailed")

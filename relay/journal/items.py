@@ -15,6 +15,7 @@ from relay.journal.audit import Reveal
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import Fresh, JournalFailed, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import Step, StoredExchange, Taken
+from relay.journal.shared import SHARES, ShareItem
 
 DAY_MS: Final = 86_400_000
 IDS_PER_INCARNATION: Final = 1_000_000_000_000  # an id reads as incarnation, then twelve digits of a count
@@ -150,6 +151,9 @@ class ReleaseItem(msgspec.Struct, eq=False, gc=False):
 # Whatever is done in slices of its own between the groups.
 WalkItem: TypeAlias = PruneItem | RekeyItem | ArchivedItem | ReleaseItem
 WALKS: Final = (PruneItem, RekeyItem, ArchivedItem, ReleaseItem)
+# Whatever has a transaction of its own, between the groups or in its place among the records.
+TurnItem: TypeAlias = WalkItem | ShareItem
+TURNS: Final = (*WALKS, *SHARES)
 OutboundWrite: TypeAlias = OutboundTakeItem | OutboundStepItem
 WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite | RevealItem
-Item: TypeAlias = WriteItem | FindItem | WalkItem | OutboundFindItem
+Item: TypeAlias = WriteItem | FindItem | TurnItem | OutboundFindItem

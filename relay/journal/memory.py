@@ -39,15 +39,9 @@ from relay.journal.items import (
 from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.outbound_memory import MemoryOutbound
 from relay.journal.port import Existing, Fresh, JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
-from relay.journal.records import (
-    LISTED_STATES,
-    OPEN_STATES,
-    HistoryLine,
-    Step,
-    StoredExchange,
-    Taken,
-    reverses_whole,
-)
+from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Step, StoredExchange, Taken, reverses_whole
+from relay.journal.shared import Share, ShareItem
+from relay.journal.shared_memory import TAKEN_OVER, MemoryShares, MemorySharing
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
 
@@ -61,6 +55,7 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
     lines: list[HistoryLine] = []
     link_variables: dict[str, dict[str, bytes]] = {}
     outbound: MemoryOutbound = msgspec.field(default_factory=MemoryOutbound)
+    sharing: MemorySharing = msgspec.field(default_factory=MemorySharing)
     region_epoch: int = 0
     incarnation: int = 0
     in_use: bool = False
@@ -69,7 +64,7 @@ class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
     keeps_failed_sync: bool = False  # whether a group whose sync failed is on the disk all the same
 
 
-class MemoryJournal:
+class MemoryJournal(MemoryShares):
     """See relay/journal/port.py for what each method promises."""
 
     def __init__(
@@ -84,14 +79,18 @@ class MemoryJournal:
         duplicate_window_days: int = 35,
         body_window_days: int = 7,
         on_failed: Callable[[str], None] | None = None,
+        share: Share | None = None,
     ) -> None:
-        """Begins the next incarnation on `disk`. Raises JournalUnusable while another one is open, or the disk is full."""
+        """Begins the next incarnation on `disk`, of the worker that `share` says. Raises JournalUnusable while another one is
+        open, or the disk is full."""
         if disk.in_use:
             raise JournalUnusable("The journal is in use by another relay.", "Stop that relay first.")
         if disk.is_full:
             raise JournalUnusable("The journal cannot be opened: the disk is full.", "Free space on its disk and start again.")
-        disk.in_use = True
+        disk.in_use = share is None
         disk.incarnation += 1
+        disk.sharing.begin(share, disk.incarnation, clock.monotonic_ms())
+        self._share = share
         self.disk = disk
         self._timers = timers
         self._clock = clock
@@ -195,6 +194,8 @@ class MemoryJournal:
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
         open_ones = [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
+        if self._share is not None:
+            open_ones = self.disk.sharing.ours(self._share, open_ones)
         return [self._with_reversal(stored) for stored in open_ones]
 
     def listed(self) -> Iterable[StoredExchange]:
@@ -220,7 +221,7 @@ class MemoryJournal:
     def crash(self, *, keep_in_flight: bool = False) -> None:
         """The process or the power dies: nobody is answered again; the group being synced is on the disk, or is not."""
         self._stop_timer()
-        if keep_in_flight and self._state is JournalState.WRITABLE and not self.disk.is_full:
+        if keep_in_flight and self._state is JournalState.WRITABLE and not self.disk.is_full and self._may_write():
             for item in self._in_flight:
                 self._apply(item)
         self._crashed = True
@@ -266,6 +267,9 @@ class MemoryJournal:
 
     def _commit(self, group: list[Item]) -> Outcomes:
         was_writable = self._state is JournalState.WRITABLE
+        if was_writable and not self._may_write():
+            self._turn(JournalState.FAILED, TAKEN_OVER)
+            return [(item.done, JournalFailed(TAKEN_OVER)) for item in group]
         if was_writable and any(not isinstance(item, FindItem | OutboundFindItem) for item in group):
             if self.disk.is_full:
                 self._turn(JournalState.FULL, "the disk is full")
@@ -291,6 +295,7 @@ class MemoryJournal:
                 return Existing(self._with_reversal(disk.exchanges[holder]))
             disk.ids[record.key] = record.exchange_id
             fresh = disk.exchanges[record.exchange_id] = taken(record)
+            disk.sharing.took(record)
             if record.original_key:
                 disk.reversal_ids.setdefault(record.original_key, []).append(record.exchange_id)
             reversed_by = self._with_reversal(fresh).reversed_by
@@ -300,6 +305,9 @@ class MemoryJournal:
             stored = disk.exchanges.get(step.exchange_id)
             if stored is None:
                 return JournalFailed("the record cannot be stored: no such exchange")
+            why = "" if self._share is None else disk.sharing.why_not(self._share, step, disk)
+            if why:
+                return JournalFailed(why)
             disk.exchanges[step.exchange_id] = stepped(stored, step)
             if step.history:
                 disk.lines.append(HistoryLine(step.exchange_id, step.at_ms, step.event, step.state, step.detail))
@@ -320,6 +328,8 @@ class MemoryJournal:
             return self._prune_now(item)
         elif isinstance(item, RekeyItem):
             return 0  # nothing is sealed here
+        elif isinstance(item, ShareItem) and self._share is not None:
+            return disk.sharing.serve(self._share, self._incarnation, item, disk, self._clock.monotonic_ms())
         return None
 
     def _with_reversal(self, stored: StoredExchange) -> StoredExchange:
@@ -375,6 +385,9 @@ class MemoryJournal:
             self._timers.after(PROBE_INTERVAL_MS, self._probe)
         else:
             self._state, self._why = JournalState.WRITABLE, ""
+
+    def _may_write(self) -> bool:
+        return self.disk.sharing.may_write(self._share, self._incarnation, self._clock.monotonic_ms())
 
     def _leave(self) -> None:
         self._gone = True

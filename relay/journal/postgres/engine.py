@@ -33,7 +33,6 @@ from relay.journal.postgres.writer import PostgresWriter
 from relay.journal.records import HistoryLine, StoredExchange
 from relay.journal.rows import read_history
 from relay.journal.shared import (
-    FIRST,
     Beat,
     BeatItem,
     FetchItem,
@@ -109,8 +108,10 @@ class PostgresJournal(JournalFace):
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
         async def read(connection: Connection) -> list[StoredExchange]:
-            worker = FIRST if self.share is None else self.share.worker
-            found = await g.read_by_ids(connection, OPEN_IDS, self._keys, self._floor, worker)
+            if self.share is None:
+                found = await g.read_by_ids(connection, g.SELECT_OPEN_IDS, self._keys, self._floor)
+            else:
+                found = await g.read_by_ids(connection, OPEN_IDS, self._keys, self._floor, self.share.worker)
             return await g.with_reversals(connection, found)
 
         return self._writer.read(read, RECOVERY_TIMEOUT_MS)

@@ -22,6 +22,7 @@ from relay.journal.postgres.door import Connection
 from relay.journal.records import StoredExchange, StoredState, Taken, reverses_whole
 from relay.journal.rows import (
     LISTED,
+    OPEN,
     SELECT_EXCHANGE,
     SELECT_HISTORY,
     Row,
@@ -42,7 +43,12 @@ SELECT_REVERSALS: Final = (
     "SELECT original_key, exchange_id, request FROM taken WHERE original_key = ANY ($1) AND original_key <> ''"
     f" AND message_class = '{MessageClass.REVERSAL.value}'"
 )
+SELECT_RECORDED: Final = (  # of the only worker; of several: sharing.py
+    "SELECT exchange_id FROM taken AS t WHERE exchange_id >= $1 AND NOT EXISTS"
+    " (SELECT 1 FROM standing AS s WHERE s.exchange_id = t.exchange_id AND s.exchange_id >= $1)"
+)
 # Numbers first, exchanges by their numbers then: of a view and a sub-select the planner makes a walk through everything.
+SELECT_OPEN_IDS: Final = f"SELECT exchange_id FROM standing WHERE attention = {OPEN} UNION {SELECT_RECORDED}"
 SELECT_LISTED_IDS: Final = f"SELECT exchange_id FROM standing WHERE attention = {LISTED}"
 SELECT_BY_IDS: Final = SELECT_EXCHANGE + " WHERE exchange_id = ANY ($1) ORDER BY exchange_id"
 IDS_COUNT_MAX: Final = 1_000  # in one statement

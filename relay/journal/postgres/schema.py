@@ -18,7 +18,7 @@ from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
 from relay.journal.postgres import sharing
 from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused
-from relay.journal.postgres.group import SELECT_VARIABLES
+from relay.journal.postgres.group import SELECT_RECORDED, SELECT_VARIABLES
 from relay.journal.postgres.keytable import begin_keys
 from relay.journal.shared import FIRST, Share
 from relay.settings import JournalSettings
@@ -173,7 +173,8 @@ async def begin_incarnation(connection: Connection, share: Share | None = None) 
     for link_name, name, value in await connection.rows(SELECT_VARIABLES):
         variables.setdefault(link_name, {})[name] = value
     with connection.patient(LONG_S):
-        recorded_ids = {row[0] for row in await connection.rows(sharing.RECORDED_IDS, floor, worker)}
+        mine = (SELECT_RECORDED, floor) if share is None else (sharing.RECORDED_IDS, floor, worker)
+        recorded_ids = {row[0] for row in await connection.rows(*mine)}
     opened = Opened(
         incarnation=incarnation,
         epoch=meta.get("region_epoch", 0),

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
+from relay.configuration import workers as rules
 from relay.configuration.workers import check_workers, control_path, is_spread, narrowed, worker_number
 from relay.settings import DialerSettings, ListenerSettings, Settings
+
+
+@pytest.fixture(autouse=True)
+def served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "ARE_SERVED", True)
 
 
 def settings(workers: int = 3, **tables: Any) -> Settings:
@@ -92,3 +98,10 @@ def test_what_is_not_safe_with_several_is_refused_and_said_why(tables: dict[str,
     assert suggestion
     one = {**tables, "relay": {**tables.get("relay", {}), "workers": 1}}
     assert list(check_workers(settings(**one))) == []
+
+
+def test_several_are_refused_until_they_are_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "ARE_SERVED", False)
+    ((where, problem, suggestion),) = check_workers(settings())
+    assert (where, suggestion) == (("relay", "workers"), "1")
+    assert "not proven" in problem

@@ -12,6 +12,7 @@ from relay.journal.postgres.door import Connection
 from relay.journal.postgres.group import (
     SELECT_BY_IDS,
     SELECT_LISTED_IDS,
+    SELECT_OPEN_IDS,
     STANDING_CELLS,
     arguments,
     folded_steps,
@@ -19,7 +20,6 @@ from relay.journal.postgres.group import (
     numbered,
 )
 from relay.journal.postgres.retention import _CLOSED_SINCE, _SLICE
-from relay.journal.postgres.sharing import OPEN_IDS
 from relay.journal.records import Intent, StoredState
 from relay.journal.rows import CLOSED, OPEN
 from tests.relay.journal.test_memory import MemoryRig
@@ -106,7 +106,7 @@ def test_recovery_and_lists_touch_what_they_return_and_not_the_history(rig: Post
 
     async def all_of_them(connection: Connection) -> dict[str, int]:
         asked: dict[str, tuple[object, ...]] = {
-            OPEN_IDS: (19_000, 1),
+            SELECT_OPEN_IDS: (19_000,),
             SELECT_LISTED_IDS: (),
             SELECT_BY_IDS: (ids,),
             _SLICE: (10_000, 50, OPEN, 2**63 - 1),

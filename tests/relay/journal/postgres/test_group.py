@@ -109,7 +109,7 @@ def test_recovery_and_lists_touch_what_they_return_and_not_the_history(rig: Post
             SELECT_OPEN_IDS: (19_000,),
             SELECT_LISTED_IDS: (),
             SELECT_BY_IDS: (ids,),
-            _SLICE: (10_000, 50, OPEN, 2**63 - 1),
+            _SLICE: (10_000, 50, OPEN),
             _CLOSED_SINCE: (CLOSED, 50),
         }
         return {sql: await looked_at(connection, sql, *parameters) for sql, parameters in asked.items()}

@@ -72,16 +72,16 @@ from relay.wire.dialer import Dialer
 from relay.wire.lines import why_never
 from relay.wire.link import Link
 from relay.wire.listener import Listener
-from relay.wire.ports import LinkIds, WireParts
+from relay.wire.ports import NO_STATEMENTS, LinkIds, WireParts
 from relay.wire.roster import Roster
 from relay.wire.sockets import listening_sockets, parse_endpoint
 from relay.wire.swap import Leaving
 from relay.wire.tls import server_context
+from relay.workers import Workers, share_of
 
 log = get_log("daemon")
 
 FIRST_PERMIT_MS = 3_000  # how long the listeners wait for the core at start; after it they open and refuse honestly
-PRUNE_INTERVAL_MS = 3_600_000
 EXIT_FENCED = 3
 OUTBOUND_BACKLOG_COUNT = 64
 
@@ -114,6 +114,7 @@ class Daemon:
             on_failed=self.fence,
             older_keys=[self.credentials.journal_key(name) for name in settings.journal.older_key_credentials],
             identity=Identity(settings.relay.center, settings.relay.realm),
+            share=share_of(settings, environment),
         )
         self.transport = Transport(
             core.name,
@@ -133,7 +134,7 @@ class Daemon:
                 core.port,
                 core.tls is not None,
                 settings.relay.center,
-                self.journal.incarnation,
+                self.journal.relay_epoch,
                 old_epoch_deadline_ms=core.old_epoch_deadline_ms,
             ),
             self.transport,
@@ -162,10 +163,11 @@ class Daemon:
             region=claim.region if follows_dns and claim is not None and claim.epoch == self.journal.epoch else "",
             on_epoch=lambda epoch, region: self.regions.epoch_began(epoch, region),
         )
+        self.workers = Workers(self, share_of(settings, environment))
         self.desk = Desk(
             self.journal,
             self.client,
-            self.region.permit,
+            self.workers.permit,
             self.clock,
             self.timers,
             self.metrics,
@@ -181,7 +183,7 @@ class Daemon:
         self.outbound = Outbound(
             self.journal,
             self.client,
-            self.region.permit,
+            self.workers.permit,
             lambda listener, line: self.roster.find_line(settings.relay.realm, listener, line),
             self._why_never,
             self.clock,
@@ -215,7 +217,7 @@ class Daemon:
             tell=self.reconnect.tell,
             door=self.reconnect.door,
             credential_path=self.credentials.path,
-            statements=self.statements,
+            statements=self.statements if self.workers.is_first else NO_STATEMENTS,
             guard_of=self.exclusive.guard_of,
         )
         self.listeners = {each.name: self.new_listener(each) for each in settings.listener}
@@ -228,7 +230,7 @@ class Daemon:
         self.archivist = Archivist(self)
         self.announcing = Announcing(self)
         self.operator = Operator(self)
-        self.control = ControlServer(settings.control.path, self.operator.handlers())
+        self.control = ControlServer(settings.control.path, self.workers.handlers(self.operator.handlers()))
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
         self.notifier = Notifier.from_environment(os.environ)
         self.state: DaemonState = "starting"
@@ -253,7 +255,8 @@ class Daemon:
     def _why_never(self, listener: str, line: str) -> str:
         """Why a message for this line could never leave; "" where it may."""
         found = self.listeners.get(listener) or self.dialers.get(listener)
-        return "no such listener or dialer" if found is None else why_never(found.facts, listener in self.dialers, line)
+        why = "no such listener or dialer" if found is None else why_never(found.facts, listener in self.dialers, line)
+        return why or self.workers.why_never(listener)
 
     def _remembers(self, listener: str) -> bool:
         """Whether the dialect of a listener or dialer keeps a durable record of what it began with."""
@@ -287,8 +290,9 @@ class Daemon:
 
     async def _start(self) -> None:
         settings = self.settings
+        self.workers.join()
         recovered = recover(self.desk, desk_limits(settings).completion_deadline_ms)
-        self.outbound.recover()
+        self.workers.start()
         await self.regions.start()
         self.region.start()
         port = await self.exposition.start(settings.telemetry.metrics_host, settings.telemetry.metrics_port)
@@ -304,10 +308,7 @@ class Daemon:
         await self.doors.start()
         await self._start_outbound()
         self.gauges.start()
-        self._prune_later()
-        self.keeper.start()
-        self.reconciler.start()
-        self.archivist.start()
+        self.workers.start_once()
         await self.announcing.start()
         self._start_watchdog()
         gc.collect()
@@ -330,6 +331,7 @@ class Daemon:
         self.reconciler.stop()
         self.keeper.stop()
         self.archivist.stop()
+        self.workers.stop()
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()
@@ -388,13 +390,6 @@ class Daemon:
 
     def _why_not_ready(self) -> str:
         return "" if self.state == "serving" else self.state
-
-    def _prune_later(self) -> None:
-        self.timers.after(PRUNE_INTERVAL_MS, self._prune)
-
-    def _prune(self) -> None:
-        self.journal.prune(lambda result: log.info("journal pruned", result=str(result)))
-        self._prune_later()
 
     def _start_watchdog(self) -> None:
         if (interval_ms := watchdog_interval_ms(os.environ)) is not None:

@@ -110,6 +110,8 @@ class Keeper:
         d = self._daemon
         if self._is_changing:
             raise RelayError("a change of the journal's key is under way.", "Try again when it is done: relay status")
+        if d.workers.share is not None:
+            raise RelayError("several workers write with one key.", "Stop the relay, and start it with the new key.")
         if d.journal.state is not JournalState.WRITABLE:
             raise JournalUnusable(f"The journal is {d.journal.state.value}: its key is not changed now.", "See: relay status")
         names, ring = self._names_of(settings.journal), self._ring_of(settings.journal)

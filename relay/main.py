@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from relay.cli.registry import RUN, build_parser
 from relay.errors import RelayError
@@ -39,10 +39,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run_daemon(config: str, environment: Mapping[str, str]) -> int:
+def _run_daemon(config: str, environment: dict[str, str]) -> int:
     from relay.configfile import load
+    from relay.configuration.workers import narrowed, worker_number
+    from relay.supervisor import adopt_sockets, supervise
 
-    settings = load(config)
+    settings, worker = load(config), worker_number(environment)
+    if settings.relay.workers > 1 and not worker:
+        return supervise(settings, config, environment)
+    if worker:
+        adopt_sockets(environment)
     from relay.daemon import run  # the reactor and all that follows: only once the settings are right
 
-    return run(settings, config, environment)
+    return run(narrowed(settings, worker), config, environment)

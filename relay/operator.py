@@ -101,6 +101,9 @@ class Operator:
                 waiting_max=settings.journal.waiting_count_max,
             ),
             keys=d.keeper.report(),
+            worker=d.workers.number,
+            workers=settings.relay.workers,
+            workers_live=d.workers.live_count,
             exchanges=desk.register.count_open(),
             owed=desk.saf.owed_count,
             owed_oldest_ms=d.gauges.oldest_owed_ms(),
@@ -283,7 +286,7 @@ class Operator:
         changed_key = ""
         try:
             async with self._reloading:
-                new = load(d.config_path)
+                new = d.workers.narrowed(load(d.config_path))
                 if d.state != "serving" or d.drainer.is_active:
                     state = "draining" if d.drainer.is_active else d.state
                     return r.ReloadReport(reasons=(f"the relay is {state}: nothing is reloaded",))

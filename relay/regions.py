@@ -116,7 +116,7 @@ class Regions:
         )
         self._transports.append(transport)
         return CoreClient(
-            ClientSettings(core.name, core.port, core.tls is not None, d.settings.relay.center, d.journal.incarnation),
+            ClientSettings(core.name, core.port, core.tls is not None, d.settings.relay.center, d.journal.relay_epoch),
             transport,
             Balance(BalanceRules(core.eject_failures, core.eject_ms)),
             clock=d.clock,

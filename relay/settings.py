@@ -23,7 +23,15 @@ class RelaySettings(Model):
 
     center: Name = Field("tokyo", description="Name of this relay center; part of every attempt sent to the core.")
     realm: Name = Field("bank", description="The bank or network in which terminal numbers are unique; part of every key.")
-    workers: int = Field(1, ge=1, le=64, description="Processes of this relay; this version serves with one and refuses more.")
+    workers: int = Field(
+        1, ge=1, le=64, description="Processes that share listeners and journal; more than one need PostgreSQL."
+    )
+    worker_lease_ms: int = Field(
+        6_000,
+        ge=500,
+        le=600_000,
+        description="Several workers: one that wrote nothing for so long is taken over by another, milliseconds.",
+    )
     drain_deadline_ms: Milliseconds = Field(
         30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds."
     )

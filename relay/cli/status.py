@@ -86,6 +86,7 @@ def show(report: StatusReport, paint: Paint) -> list[str]:
         for each in found
     ]
     lines += [f"  {paint(YELLOW, '*')} {text}" for text in _notes(report)]
+    lines += [f"  {paint(YELLOW, '*')} {text}" for text in _workers(report)]
     lines += ["", *_listeners(report, paint), "", *_core(report, paint), *_pair(report, paint), ""]
     lines += [*_durable(report, paint), *_role(report, paint)]
     return [*lines, "", paint(DIM, _footer(report))]
@@ -134,6 +135,12 @@ def _returning(report: StatusReport) -> Iterator[str]:
         yield f"the door lets in {pace} since the last start or take-over; {then}"
     if back.waiting or back.events_waiting:
         yield f"{count(back.waiting)} connections wait at the door, {count(back.events_waiting)} events to be told to the core"
+
+
+def _workers(report: StatusReport) -> Iterator[str]:
+    """Where there are several: this page is one's, with its own links and its own counts."""
+    if report.workers > 1:
+        yield f"worker {report.worker}; {report.workers_live} of {report.workers} live"
 
 
 def _listeners(report: StatusReport, paint: Paint) -> list[str]:

@@ -24,6 +24,7 @@ EFFECTS: dict[str, Effect] = {
     "relay.center":                           Effect.RESTART,  # part of every attempt in the journal
     "relay.realm":                            Effect.RESTART,  # part of every key
     "relay.workers":                          Effect.RESTART,
+    "relay.worker_lease_ms":                  Effect.RESTART,
     "relay.drain_deadline_ms":                Effect.LIVE,
     "relay.completion_deadline_ms":           Effect.RESTART,
     "relay.credentials_directory":            Effect.RESTART,

@@ -19,6 +19,7 @@ from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
 from relay.configuration.pair import check_pair
 from relay.configuration.regions import Wrong, check_regions, check_tail
+from relay.configuration.workers import check_workers
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
 
 _LOOKS_SECRET = re.compile(r"[0-9A-Fa-f]{32,}|[A-Za-z0-9+/_=.-]{40,}")
@@ -80,12 +81,8 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
 
 def _journal(settings: Settings) -> Iterator[Finding]:
     journal = settings.journal
-    if settings.relay.workers > 1:
-        yield Finding(
-            ("relay", "workers"),
-            "several processes on one journal are not served by this version",
-            "1; a second relay on this host gets listeners, a control.path and a journal of its own",
-        )
+    for where, problem, suggestion in check_workers(settings):
+        yield Finding(where, problem, suggestion, (("relay", "workers"),))
     if journal.archive_directory is not None and journal.archive_after_days > journal.body_window_days:
         yield Finding(
             ("journal", "archive_after_days"),

@@ -36,6 +36,9 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         yield Problem(
             f"nothing can be written to {report.journal.path}: money messages are refused", "runbook: RelayJournalNotWritable"
         )
+    if report.workers_live < report.workers:
+        gone = report.workers - report.workers_live
+        yield Problem(f"{gone} of {report.workers} workers do not live", "runbook: RelayWorkerGone")
     yield from _region_problems(report.region)
     for text, next_step in announce_problems(report.announce) if report.state == "serving" else ():
         yield Problem(text, next_step)

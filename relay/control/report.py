@@ -168,6 +168,9 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     core: CoreReport = CoreReport()
     journal: JournalReport = JournalReport()
     keys: KeysReport = KeysReport()
+    worker: int = 1  # which of them says this
+    workers: int = 1  # as configured
+    workers_live: int = 1
     exchanges: dict[str, int] = {}  # open state -> how many
     owed: int = 0  # advices and reversals that the core has not confirmed
     owed_oldest_ms: int = 0  # age of the oldest of them

@@ -39,7 +39,7 @@ from relay.exchange.gate import REFUSAL_OF, Gate
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.exchange.register import Open, Register
-from relay.exchange.repeats import Repeats
+from relay.exchange.repeats import Elsewhere, Repeats
 from relay.exchange.saf import Answer as SafAnswer
 from relay.exchange.saf import Saf
 from relay.exchange.traffic import Traffic
@@ -77,7 +77,9 @@ class Desk:
         self.target, self.lanes = self.traffic.target, self.traffic.lanes
         self.saf = Saf(self.register, core, permit, timers, chance, limits.saf, self._owed_settled)
         self.doubt = Doubt(self, core, permit, timers, limits.doubt, limits.call_timeout_ms)
-        self._repeats = Repeats(self)
+        self.repeats = Repeats(self)
+        self.place: Callable[[Open], None] = self.doubt.owed
+        self.is_loose: Callable[[Open], bool] = lambda entry: False
         self.inflight = 0
         self.gate = Gate(permit, is_sealed)
         self._fenced = False
@@ -97,9 +99,9 @@ class Desk:
             fingerprint = self._journal.fingerprint(request.fingerprint_text.reveal())
             entry = self.register.by_key.get(request.key)
             if entry is not None:
-                self._repeats.join(entry, request, fingerprint, message, link)
-            elif not self._may_record() or self._repeats.was_refused(request, facts):
-                self._repeats.look_up_without_journal(request, fingerprint, message, link)
+                self.repeats.join(entry, request, fingerprint, message, link)
+            elif not self._may_record() or self.repeats.was_refused(request, facts):
+                self.repeats.look_up_without_journal(request, fingerprint, message, link)
             else:
                 self._record(request, fingerprint, message, link, wall_ms)
 
@@ -143,6 +145,7 @@ class Desk:
                 original_key=request.original_key or "",
                 incarnation=journal.incarnation,
                 intent=None if reply is None else Intent(reply.verdict, reply.code, reply.data),
+                is_loose=self.is_loose(entry),
             ),
             partial(self._taken, entry, answer, reply),
         )
@@ -163,7 +166,7 @@ class Desk:
     # ---- durable -----------------------------------------------------------------------------------------------------
     def _taken(self, entry: Open, answer: Answer | None, reply: Reply | None, result: TakeResult) -> None:
         if isinstance(result, Existing):
-            self._repeats.replace_by_stored(entry, result.exchange)
+            self.repeats.replace_by_stored(entry, result.exchange)
         elif isinstance(result, JournalFailed):
             self._not_taken(entry)
         elif reply is None:
@@ -181,31 +184,19 @@ class Desk:
             self.register.move(entry, Event.OWED_DURABLE)
             entry.intent = Intent(reply.verdict, reply.code, reply.data)
             self.send(entry, reply, "taken")
-            self._after_owed(entry)
+            self.place(entry)
         else:
             self.register.move(entry, Event.REFUSED_AT_DOOR)
             self.counters.decided(entry.facts, answer)
             self.send(entry, reply, "refused")
             self.register.forget_if_closed(entry)
 
-    def _after_owed(self, entry: Open) -> None:
-        """An advice or reversal is durable: what it changes for its original, then its own way to the core."""
-        original = self.register.by_key.get(entry.request.original_key or "")
-        if original is not None and original is not entry:
-            if entry.request.message_class is MessageClass.REVERSAL and entry.standing_minor == 0:
-                self.doubt.withdraw(original, by=entry.exchange_id)
-            elif original.state is State.AWAITING_COMPLETION:
-                self.evidence(original.key, "confirmed", None)
-        elif original is None and entry.request.message_class is MessageClass.ADVICE and entry.request.original_key:
-            self.doubt.late_evidence(entry.request.original_key, Event.EVIDENCE_CONFIRMED, None)
-        self.doubt.by_hand.owe(entry)
-
     def _not_taken(self, entry: Open) -> None:
         """The journal did not take it: nothing was asked, nothing is owed (law 6). It may repeat one that was taken before."""
         self.register.by_key.pop(entry.key, None)
         entry.cancel_timers()
         for message, link in entry.take_waiters():
-            self._repeats.look_up_without_journal(entry.request, entry.fingerprint, message, link)
+            self.repeats.look_up_without_journal(entry.request, entry.fingerprint, message, link)
 
     # ---- the call ----------------------------------------------------------------------------------------------------
     def pump(self, now_ms: int) -> None:
@@ -374,6 +365,10 @@ class Desk:
 
     def link_closed(self, link: LinkPort) -> None:
         """Nothing to do: an answer finds the link closed when it is decided."""
+
+    def join(self, elsewhere: Elsewhere) -> None:
+        """There are other workers: what is owed is placed first, and what they have open is known from the journal."""
+        self.place, self.is_loose, self.repeats.elsewhere = elsewhere.place, elsewhere.is_loose, elsewhere
 
     # ---- for the daemon ----------------------------------------------------------------------------------------------
     def drain(self) -> None:

@@ -13,7 +13,17 @@ from functools import partial
 
 import msgspec
 
-from protocols.vocabulary import Answer, Approved, Declined, DoubtPolicy, Refusal, Reply, Request, Verdict
+from protocols.vocabulary import (
+    Answer,
+    Approved,
+    Declined,
+    DoubtPolicy,
+    MessageClass,
+    Refusal,
+    Reply,
+    Request,
+    Verdict,
+)
 from relay.clock import Timers
 from relay.core.port import Core, Finding, NotFound, Permit, Reversed
 from relay.exchange.byhand import ByHand
@@ -192,6 +202,18 @@ class Doubt:
         self._desk.register.note(entry, Event.WITHDRAWN, detail=f"by the terminal's reversal, exchange {by}")
         self._desk.end_wait(entry)
         self._desk.register.forget_if_closed(entry)
+
+    def owed(self, entry: Open) -> None:
+        """An advice or reversal is durable: what it changes for its original, then its own way to the core."""
+        original = self._desk.register.by_key.get(entry.request.original_key or "")
+        if original is not None and original is not entry:
+            if entry.request.message_class is MessageClass.REVERSAL and entry.standing_minor == 0:
+                self.withdraw(original, by=entry.exchange_id)
+            elif original.state is State.AWAITING_COMPLETION:
+                self.complete(original, Event.EVIDENCE_CONFIRMED, None)
+        elif original is None and entry.request.message_class is MessageClass.ADVICE and entry.request.original_key:
+            self.late_evidence(entry.request.original_key, Event.EVIDENCE_CONFIRMED, None)
+        self.by_hand.owe(entry)
 
     # ---- completions -------------------------------------------------------------------------------------------------
     def await_completion(self, entry: Open, deadline_ms: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from protocols.vocabulary import MessageClass
 from relay.exchange.desk import Desk
 from relay.exchange.exchange import RECOVERED_EVENT, Event, State
 from relay.exchange.register import Open, rebuild
@@ -24,15 +25,15 @@ def recover(desk: Desk, completion_deadline_ms: int) -> dict[str, int]:
     counts: dict[str, int] = {}
     for stored in desk.register.journal.open_exchanges():
         counts[stored.state.value] = counts.get(stored.state.value, 0) + 1
-        _take_up(desk, stored, completion_deadline_ms)
+        entry = desk.register.by_key[stored.taken.key] = rebuild(stored, desk.register.clock.monotonic_ms())
+        take_up(desk, entry, stored, completion_deadline_ms)
     if counts:
         log.info("open exchanges recovered", **counts)
     return counts
 
 
-def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) -> None:
-    entry = rebuild(stored, desk.register.clock.monotonic_ms())
-    desk.register.by_key[entry.key] = entry
+def take_up(desk: Desk, entry: Open, stored: StoredExchange, completion_deadline_ms: int) -> None:
+    """The duty of one, which the register has already. The same for one that came from a worker that is gone."""
     if entry.state is State.RECORDED:
         event = RECOVERED_EVENT[entry.request.doubt_policy]
         desk.register.move(entry, event)
@@ -48,6 +49,8 @@ def _take_up(desk: Desk, stored: StoredExchange, completion_deadline_ms: int) ->
         desk.doubt.withdraw(entry, by=stored.reversed_by)
     elif entry.state is State.AWAITING_COMPLETION:
         desk.doubt.await_completion(entry, completion_deadline_ms)
+    elif desk.repeats.elsewhere is not None and entry.request.message_class is not MessageClass.FINANCIAL:
+        desk.place(entry)  # its former life may have died before it was placed
     elif entry.state in (State.DELIVERING, State.PART_UNDONE, State.UNDONE):
         desk.doubt.by_hand.owe(entry)  # the relay may have died before it knew that a person has decided
     else:

@@ -6,7 +6,9 @@ with another amount, account or kind gets no answer from the journal, is alarmed
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
+from typing import Protocol
 
 from protocols.vocabulary import MessageClass, Refusal, Reply, Request
 from relay.exchange import evidence
@@ -24,14 +26,35 @@ log = get_log("repeats")
 WAITERS_MAX = 8  # repeats of one message that wait for the same answer
 
 
+class Elsewhere(Protocol):
+    """The other workers, where there are some; siblings.py fulfils it."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Nobody can have taken over what is open here."""
+        ...
+
+    def is_loose(self, entry: Open) -> bool:
+        """Nothing of its key is open here, so it has to be placed."""
+        ...
+
+    def place(self, entry: Open) -> None: ...
+
+    def waits(self, request: Request, fingerprint: bytes, stored: StoredExchange, message: object, link: LinkPort) -> bool: ...
+
+
 class Repeats:
     def __init__(self, desk: Hub) -> None:
         self._desk = desk
         self._refused = RefusedKeys()
+        self._looked_up: Counter[str] = Counter()  # keys that are just being looked up, because nothing could be recorded
+        self.elsewhere: Elsewhere | None = None
 
     def join(self, entry: Open, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
         """It is open here: wait with it, or get the intent that is on disk."""
         name = link.listener.name
+        if self.elsewhere is not None and not self.elsewhere.is_sure:
+            return  # another worker may have said something else by now; silence is asked again
         if entry.fingerprint != fingerprint:
             self._refuse_conflict(entry.exchange_id, entry.key, request.terminal, message, link)
         elif entry.withdrawn:
@@ -55,10 +78,12 @@ class Repeats:
     def replace_by_stored(self, entry: Open, stored: StoredExchange) -> None:
         """The key was taken before and is closed: everybody who came for it is answered from the journal."""
         self._desk.register.by_key.pop(entry.key, None)
+        elsewhere = self.elsewhere
         for message, link in entry.take_waiters():
-            self._answer_stored(stored, entry.fingerprint, message, link)
+            if elsewhere is None or not elsewhere.waits(entry.request, entry.fingerprint, stored, message, link):
+                self.answer_stored(stored, entry.fingerprint, message, link)
 
-    def _answer_stored(self, stored: StoredExchange, fingerprint: bytes, message: object, link: LinkPort) -> None:
+    def answer_stored(self, stored: StoredExchange, fingerprint: bytes, message: object, link: LinkPort) -> None:
         facts = link.listener
         if stored.taken.fingerprint != fingerprint:
             self._refuse_conflict(stored.taken.exchange_id, stored.taken.key, stored.taken.terminal, message, link)
@@ -77,6 +102,8 @@ class Repeats:
     def was_refused(self, request: Request, facts: ListenerFacts) -> bool:
         """A copy of it was refused while the journal could not be written, and its terminal may have heard that."""
         refused = self._refused
+        if request.key in self._looked_up:
+            return True  # a process that stood still finds several copies at once
         if not len(refused) or not _is_ended_by_refusal(request, facts):
             return False
         return refused.holds(request.key, self._desk.register.clock.monotonic_ms())
@@ -87,6 +114,7 @@ class Repeats:
         not after it: a copy that comes between the two, when the journal can be written again, must not be approved."""
         if _is_ended_by_refusal(request, link.listener):
             self._refused.add(request.key, self._desk.register.clock.monotonic_ms())
+        self._looked_up[request.key] += 1
         self._desk.register.journal.find(request.key, partial(self._found, request, fingerprint, message, link))
 
     def _found(
@@ -97,8 +125,11 @@ class Repeats:
         link: LinkPort,
         found: StoredExchange | JournalFailed | None,
     ) -> None:
+        self._looked_up[request.key] -= 1
+        if not self._looked_up[request.key]:
+            del self._looked_up[request.key]
         if isinstance(found, StoredExchange) and found.intent is not None:
-            self._answer_stored(found, fingerprint, message, link)
+            self.answer_stored(found, fingerprint, message, link)
         elif found is None or (isinstance(found, JournalFailed) and not request.repeat):
             self._desk.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)
 

@@ -135,6 +135,10 @@ class Saf:
     def is_owed(self, entry: Open) -> bool:
         return entry in self._chains.get(entry.chain, ())
 
+    def has_chain(self, chain: str) -> bool:
+        """Whether anything of one key is owed here."""
+        return chain in self._chains
+
     def owe(self, entry: Open) -> None:
         """From now on `entry` is driven until the core confirms or a person takes it."""
         chain = self._chains.setdefault(entry.chain, deque())

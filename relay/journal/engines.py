@@ -17,6 +17,7 @@ from relay.journal import reveal_rows
 from relay.journal.adopt import adopt
 from relay.journal.audit import Reveal
 from relay.journal.keytable import Identity
+from relay.journal.shared import Share
 from relay.journal.source import Source, SqliteSource
 from relay.journal.sqlite import SqliteJournal
 from relay.settings import JournalSettings
@@ -39,10 +40,14 @@ def open_journal(
     on_failed: Callable[[str], None] | None = None,
     older_keys: Sequence[bytes] = (),
     identity: Identity | None = None,
+    share: Share | None = None,
 ) -> Engine:
     """Open the journal of `settings` and begin its next incarnation. `secret` reads a credential, `older_keys` are
-    those that rows may still name, `identity` is whose journal it has to be. Raises JournalUnusable."""
+    those that rows may still name, `identity` is whose journal it has to be, `share` which of several workers opens it; None
+    where there is one. Raises JournalUnusable."""
     if settings.engine == "sqlite":
+        if share is not None:
+            raise JournalUnusable("A file has one writer: several workers need a server.", 'journal.engine = "postgresql"')
         return SqliteJournal.open(
             settings,
             key,
@@ -67,6 +72,7 @@ def open_journal(
         on_failed=on_failed,
         older_keys=older_keys,
         identity=identity,
+        share=share,
     )
 
 

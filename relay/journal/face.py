@@ -56,6 +56,7 @@ class Opened(msgspec.Struct, kw_only=True):
     floor: int  # no exchange below it is recorded and nothing else
     recorded_ids: set[int]  # those that are
     variables: dict[str, dict[str, bytes]]
+    relay_epoch: int = 0  # of all workers of a relay, where there are several
 
 
 class JournalFace(ABC):
@@ -86,6 +87,7 @@ class JournalFace(ABC):
         self._closed = False
         self._state = JournalState.WRITABLE
         self._incarnation = opened.incarnation
+        self.relay_epoch = opened.relay_epoch or opened.incarnation  # what the core fences a relay that was replaced by
         self._next_id = self._incarnation * IDS_PER_INCARNATION
         self._age = Age(clock, self._incarnation)
         self._epoch = self._epoch_given = opened.epoch

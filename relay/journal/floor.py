@@ -6,6 +6,8 @@ out and is recorded only now, so whoever writes takes lowers it, durably, in the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from relay.journal.batch import Group
 from relay.journal.records import StoredState
 
@@ -30,6 +32,11 @@ class RecordedFloor:
             recorded.discard(step.record.exchange_id)
         if fresh_ids:
             self._highest_id = max(self._highest_id, max(fresh_ids))
+
+    def expect(self, recorded_ids: Iterable[int], stored: int) -> None:
+        """What was recorded by somebody whose work is ours now."""
+        self._recorded.update(recorded_ids)
+        self.stored = min(self.stored, stored)
 
     def may_rise_to(self) -> int:
         """The highest floor that is true now."""

@@ -16,6 +16,7 @@ from relay.journal.chain import Chain
 from relay.journal.outbound import OutboundStep, OutboundTaken, StoredOutbound
 from relay.journal.port import Fresh, JournalFailed, OutboundTakeResult, StepResult, TakeResult
 from relay.journal.records import Step, StoredExchange, Taken
+from relay.journal.shared import SHARES, ShareItem
 
 DAY_MS: Final = 86_400_000
 IDS_PER_INCARNATION: Final = 1_000_000_000_000  # an id reads as incarnation, then twelve digits of a count
@@ -156,9 +157,12 @@ class ReleaseItem(msgspec.Struct, eq=False, gc=False):
 # Whatever is done in slices of its own between the groups.
 WalkItem: TypeAlias = PruneItem | RekeyItem | ArchivedItem | ReleaseItem
 WALKS: Final = (PruneItem, RekeyItem, ArchivedItem, ReleaseItem)
+# Whatever has a transaction of its own, between the groups or in its place among the records.
+TurnItem: TypeAlias = WalkItem | ShareItem
+TURNS: Final = (*WALKS, *SHARES)
 OutboundWrite: TypeAlias = OutboundTakeItem | OutboundStepItem
 WriteItem: TypeAlias = TakeItem | StepItem | VariableItem | EpochItem | OutboundWrite | RevealItem
-Item: TypeAlias = WriteItem | FindItem | WalkItem | OutboundFindItem
+Item: TypeAlias = WriteItem | FindItem | TurnItem | OutboundFindItem
 
 
 def left_over(item: Item) -> int | JournalFailed:

@@ -1,8 +1,8 @@
 """The simulation's engine: the same port on dictionaries, with a disk that can be full, fail to sync, or lose power.
 
-Owns `MemoryDisk` (what survives a crash) and `MemoryJournal` (one incarnation on it). It must never read a clock, touch a
-file or draw chance; time comes from the timers given. The trap it exists for: between "given" and "durable" there is time,
-records given in it wait for the next group, and a crash in it takes the group whole or leaves it whole.
+Owns `MemoryJournal`, one incarnation on a `MemoryDisk` (memory_disk.py), which survives a crash. It must never read a clock,
+touch a file or draw chance; time comes from the timers given. The trap it exists for: between "given" and "durable" there is
+time, records given in it wait for the next group, and a crash in it takes the group whole or leaves it whole.
 """
 
 from __future__ import annotations
@@ -11,15 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-import msgspec
-
-from protocols.vocabulary import MessageClass
 from relay.clock import Cancellable, Clock, Timers
 from relay.errors import JournalUnusable
 from relay.journal.age import Age
 from relay.journal.answers import Outcomes, run_callbacks
-from relay.journal.apply import blanked, stepped, taken
-from relay.journal.chain import Chain, is_signed, remembered
+from relay.journal.apply import stepped, taken
+from relay.journal.chain import Chain, is_signed
 from relay.journal.crypt import JournalKeys
 from relay.journal.items import (
     DAY_MS,
@@ -38,37 +35,17 @@ from relay.journal.items import (
     TakeItem,
     VariableItem,
 )
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
-from relay.journal.outbound_memory import MemoryOutbound
 from relay.journal.port import Existing, Fresh, JournalFailed, JournalState, OutboundTakeResult, StepResult, TakeResult
-from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Step, StoredExchange, Taken, reverses_whole
+from relay.journal.records import LISTED_STATES, OPEN_STATES, HistoryLine, Step, StoredExchange, Taken
+from relay.journal.shared import Share, ShareItem
+from relay.journal.shared_memory import TAKEN_OVER, MemoryShares
 
 SYNC_MS: Final = 1  # how long one group takes to become durable
 
 
-class MemoryDisk(msgspec.Struct, eq=False, kw_only=True):
-    """What is durable, and what the disk does to the next writes."""
-
-    exchanges: dict[int, StoredExchange] = {}
-    ids: dict[str, int] = {}  # by key
-    reversal_ids: dict[str, list[int]] = {}  # by the key of the original
-    lines: list[HistoryLine] = []
-    signed: dict[int, list[tuple[int, HistoryLine]]] = {}  # those of them that people signed, by exchange, with their numbers
-    link_variables: dict[str, dict[str, bytes]] = {}
-    outbound: MemoryOutbound = msgspec.field(default_factory=MemoryOutbound)
-    region_epoch: int = 0
-    incarnation: int = 0
-    in_use: bool = False
-    is_full: bool = False
-    sync_fails: bool = False
-    keeps_failed_sync: bool = False  # whether a group whose sync failed is on the disk all the same
-
-    def chain(self, key: str) -> Chain:
-        numbers = sorted({self.ids.get(key, 0), *self.reversal_ids.get(key, ())})
-        return remembered([self.exchanges[each] for each in numbers if each in self.exchanges], self.signed)
-
-
-class MemoryJournal:
+class MemoryJournal(MemoryShares):
     """See relay/journal/port.py for what each method promises."""
 
     def __init__(
@@ -83,14 +60,18 @@ class MemoryJournal:
         duplicate_window_days: int = 35,
         body_window_days: int = 7,
         on_failed: Callable[[str], None] | None = None,
+        share: Share | None = None,
     ) -> None:
-        """Begins the next incarnation on `disk`. Raises JournalUnusable while another one is open, or the disk is full."""
+        """Begins the next incarnation on `disk`, of the worker that `share` says. Raises JournalUnusable while another one is
+        open, or the disk is full."""
         if disk.in_use:
             raise JournalUnusable("The journal is in use by another relay.", "Stop that relay first.")
         if disk.is_full:
             raise JournalUnusable("The journal cannot be opened: the disk is full.", "Free space on its disk and start again.")
-        disk.in_use = True
+        disk.in_use = share is None
         disk.incarnation += 1
+        disk.sharing.begin(share, disk.incarnation, clock.monotonic_ms())
+        self._share = share
         self.disk = disk
         self._timers = timers
         self._clock = clock
@@ -197,7 +178,9 @@ class MemoryJournal:
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
         open_ones = [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in OPEN_STATES]
-        return [self._with_reversal(stored) for stored in open_ones]
+        if self._share is not None:
+            open_ones = self.disk.sharing.ours(self._share, open_ones)
+        return [self.disk.with_reversal(stored) for stored in open_ones]
 
     def listed(self) -> Iterable[StoredExchange]:
         return [stored for _, stored in sorted(self.disk.exchanges.items()) if stored.state in LISTED_STATES]
@@ -226,7 +209,7 @@ class MemoryJournal:
     def crash(self, *, keep_in_flight: bool = False) -> None:
         """The process or the power dies: nobody is answered again; the group being synced is on the disk, or is not."""
         self._stop_timer()
-        if keep_in_flight and self._state is JournalState.WRITABLE and not self.disk.is_full:
+        if keep_in_flight and self._state is JournalState.WRITABLE and not self.disk.is_full and self._may_write():
             for item in self._in_flight:
                 self._apply(item)
         self._crashed = True
@@ -272,6 +255,9 @@ class MemoryJournal:
 
     def _commit(self, group: list[Item]) -> Outcomes:
         was_writable = self._state is JournalState.WRITABLE
+        if was_writable and not self._may_write():
+            self._turn(JournalState.FAILED, TAKEN_OVER)
+            return [(item.done, JournalFailed(TAKEN_OVER)) for item in group]
         if was_writable and any(not isinstance(item, FindItem | OutboundFindItem) for item in group):
             if self.disk.is_full:
                 self._turn(JournalState.FULL, "the disk is full")
@@ -294,18 +280,22 @@ class MemoryJournal:
             record = item.record
             holder = disk.ids.get(record.key)
             if holder is not None:
-                return Existing(self._with_reversal(disk.exchanges[holder]))
+                return Existing(self.disk.with_reversal(disk.exchanges[holder]))
             disk.ids[record.key] = record.exchange_id
             fresh = disk.exchanges[record.exchange_id] = taken(record)
+            disk.sharing.took(record)
             if record.original_key:
                 disk.reversal_ids.setdefault(record.original_key, []).append(record.exchange_id)
-            reversed_by = self._with_reversal(fresh).reversed_by
+            reversed_by = self.disk.with_reversal(fresh).reversed_by
             return Fresh(reversed_by) if reversed_by else FRESH
         if isinstance(item, StepItem):
             step = item.record
             stored = disk.exchanges.get(step.exchange_id)
             if stored is None:
                 return JournalFailed("the record cannot be stored: no such exchange")
+            why = "" if self._share is None else disk.sharing.why_not(self._share, step, disk)
+            if why:
+                return JournalFailed(why)
             disk.exchanges[step.exchange_id] = stepped(stored, step)
             if step.history:
                 disk.lines.append(HistoryLine(step.exchange_id, step.at_ms, step.event, step.state, step.detail))
@@ -323,38 +313,16 @@ class MemoryJournal:
             if item.is_chain:
                 return disk.chain(item.key)
             holder = disk.ids.get(item.key)
-            return None if holder is None else self._with_reversal(disk.exchanges[holder])
+            return None if holder is None else self.disk.with_reversal(disk.exchanges[holder])
         elif isinstance(item, OutboundTakeItem | OutboundStepItem | OutboundFindItem):
             return disk.outbound.apply(item)
         elif isinstance(item, PruneItem):
-            return self._prune_now(item)
+            return disk.prune(item)
         elif isinstance(item, RekeyItem):
             return 0  # nothing is sealed here
+        elif isinstance(item, ShareItem) and self._share is not None:
+            return disk.sharing.serve(self._share, self._incarnation, item, disk, self._clock.monotonic_ms())
         return None
-
-    def _with_reversal(self, stored: StoredExchange) -> StoredExchange:
-        if stored.taken.message_class is not MessageClass.FINANCIAL:
-            return stored
-        for exchange_id in self.disk.reversal_ids.get(stored.taken.key, ()):
-            reversal = self.disk.exchanges.get(exchange_id)
-            if reversal is not None and reverses_whole(reversal.taken.message_class, reversal.taken.request):
-                return msgspec.structs.replace(stored, reversed_by=exchange_id)
-        return stored
-
-    def _prune_now(self, item: PruneItem) -> int:
-        disk = self.disk
-        count = 0
-        for exchange_id, stored in list(disk.exchanges.items()):
-            if stored.state in OPEN_STATES or stored.state in LISTED_STATES:
-                continue
-            if stored.taken.recorded_ms < item.keys_before_ms and exchange_id < item.keys_below_id:
-                del disk.exchanges[exchange_id], disk.ids[stored.taken.key]
-                disk.lines = [line for line in disk.lines if line.exchange_id != exchange_id]
-                count += 1
-            elif stored.taken.recorded_ms < item.bodies_before_ms and stored.taken.request:
-                disk.exchanges[exchange_id] = blanked(stored)
-                count += 1
-        return count + disk.outbound.prune(item)
 
     # ---- answers and trouble ---------------------------------------------------------------------------------------
 
@@ -385,6 +353,9 @@ class MemoryJournal:
             self._timers.after(PROBE_INTERVAL_MS, self._probe)
         else:
             self._state, self._why = JournalState.WRITABLE, ""
+
+    def _may_write(self) -> bool:
+        return self.disk.sharing.may_write(self._share, self._incarnation, self._clock.monotonic_ms())
 
     def _leave(self) -> None:
         self._gone = True

@@ -86,6 +86,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int = 0
     incarnation: int = 0  # of the journal that took it: part of the attempt that an automatic reversal names
     intent: Intent | None = None
+    is_loose: bool = False  # several workers: it is not known yet which of them has its original (relay/journal/shared.py)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,7 +68,8 @@ _INVARIANTS: Final = (
     ),
     (
         "recorded and overlooked by recovery",
-        "SELECT exchange_id FROM taken AS t WHERE exchange_id < (SELECT value FROM meta WHERE name = 'recorded_floor')"
+        "SELECT exchange_id FROM taken AS t WHERE exchange_id < (SELECT min(value) FROM meta"
+        " WHERE name LIKE 'recorded_floor%')"
         " AND NOT EXISTS (SELECT 1 FROM standing AS s WHERE s.exchange_id = t.exchange_id)",
     ),
     (

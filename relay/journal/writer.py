@@ -25,6 +25,7 @@ from relay.journal.floor import RecordedFloor
 from relay.journal.items import (
     FRESH,
     PROBE_INTERVAL_MS,
+    TURNS,
     WALKS,
     FindItem,
     Item,
@@ -57,7 +58,7 @@ RECORD_ERRORS = (
     OverflowError,
     UnicodeEncodeError,
 )
-READS = (FindItem, OutboundFindItem, *WALKS)  # a tuple: a union would be made anew for each record
+READS = (FindItem, OutboundFindItem, *TURNS)  # a tuple: a union would be made anew for each record
 Result = TypeVar("Result")
 Asked = TypeVar("Asked")
 

@@ -67,6 +67,14 @@ class Metrics:
         self.journal_reveals = Counter(
             "relay_journal_reveals_total", "Times that card numbers were shown in clear, in this journal's life", registry=r
         )
+        self.workers_configured = Gauge("relay_workers_configured", "Workers that this relay is to have", registry=r)
+        self.workers_configured.set(1)
+        self.workers_live = Gauge("relay_workers_live", "Workers that live, as this one sees it", registry=r)
+        self.workers_live.set(1)
+        self.worker_takeovers = Counter("relay_worker_takeovers_total", "Dead workers that this one took over", registry=r)
+        self.worker_handovers = Counter(
+            "relay_worker_handovers_total", "Advices and reversals given to the worker that has their original", registry=r
+        )
         self.journal_free_bytes = Gauge("relay_journal_free_bytes", "Empty pages within the journal file", registry=r)
         self.journal_oldest_open_seconds = Gauge(
             "relay_journal_oldest_open_seconds", "Age of the oldest open exchange as of the last look", registry=r

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from relay.configuration.workers import WORKER_VARIABLE
 from relay.errors import ConfigurationError, ListenFailed
 
 _FIRST_INHERITED = 3  # sd_listen_fds(3)
@@ -129,6 +130,8 @@ def listening_sockets(description: Description, backlog_count: int, environ: Map
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if WORKER_VARIABLE in environ:  # one socket per worker on one port: the kernel spreads who dials
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((interface, port))
         sock.listen(backlog_count)
     except OSError as error:

@@ -12,7 +12,8 @@ from relay.control import regions as c
 from relay.control.report import Done
 from relay.errors import RelayError
 from relay.exchange.gate import Gate
-from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.memory import MemoryJournal
+from relay.journal.memory_disk import MemoryDisk
 from relay.region.book import Book
 from relay.steering import Steering
 from relay.telemetry.metrics import Metrics

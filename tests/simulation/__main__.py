@@ -6,12 +6,17 @@ import argparse
 import json
 import logging
 import sys
+from collections import Counter
 from pathlib import Path
 
+from tests.simulation.banks import bank_of
 from tests.simulation.longrun import history, long_run, shortest, summed
 from tests.simulation.mutations import MUTATIONS, caught
 from tests.simulation.reconciling import ReconcilingWorld
 from tests.simulation.reconciling_mutations import RECONCILING
+from tests.simulation.rooms import Violation
+from tests.simulation.workers_mutations import WORKERS
+from tests.simulation.workersworld import WorkersWorld
 from tests.simulation.world import ROOMS, World
 
 
@@ -25,10 +30,27 @@ def histories(first: int, count: int, rooms: tuple[str, ...]) -> dict[str, objec
     return summed(found)
 
 
+def several(first: int, count: int, workers: int) -> dict[str, object]:
+    """Histories of one relay with several workers."""
+    totals: Counter[str] = Counter()
+    violations = []
+    for seed in range(first, first + count):
+        world = WorkersWorld(seed, workers, bank=bank_of(seed))
+        try:
+            figures = world.run()
+            totals.update({"exchanges": figures.exchanges, "faults": figures.faults, "listed": figures.listed})
+        except Violation as violation:
+            violations.append(f"seed {seed}: {violation}")
+            say(violations[-1] + "\n  " + "\n  ".join(world.transcript))
+        totals.update(world.count_all())
+    return {"histories": count, "workers": workers, **totals, "violations": violations}
+
+
 def mutations() -> dict[str, object]:
     """Put each mutation in and say which seed catches it, and by what word."""
     found = {}
     tables = (*((mutation, World) for mutation in MUTATIONS), *((mutation, ReconcilingWorld) for mutation in RECONCILING))
+    tables = (*tables, *((mutation, WorkersWorld) for mutation in WORKERS))
     for mutation, world in tables:
         seed, said = caught(mutation, world)
         found[mutation.name] = {"law": mutation.law, "seed": seed, "caught_by": said[:160]}
@@ -48,6 +70,7 @@ def main() -> int:
     parser.add_argument("--exchanges", type=int, help="the long run: histories until there were so many; needs --out")
     parser.add_argument("--out", type=Path, help="file of the long run, a line per history; one that is there is gone on with")
     parser.add_argument("--workers", type=int, default=1, help="processes of the long run")
+    parser.add_argument("--relay-workers", type=int, default=1, help="workers of the simulated relay; more than one: ATMs only")
     parser.add_argument("--mutations", action="store_true", help="break the relay in each known way instead")
     parser.add_argument("--json", action="store_true", help="one object at the end")
     args = parser.parse_args()
@@ -56,6 +79,8 @@ def main() -> int:
         parser.error("--exchanges needs --out")
     if args.mutations:
         total = mutations()
+    elif args.relay_workers > 1:
+        total = several(args.first, args.seeds, args.relay_workers)
     elif args.out is not None:
         total = long_run(args.out, args.first, args.exchanges or 0, args.workers, say)
     else:

@@ -12,7 +12,7 @@ from random import Random
 
 from protocols.iso8583.message import IsoMessage
 from relay.core.contract import NetworkEvent
-from relay.journal.memory import MemoryDisk
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.outbound import OutboundState
 from relay.outbound.desk import Outbound
 from relay.outbound.ports import Conflict, Known, Posted, Taken

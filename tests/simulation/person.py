@@ -46,6 +46,8 @@ class Person:
         self._seen: dict[int, tuple[int, int]] = {}  # exchange id -> (its row as last seen, monotonic ms of that)
         self._asked: set[str] = set()  # keys that this person ever signed for
         self._decided: set[str] = set()  # chains of which a line was
+        self._tried_now: set[str] = set()  # keys of originals: in this sitting something of them was tried again
+        self._booked_now: set[str] = set()  # and these were booked by hand
         self._told: dict[str, SimulatedRelay] = {}  # by key: the life that heard the last decision
         self._unanswered: dict[str, int] = {}  # by key: decisions that it has not answered
         self.wrong: list[str] = []
@@ -64,6 +66,8 @@ class Person:
     def _sit_down(self) -> None:
         if not self.is_working:
             return
+        self._tried_now.clear()
+        self._booked_now.clear()
         self._look_up_unknown()
         now_ms = self._stage.time.monotonic_ms()
         listed = self._stage.listed()
@@ -99,6 +103,7 @@ class Person:
         elif waited_ms >= PATIENCE_MS and draw < 0.5:
             figure = self._figure(stored)
             if figure is not None:
+                self._booked_now.add(stored.taken.original_key or stored.taken.key)
                 self._resolve(stored, figure, f"booked by hand: {figure}")
         elif draw < 0.85 and (waited_ms >= PATIENCE_MS or self._stage.bank.retries_early):
             self._retry(stored)
@@ -107,7 +112,7 @@ class Person:
         """What the ledger lacks by the terminal's books, and was not booked by hand before. None: not to be said yet."""
         relay = self._relay()
         subject = self._subject(stored)
-        if relay is None or subject is None:
+        if relay is None or subject is None or subject.taken.key in self._tried_now:
             return None
         act = self._act(subject)
         for entry in relay.desk.register.by_key.values():  # `relay saf list`: something of this act is still owed
@@ -115,6 +120,13 @@ class Person:
                 return None
         missing = self._room_of[subject.taken.listener].missing_minor(subject)
         return None if missing is None else missing - self._stage.hand.by_hand(act)
+
+    def _is_booked(self, stored: StoredExchange) -> bool:
+        """By hand, already: nobody has that delivered as well."""
+        subject = self._subject(stored)
+        if subject is None:
+            return False
+        return subject.taken.key in self._booked_now or bool(self._stage.hand.by_hand(self._act(subject)))
 
     def _act(self, subject: StoredExchange) -> tuple[str, str]:
         """As the book names it: by the slip of a terminal, or, where the numbers begin again with each file, by the key."""
@@ -198,8 +210,9 @@ class Person:
 
     def _retry(self, stored: StoredExchange) -> None:
         relay = self._relay()
-        if relay is not None:
+        if relay is not None and not self._is_booked(stored):
             key = stored.taken.key
+            self._tried_now.add(stored.taken.original_key or key)
             self._asked.add(key)
             retry(relay.desk.register, relay.desk.saf, key, WHO, "once more", partial(self._tried, stored))
 

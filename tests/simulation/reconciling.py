@@ -21,7 +21,7 @@ from relay.core import contract as c
 from relay.exchange.exchange import Event, State
 from relay.exchange.reopening import Reopening
 from relay.journal.items import IDS_PER_INCARNATION
-from relay.journal.memory import MemoryDisk
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.records import LISTED_STATES, OPEN_STATES, StoredExchange, StoredState
 from relay.journal.sides import MOVED_ROWS_MAX, ROWS_MAX, Moved, Side
 from relay.loopback.entries import account_of

@@ -6,22 +6,32 @@ timer, so each incarnation has timers of its own that fall silent with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
+from typing import Any
 
+from twisted.python.failure import Failure
+
+from protocols.vocabulary import MessageClass
+from relay.clock import Cancellable
 from relay.configfile import build_dialect
 from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
+from relay.core.contract import TRANSACTIONS_PATH
+from relay.core.door import Address, HttpCall, HttpResult
 from relay.exchange.desk import Desk
 from relay.exchange.exchange import Event, State
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exchange.register import Open
+from relay.exchange.siblings import Siblings
 from relay.journal.memory import MemoryJournal
+from relay.journal.shared import FIRST, Share
 from relay.outbound.desk import Outbound, OutboundLimits
 from relay.outbound.reports import ReportLimits
 from relay.outbound.turns import TurnLimits
+from relay.permit import Permit
 from relay.region.active import ActiveRegion
 from relay.settings import LinkSettings
 from relay.telemetry.metrics import Metrics
@@ -43,14 +53,88 @@ OUTBOUND_LIMITS = OutboundLimits(
 
 
 class MortalTimers:
-    """Timers of one incarnation: after its death nothing fires."""
+    """Timers of one incarnation: after its death nothing fires, and while it is stopped nothing does either."""
 
     def __init__(self, time: VirtualTime) -> None:
         self._time = time
         self.is_dead = False
+        self.is_stopped = False
+        self._late: list[Callable[[], None]] = []
 
     def after(self, delay_ms: int, callback: Callable[[], None]) -> VirtualTimer:
-        return self._time.after(delay_ms, lambda: None if self.is_dead else callback())
+        def fire() -> None:
+            if timer is not None and self.is_stopped and not self.is_dead:
+                timer.callback = callback  # still to be cancelled by whoever set it
+                self._late.append(lambda: _fire_late(timer))
+            elif not self.is_dead:
+                callback()
+
+        timer: VirtualTimer | None = None
+        timer = self._time.after(delay_ms, fire)
+        return timer
+
+    def call(self, callback: Callable[[], None]) -> None:
+        """Something came from outside: now, or once the process goes on."""
+        if self.is_dead:
+            return
+        if self.is_stopped:
+            self._late.append(callback)
+        else:
+            callback()
+
+    def stop(self, for_ms: int) -> None:
+        """SIGSTOP, and SIGCONT so much later: everything that was due meanwhile happens then, at once and in order."""
+        self.is_stopped = True
+        self._time.after(for_ms, self._go_on)
+
+    def _go_on(self) -> None:
+        self.is_stopped = False
+        late, self._late = self._late, []
+        for callback in late:
+            if not self.is_dead:
+                callback()
+
+
+def _fire_late(timer: VirtualTimer) -> None:
+    callback, timer.callback = timer.callback, None
+    if callback is not None:
+        callback()
+
+
+class StoppableLink:
+    """A link whose process may stand still: what arrives waits in the kernel."""
+
+    def __init__(self, link: Link, timers: MortalTimers) -> None:
+        self._link = link
+        self._timers = timers
+
+    def makeConnection(self, transport: object) -> None:
+        self._link.makeConnection(transport)  # type: ignore[arg-type]  # as in Pipe
+
+    def dataReceived(self, data: bytes) -> None:
+        self._timers.call(lambda: self._link.dataReceived(data))
+
+    def connectionLost(self, reason: Failure) -> None:
+        self._timers.call(lambda: self._link.connectionLost(reason))
+
+
+class StoppableDoor:
+    """The way to the core of a process that may stand still: answers wait in the kernel."""
+
+    def __init__(self, door: SimulatedDoor, timers: MortalTimers, watch: Callable[[HttpCall], None]) -> None:
+        self._door = door
+        self._timers = timers
+        self._watch = watch
+
+    def call(self, address: Address, call: HttpCall, timeout_ms: int, done: Callable[[HttpResult], None]) -> Cancellable:
+        self._watch(call)
+        return self._door.call(address, call, timeout_ms, lambda result: self._timers.call(lambda: done(result)))
+
+    def keep_only(self, addresses: Collection[Address]) -> None:
+        self._door.keep_only(addresses)
+
+    def renew(self) -> None:
+        self._door.renew()
 
 
 class SimulatedDialer:
@@ -92,19 +176,24 @@ class SimulatedRelay:
         limits: DeskLimits = LIMITS,
         row_taken: Callable[[int, State, Event], None] | None = None,
         center: str = "tokyo",
+        timers: MortalTimers | None = None,
+        share: Share | None = None,
     ) -> None:
         self.time = time
         self.chance = chance
         self.journal = journal
         self.door = door
-        self.timers = MortalTimers(time)
+        self.timers = MortalTimers(time) if timers is None else timers
+        self.share = share
+        self.siblings: Siblings | None = None
+        self.posted_from_disk: list[str] = []  # keys
         self.metrics = Metrics()
         self.pipes: list[Pipe] = []
         self.is_alive = True
         self.center = center
         self.client = CoreClient(
-            ClientSettings("core.sim", 80, False, center, journal.incarnation),
-            door,
+            ClientSettings("core.sim", 80, False, center, journal.incarnation if share is None else 1),
+            door if share is None else StoppableDoor(door, self.timers, self._called),
             Balance(),
             clock=time,
             timers=self.timers,
@@ -112,10 +201,11 @@ class SimulatedRelay:
             epoch_floor=lambda: max(journal.epoch, self.region.floor),
         )
         self.region = self._new_region()
+        permit = self.region.permit if share is None else self._permit
         self.desk = Desk(
             journal,
             self.client,
-            self.region.permit,
+            permit,
             time,
             self.timers,
             self.metrics,
@@ -128,7 +218,7 @@ class SimulatedRelay:
         self.outbound = Outbound(
             journal,
             self.client,
-            self.region.permit,
+            permit,
             lambda listener, line: self.roster.find_line("bank", listener, line),
             lambda listener, line: "" if listener in self.services else "there is no such line",
             time,
@@ -154,11 +244,18 @@ class SimulatedRelay:
         self.services = {each.name: self._services(each, parts, lines) for each in lines.all}
         if row_taken is not None:
             self._watch_rows(row_taken)
+        if share is not None:
+            self.siblings = Siblings(
+                self.desk, journal, share, self.timers, self.metrics, limits.completion_deadline_ms, self._epoch_heard
+            )
         self._before_recovery()
         recover(self.desk, limits.completion_deadline_ms)
-        self.outbound.recover()
+        if share is None or share.worker == FIRST:
+            self.outbound.recover()
+        if self.siblings is not None:
+            self.siblings.start()
         self._find_region()
-        for each in lines.dialers:
+        for each in lines.dialers if share is None or share.worker == FIRST else ():
             SimulatedDialer(self, each.name, lines.port(each), loop).dial()
 
     # ---- the region: one, that says itself what it is ----------------------------------------------------------------
@@ -194,10 +291,33 @@ class SimulatedRelay:
 
     def connect(self, listener: str, host: str, on_data: Callable[[bytes], None], on_lost: Callable[[], None]) -> Pipe:
         """A connection from `host`, accepted by `listener`; or dialled by it."""
-        pipe = Pipe(self.time, self.chance, Link(self.services[listener]), on_data, on_lost, host)
+        link: Any = Link(self.services[listener])
+        if self.share is not None:
+            link = StoppableLink(link, self.timers)
+        pipe = Pipe(self.time, self.chance, link, on_data, on_lost, host)
         self.pipes = [p for p in self.pipes if p.is_open]
         self.pipes.append(pipe)
         return pipe
+
+    def _permit(self) -> Permit | None:
+        """As relay/workers.py has it."""
+        permit = self.region.permit()
+        if permit is None or self.siblings is None or not self.siblings.is_sure or permit.epoch < self.journal.epoch:
+            return None
+        return permit
+
+    def _epoch_heard(self, epoch: int) -> None:
+        if epoch > self.region.epoch:
+            self.region.look_now()
+
+    def _called(self, call: HttpCall) -> None:
+        """What another life took is never posted again from what is on disk."""
+        if call.method != b"POST" or call.target != TRANSACTIONS_PATH.encode():
+            return
+        for entry in self.desk.register.by_key.values():
+            is_stored = entry.request.message_class is MessageClass.FINANCIAL and not entry.request.fingerprint_text.reveal()
+            if is_stored and f'"{entry.key}"'.encode() in call.head:
+                self.posted_from_disk.append(entry.key)
 
     def _watch_rows(self, taken: Callable[[int, State, Event], None]) -> None:
         """Tell `taken` of each row of the exchange table, before it is taken."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from relay.journal.memory import MemoryDisk
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.records import LISTED_STATES, StoredExchange, unpack_request
 from relay.loopback.books import Books, Fate
 from relay.loopback.core import FakeCore

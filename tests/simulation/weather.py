@@ -115,6 +115,6 @@ class Weather:
         self._world.disk.is_full = self._world.disk.sync_fails = False
         self._world.region.is_stale = self._world.region.is_poisoning = self._world.region.has_other_center = False
         self._world.region.slow_ms = 0
-        if self._world.relay is not None:
-            self._world.relay.door.is_cut = False
-            self._world.relay.journal._sync_ms = SYNC_MS
+        for relay in self._world.living():
+            relay.door.is_cut = False
+            relay.journal._sync_ms = SYNC_MS

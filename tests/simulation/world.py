@@ -15,7 +15,8 @@ import msgspec
 
 from protocols.vocabulary import MessageClass
 from relay.exchange.exchange import Event, State
-from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.memory import MemoryJournal
+from relay.journal.memory_disk import MemoryDisk
 from relay.loopback.core import FakeCore
 from relay.loopback.faults import FaultInjector
 from relay.loopback.ledger import Ledger
@@ -171,6 +172,12 @@ class World:
             self.disk.sync_fails = False
             self.time.soon(self.kill)
 
+    def strike(self) -> None:
+        self.weather.strike()
+
+    def living(self) -> Iterable[SimulatedRelay]:
+        return () if self.relay is None else (self.relay,)
+
     def _row_taken(self, exchange_id: int, state: State, event: Event) -> None:
         self.rows[state, event] += 1
         self.note(f"exchange {exchange_id} {state.name} {event.name}")
@@ -235,7 +242,7 @@ class World:
         next_fault_ms = self.time.monotonic_ms() + self.chance.randint(500, 3_000)
         while self.time.monotonic_ms() < end_ms:
             if self.time.monotonic_ms() >= next_fault_ms:
-                self.weather.strike()
+                self.strike()
                 next_fault_ms += self.chance.randint(500, 3_000)
             self.time.step()
             self._check_step()

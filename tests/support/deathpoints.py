@@ -190,7 +190,7 @@ POINTS: dict[str, Point] = {
     # ---- the beginning and the end of a life
     "journal open, nothing recovered": Point(owner="relay.daemon", function="recover", phase="starting", spread=1),
     "exchanges half recovered": Point(
-        owner="relay.exchange.recovery", function="_take_up", when="after", phase="starting", spread=1
+        owner="relay.exchange.recovery", function="take_up", when="after", phase="starting", spread=1
     ),
     "outbound messages half recovered": Point(
         owner="relay.outbound.desk:Outbound", function="_take_up", when="after", phase="starting", spread=1

@@ -33,7 +33,8 @@ from relay.exchange.desk import Desk
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
-from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.memory import MemoryJournal
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.port import JournalFailed
 from relay.journal.records import StoredExchange
 from relay.telemetry.metrics import Metrics

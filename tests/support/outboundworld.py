@@ -14,7 +14,8 @@ import msgspec
 
 from protocols.dialect import Delivery, OutboundOffered, OutboundQuestioned
 from relay.clock import Cancellable
-from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.memory import MemoryJournal
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.outbound import OutboundState, StoredOutbound
 from relay.outbound.desk import Outbound, OutboundLimits
 from relay.outbound.ports import Posted

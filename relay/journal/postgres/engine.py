@@ -21,16 +21,28 @@ from relay.journal.items import Item
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
 from relay.journal.outbound import OutboundState, StoredOutbound
-from relay.journal.port import JournalState, NeededKey
+from relay.journal.port import JournalFailed, JournalState, NeededKey
 from relay.journal.postgres import group as g
 from relay.journal.postgres.door import Connection
 from relay.journal.postgres.keytable import key_rows
 from relay.journal.postgres.outbound import newest_outbound, open_outbound
 from relay.journal.postgres.reveal import count_reveals, read_reveals
 from relay.journal.postgres.servers import Servers
+from relay.journal.postgres.sharing import OPEN_IDS
 from relay.journal.postgres.writer import PostgresWriter
 from relay.journal.records import HistoryLine, StoredExchange
 from relay.journal.rows import read_history
+from relay.journal.shared import (
+    Beat,
+    BeatItem,
+    FetchItem,
+    PlaceItem,
+    Share,
+    ShareItem,
+    Sibling,
+    TakeOverItem,
+    open_in_order,
+)
 from relay.settings import JournalSettings
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -56,12 +68,13 @@ class PostgresJournal(JournalFace):
         entropy: Entropy = os.urandom,
         older_keys: Sequence[bytes] = (),
         identity: Identity | None = None,
+        share: Share | None = None,
     ) -> None:
         """Find a server that writes, check, migrate and begin a new incarnation, all durable before it returns. Blocks: call it
         before serving. Raises JournalUnusable."""
         keys = KeyRing(key, older_keys, entropy)
         self._writer = PostgresWriter(
-            Servers(settings, password, clock, identity),
+            Servers(settings, password, clock, identity, share),
             keys,
             call_soon=call_soon_threadsafe,
             answer=self._answer,
@@ -79,6 +92,7 @@ class PostgresJournal(JournalFace):
             on_failed=on_failed,
         )
         self._floor = opened.floor
+        self.share = share
         log.info("journal opened", schema=settings.schema_name, incarnation=self.incarnation, key=keys.key_id)
 
     @property
@@ -94,7 +108,10 @@ class PostgresJournal(JournalFace):
 
     def open_exchanges(self) -> Iterable[StoredExchange]:
         async def read(connection: Connection) -> list[StoredExchange]:
-            found = await g.read_by_ids(connection, g.SELECT_OPEN_IDS, self._keys, self._floor)
+            if self.share is None:
+                found = await g.read_by_ids(connection, g.SELECT_OPEN_IDS, self._keys, self._floor)
+            else:
+                found = await g.read_by_ids(connection, OPEN_IDS, self._keys, self._floor, self.share.worker)
             return await g.with_reversals(connection, found)
 
         return self._writer.read(read, RECOVERY_TIMEOUT_MS)
@@ -128,6 +145,38 @@ class PostgresJournal(JournalFace):
 
     def reveal_count(self) -> int:
         return self._writer.read(count_reveals)
+
+    # ---- several workers (see relay/journal/shared.py) ---------------------------------------------------------------
+
+    def beat(self, done: Callable[[Beat | JournalFailed], None]) -> None:
+        def heard(result: Beat | JournalFailed) -> None:
+            if isinstance(result, Beat):
+                self._epoch = max(self._epoch, result.epoch)
+                self._epoch_given = max(self._epoch_given, result.epoch)
+            done(result)
+
+        self._turn_given(BeatItem(self._lease_ms, heard))
+
+    def hand_over(self, exchange_id: int, chain: str, done: Callable[[int | JournalFailed], None]) -> None:
+        self._turn_given(PlaceItem(exchange_id, chain, done))
+
+    def take_over(self, sibling: Sibling, done: Callable[[bool | JournalFailed], None]) -> None:
+        self._turn_given(TakeOverItem(sibling, self._lease_ms, done))
+
+    def fetch(self, ids: Sequence[int], done: Callable[[Sequence[StoredExchange] | JournalFailed], None]) -> None:
+        def read(result: Sequence[StoredExchange] | JournalFailed) -> None:
+            done(result if isinstance(result, JournalFailed) else open_in_order(result))
+
+        self._turn_given(FetchItem(ids, read))
+
+    @property
+    def _lease_ms(self) -> int:
+        return 0 if self.share is None else self.share.lease_ms
+
+    def _turn_given(self, item: ShareItem) -> None:
+        """Behind every record that was given before it."""
+        self._waiting += 1
+        self._put(item)
 
     # ---- the end, and the writer -----------------------------------------------------------------------------------
 

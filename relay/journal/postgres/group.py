@@ -44,7 +44,7 @@ SELECT_REVERSALS: Final = (
     "SELECT original_key, exchange_id, request FROM taken WHERE original_key = ANY ($1) AND original_key <> ''"
     f" AND message_class = '{MessageClass.REVERSAL.value}'"
 )
-SELECT_RECORDED: Final = (
+SELECT_RECORDED: Final = (  # of the only worker; of several: sharing.py
     "SELECT exchange_id FROM taken AS t WHERE exchange_id >= $1 AND NOT EXISTS"
     " (SELECT 1 FROM standing AS s WHERE s.exchange_id = t.exchange_id AND s.exchange_id >= $1)"
 )

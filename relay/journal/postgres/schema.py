@@ -16,9 +16,11 @@ from relay.errors import JournalUnusable
 from relay.journal.face import Opened
 from relay.journal.keyring import KeyRing
 from relay.journal.keytable import Identity
-from relay.journal.postgres.door import SUPERSEDED, Connection, Lost, Refused
+from relay.journal.postgres import sharing
+from relay.journal.postgres.door import SUPERSEDED, BadRecord, Connection, Lost, Refused
 from relay.journal.postgres.group import SELECT_RECORDED, SELECT_VARIABLES
 from relay.journal.postgres.keytable import begin_keys
+from relay.journal.shared import FIRST, Share
 from relay.settings import JournalSettings
 
 VERSION_MIN: Final = 130_000  # server_version_num
@@ -128,45 +130,58 @@ async def _migrate(connection: Connection, settings: JournalSettings) -> None:
         raise
 
 
-async def lock(connection: Connection, schema: str) -> bool:
-    """Whether this session holds the journal's lock now; it keeps it until it ends."""
+async def lock(connection: Connection, schema: str, worker: int = FIRST) -> bool:
+    """Whether this session holds the journal's lock (or that of one of its workers) now; it keeps it until it ends."""
     sql = f"SELECT pg_try_advisory_lock({LOCK_CLASS}, hashtext($1))"
-    return bool((await connection.rows(sql, schema))[0][0])
+    return bool((await connection.rows(sql, _lock_name(schema, worker)))[0][0])
 
 
-async def holder(connection: Connection, schema: str) -> str:
+def _lock_name(schema: str, worker: int) -> str:
+    return schema if worker == FIRST else f"{schema} worker {worker}"
+
+
+async def holder(connection: Connection, schema: str, worker: int = FIRST) -> str:
     """Who holds the lock, for people."""
     rows = await connection.rows(
         "SELECT coalesce(host(a.client_addr), 'this host'), a.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
         f" WHERE l.locktype = 'advisory' AND l.classid = {LOCK_CLASS} AND l.objid::bigint = hashtext($1)::bigint & 4294967295"
         " AND l.granted",
-        schema,
+        _lock_name(schema, worker),
     )
     return f"from {rows[0][0]}, server process {rows[0][1]}" if rows else "unknown"
 
 
-async def begin_incarnation(connection: Connection) -> tuple[Opened, int, int]:
-    """Shut out every earlier life, durably. Returns what is known of the journal, the session's number and the serial."""
-    incarnation, session, serial = (
-        await connection.rows(
-            "WITH o AS (UPDATE owner SET incarnation = incarnation + 1, session = session + 1"
-            " RETURNING incarnation, session, serial), m AS (INSERT INTO meta SELECT 'incarnation', incarnation FROM o"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value) SELECT incarnation, session, serial FROM o"
-        )
-    )[0]
+async def begin_incarnation(connection: Connection, share: Share | None = None) -> tuple[Opened, int, int]:
+    """Shut out every earlier life of this worker, durably; of all workers where there is one only. Returns what is known of the
+    journal, the session's number and the serial."""
+    worker = FIRST if share is None else share.worker
+    await connection.run("BEGIN")
+    try:
+        if share is None:
+            await sharing.gather(connection)
+        incarnation, session, serial = (await connection.rows(sharing.BEGIN_LIFE, worker))[0]
+        if share is not None:
+            await connection.rows(sharing.FIRST_FLOOR, worker, sharing.floor_name(worker))
+            await connection.rows(sharing.BEGIN_RUN if share.begins_run else sharing.JOIN_RUN, incarnation)
+        await connection.run("COMMIT")
+    except (Refused, BadRecord):
+        await connection.run("ROLLBACK")
+        raise
     meta = dict(await connection.rows("SELECT name, value FROM meta"))
-    floor = meta.get("recorded_floor", 0)
+    floor = meta.get(sharing.floor_name(worker), 0)
     variables: dict[str, dict[str, bytes]] = {}
     for link_name, name, value in await connection.rows(SELECT_VARIABLES):
         variables.setdefault(link_name, {})[name] = value
     with connection.patient(LONG_S):
-        recorded_ids = {row[0] for row in await connection.rows(SELECT_RECORDED, floor)}
+        mine = (SELECT_RECORDED, floor) if share is None else (sharing.RECORDED_IDS, floor, worker)
+        recorded_ids = {row[0] for row in await connection.rows(*mine)}
     opened = Opened(
         incarnation=incarnation,
         epoch=meta.get("region_epoch", 0),
         floor=floor,
         recorded_ids=recorded_ids,
         variables=variables,
+        relay_epoch=incarnation if share is None else meta["relay_epoch"],
     )
     return opened, session, serial
 
@@ -179,7 +194,8 @@ async def begin_session(connection: Connection, incarnation: int) -> tuple[int, 
     seen before it is as safe as it can be. Raises Refused with SUPERSEDED where another relay took the journal over.
     """
     rows = await connection.rows(
-        "UPDATE owner SET session = session + 1 WHERE incarnation = $1 RETURNING session, serial", incarnation
+        "UPDATE owner SET session = session + 1, renewed = clock_timestamp() WHERE incarnation = $1 RETURNING session, serial",
+        incarnation,
     )
     if not rows:
         raise Refused(SUPERSEDED, "the journal was taken over by another relay")

@@ -22,6 +22,8 @@ from relay.journal.keytable import Identity
 from relay.journal.postgres import schema
 from relay.journal.postgres.door import Connection, Lost, Refused, Server, connect, servers
 from relay.journal.postgres.keytable import settle_keys
+from relay.journal.postgres.sharing import refuse_another_key
+from relay.journal.shared import FIRST, Share
 from relay.settings import JournalSettings
 from relay.telemetry.log import get_log
 
@@ -40,13 +42,19 @@ class Beginning(msgspec.Struct):
     opened: Opened
     session: int
     serial: int
+    share: Share | None = None
 
 
 class Servers:
     def __init__(
-        self, settings: JournalSettings, password: Secret | None, clock: Clock, identity: Identity | None = None
+        self,
+        settings: JournalSettings,
+        password: Secret | None,
+        clock: Clock,
+        identity: Identity | None = None,
+        share: Share | None = None,
     ) -> None:
-        """Raises JournalUnusable for a DSN that names no server."""
+        """`share`: which of several workers; None where there is one. Raises JournalUnusable for a DSN that names no server."""
         try:
             self._named = servers(settings.dsn)
         except ValueError as error:
@@ -56,6 +64,8 @@ class Servers:
         self._password = password
         self._clock = clock
         self._identity = identity
+        self._share = share
+        self._worker = FIRST if share is None else share.worker
         self._next = 0
         self._timeline = 0
 
@@ -68,7 +78,7 @@ class Servers:
             for _ in self._named:
                 try:
                     connection, begun = await self._one(lambda each: self._begin_life(each, keys))
-                    return Beginning(connection, *begun)
+                    return Beginning(connection, *begun, self._share)
                 except (Lost, Refused) as error:
                     if isinstance(error, Refused) and error.state.startswith(_SAID_SO):
                         raise schema.unusable(error, self._named) from error
@@ -90,7 +100,8 @@ class Servers:
 
         async def begin_and_lock(connection: Connection) -> Begun:
             begun = await begin(connection)
-            await schema.lock(connection, self._settings.schema_name)  # for whoever starts later; `owner` protects the records
+            name = self._settings.schema_name
+            await schema.lock(connection, name, self._worker)  # for whoever starts later; `owner` protects the records
             return begun
 
         return await self._one(begin_and_lock)
@@ -133,11 +144,14 @@ class Servers:
         )
 
     async def _begin_life(self, connection: Connection, keys: KeyRing) -> tuple[Opened, int, int]:
+        name = self._settings.schema_name
         await schema.prepare(connection, self._settings, keys, self._identity)
-        if not await schema.lock(connection, self._settings.schema_name):
-            raise InUse(await schema.holder(connection, self._settings.schema_name))
-        await settle_keys(connection, self._settings.schema_name, keys, self._identity)
-        return await schema.begin_incarnation(connection)
+        if not await schema.lock(connection, name, self._worker):
+            raise InUse(await schema.holder(connection, name, self._worker))
+        if self._share is not None:
+            await refuse_another_key(connection, keys, self._share)
+        await settle_keys(connection, name, keys, self._identity)
+        return await schema.begin_incarnation(connection, self._share)
 
     async def _one(self, begin: Callable[[Connection], Awaitable[Begun]]) -> tuple[Connection, Begun]:
         server = self._named[self._next]

@@ -15,12 +15,22 @@ import msgspec
 from relay.clock import Clock
 from relay.journal.batch import Group
 from relay.journal.floor import RecordedFloor
-from relay.journal.items import SLICE_COUNT, ArchivedItem, Item, PruneItem, RekeyItem, ReleaseItem, WalkItem, WriteItem
+from relay.journal.items import (
+    SLICE_COUNT,
+    ArchivedItem,
+    Item,
+    PruneItem,
+    RekeyItem,
+    ReleaseItem,
+    TurnItem,
+    WalkItem,
+    WriteItem,
+)
 from relay.journal.keyring import KeyRing
 from relay.journal.pace import Pace
 from relay.journal.port import JournalFailed
 from relay.journal.postgres import group as g
-from relay.journal.postgres import schema
+from relay.journal.postgres import schema, sharing
 from relay.journal.postgres.door import BadRecord, Connection, Refused
 from relay.journal.postgres.keytable import current_id
 from relay.journal.postgres.outbound import write_outbound
@@ -29,6 +39,7 @@ from relay.journal.postgres.release import note_archive, release_slice
 from relay.journal.postgres.retention import prune_slice
 from relay.journal.postgres.reveal import write_reveals
 from relay.journal.postgres.servers import Beginning
+from relay.journal.shared import FIRST, PlaceItem, ShareItem, TakeOverItem
 from relay.telemetry.metrics import Metrics
 
 FLOOR_RECORDS: Final = 4_096  # records after which the floor is raised
@@ -54,6 +65,9 @@ class Transactions:
         self._session = begun.session
         self._floor = RecordedFloor(begun.opened.floor, begun.opened.recorded_ids)
         self._since_floor = 0
+        share = begun.share
+        self._sharing = None if share is None else sharing.Sharing(share, self._incarnation, keys)
+        self._worker = FIRST if share is None else share.worker
         self._is_changing_key = False  # and nobody heard whether that committed
         self._pace = Pace(slice_ms, SLICE_COUNT)
         self._keys = keys
@@ -87,9 +101,12 @@ class Transactions:
         await connection.rows(PROVE, self._incarnation, self._session, self.serial)
         self.confirmed = self.serial
 
-    async def walk(self, connection: Connection, item: WalkItem) -> bool:
+    async def walk(self, connection: Connection, item: TurnItem) -> bool:
         """One slice, noted in `item` once it is durable. Whether there may be more. Raises ValueError for a row that no key
         opens; nothing of the slice is done then."""
+        if isinstance(item, ShareItem):
+            await self._share(connection, item)
+            return False
         self.serial += 1
         await connection.run("BEGIN")
         try:
@@ -123,6 +140,27 @@ class Transactions:
             item.pruned_count += walked.count
         return walked.more
 
+    async def _share(self, connection: Connection, item: ShareItem) -> None:
+        """What concerns other workers: a transaction of its own, that waits for theirs where it changes something of them."""
+        mine = self._sharing
+        if mine is None:
+            raise ValueError("this journal has one worker")
+        self.serial += 1
+        await connection.run("BEGIN")
+        try:
+            if isinstance(item, PlaceItem | TakeOverItem):
+                await connection.rows(sharing.LOCK_ALL)
+            await connection.rows(PROVE, self._incarnation, self._session, self.serial)
+            floor, came = await mine.serve(connection, item, self._floor.stored)
+            self._floor.expect(came, self._floor.stored)  # before the commit, of which perhaps nobody hears
+            await connection.run("COMMIT")
+        except (Refused, BadRecord, ValueError):
+            await connection.run("ROLLBACK")
+            raise
+        self.confirmed = self.serial
+        self._floor.expect((), floor)
+        mine.committed()
+
     async def _slice(self, connection: Connection, item: WalkItem) -> Walked:
         if isinstance(item, RekeyItem):
             return await rekey_slice(connection, item, self._keys)
@@ -140,7 +178,7 @@ class Transactions:
         """On a new connection, or on one that is to prove that the server writes again. Returns the serial stored there."""
         self._session, serial = await schema.begin_session(connection, self._incarnation)
         self.serial = max(self.serial, serial)
-        rows = await connection.rows("SELECT value FROM meta WHERE name = 'recorded_floor'")
+        rows = await connection.rows("SELECT value FROM meta WHERE name = $1", sharing.floor_name(self._worker))
         self._floor.stored = rows[0][0] if rows else 0
         if self._is_changing_key and self._keys.proposed is not None:
             if await current_id(connection) == self._keys.proposed.key_id:
@@ -170,25 +208,48 @@ class Transactions:
         return floor if lowest is None else min(floor, lowest)
 
     async def _write(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
-        if not group.outbound and not group.reveals:
+        claims = self._claims(group)
+        if not group.outbound and not group.reveals and not claims and (floor is None or self._worker == FIRST):
             return await self._call(connection, group, floor)  # a statement is a transaction
         await connection.run("BEGIN")
         try:
-            fresh_ids = await self._call(connection, group, floor)
-            await write_outbound(connection, group.outbound, self._keys)
-            await write_reveals(connection, [item.record for item in group.reveals])
+            fresh_ids = await self._write_part(connection, group, claims, floor)
             await connection.run("COMMIT")
         except (BadRecord, Refused):
             await connection.run("ROLLBACK")
             raise
         return fresh_ids
 
+    async def _write_part(
+        self, connection: Connection, group: Group, claims: list[object], floor: int | None
+    ) -> dict[int, int]:
+        """Inside a transaction."""
+        if claims:
+            await connection.rows(PROVE, self._incarnation, self._session, self.serial)
+            await connection.rows(sharing.CLAIM, *claims)
+        fresh_ids = await self._call(connection, group, floor if self._worker == FIRST else None)
+        if floor is not None and self._sharing is not None and self._worker != FIRST:
+            await self._sharing.store_floor(connection, floor)
+        await write_outbound(connection, group.outbound, self._keys)
+        await write_reveals(connection, [item.record for item in group.reveals])
+        return fresh_ids
+
+    def _claims(self, group: Group) -> list[object]:
+        """Where there are several workers: what has to be asked of steps on another life's exchanges."""
+        if self._sharing is None:
+            return []
+        if len(group.takes) > 1:  # two workers that insert the same keys in another order would wait for each other
+            group.takes.sort(key=lambda item: item.record.key)
+        return self._sharing.claims(g.folded_steps(group.steps)) if group.steps else []
+
     async def _call(self, connection: Connection, group: Group, floor: int | None) -> dict[int, int]:
         try:
             arguments = g.arguments(group, self._keys, floor)
         except (UnicodeEncodeError, OverflowError) as error:
             raise BadRecord(type(error).__name__) from error
-        rows = await connection.rows(g.WRITE_GROUP, self._incarnation, self._session, self.serial, *arguments)
+        loose = [item.record.exchange_id for item in group.takes if item.record.is_loose]
+        sql, more = (sharing.with_loose(g.WRITE_GROUP), [loose]) if loose else (g.WRITE_GROUP, [])
+        rows = await connection.rows(sql, self._incarnation, self._session, self.serial, *arguments, *more)
         return g.fresh_of(rows, [item.record for item in group.takes])
 
     async def _write_singly(self, connection: Connection, items: list[WriteItem], floor: int | None) -> dict[int, int]:
@@ -201,9 +262,7 @@ class Transactions:
                 await connection.run("SAVEPOINT one")
                 try:
                     group = Group.of([item])
-                    fresh_ids |= await self._call(connection, group, floor)
-                    await write_outbound(connection, group.outbound, self._keys)
-                    await write_reveals(connection, [item.record for item in group.reveals])
+                    fresh_ids |= await self._write_part(connection, group, self._claims(group), floor)
                 except BadRecord as error:
                     await connection.run("ROLLBACK TO one")
                     self.refused[id(item)] = JournalFailed(f"the record cannot be stored: {error}")

@@ -25,14 +25,14 @@ from relay.journal.face import Opened
 from relay.journal.items import (
     FRESH,
     PROBE_INTERVAL_MS,
-    WALKS,
+    TURNS,
     FindItem,
     Item,
     OutboundFindItem,
     OutboundTakeItem,
     StepItem,
     TakeItem,
-    WalkItem,
+    TurnItem,
     left_over,
 )
 from relay.journal.keyring import KeyRing
@@ -55,7 +55,7 @@ SIZE: Final = (
     " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
 DISK_FULL: Final = "53100"
-READS = (FindItem, OutboundFindItem, *WALKS)
+READS = (FindItem, OutboundFindItem, *TURNS)
 Result = TypeVar("Result")
 
 
@@ -232,7 +232,7 @@ class PostgresWriter:
             elif isinstance(item, TakeItem) and item.record.exchange_id in fresh_ids:
                 reversed_by = fresh_ids[item.record.exchange_id]
                 result = Fresh(reversed_by) if reversed_by else FRESH
-            elif isinstance(item, WALKS):
+            elif isinstance(item, TURNS):
                 outcomes += await self._walk(item)
                 continue
             elif isinstance(item, TakeItem | FindItem | OutboundTakeItem | OutboundFindItem):
@@ -280,7 +280,7 @@ class PostgresWriter:
             self._turn_refused(error)
         return self.state is JournalState.WRITABLE
 
-    async def _walk(self, item: WalkItem) -> Outcomes:
+    async def _walk(self, item: TurnItem) -> Outcomes:
         """One slice; the rest goes to the end of the queue, behind whatever came meanwhile."""
         connection = self._connection
         if self.state is not JournalState.WRITABLE or connection is None:

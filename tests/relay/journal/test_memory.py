@@ -8,7 +8,8 @@ import pytest
 
 from relay.clock import Clock
 from relay.errors import JournalUnusable
-from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.memory import MemoryJournal
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.port import Fresh, JournalFailed, JournalState
 from tests.support.journal_suite import JournalSuite, Rig, answered, taken
 from tests.support.virtualtime import VirtualTime

@@ -9,7 +9,7 @@ from typing import Any
 from protocols.vocabulary import Approved, Declined, MessageClass, NotProcessed
 from relay.core.port import Looked, NotFound, Permit
 from relay.exchange.reopening import Reopening
-from relay.journal.memory import MemoryDisk
+from relay.journal.memory_disk import MemoryDisk
 from relay.reconcile.asking import Asking
 from relay.reconcile.shelf import Shelf
 from relay.reconcile.tail import Tail, TailShelf, first_tail

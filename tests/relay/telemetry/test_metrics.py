@@ -14,6 +14,8 @@ from tests.support.tools import need_tool
 UNITS = ("_seconds", "_bytes", "_total", "_calls", "_messages", "_records", "_exchanges", "_addresses")
 # Counts and states whose noun is the unit.
 NOUNS = {
+    "relay_workers_configured",
+    "relay_workers_live",
     "relay_journal_needed_keys",
     "relay_journal_rekey_left_rows",
     "relay_reconcile_unsigned_differences",

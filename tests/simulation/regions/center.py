@@ -5,7 +5,7 @@ Owns what outlives a process. It must never decide when one dies or sleeps.
 
 from __future__ import annotations
 
-from relay.journal.memory import MemoryDisk
+from relay.journal.memory_disk import MemoryDisk
 from tests.simulation.regions.relay import ProcessTime, RegionRelay
 
 

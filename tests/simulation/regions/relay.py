@@ -18,7 +18,8 @@ from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
 from relay.exchange.reopening import Reopening
 from relay.journal.items import IDS_PER_INCARNATION
-from relay.journal.memory import MemoryDisk, MemoryJournal
+from relay.journal.memory import MemoryJournal
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.records import StoredState
 from relay.reconcile.asking import Asking
 from relay.reconcile.dates import Cutover

@@ -12,7 +12,7 @@ from random import Random
 
 from protocols.iso8583.message import IsoMessage
 from protocols.vocabulary import Verdict
-from relay.journal.memory import MemoryDisk
+from relay.journal.memory_disk import MemoryDisk
 from relay.loopback.books import Books
 from relay.loopback.customers import Customers
 from relay.loopback.entries import Entry

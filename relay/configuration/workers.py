@@ -1,0 +1,98 @@
+"""Several workers of one relay: what each of them is configured to, out of the one file, and what does not go together. Pure.
+
+Owns which worker does what, as settings: a worker beyond the first has fewer listeners, and nothing that is done once. It must
+never read the environment. The traps: a dialect is spread only where nothing of its terminals is kept in a process beyond one
+link; and every worker needs a control socket and a metrics port of its own, which tools derive in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from relay.settings import Settings
+
+WORKER_VARIABLE: Final = "RELAY_WORKER"  # in the environment of a worker: its number, from 1
+RUN_VARIABLE: Final = "RELAY_BEGINS_RUN"  # set for the first life of the first worker of a start
+ARE_SERVED = False  # until tests/live/test_workers.py has passed: set it True together with that
+SPREAD_DIALECTS: Final = frozenset({"iso8583"})  # whose links any worker may serve
+_PORT_MAX: Final = 65_535
+
+
+def worker_number(environment: Mapping[str, str]) -> int:
+    """Of this process: 0 where it is the only one, or the one that starts the others."""
+    text = environment.get(WORKER_VARIABLE, "")
+    return int(text) if text.isdecimal() else 0
+
+
+def is_spread(settings: Settings, listener: str) -> bool:
+    """Whether links of this listener may be on any worker, where no other worker sees them."""
+    return settings.relay.workers > 1 and any(
+        each.name == listener and each.dialect in SPREAD_DIALECTS for each in settings.listener
+    )
+
+
+def narrowed(settings: Settings, worker: int) -> Settings:
+    """What worker number `worker` is to do; the whole where there is one only, and for the first."""
+    if settings.relay.workers == 1 or worker <= 1:
+        return settings
+    port = settings.telemetry.metrics_port
+    return settings.model_copy(
+        update={
+            "listener": tuple(each for each in settings.listener if each.dialect in SPREAD_DIALECTS),
+            "dialer": (),
+            "outbound": settings.outbound.model_copy(update={"endpoint": None}),
+            "reconcile": settings.reconcile.model_copy(update={"enabled": False}),
+            "telemetry": settings.telemetry.model_copy(update={"metrics_port": port and port + worker - 1}),
+            "control": settings.control.model_copy(update={"path": control_path(settings.control.path, worker)}),
+        }
+    )
+
+
+def control_path(path: str, worker: int) -> str:
+    """Of the worker's control socket: control.sock, control-2.sock, ..."""
+    if worker <= 1:
+        return path
+    stem, dot, ending = path.rpartition(".")
+    return f"{stem}-{worker}.{ending}" if dot and "/" not in ending else f"{path}-{worker}"
+
+
+def check_workers(settings: Settings) -> Iterator[tuple[tuple[str, str], str, str]]:
+    """What does not go together with several workers: setting, problem, suggestion."""
+    if settings.relay.workers == 1:
+        return
+    if not ARE_SERVED:
+        yield (("relay", "workers"), "several workers are built, and not proven with real processes yet", "1")
+        return
+    if settings.journal.engine == "sqlite":
+        yield (
+            ("journal", "engine"),
+            "several workers share a journal, and a SQLite file has one writer",
+            'engine = "postgresql", or relay.workers = 1',
+        )
+    if settings.region.source == "dns":
+        yield (
+            ("region", "source"),
+            "a seal is believed when nothing speaks any more, and only one worker's calls are counted",
+            'source = "core", or relay.workers = 1',
+        )
+    if settings.journal.archive_directory is not None:
+        yield (
+            ("journal", "archive_directory"),
+            "archives are made of one worker's exchanges in the order of their numbers",
+            "no archive_directory, or relay.workers = 1",
+        )
+    if settings.reconcile.enabled and settings.reconcile.mending == "mend":
+        yield (
+            ("reconcile", "mending"),
+            "what another worker has closed is not opened again by this version",
+            'mending = "list", or relay.workers = 1',
+        )
+    if settings.telemetry.metrics_port + settings.relay.workers - 1 > _PORT_MAX:
+        yield (("telemetry", "metrics_port"), "each worker has the next port, and there are no more", "a lower port")
+    if settings.relay.worker_lease_ms <= settings.journal.commit_timeout_ms:
+        yield (
+            ("relay", "worker_lease_ms"),
+            "a worker that waits for one slow commit would be taken over",
+            f"above journal.commit_timeout_ms, {settings.journal.commit_timeout_ms}",
+        )

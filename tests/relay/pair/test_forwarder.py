@@ -84,6 +84,7 @@ async def test_a_core_is_reached_and_its_bytes_come_back(room: Room) -> None:
         (b"CONNECT 10.0.0.1:443 HTTP/1.1\r\nX: " + b"x" * 2_048 + b"\r\n\r\n", 431, "malformed"),
         (b"x" * 70_000, 431, "malformed"),
     ],
+    ids=range(13),  # the addresses are of this process: the two processes of a test run must name the same tests
 )
 async def test_everything_else_is_refused_with_a_word(room: Room, said: bytes, status: int, result: str) -> None:
     room.open()

@@ -78,6 +78,7 @@ class CoreClient:
         self._tells = 0
         self._traces = encoding.TraceParents(settings.center, settings.incarnation)
         self._head = _constant_head(settings, bearer)
+        self._look_head = self._head + f"{c.H_PURPOSE}: {c.PURPOSE_RECONCILIATION}\r\n"
         self._post_head = self._head + "Content-Type: application/json\r\n"
         self._metrics = metrics
         self._remark_logged_ms: dict[Remark, int] = {}
@@ -170,14 +171,16 @@ class CoreClient:
         return self._get(self._inquire, key, attempt, permit, timeout_ms, done)
 
     def look(self, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Look], None]) -> Cancellable:
-        """The same call, for reconciliation: with what stands, and whose attempt was answered."""
+        """The same call, for reconciliation: with what stands, and whose attempt was answered. It says what it is for, because
+        it must not count as an answer to `attempt`: another center's undo would be refused for it, and its posting stand."""
         return self._get(self._look, key, attempt, permit, timeout_ms, done)
 
     def _get(
         self, verb: Verb, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Any], None]
     ) -> Cancellable:
         key_value = encoding.key_header_value(key)
-        head = self._head_of(self._head, key_value, attempt, permit, verb.number)
+        constant = self._look_head if verb is self._look else self._head
+        head = self._head_of(constant, key_value, attempt, permit, verb.number)
         call = HttpCall(b"GET", encoding.key_path(key), head)
         return Asking(self, verb, Asked(key, key_value), call, permit.epoch, timeout_ms, done)
 

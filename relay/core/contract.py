@@ -25,6 +25,9 @@ H_RELAY_CENTER = "Relay-Center"
 H_RELAY_EPOCH = "Relay-Epoch"
 H_REGION_EPOCH = "Region-Epoch"
 H_TRACEPARENT = "traceparent"
+H_PURPOSE = "Purpose"
+
+PURPOSE_RECONCILIATION = "reconciliation"  # of an inquiry that is told to no terminal: it is nobody's answer
 
 PROBLEM_WRONG_REGION = "urn:relay-core:problem:wrong-region"  # 421: not processed
 PROBLEM_SUPERSEDED_RELAY = "urn:relay-core:problem:superseded-relay"  # 412: not processed

@@ -169,7 +169,7 @@ def _inquire() -> Node:
     return {
         "operationId": "inquireTransaction",
         "summary": "What became of a key, read from the writer",
-        "parameters": _refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        "parameters": _refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Purpose", "Traceparent"),
         "responses": {
             "200": _response(
                 "The state of the key. not-found is a state, not a 404, and ends no doubt by itself.",
@@ -316,6 +316,14 @@ def _parameters() -> dict[str, Node]:
         "RelayCenter": _parameter(c.H_RELAY_CENTER, "header", "Who calls.", _TOKEN_SCHEMA, "tokyo"),
         "RelayEpoch": _parameter(c.H_RELAY_EPOCH, "header", "Incarnation of that center's journal.", _EPOCH_SCHEMA, 7),
         "RegionEpoch": _parameter(c.H_REGION_EPOCH, "header", "The region epoch that the caller knows.", _EPOCH_SCHEMA, 8),
+        "Purpose": _parameter(
+            c.H_PURPOSE,
+            "header",
+            "Of an inquiry that no terminal is told about: it does not count as an answer to its attempt.",
+            {"type": "string", "enum": [c.PURPOSE_RECONCILIATION]},
+            c.PURPOSE_RECONCILIATION,
+            required=False,
+        ),
         "Traceparent": _parameter(c.H_TRACEPARENT, "header", "W3C trace context.", _TRACE_SCHEMA, trace, required=False),
     }
 

@@ -182,7 +182,8 @@ class FakeCore:
         if key in self._waiting:
             refused = Refused(409, c.PROBLEM_IN_PROGRESS, "this key is being worked on", retry_after_s=1)
             return self._refuse(refused, echoed, key)
-        result = self.ledger.inquire(key, caller)
+        purpose = call.headers.get(c.H_PURPOSE.lower(), "")
+        result = self.ledger.inquire(key, caller, is_told=purpose != c.PURPOSE_RECONCILIATION)
         if isinstance(result, Refused):
             return self._refuse(result, echoed, key)
         return self._answer(200, result, echoed)

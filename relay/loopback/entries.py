@@ -57,6 +57,7 @@ class Entry:
         "answered_at",
         "business_date",
         "business_identity",
+        "given_way",
         "key",
         "kind",
         "last_attempt",
@@ -88,6 +89,7 @@ class Entry:
         self.business_identity: tuple[object, ...] | None = None  # what a repeat must agree on; None for a tombstone
         self.answered_at: dict[str, int] = {}  # attempt text -> order of its last answer
         self.last_attempt = ""
+        self.given_way: frozenset[str] = frozenset()  # attempts that were told that another one has taken over
 
     def copy(self) -> Entry:
         """For another ledger: what is answered there is not answered here."""

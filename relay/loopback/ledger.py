@@ -149,8 +149,10 @@ class Ledger:
             self._commit("reverse", key, request, caller, wall_ms)
             return c.ReversalAnswer(key=key, state="tombstone", standing=c.Amount("0", currency))
         if request.automatic:
-            named = entry.answered_at.get(request.attempt or caller.attempt, 0)
+            attempt = request.attempt or caller.attempt
+            named = entry.answered_at.get(attempt, 0)
             if any(order > named for order in entry.answered_at.values()):
+                entry.given_way |= {attempt}
                 return Refused(409, c.PROBLEM_SUPERSEDED_ATTEMPT, "another attempt of this key was answered since")
         if entry.state is EntryState.TOMBSTONE:
             return c.ReversalAnswer(key=key, state="tombstone", standing=c.Amount("0", currency))
@@ -163,8 +165,9 @@ class Ledger:
             self._commit("reverse", key, request, caller, wall_ms)
         return c.ReversalAnswer(key=key, state="reversed", standing=c.Amount(str(entry.standing_minor), currency))
 
-    def inquire(self, key: str, caller: Caller | None) -> c.InquiryAnswer | Refused:
-        """The key's state, read from the writer. An answer to an attempt counts as one: it may be shown to the terminal."""
+    def inquire(self, key: str, caller: Caller | None, *, is_told: bool = True) -> c.InquiryAnswer | Refused:
+        """The key's state, read from the writer. An answer to an attempt counts as one, because a terminal may be shown it; but
+        not where the caller says that none will be (`is_told`)."""
         if caller is not None:
             refused = self.gate(caller)
             if refused is not None:
@@ -172,7 +175,7 @@ class Ledger:
         entry = self._entries.get(key)
         if entry is None:
             return c.InquiryAnswer(key=key, state="not-found")
-        if caller is not None and entry.state in (EntryState.POSTED, EntryState.DECLINED):
+        if caller is not None and is_told and entry.state in (EntryState.POSTED, EntryState.DECLINED):
             self._answered(entry, caller)
             self._commit("inquire", key, None, caller, entry.posted_at_ms)
         state: Literal["posted", "declined", "reversed", "not-found"]
@@ -289,6 +292,8 @@ class Ledger:
             self.on_commit(Commit(verb, key, request, caller, wall_ms))
 
     def _answered(self, entry: Entry, caller: Caller) -> None:
+        if caller.attempt in entry.given_way:
+            return  # a call of it that was long on its way: counted, it would have the undo of whoever took over refused too
         self._order += 1
         entry.answered_at[caller.attempt] = self._order
         entry.last_attempt = caller.attempt

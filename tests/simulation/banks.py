@@ -35,13 +35,14 @@ CROWDED = DeskLimits(
 
 class Bank(msgspec.Struct, frozen=True, kw_only=True):
     """`held`: kinds whose unknown outcome only a person may end. `patience_ms`: the ISO 8583 listener's reply deadline (its
-    ATMs wait 5,000). `late_share`: of an NDC machine's dispenses that take seconds;
+    ATMs wait `atm_patience_ms`). `late_share`: of an NDC machine's dispenses that take seconds;
     `short_share`: that give out less than they were told to; `none_share`: nothing."""
 
     name: str
     limits: DeskLimits = LIMITS
     held: tuple[str, ...] = ()
     patience_ms: int = 4_000
+    atm_patience_ms: int = 5_000
     think_ms: float = 700.0
     deposit_tries_max: int = 20
     late_share: float = 0.0
@@ -58,7 +59,7 @@ AGING_AND_HOLDING = Bank(
     name="aging-and-holding",
     limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
     held=("purchase",),
-    short_share=0.3,
+    short_share=0.5,
     more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     retries_early=False,
 )
@@ -77,7 +78,7 @@ BANKS = (
     Bank(
         name="aging",
         limits=msgspec.structs.replace(LIMITS, saf=msgspec.structs.replace(SAF, valid_ms=800)),
-        short_share=0.3,
+        short_share=0.5,
         more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     ),
     AGING_AND_HOLDING,
@@ -86,17 +87,18 @@ BANKS = (
         name="hasty",
         limits=msgspec.structs.replace(LIMITS, completion_deadline_ms=400),
         late_share=0.3,
-        short_share=0.2,
+        short_share=0.35,
         none_share=0.2,
     ),
     # Its terminals are told sooner than a call may take.
-    Bank(name="hurried", held=("purchase",), patience_ms=1_200, more_faults=("slow-core",) * 4),
+    Bank(name="hurried", held=("purchase",), patience_ms=1_200, deposit_tries_max=3, more_faults=("slow-core",) * 4),
     # More customers than the core can take, a disk that is slow, and a relay that waits longer than its terminals.
     Bank(
         name="crowded",
         limits=CROWDED,
         held=("purchase",),
         patience_ms=9_000,
+        atm_patience_ms=2_000,
         think_ms=150.0,
         deposit_tries_max=3,
         more_faults=("slow-core",) * 6 + ("slow-disk",) * 4,

@@ -35,6 +35,10 @@ class IsoRoom:
         self.books = Books()
         self.tally = Tally()
         customers = Customers(stage.seed, card_count=200)
+        bank = stage.bank
+        policy = msgspec.structs.replace(
+            POLICY, deposit_tries_max=bank.deposit_tries_max, reply_timeout_ms=bank.atm_patience_ms
+        )
         self.terminals = [
             SimulatedTerminal(
                 f"ATM{number:05d}",
@@ -46,7 +50,7 @@ class IsoRoom:
                 self._accept,
                 self._watch,
                 stage.bank.think_ms,
-                msgspec.structs.replace(POLICY, deposit_tries_max=stage.bank.deposit_tries_max),
+                policy,
             )
             for number in range(1, terminals + 1)
         ]

@@ -20,9 +20,10 @@ from pathlib import Path
 import msgspec
 
 from relay.exchange.exchange import TRANSITIONS
+from tests.simulation.reconciling import world_of
 from tests.simulation.rooms import Violation
 from tests.simulation.shrink import shrink
-from tests.simulation.world import ROOMS, Figures, World
+from tests.simulation.world import ROOMS, Figures
 
 FAULT_PER_EXCHANGES = 20  # at least one fault per so many exchanges, or the run proves little
 HISTORIES_PER_PROCESS = 40  # then a fresh one, so that nothing grows
@@ -41,7 +42,7 @@ class History(msgspec.Struct, kw_only=True):
 
 def history(seed: int, rooms: tuple[str, ...] = tuple(ROOMS)) -> History:
     """Run one."""
-    world = World(seed, rooms=rooms)
+    world = world_of(seed, rooms)
     figures, violation = None, ""
     began = time.process_time()
     try:

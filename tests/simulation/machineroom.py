@@ -107,6 +107,7 @@ class MachineRoom:
         listed = {each.key for each in stage.excused()}
         entries = [entry for entry in stage.ledger.entries() if entry.terminal in names]
         taken = self.books.taken_by_act()
+        lost = self._lost(listed, {entry.key for entry in entries if entry.standing_minor})
         standing: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         for entry in entries:
             if entry.kind == "withdrawal" and (entry.standing_minor or (entry.terminal, entry.trace) in taken):
@@ -114,7 +115,7 @@ class MachineRoom:
         for where in sorted({*standing, *taken}):
             debited = sum(entry.standing_minor for entry in standing[where] if entry.key not in listed)
             debited -= stage.hand.by_hand(where)
-            excused = sum(entry.standing_minor for entry in standing[where] if entry.key in listed)
+            excused = sum(entry.standing_minor for entry in standing[where] if entry.key in listed) + lost.get(where, 0)
             paid = taken.get(where, 0)
             if not debited <= paid <= debited + excused:
                 raise Violation(f"law 10: {where}: paid {paid}, debited {debited}, on the list {excused}")
@@ -124,6 +125,15 @@ class MachineRoom:
         }
         if not set(self.tally.blocks_acknowledged) <= blocks:
             raise Violation("law 1: a journal block was acknowledged and is nowhere")
+
+    def _lost(self, listed: set[str], standing: set[str]) -> dict[tuple[str, str], int]:
+        """What a person has to post, by act: on the list, and nothing of it stands at the core."""
+        found: dict[tuple[str, str], int] = {}
+        for key in listed - standing:
+            stored = self._stage.stored(key)
+            if stored is not None and stored.taken.kind == "withdrawal":
+                found[act_of(stored)] = found.get(act_of(stored), 0) + (stored.taken.amount_minor or 0)
+        return found
 
     def missing_minor(self, stored: StoredExchange) -> int | None:
         if stored.taken.kind != "withdrawal":

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tests.simulation.banks import bank_of
+from tests.simulation.reconciling import world_of
 from tests.simulation.rooms import Violation
-from tests.simulation.weather import kinds_of
-from tests.simulation.world import FAULTS_MS, ROOMS, World
+from tests.simulation.world import FAULTS_MS
 
 RUNS_MAX = 60
 
@@ -33,7 +32,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 def fails(seed: int, rooms: Sequence[str], kinds: Sequence[str], faults_ms: int) -> Failure | None:
-    world = World(seed, rooms=rooms, kinds=kinds, faults_ms=faults_ms)
+    world = world_of(seed, rooms, kinds=kinds, faults_ms=faults_ms)
     try:
         world.run()
     except Violation as violation:
@@ -43,7 +42,8 @@ def fails(seed: int, rooms: Sequence[str], kinds: Sequence[str], faults_ms: int)
 
 def shrink(seed: int) -> Failure | None:
     """The smallest failure found within `RUNS_MAX` histories; None where the seed does not fail."""
-    best = fails(seed, tuple(ROOMS), kinds_of(bank_of(seed)), FAULTS_MS)
+    whole = world_of(seed)
+    best = fails(seed, tuple(whole.rooms), tuple(whole.kinds), FAULTS_MS)
     if best is None:
         return None
     law = best.words.partition(":")[0]

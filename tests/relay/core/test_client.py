@@ -98,6 +98,7 @@ def test_inquire() -> None:
     call = b.door.last
     assert call.line == "GET /v1/transactions/bank%2FATM00042%2F000123"
     assert "content-type" not in call.headers
+    assert "purpose" not in call.headers
     assert call.call.body == b""
     answer_with(call, c.InquiryAnswer(key=KEY, state="not-found"))
     assert b.results == [NotFound()]
@@ -108,6 +109,7 @@ def test_look_asks_as_an_inquiry_does() -> None:
     b.client.look(KEY, ATTEMPT, PERMIT, 4_000, b.results.append)
     assert b.door.last.line == "GET /v1/transactions/bank%2FATM00042%2F000123"
     assert b.door.last.headers["attempt"] == ATTEMPT.text()
+    assert b.door.last.headers["purpose"] == "reconciliation", "else it counts as an answer that a terminal may be told"
     answer_with(b.door.last, c.InquiryAnswer(key=KEY, state="not-found"))
     assert b.results == [Looked(NotFound())]
 

@@ -137,6 +137,31 @@ def test_an_inquiry_that_found_the_posting_counts_as_an_answer() -> None:
     assert refused(ledger.reverse("k", undo(automatic=True, attempt=A1.attempt), A1, 0)).status == 409
 
 
+@pytest.mark.parametrize("verb", ["post", "inquire"])
+def test_a_late_call_of_an_attempt_that_has_given_way_takes_nobodys_undo_away(verb: str) -> None:
+    ledger = Ledger()
+    ledger.post("k", withdrawal(), A1, 0)
+    ledger.inquire("k", A2)
+    assert refused(ledger.reverse("k", undo(automatic=True, attempt=A1.attempt), A1, 0)).status == 409
+    if verb == "post":
+        ledger.post("k", withdrawal(), A1, 0)
+    else:
+        ledger.inquire("k", A1)
+    assert refused(ledger.reverse("k", undo(automatic=True, attempt=A1.attempt), A1, 0)).status == 409
+    assert reversal(ledger.reverse("k", undo(automatic=True, attempt=A2.attempt), A2, 0)).state == "reversed"
+
+
+def test_an_inquiry_that_nobody_is_told_about_takes_nobodys_undo_away() -> None:
+    ledger = Ledger()
+    ledger.post("k", withdrawal(), A1, 0)
+    ledger.post("k", withdrawal(), A2, 0)
+    assert refused(ledger.reverse("k", undo(automatic=True, attempt=A1.attempt), A1, 0)).status == 409
+    found = ledger.inquire("k", A1, is_told=False)  # its reconciliation, before the other center has undone it
+    assert isinstance(found, c.InquiryAnswer)
+    assert (found.state, found.attempt) == ("posted", A2.attempt)
+    assert reversal(ledger.reverse("k", undo(automatic=True, attempt=A2.attempt), A2, 0)).state == "reversed"
+
+
 def test_an_inquiry_names_another_attempt_that_was_answered_before_the_askers_own() -> None:
     ledger = Ledger()
     ledger.post("k", withdrawal(), A1, 0)

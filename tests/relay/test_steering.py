@@ -26,11 +26,13 @@ class Room:
         self.disk = MemoryDisk()
         self.book = Book(MemoryJournal(self.disk, self.time, self.time, sync_ms=50))
         self.gate = Gate(lambda: None, bool)
-        daemon = SimpleNamespace(desk=SimpleNamespace(gate=self.gate), metrics=Metrics(), clock=self.time)
+        regions = SimpleNamespace(tails=SimpleNamespace(tail=None, is_finished=True))
+        daemon = SimpleNamespace(desk=SimpleNamespace(gate=self.gate), metrics=Metrics(), clock=self.time, regions=regions)
         self.steering = Steering(cast(Any, daemon), self.book)
 
     def begin(self, command: str, who: str, *classes: str) -> asyncio.Task[Done]:
-        args = c.RegionBlockArgs(classes=classes, who=who, why="drill")
+        kind = c.RegionReleaseArgs if command == "region-release" else c.RegionBlockArgs
+        args = kind(classes=classes, who=who, why="drill")
         return asyncio.ensure_future(cast(Any, self.steering.handlers()[command](args)))
 
     async def until_done(self, *tasks: asyncio.Task[Done]) -> None:

@@ -110,10 +110,8 @@ class Repeats:
 
     def look_up_without_journal(self, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
         """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, a message
-        that says it is a repeat gets silence, because a refusal might deny an approval. The key is remembered before the look,
-        not after it: a copy that comes between the two, when the journal can be written again, must not be approved."""
-        if _is_ended_by_refusal(request, link.listener):
-            self._refused.add(request.key, self._desk.register.clock.monotonic_ms())
+        that says it is a repeat gets silence, because a refusal might deny an approval. The key is remembered during the look,
+        too: a copy that comes meanwhile, when the journal can be written again, must not be approved."""
         self._looked_up[request.key] += 1
         self._desk.register.journal.find(request.key, partial(self._found, request, fingerprint, message, link))
 
@@ -131,6 +129,8 @@ class Repeats:
         if isinstance(found, StoredExchange) and found.intent is not None:
             self.answer_stored(found, fingerprint, message, link)
         elif found is None or (isinstance(found, JournalFailed) and not request.repeat):
+            if _is_ended_by_refusal(request, link.listener):
+                self._refused.add(request.key, self._desk.register.clock.monotonic_ms())
             self._desk.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)
 
     def _refuse_conflict(self, exchange_id: int, key: str, terminal: str, message: object, link: LinkPort) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from relay.control.report import SILENT_MS_MAX, StatusReport, problems
+from relay.control.problems import problems
+from relay.control.report import SILENT_MS_MAX, StatusReport
 from tests.support.daemonworld import PATIENCE_S, ROOT, DaemonWorld
 from tests.support.foreignatm import ForeignAtm
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from relay.control import regions as c
 from relay.control.client import Refused
-from relay.control.report import problems
+from relay.control.problems import problems
 from relay.loopback.nameserver import Mood
 from tests.support.daemonworld import PATIENCE_S
 from tests.support.foreignatm import ForeignAtm

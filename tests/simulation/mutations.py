@@ -35,6 +35,7 @@ from relay.exchange.register import Open
 from relay.exchange.saf import Saf
 from relay.journal.items import EpochItem
 from relay.journal.memory import MemoryJournal
+from relay.journal.memory_disk import MemoryDisk
 from relay.journal.outbound import OutboundState
 from relay.journal.port import StepResult
 from relay.journal.records import Step, StoredExchange, StoredState
@@ -115,7 +116,7 @@ def _synchronous_off(put: Put) -> None:
 
 # ---- law 2 ---------------------------------------------------------------------------------------------------------------
 def _approved_after_reversal(put: Put) -> None:
-    put(MemoryJournal, "_with_reversal", lambda self, stored: stored)
+    put(MemoryDisk, "with_reversal", lambda self, stored: stored)
 
 
 def _another_key(put: Put) -> None:

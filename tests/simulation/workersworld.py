@@ -61,7 +61,16 @@ class WorkersWorld(World):
         door = SimulatedDoor(self.time, self.chance, self.core, self.injector, self.region)
         journal = self.make_journal(self.disk, timers, self.time, on_failed=partial(self._worker_fenced, number), share=share)
         relay = SimulatedRelay(
-            self.time, self.chance, journal, door, self.lines, self.loop, self.bank.limits, self._row_taken, timers, share
+            self.time,
+            self.chance,
+            journal,
+            door,
+            self.lines,
+            self.loop,
+            self.bank.limits,
+            self._row_taken,
+            timers=timers,
+            share=share,
         )
         self.relays[number] = relay
         self._show_first()

@@ -62,7 +62,7 @@ DIALECTS = {
 STEPS = 20  # of SQLite's machine, between two visits
 # A day of 20 s: bodies go after one (MortalStage sets body_window_days), keys after 400, which no run lasts.
 OFTEN = (
-    ("relay.daemon", "PRUNE_INTERVAL_MS", 200),
+    ("relay.workers", "PRUNE_INTERVAL_MS", 200),
     ("relay.journal.face", "DAY_MS", 20_000),
     ("relay.journal.walks", "SLICE_COUNT", 20),
     ("relay.journal.postgres.transactions", "SLICE_COUNT", 20),
@@ -196,7 +196,7 @@ POINTS: dict[str, Point] = {
         owner="relay.outbound.desk:Outbound", function="_take_up", when="after", phase="starting", spread=1
     ),
     "listening, not yet ready": Point(owner="relay.control.sdnotify:Notifier", function="ready", phase="starting", spread=1),
-    "asked to end, links still open": Point(owner="relay.daemon:Daemon", function="_drain", phase="ending", spread=1),
+    "asked to end, links still open": Point(owner="relay.drainer:Drainer", function="drain_and_end", phase="ending", spread=1),
     "drained, journal not closed": Point(owner="relay.daemon", function="drain_background", phase="ending", spread=1),
     # ---- a new version's first start, which has a test of its own: tests/live/test_kills_migration.py
     "in the middle of a migration": Point(

@@ -63,14 +63,6 @@ AGING_AND_HOLDING = Bank(
     more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     retries_early=False,
 )
-# None of the seeds': for a mutation. What was posted is not known, and what reverses it is on the list as well.
-DELAYED = msgspec.structs.replace(
-    AGING_AND_HOLDING,
-    name="delayed",
-    held=("withdrawal", "purchase"),
-    think_ms=300.0,
-    more_faults=("cut-core",) * 12 + ("slow-core",) * 12,
-)
 BANKS = (
     PLAIN,
     HOLDING,

@@ -228,7 +228,7 @@ class AtmMind:
             self._tally.violation(f"{self.terminal}: {wrong}")
             return []
         was_free = self.is_free
-        del self._wordless[asked.act.trace]
+        self._recent.append(self._wordless.pop(asked.act.trace))  # the word may come twice
         asked.code = code
         self._tally.late_replies += 1
         if code != IN_DOUBT:

@@ -91,6 +91,12 @@ class Open(msgspec.Struct, eq=False):
                 handle.cancel()
         self.deadline = self.retry = None
 
+    def end_wait(self) -> None:
+        """Its answer is decided: the deadline has no say any more."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
     def cancel_call(self) -> None:
         self.serial += 1
         call, self.call = self.call, None

@@ -261,6 +261,7 @@ class Saf:
         is_held = (entry.state, kind) == (State.HELD, Approved) and not entry.request.needs_completion
         if is_held and _is_told_nothing(entry):
             event = Event.DELIVERED  # after a restart, its terminal waits here and hears that it was booked
+            entry.end_wait()  # decided: at its deadline it must not hear "in doubt" beside this
         if not self._register.move(entry, event):
             return
         if event is Event.GIVEN_TO_PERSON:
@@ -293,9 +294,17 @@ class Saf:
             entry.given = ""
             self._on_settled(entry, Unknown(why=why) if answer is None else answer)
             self._register.forget_if_closed(entry)
+        elif not self._stopped and _is_held(entry, answer):
+            entry.state = State.HELD  # as it is on the disk: whoever waited hears nothing, and it is looked at anew
+            entry.take_waiters()
+            self._timers.after(self._limits.retry_max_ms, partial(self._hold_again, entry))
         elif not self._stopped:
             # A full disk: on it the duty is still open, and memory must not forget what nobody has written down.
             self._timers.after(self._limits.retry_max_ms, partial(self._record, entry, answer, event, why))
+
+    def _hold_again(self, entry: Open) -> None:
+        if entry.state is State.HELD and not self._stopped and not self.is_owed(entry):
+            self.owe(entry)
 
     def _leave(self, entry: Open) -> None:
         if entry.retry is not None:
@@ -325,6 +334,12 @@ def _log_given(entry: Open, why: str) -> None:
 def _is_undone_elsewhere(entry: Open) -> bool:
     """Told approved, and not reversed here by its terminal: another center did it, perhaps by itself, and found nothing."""
     return entry.was_question and not entry.withdrawn and entry.request.doubt_policy is DoubtPolicy.UNDO
+
+
+def _is_held(entry: Open, answer: Answer | None) -> bool:
+    """Settled because its terminal was to hear the approval; nobody is to be told it later than that."""
+    is_question = entry.request.message_class is MessageClass.FINANCIAL and entry.request.doubt_policy is DoubtPolicy.HOLD
+    return is_question and entry.state is State.SETTLED and isinstance(answer, Approved)
 
 
 def _is_told_nothing(entry: Open) -> bool:

@@ -11,7 +11,7 @@ from relay.exchange.limits import DeskLimits
 from relay.exchange.people import resolve, retry
 from relay.exchange.saf import SafLimits
 from relay.journal.records import Step, StoredState
-from tests.support.deskworld import W1, DeskWorld, Message, reversal, stored
+from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored
 
 ADVICE = "ATM1-advice-5"
 HOUR_MS = 3_600_000
@@ -178,6 +178,27 @@ def test_a_terminal_that_came_while_the_list_could_not_be_written_hears_doubt_an
     world.journal.disk.is_full = False
     world.time.run(6_000)
     assert stored(world, W1).state is StoredState.LISTED
+    assert link.said == [("1", "in-doubt")]
+
+
+def test_what_was_booked_is_listed_though_the_disk_was_full_while_its_terminal_waited_for_the_word() -> None:
+    """It was to be settled, with the approval told. Neither could be written before the terminal's deadline."""
+    world = DeskWorld(DeskLimits(saf=SafLimits(retry_max_ms=15_000)))
+    message = Message(trace="1", policy=DoubtPolicy.HOLD)
+    world.say(world.link(), message)
+    world.crash()
+    link = world.link()
+    world.say(link, msgspec.structs.replace(message, repeat=True))
+    world.journal.disk.is_full = True
+    world.core.pending[-1].reply(Approved())
+    world.time.run(50)
+    world.journal.disk.is_full = False
+    world.time.run(DEADLINE_MS + 6_000)
+    assert link.said == []
+    world.core.last("inquire").reply(Approved())
+    world.time.run(50)
+    assert stored(world, W1).state is StoredState.LISTED
+    world.say(link, msgspec.structs.replace(message, repeat=True))
     assert link.said == [("1", "in-doubt")]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest_asyncio
 
 from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import ForeignAtm
+from tests.support.jumpingrelay import AHEAD, BACK
 
 ANOTHER_PAN = "4000009999999991"
 DAY_S = 86_400
@@ -52,7 +52,7 @@ async def test_a_clock_that_is_set_by_a_day_forgets_no_key_and_no_reversal(world
     kept, undone = atm.withdrawal("000002"), atm.withdrawal("000003")
     first = await asyncio.to_thread(atm.ask, kept)
     assert first["39"] == (await asyncio.to_thread(atm.ask, undone))["39"] == "00"
-    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR2):  # a day ahead, back again, a day behind
+    for number in (AHEAD, BACK, BACK):  # a day ahead, back again, a day behind
         world.signal(number)
         again = await asyncio.to_thread(atm.ask, kept | {"t": "0201"})
         assert (again["39"], again["38"]) == ("00", first["38"]), "from the journal"

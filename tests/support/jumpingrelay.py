@@ -1,8 +1,8 @@
 """The relay on a machine whose wall clock is set while it runs: `python -m tests.support.jumpingrelay run CONFIG`.
 
-Owns the jumps: SIGUSR1 sets the clock a day ahead, SIGUSR2 a day back. It must never touch the monotonic clock, which nobody
-can set. The trap: the clock of this process only is set; the far ends keep the real day, as a machine with a broken NTP would
-see it.
+Owns the jumps: AHEAD sets the clock a day ahead, BACK a day back; both are real-time signals, because the daemon has a meaning
+for every one with a name of its own. It must never touch the monotonic clock, which nobody can set. The trap: the clock of this
+process only is set; the far ends keep the real day, as a machine with a broken NTP would see it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from relay.clock import SystemClock
 from relay.main import main
 
 DAY_MS = 86_400_000
+AHEAD, BACK = signal.SIGRTMIN, signal.SIGRTMIN + 1
 
 
 class Jumps:
@@ -24,7 +25,7 @@ class Jumps:
 
     @classmethod
     def jump(cls, number: int, _: object) -> None:
-        cls.ahead_ms += DAY_MS if number == signal.SIGUSR1 else -DAY_MS
+        cls.ahead_ms += DAY_MS if number == AHEAD else -DAY_MS
 
 
 def wall_ms(_: SystemClock) -> int:
@@ -33,6 +34,6 @@ def wall_ms(_: SystemClock) -> int:
 
 if __name__ == "__main__":
     SystemClock.wall_ms = wall_ms  # type: ignore[method-assign]
-    for wanted in (signal.SIGUSR1, signal.SIGUSR2):
+    for wanted in (AHEAD, BACK):
         signal.signal(wanted, Jumps.jump)
     sys.exit(main(sys.argv[1:]))

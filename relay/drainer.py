@@ -51,15 +51,14 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Drainer:
-    """`announce` tells whoever chooses between the centers: called with False when a drain begins, with True when it was
-    aborted, and why. It must not block."""
+    """Whoever chooses between the centers looks here (relay/announcing.py): `is_drained` from the first moment, `is_empty` at
+    the last."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._drain: Drain[Link] = Drain(drain_rules(daemon.settings.drain))
         self._is_deciding = False
         self._timer: Cancellable | None = None
-        self.announce: Callable[[bool, str], None] = _announce_nothing
         stored = daemon.journal.variables(LINK_NAME).get(_ORDER)
         self._order = None if stored is None else msgspec.msgpack.decode(stored, type=Order)
         metrics = daemon.metrics
@@ -70,6 +69,11 @@ class Drainer:
     @property
     def is_active(self) -> bool:
         return self._drain.stage is not Stage.SERVING
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether what was to be drained has no session left."""
+        return self._drain.stage is Stage.DRAINED
 
     def is_drained(self, name: str) -> bool:
         """Whether a listener or dialer is of a class that is drained, or on its way there."""
@@ -85,7 +89,6 @@ class Drainer:
             order = self._order
             self._drain.found(order.classes)
             self._bar()
-            self.announce(False, order.why)
             log.warning("drained since an earlier life", classes=order.classes, who=order.who, why=order.why)
 
     # ---- people ------------------------------------------------------------------------------------------------------
@@ -118,7 +121,6 @@ class Drainer:
             self._is_deciding = False
         self._order = order
         log.warning("drain", classes=order.classes, deadline_ms=deadline_ms, who=args.who, why=args.why)
-        self.announce(False, args.why)
         self.show_state()
         self._look()
         return Done(f"draining {', '.join(order.classes)}; what is left after {deadline_ms // 1_000} s is reset")
@@ -139,7 +141,6 @@ class Drainer:
         for name in names:
             self._daemon.doors.unbar(name, DRAIN)
         self._daemon.exclusive.resume(frozenset(names), f"the drain was ended by {args.who}")
-        self.announce(True, args.why)
         self._show({})
         return Done("in service again: sessions that were told to sign off come back by themselves")
 
@@ -282,7 +283,3 @@ def _counts(sessions: list[Session[Link]]) -> dict[str, tuple[int, int]]:
         number, busy = counts[each.name]
         counts[each.name] = number + 1, busy + each.is_busy
     return counts
-
-
-def _announce_nothing(is_preferred: bool, why: str) -> None:
-    """Nobody chooses between centers here."""

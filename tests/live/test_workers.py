@@ -25,7 +25,7 @@ from relay.control.regions import RegionBlockArgs
 from relay.control.report import StatusReport
 from relay.errors import RelayError
 from tests.live.test_postgresql import Books, check_books, paid, verified
-from tests.support.daemonworld import ROOT, DaemonWorld
+from tests.support.daemonworld import ROOT, DaemonWorld, next_look
 from tests.support.pgserver import PostgresServer
 
 pytestmark = pytest.mark.skipif(not ARE_SERVED, reason="several workers are refused: relay/configuration/workers.py")
@@ -64,10 +64,11 @@ class WorkersWorld(DaemonWorld):
                 try:
                     status = await self.status(worker)
                 except RelayError:
-                    await asyncio.sleep(0)
+                    await next_look()
                     continue
                 if all(getattr(status, name) == value for name, value in facts.items()):
                     return status
+                await next_look()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

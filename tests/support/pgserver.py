@@ -7,6 +7,7 @@ only once the standby streams, never into what the standby copies, or the promot
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -160,6 +162,23 @@ class PostgresServer:
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def holding(self, statement: str) -> Iterator[None]:
+        """A session in the middle of a transaction: `statement` is done, and nothing more for as long as this lasts."""
+        words = ["-X", "-q", "-h", str(self.folder), "-p", str(self.port), "-U", self._owner, "-d", DATABASE]
+        program = shutil.which("psql") or str(self.programs / "psql")
+        with subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+            assert session.stdin is not None
+            assert session.stdout is not None
+            session.stdin.write(f"BEGIN;\n{statement};\n\\echo held\n")
+            session.stdin.flush()
+            while session.stdout.readline() not in ("held\n", ""):
+                pass
+            try:
+                yield
+            finally:
+                session.stdin.close()
 
     # ---- making ------------------------------------------------------------------------------------------------------
     @property

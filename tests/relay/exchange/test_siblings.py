@@ -215,14 +215,17 @@ def test_an_original_and_its_reversal_come_together(pair: Pair) -> None:
 
 
 # ---- what is loose stays so until it is placed -------------------------------------------------------------------------------
-def test_a_second_reversal_that_was_taken_while_the_first_was_placed_is_no_stranger_to_the_others(pair: Pair) -> None:
+@pytest.mark.parametrize("later_ms", range(8))
+def test_a_second_reversal_that_was_taken_while_the_first_was_placed_is_no_stranger_to_the_others(
+    pair: Pair, later_ms: int
+) -> None:
     """It is owed here behind the first. When that is settled, the third, at another worker, must still find it."""
     pair.second.say(pair.second.link(), Message(trace="1"))
     pair.second.core.last("submit").reply(Approved(authorisation_id="A1"))
     pair.time.run(10)
     link = pair.first.link()
     pair.first.desk.open(reversal("2", "1"), link)
-    pair.time.run(3)  # taken, and being placed
+    pair.time.run(later_ms)  # one of these is the moment in which it is being placed
     pair.first.desk.open(reversal("3", "1"), link)
     pair.time.run(50)
     assert set(pair.first.states()) == {"ATM1-reversal-2", "ATM1-reversal-3"}

@@ -30,7 +30,7 @@ from tests.support.pgserver import PostgresServer
 
 ATMS = 6
 LEASE_MS = 4_000
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0  # of a loaded machine: two processes start one after the other
 
 
 class WorkersWorld(DaemonWorld):
@@ -128,7 +128,7 @@ async def world(tmp_path: Path, server: PostgresServer, monkeypatch: pytest.Monk
         await world.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_one_stands_still_and_one_dies_and_nothing_is_lost_and_nothing_doubled(
     world: WorkersWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = get_log("drain")
 LINK_NAME: Final = "@drain"  # beside the listeners, whose names have no such sign
 _ORDER: Final = "order"
+FOLLOWED: Final = ((LINK_NAME, _ORDER),)  # by every worker beyond the first
 DRAIN: Final = "drain"  # why a door is barred
 LOOK_MS = 200
 MANY_COUNT = 5_000  # so many sessions are looked at less often
@@ -48,6 +49,7 @@ class Order(msgspec.Struct, frozen=True):
     who: str
     why: str
     at_ms: int  # wall clock, UTC epoch milliseconds
+    deadline_ms: int = 0  # from its beginning; 0: not said
 
 
 class Drainer:
@@ -112,18 +114,21 @@ class Drainer:
                 "relay drain abort first, then start with all classes that are wanted.",
             )
         self._only_one()
-        order = Order(tuple(sorted(wanted)), args.who, args.why, d.clock.wall_ms())
+        deadline_ms = args.deadline_s * 1_000 or d.settings.drain.deadline_ms
+        order = Order(tuple(sorted(wanted)), args.who, args.why, d.clock.wall_ms(), deadline_ms)
         try:
             self._durable(await answer_of(partial(self._keep, order)), "the drain")
-            deadline_ms = args.deadline_s * 1_000 or d.settings.drain.deadline_ms
             self._drain.start(wanted, deadline_ms, d.clock.monotonic_ms())
         finally:
             self._is_deciding = False
+        self._began(order)
+        return Done(f"draining {', '.join(order.classes)}; what is left after {deadline_ms // 1_000} s is reset")
+
+    def _began(self, order: Order) -> None:
         self._order = order
-        log.warning("drain", classes=order.classes, deadline_ms=deadline_ms, who=args.who, why=args.why)
+        log.warning("drain", classes=order.classes, deadline_ms=order.deadline_ms, who=order.who, why=order.why)
         self.show_state()
         self._look()
-        return Done(f"draining {', '.join(order.classes)}; what is left after {deadline_ms // 1_000} s is reset")
 
     async def _abort(self, args: c.DrainAbortArgs) -> Done:
         if not self.is_active:
@@ -133,16 +138,32 @@ class Drainer:
             self._durable(await answer_of(partial(self._keep, None)), "the end of the drain")
         finally:
             self._is_deciding = False
+        self._ended(args.who, args.why)
+        return Done("in service again: sessions that were told to sign off come back by themselves")
+
+    def _ended(self, who: str, why: str) -> None:
         names = self._names()
         self._drain.abort()
         self._order = None
-        log.warning("drain aborted", who=args.who, why=args.why)
+        log.warning("drain aborted", who=who, why=why)
         self.show_state()
         for name in names:
             self._daemon.doors.unbar(name, DRAIN)
-        self._daemon.exclusive.resume(frozenset(names), f"the drain was ended by {args.who}")
+        self._daemon.exclusive.resume(frozenset(names), f"the drain was ended by {who}")
         self._show({})
-        return Done("in service again: sessions that were told to sign off come back by themselves")
+
+    def follow(self) -> None:
+        """Not the first of several workers: what that was told is done here too, as it stands on disk."""
+        stored = self._daemon.journal.variables(LINK_NAME).get(_ORDER)
+        order = None if stored is None else msgspec.msgpack.decode(stored, type=Order)
+        if order == self._order or self._daemon.is_stopping:
+            return
+        if self.is_active:
+            self._ended("the first worker", "as it was told")
+        if order is not None:
+            deadline_ms = order.deadline_ms or self._daemon.settings.drain.deadline_ms
+            self._drain.start(frozenset(order.classes), deadline_ms, self._daemon.clock.monotonic_ms())
+            self._began(order)
 
     def _only_one(self) -> None:
         if self._is_deciding:

@@ -60,6 +60,7 @@ class Open(msgspec.Struct, eq=False):
     in_lane: bool = False  # its terminal's lane is busy with it
     withdrawn: bool = False  # the terminal reversed it: no reply any more
     was_question: bool = False  # and is delivered as an advice now
+    is_loose: bool = False  # the journal has it down as not placed yet (siblings.py)
     has_body: bool = True  # False after a restart: the secrets are gone, the request is never posted again
     # How it waits for the core (traffic.py).
     group: str = ""  # its hot lane, or "" with everybody else

@@ -9,12 +9,14 @@ server is a copy of one that was made for this process and shut down cleanly, si
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -168,6 +170,23 @@ class PostgresServer:
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def holding(self, statement: str) -> Iterator[None]:
+        """A session in the middle of a transaction: `statement` is done, and nothing more for as long as this lasts."""
+        words = ["-X", "-q", "-h", str(self.folder), "-p", str(self.port), "-U", self._owner, "-d", DATABASE]
+        program = shutil.which("psql") or str(self.programs / "psql")
+        with subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+            assert session.stdin is not None
+            assert session.stdout is not None
+            session.stdin.write(f"BEGIN;\n{statement};\n\\echo held\n")
+            session.stdin.flush()
+            while session.stdout.readline() not in ("held\n", ""):
+                pass
+            try:
+                yield
+            finally:
+                session.stdin.close()
 
     # ---- making ------------------------------------------------------------------------------------------------------
     @property

@@ -19,12 +19,14 @@ from pathlib import Path
 from random import Random
 
 from tests.live.test_postgresql import Books, paid, verified
-from tests.live.test_workers import WorkersWorld, finish, kill_one, stop_one
+from tests.live.test_workers import PATIENCE_S, WorkersWorld, finish, kill_one, stop_one
+from tests.support import daemonworld
 from tests.support.pgserver import PostgresServer
 
 
 async def run(folder: Path, server: PostgresServer, args: argparse.Namespace) -> dict[str, object]:
     """Raises AssertionError for what was lost or doubled."""
+    daemonworld.PATIENCE_S = PATIENCE_S
     chance, deeds = Random(args.seed), Counter[str]()
     world = WorkersWorld(folder, args.workers)
     started = time.monotonic()

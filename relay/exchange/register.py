@@ -60,6 +60,8 @@ class Open(msgspec.Struct, eq=False):
     in_lane: bool = False  # its terminal's lane is busy with it
     withdrawn: bool = False  # the terminal reversed it: no reply any more
     was_question: bool = False  # and is delivered as an advice now
+    is_acknowledged: bool = False  # an advice or reversal, in this life (acknowledging.py)
+    is_cleared: bool = False  # its reply need not wait for the other center any more
     has_body: bool = True  # False after a restart: the secrets are gone, the request is never posted again
     # How it waits for the core (traffic.py).
     group: str = ""  # its hot lane, or "" with everybody else

@@ -181,7 +181,7 @@ class Daemon:
         self.steering = Steering(self, self.book)
         self.roster: Roster[Link] = Roster()
         self.outbound = Outbound(
-            self.journal,
+            self.regions.acking.outbound,
             self.client,
             self.workers.permit,
             lambda listener, line: self.roster.find_line(settings.relay.realm, listener, line),
@@ -208,7 +208,7 @@ class Daemon:
         self.parts = WireParts(
             desk=self.desk,
             outbound=self.outbound,
-            variables=self.journal,
+            variables=self.regions.acking.variables,
             roster=self.roster,
             link_ids=LinkIds(settings.relay.center, self.journal.incarnation, self.clock.wall_ms()),
             clock=self.clock,

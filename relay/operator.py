@@ -18,7 +18,6 @@ from relay.bridge import answer_of
 from relay.configfile import load
 from relay.control import commands as c
 from relay.control import report as r
-from relay.control.pair import PairReport
 from relay.control.pressure import PressureReport
 from relay.control.server import Handler
 from relay.drain.plan import CLASS_OF
@@ -89,7 +88,7 @@ class Operator:
             state=d.state,
             why=d.why,
             region=d.regions.report(),
-            pair=PairReport() if d.regions.pairing is None else d.regions.pairing.report(),
+            pair=d.regions.pair_report(),
             listeners=self._listeners(),
             reconnect=d.reconnect.report(),
             core=self._core(),

@@ -6,12 +6,20 @@ strict and unknown names are mistakes.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 PATHS_MAX = 2
 Wait = Annotated[int, Field(ge=1, le=86_400_000)]
+AckNeed = Literal["local+peer", "core", "local"]
+
+
+def _ack_needs(what: str, in_pair: str) -> tuple[AckNeed, ...]:
+    """A setting: the order of needs of one class of acknowledgements."""
+    text = f"What {what} needs, best first; the next holds while those before it cannot be reached. Default: {in_pair}."
+    field: tuple[AckNeed, ...] = Field((), max_length=3, description=text)
+    return field
 
 
 class PairSettings(BaseModel):
@@ -60,6 +68,34 @@ class PairSettings(BaseModel):
     damping_window_ms: Wait = Field(
         600_000, description="Who leaves the direct way again so soon waits twice as long to return, milliseconds."
     )
+    journal_standby: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]{1,63}$",
+        description="application_name of our journal's standby at the other center; absent means there is none.",
+    )
+    ack_needs_request: tuple[AckNeed, ...] = _ack_needs("the reply to a financial message", "local")
+    ack_needs_advice: tuple[AckNeed, ...] = _ack_needs(
+        "the acknowledgement of an advice or reversal", "local+peer, core with a standby, else local"
+    )
+    ack_needs_telegram: tuple[AckNeed, ...] = _ack_needs(
+        "the acknowledgement of an interbank telegram or file", "local+peer, core with a standby, else local"
+    )
+    ack_needs_ej: tuple[AckNeed, ...] = _ack_needs(
+        "the acknowledgement of an electronic journal block", "local+peer, core with a standby, else local"
+    )
+    ack_needs_outward: tuple[AckNeed, ...] = _ack_needs(
+        "the sending of a message that the core started", "local+peer with a standby, else local"
+    )
+    ack_needs_serial: tuple[AckNeed, ...] = _ack_needs(
+        "the use of a serial or sequence number of a line", "local+peer, local with a standby, else local"
+    )
+    ack_timeout_ms: int = Field(
+        1_000,
+        ge=50,
+        le=60_000,
+        description="A standby that keeps an acknowledgement waiting for so long is away, milliseconds.",
+    )
+    ack_return_after_ms: Wait = Field(5_000, description="A standby that has kept up for so long is back, milliseconds.")
     forward_count_max: int = Field(128, ge=1, le=10_000, description="Connections forwarded for the other center.")
     forward_buffer_bytes_max: int = Field(
         65_536, ge=4_096, le=1_048_576, description="Bytes under way in each direction of one of them, in this process."

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from relay.acking import Acking
 from relay.clock import Cancellable
 from relay.configuration.regions import parse_region
 from relay.control import regions as c
+from relay.control.pair import PairReport
 from relay.control.report import RegionReport
 from relay.core.balance import Balance, BalanceRules
 from relay.core.client import ClientSettings, CoreClient
@@ -68,6 +70,9 @@ class Regions:
         else:
             self._make_discovery()
         self.pairing = new_pairing(daemon, self)
+        self.acking = Acking(daemon)
+        if self.pairing is not None:
+            self.pairing.standby = self.acking.sight
 
     # ---- making ------------------------------------------------------------------------------------------------------
     def _make_discovery(self) -> None:
@@ -168,6 +173,7 @@ class Regions:
         d = self._daemon
         if self.pairing is not None:
             self.pairing.start()
+        self.acking.start()
         if d.workers.is_first:
             self.tails.start()
         if self._discovery is not None:
@@ -187,6 +193,7 @@ class Regions:
     async def stop(self) -> None:
         if self.pairing is not None:
             await self.pairing.stop()
+        await self.acking.stop()
         self.tails.stop()
         if self._discovery is not None:
             self._discovery.stop()
@@ -276,6 +283,11 @@ class Regions:
             frozen=self._frozen_in_words(),
             is_stale=chooser is not None and chooser.is_stale,
         )
+
+    def pair_report(self) -> PairReport:
+        """The part of the status that is about the other center, and about what is acknowledged by whom."""
+        report = PairReport() if self.pairing is None else self.pairing.report()
+        return msgspec.structs.replace(report, acks=self.acking.report())
 
     def status(self) -> c.RegionsReport:
         part, chooser, claim = self.report(), self.chooser, self._book.claim()

@@ -61,6 +61,13 @@ SAMPLES = {
     "peer_certificate_name",
     "key",
     "authorities",
+    "journal_standby",
+    "ack_needs_request",
+    "ack_needs_advice",
+    "ack_needs_telegram",
+    "ack_needs_ej",
+    "ack_needs_outward",
+    "ack_needs_serial",
 }
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from relay.cli import reach
 from relay.cli.screen import count, duration, safe, table
+from relay.control.acks import AckRow, AcksReport
 from relay.control.pair import WORDS, PairPathRow, PairReport, PairSightRow, pair_words
 
 NAME = "pair"
@@ -38,17 +39,20 @@ def show(report: PairReport) -> Iterator[str]:
     """The page, line by line."""
     if not report.peer:
         yield "no other center is configured: see pair.peer"
+        yield from _acks(report.acks)
         return
     yield safe(f"pair    {report.finding} for {duration(report.since_ms)}: {WORDS.get(report.finding, 'unknown here')}")
     for text, next_step in pair_words(report):
         yield safe(f"      ! {text}  → {next_step}")
     yield f"way     {_way(report)}"
+    yield safe(f"copy    {_standby(report.acks)}")
     yield safe(f"peer    {report.peer}: {_peer(report)}")
     yield ""
     yield from table([["path", "state", "from", "to", ""], *map(_path, report.paths)])
     if report.sights:
         yield ""
         yield from table([["seen", "", "by us", f"by {safe(report.peer)}"], *map(_sight, report.sights)])
+    yield from _acks(report.acks)
 
 
 def _way(report: PairReport) -> str:
@@ -80,6 +84,26 @@ def _peer(report: PairReport) -> str:
         f"clock {other.skew_ms / 1_000:+.1f} s",
     ]
     return ", ".join(parts)
+
+
+def _standby(acks: AcksReport) -> str:
+    if not acks.standby:
+        return "our journal has no standby at the other center (journal_standby)"
+    text = f"our journal's standby {acks.standby}: {acks.peer} for {duration(acks.since_ms)}"
+    return f"{text}: {acks.why}" if acks.why else f"{text}, {count(acks.lag_bytes)} bytes behind"
+
+
+def _acks(acks: AcksReport) -> Iterator[str]:
+    """What each class of acknowledgement needs now."""
+    if acks.classes:
+        yield ""
+        yield from table([["acknowledged", "needs now", "for", "in order"], *map(_ack, acks.classes)])
+    if acks.held:
+        yield f"{count(acks.held)} advices are taken and not acknowledged"
+
+
+def _ack(row: AckRow) -> list[str]:
+    return [row.name, row.holds or "REFUSED", duration(row.since_ms), ", ".join(row.needs)]
 
 
 def _path(path: PairPathRow) -> list[str]:

@@ -49,7 +49,7 @@ def check_pair(pair: PairSettings, center: str, is_core_tls: bool) -> Iterator[W
     TLS.
     """
     if pair.peer is None:
-        unused = sorted(pair.model_fields_set - {"peer"})
+        unused = sorted(name for name in pair.model_fields_set if name != "peer" and not name.startswith("ack_needs_"))
         if unused:
             yield Wrong(("pair", unused[0]), "no other center is named", 'peer = "osaka"', is_warning=True)
         return

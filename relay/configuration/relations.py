@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from relay.configuration.acks import check_acks
 from relay.configuration.announce import check_announce
 from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
@@ -113,7 +114,7 @@ def _journal(settings: Settings) -> Iterator[Finding]:
         yield Finding(where, "no user is named: whoever starts the relay would be taken", "postgresql://relay@...", (), True)
     if not parts.path.strip("/"):
         yield Finding(where, "no database is named", "postgresql://relay@db1:5432,db2:5432/relay")
-    if len(named) == 1:
+    if len(named) == 1 and settings.pair.journal_standby is None:  # in a pair the other center promotes its standby
         yield Finding(
             where,
             "one server only: when it is away, money messages are refused",
@@ -124,7 +125,8 @@ def _journal(settings: Settings) -> Iterator[Finding]:
 
 
 def _pair(settings: Settings) -> Iterator[Wrong]:
-    return check_pair(settings.pair, settings.relay.center, settings.core.tls is not None)
+    yield from check_pair(settings.pair, settings.relay.center, settings.core.tls is not None)
+    yield from check_acks(settings.pair, settings.journal)
 
 
 def _reconcile(settings: Settings) -> Iterator[Finding]:

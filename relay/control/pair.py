@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from relay.control.acks import AcksReport, ack_words
+
 WORDS = {
     "starting": "not looked for long enough",
     "normal": "both centers reach the region, and each other",
@@ -92,10 +94,12 @@ class PairReport(msgspec.Struct, frozen=True, kw_only=True):
     is_other_version: bool = False
     skew_ms_max: int = 0
     is_durable_possible: bool = False
+    acks: AcksReport = AcksReport()
 
 
 def pair_words(report: PairReport) -> Iterator[tuple[str, str]]:
     """What is wrong with the pair, worst first, each with the page of the runbook."""
+    yield from ack_words(report.acks)
     if not report.peer:
         return
     page = RUNBOOK.get(report.finding)

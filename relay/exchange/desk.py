@@ -32,6 +32,7 @@ from protocols.vocabulary import (
 from relay.clock import Clock, Timers
 from relay.core.port import Core, Permit, Reversed, Undone
 from relay.exchange import evidence
+from relay.exchange.acknowledging import Acknowledging
 from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
@@ -43,6 +44,7 @@ from relay.exchange.repeats import Elsewhere, Repeats
 from relay.exchange.saf import Answer as SafAnswer
 from relay.exchange.saf import Saf
 from relay.exchange.traffic import Traffic
+from relay.journal.acks import alone
 from relay.journal.port import Existing, Journal, JournalFailed, JournalState, StepResult, TakeResult
 from relay.journal.records import Intent, StoredState, Taken, pack_request, without_secrets
 from relay.telemetry.log import get_log
@@ -78,6 +80,7 @@ class Desk:
         self.saf = Saf(self.register, core, permit, timers, chance, limits.saf, self._owed_settled)
         self.doubt = Doubt(self, core, permit, timers, limits.doubt, limits.call_timeout_ms)
         self.repeats = Repeats(self)
+        self.acks = Acknowledging(self, timers, alone(clock, metrics))
         self.place: Callable[[Open], None] = self.doubt.owed
         self.is_loose: Callable[[Open], bool] = lambda entry: False
         self.inflight = 0
@@ -100,7 +103,7 @@ class Desk:
             entry = self.register.by_key.get(request.key)
             if entry is not None:
                 self.repeats.join(entry, request, fingerprint, message, link)
-            elif not self._may_record() or self.repeats.was_refused(request, facts):
+            elif not self._may_record() or self.acks.refuses(request) or self.repeats.was_refused(request, facts):
                 self.repeats.look_up_without_journal(request, fingerprint, message, link)
             else:
                 self._record(request, fingerprint, message, link, wall_ms)
@@ -182,8 +185,7 @@ class Desk:
             self.pump(now_ms)
         elif answer is TAKEN:
             self.register.move(entry, Event.OWED_DURABLE)
-            entry.intent = Intent(reply.verdict, reply.code, reply.data)
-            self.send(entry, reply, "taken")
+            self.acks.taken(entry, reply)
             self.place(entry)
         else:
             self.register.move(entry, Event.REFUSED_AT_DOOR)
@@ -305,6 +307,8 @@ class Desk:
             self.register.move(entry, Event.INTENT_FAILED)
             self.doubt.intent_failed(entry)
             return
+        if not self.acks.may_leave(entry, partial(self._intent_durable, entry, reply, intent, awaits, None)):
+            return
         self.register.move(entry, Event.INTENT_DURABLE_COMPLETION_AWAITED if awaits else Event.INTENT_DURABLE)
         entry.intent = intent
         if entry.withdrawn:
@@ -348,6 +352,8 @@ class Desk:
 
     # ---- afterwards --------------------------------------------------------------------------------------------------
     def _owed_settled(self, entry: Open, answer: SafAnswer) -> None:
+        if self.acks.settled(entry):
+            return
         if isinstance(answer, (Approved, Declined)):
             self.doubt.tell_waiters(entry, answer)
         else:
@@ -383,6 +389,7 @@ class Desk:
     def fence(self) -> None:
         """The journal failed: no further call, no further reply. The next incarnation resolves what is open (law 6)."""
         self._fenced = True
+        self.acks.stop()
         self.saf.stop()
         for entry in list(self.register.by_key.values()):
             entry.cancel_timers()

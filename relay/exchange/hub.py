@@ -31,6 +31,14 @@ class Doubts(Protocol):
     def intend_late(self, stored: StoredExchange, reply: Reply, send: Callable[[], object]) -> None: ...
 
 
+class Acknowledgements(Protocol):
+    """What a repeated message needs of acknowledging.py."""
+
+    def joins(self, entry: Open, message: object, link: LinkPort) -> bool: ...
+
+    def answer_stored(self, stored: StoredExchange, message: object, link: LinkPort, reply: Reply) -> None: ...
+
+
 class Hub(Protocol):
     @property
     def register(self) -> Register: ...
@@ -46,6 +54,9 @@ class Hub(Protocol):
 
     @property
     def doubt(self) -> Doubts: ...
+
+    @property
+    def acks(self) -> Acknowledgements: ...
 
     def known(self, entry: Open, answer: Answer) -> None: ...
 

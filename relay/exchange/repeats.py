@@ -60,6 +60,8 @@ class Repeats:
         elif entry.withdrawn:
             self._desk.counters.duplicate(name, "reversed")
             self._desk.doubt.tell_reversed(entry, message, link)
+        elif self._desk.acks.joins(entry, message, link):
+            self._desk.counters.duplicate(name, "joined")
         elif entry.intent is not None:
             self._desk.doubt.adopt(entry, request)
             self._desk.counters.duplicate(name, "answered")
@@ -91,7 +93,8 @@ class Repeats:
         self._desk.counters.duplicate(facts.name, "journal")
         answer = evidence.answer_again(stored)
         if answer is None and stored.intent is not None:
-            link.reply(message, Reply(stored.intent.verdict, stored.intent.code, stored.intent.data))
+            reply = Reply(stored.intent.verdict, stored.intent.code, stored.intent.data)
+            self._desk.acks.answer_stored(stored, message, link, reply)
         elif answer is not None:
             reply = facts.dialect.to_reply(message, answer, self._desk.register.clock.wall_ms())
             if stored.intent is not None:  # reversed since: the reversal's own record is what this rests on

@@ -195,6 +195,21 @@ class Metrics:
             "relay_pair_forward_connections", "Open connections forwarded for the peer", registry=r
         )
         self.pair_forwarded_bytes = Counter("relay_pair_forwarded_bytes_total", "Bytes forwarded for the peer", registry=r)
+        self.acknowledgements = Counter(
+            "relay_acknowledgements_total",
+            "By what met their class's need, or why none was given",
+            ["class", "need"],
+            registry=r,
+        )
+        self.ack_fallback_seconds = Counter(
+            "relay_ack_fallback_seconds_total", "In which a class did without its first need", ["class"], registry=r
+        )
+        self.journal_standby_follows = Gauge(
+            "relay_journal_standby_follows", "1 while the journal's standby at the peer follows", registry=r
+        )
+        self.journal_standby_lag_bytes = Gauge(
+            "relay_journal_standby_lag_bytes", "Of the journal's log not on the standby's disk", registry=r
+        )
         self.region_tail_left = Gauge(
             "relay_region_tail_left_exchanges", "Of a lost tail: not looked at, or not settled", registry=r
         )

@@ -29,6 +29,7 @@ from relay.journal.postgres.outbound import newest_outbound, open_outbound
 from relay.journal.postgres.reveal import count_reveals, read_reveals
 from relay.journal.postgres.servers import Servers
 from relay.journal.postgres.sharing import OPEN_IDS
+from relay.journal.postgres.standby import StandbyLook
 from relay.journal.postgres.writer import PostgresWriter
 from relay.journal.records import HistoryLine, StoredExchange
 from relay.journal.rows import read_history
@@ -73,8 +74,9 @@ class PostgresJournal(JournalFace):
         """Find a server that writes, check, migrate and begin a new incarnation, all durable before it returns. Blocks: call it
         before serving. Raises JournalUnusable."""
         keys = KeyRing(key, older_keys, entropy)
+        self._servers = Servers(settings, password, clock, identity, share)
         self._writer = PostgresWriter(
-            Servers(settings, password, clock, identity, share),
+            self._servers,
             keys,
             call_soon=call_soon_threadsafe,
             answer=self._answer,
@@ -145,6 +147,10 @@ class PostgresJournal(JournalFace):
 
     def reveal_count(self) -> int:
         return self._writer.read(count_reveals)
+
+    def standby_look(self, name: str, timeout_ms: int) -> StandbyLook:
+        """How the standby that calls itself `name` is; each question to the server has `timeout_ms`."""
+        return StandbyLook(self._servers, name, timeout_ms, lambda: self.state)
 
     # ---- several workers (see relay/journal/shared.py) ---------------------------------------------------------------
 

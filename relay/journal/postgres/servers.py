@@ -68,6 +68,7 @@ class Servers:
         self._worker = FIRST if share is None else share.worker
         self._next = 0
         self._timeline = 0
+        self.current: Server | None = None  # the one that was written to last; read by other threads
 
     async def first(self, keys: KeyRing) -> Beginning:
         """Open the journal: the first server that lets us, within OPEN_PATIENCE_MS. Raises JournalUnusable."""
@@ -172,6 +173,7 @@ class Servers:
                 connection.cut()
             raise
         self._timeline = timeline
+        self.current = server
         return connection, begun
 
 

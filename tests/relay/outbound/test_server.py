@@ -297,3 +297,10 @@ def test_the_bytes_of_an_answer() -> None:
     data = wire(HttpAnswer(404, b"{}", "application/json", (("A", "b"),)), keep_alive=False)
     assert data.startswith(b"HTTP/1.1 404 Not Found\r\nA: b\r\n")
     assert data.endswith(b"Connection: close\r\n\r\n{}")
+
+
+def test_an_answer_says_once_how_long_it_may_be_kept() -> None:
+    assert wire(HttpAnswer(200, b""), keep_alive=True).count(b"Cache-Control: no-store") == 1
+    kept = wire(HttpAnswer(304, b"", headers=(("Cache-Control", "public"),)), keep_alive=True)
+    assert kept.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert kept.count(b"Cache-Control") == 1

@@ -57,6 +57,7 @@ NOUNS = {
     "relay_pair_through_peer",
     "relay_pair_tunnel_connections",
     "relay_pair_forward_connections",
+    "relay_journal_standby_follows",
 }
 LABELS = {
     "cause",
@@ -71,6 +72,7 @@ LABELS = {
     "listener",
     "meaning",
     "move",
+    "need",
     "note",
     "outcome",
     "path",

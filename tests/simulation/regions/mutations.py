@@ -46,8 +46,8 @@ REGIONS = (
 )
 
 
-def caught(mutation: Mutation) -> tuple[int, str]:
-    """The first seed that notices the mutation, and what it says; (0, "") when none does."""
+def caught(mutation: Mutation, run: Callable[[int], object] = lambda seed: RegionsWorld(seed).run()) -> tuple[int, str]:
+    """The first seed of which `run` notices the mutation, and what it says; (0, "") when none does."""
     taken_back: list[Callable[[], None]] = []
 
     def put(target: object, name: str, value: object) -> None:
@@ -59,7 +59,7 @@ def caught(mutation: Mutation) -> tuple[int, str]:
     try:
         for seed in range(1, mutation.seeds + 1):
             try:
-                RegionsWorld(seed).run()
+                run(seed)
             except AssertionError as violation:
                 return seed, str(violation)
     finally:

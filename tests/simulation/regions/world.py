@@ -101,8 +101,11 @@ class RegionsWorld:
         with self.loop.running():
             for center in self.centers:
                 self._start(center)
-            self.room = AtmRoom(seed, self.time, [center.disk for center in self.centers], self._connect, self.note)
+            self.room = self._new_room()
         self.time.after(50, self._ship)
+
+    def _new_room(self) -> AtmRoom:
+        return AtmRoom(self.seed, self.time, [center.disk for center in self.centers], self._connect, self.note)
 
     def site_of(self, ledger: Ledger) -> Site:
         return self.sites[ledger.region]

@@ -35,6 +35,7 @@ from relay.region.chooser import Chooser, ChooserRules
 from relay.region.poller import NOT_ASKED, Poller
 from relay.region.view import RegionWord
 from relay.tailing import new_tails, tail_row
+from relay.takingover import TakingOver
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -68,6 +69,7 @@ class Regions:
         else:
             self._make_discovery()
         self.pairing = new_pairing(daemon, self)
+        self.taking_over = TakingOver(daemon)
 
     # ---- making ------------------------------------------------------------------------------------------------------
     def _make_discovery(self) -> None:
@@ -168,6 +170,7 @@ class Regions:
         d = self._daemon
         if self.pairing is not None:
             self.pairing.start()
+        self.taking_over.start()
         self.tails.start()
         if self._discovery is not None:
             self._discovery.start()
@@ -186,6 +189,7 @@ class Regions:
     async def stop(self) -> None:
         if self.pairing is not None:
             await self.pairing.stop()
+        self.taking_over.stop()
         self.tails.stop()
         if self._discovery is not None:
             self._discovery.stop()

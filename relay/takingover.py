@@ -19,7 +19,7 @@ from relay.control.commands import StatusArgs
 from relay.control.report import Done
 from relay.control.server import Handler
 from relay.core.client import ClientSettings, CoreClient
-from relay.errors import RelayError
+from relay.errors import JournalUnusable, RelayError
 from relay.exchange.front import FrontDesk
 from relay.exchange.limits import desk_limits
 from relay.journal.engines import open_copy
@@ -77,8 +77,13 @@ class TakingOver:
 
     # ---- life --------------------------------------------------------------------------------------------------------
     def start(self) -> None:
-        """After recovery, before the doors open."""
+        """After recovery, before the doors open. Raises JournalUnusable for a journal that the other center has at work."""
         d = self._daemon
+        holder = d.journal.generation.held_by
+        if holder and holder != d.settings.relay.center:
+            raise JournalUnusable(
+                f"This journal was taken over by {holder} and has not been given back.", f"At {holder}: relay takeover finish."
+            )
         if self._front is None:
             d.client.on_superseded = lambda: self._stands(Standing.SUPERSEDED)
             return
@@ -163,8 +168,10 @@ class TakingOver:
                 d.doors.unbar(name, NOT_CLEAR)
             return
         d.metrics.center_superseded.set(1)
+        d.fenced, d.state, d.why = True, "fenced", "superseded: the core refuses this life"  # and its route is withdrawn
         d.desk.fence()
         d.outbound.fence()
+        d.exclusive.pause(frozenset((*d.listeners, *d.dialers)), "superseded")  # its lines are for the other center
         for name in (*d.listeners, *d.dialers):
             d.doors.bar(name, NOT_CLEAR, why=SUPERSEDED, abort=True)
         for link in d.roster.links():  # those whose listener a reload has closed
@@ -223,8 +230,11 @@ class TakingOver:
         takeover, heir, own = self._takeover, self._heir, self._own
         if takeover is None or heir is None or own is None:
             return c.TakeoverReport()
-        record = takeover.record
-        adopted = heir.adopted
+        record, trouble, listed_count = takeover.record, takeover.trouble, 0
+        try:
+            listed_count = 0 if heir.adopted is None else sum(1 for _ in heir.adopted.journal.listed())
+        except JournalUnusable as error:
+            trouble = trouble or error.problem
         return c.TakeoverReport(
             is_configured=True,
             own=own.standing.value,
@@ -236,9 +246,9 @@ class TakingOver:
             is_at_work=heir.is_at_work,
             is_fence_seen=takeover.may_speak,
             open_count=heir.open_count,
-            listed_count=0 if adopted is None else sum(1 for _ in adopted.journal.listed()),
+            listed_count=listed_count,
             changed_ms=record.changed_ms,
-            trouble=takeover.trouble,
+            trouble=trouble,
             began=_shown(record.began),
             returned=_shown(record.returned),
         )

@@ -37,13 +37,9 @@ from relay.dispatcher import Dispatcher
 from relay.doors import Doors
 from relay.drainer import Drainer
 from relay.exchange.desk import Desk
-from relay.exchange.doubt import DoubtLimits
-from relay.exchange.hotspots import HotLimits
-from relay.exchange.lanes import LaneLimits
-from relay.exchange.limits import DeskLimits
+from relay.exchange.limits import desk_limits
 from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
-from relay.exchange.saf import SafLimits
 from relay.exclusive import Exclusive
 from relay.gauges import Gauges
 from relay.journal.engines import open_journal
@@ -185,7 +181,7 @@ class Daemon:
             self.client,
             self.workers.permit,
             lambda listener, line: self.roster.find_line(settings.relay.realm, listener, line),
-            self._why_never,
+            self.why_never,
             self.clock,
             self.timers,
             self.metrics,
@@ -198,7 +194,10 @@ class Daemon:
             None if settings.outbound.tls is None else server_context(settings.outbound.tls, self.credentials.path)
         )
         self.outbound_server = OutboundServer(
-            OutboundApi(self.outbound, settings.outbound.clients).handle, server_limits(settings), self.timers, self.metrics
+            OutboundApi(self.regions.taking_over.outbound, settings.outbound.clients).handle,
+            server_limits(settings),
+            self.timers,
+            self.metrics,
         )
         self.reconnect = Reconnect(self)
         self.statements = new_statements(settings, self.journal, self.credentials.secret, self.clock, self.timers, self.metrics)
@@ -206,8 +205,8 @@ class Daemon:
         self.exclusive = Exclusive(self)
         self.drainer = Drainer(self)
         self.parts = WireParts(
-            desk=self.desk,
-            outbound=self.outbound,
+            desk=self.regions.taking_over.desk,
+            outbound=self.regions.taking_over.outbound,
             variables=self.regions.acking.variables,
             roster=self.roster,
             link_ids=LinkIds(settings.relay.center, self.journal.incarnation, self.clock.wall_ms()),
@@ -252,7 +251,7 @@ class Daemon:
             branch_name_chars=link.branch_name_chars,
         )
 
-    def _why_never(self, listener: str, line: str) -> str:
+    def why_never(self, listener: str, line: str) -> str:
         """Why a message for this line could never leave; "" where it may."""
         found = self.listeners.get(listener) or self.dialers.get(listener)
         why = "no such listener or dialer" if found is None else why_never(found.facts, listener in self.dialers, line)
@@ -403,28 +402,6 @@ class Daemon:
                 self.metrics.loop_lag_seconds,
                 self.metrics.watchdog_held,
             ).start()
-
-
-def desk_limits(settings: Settings) -> DeskLimits:
-    """The exchange floor's limits out of the configuration."""
-    core = settings.core
-    return DeskLimits(
-        journal_waiting_count_max=settings.journal.waiting_count_max,
-        call_timeout_ms=core.call_timeout_ms,
-        inflight_count_min=core.inflight_count_min,
-        inflight_count_max=core.inflight_count_max,
-        completion_deadline_ms=settings.relay.completion_deadline_ms,
-        lanes=LaneLimits(queue_count_max=core.queue_count_max),
-        hot=HotLimits(**settings.hot_lanes.model_dump()),
-        doubt=DoubtLimits(inquiry_first_ms=core.inquiry_first_ms),
-        saf=SafLimits(
-            call_timeout_ms=core.call_timeout_ms,
-            retry_first_ms=core.retry_first_ms,
-            retry_max_ms=core.retry_max_ms,
-            head_tries_max=core.saf_head_tries_max,
-            valid_ms=core.saf_valid_hours * 3_600_000,
-        ),
-    )
 
 
 async def _serve(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:

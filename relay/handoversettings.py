@@ -1,7 +1,8 @@
-"""The settings of handing over: the lease of exclusive lines, and the drain by stages.
+"""The settings of handing over: the lease of exclusive lines, the drain by stages, the take-over of the other center.
 
-Owns the two tables `[lease]` and `[drain]` with units, defaults and bounds. It must never read a file. The trap: how the times
-of a lease fit each other is checked in relay/lease/limits.py, not here, so that `relay check` can say it with a suggestion.
+Owns the tables `[lease]`, `[drain]` and `[takeover]` with units, defaults and bounds. It must never read a file. The trap:
+how the times of a lease fit each other is checked in relay/lease/limits.py, not here, so that `relay check` can say it with
+a suggestion.
 """
 
 from __future__ import annotations
@@ -59,3 +60,27 @@ class DrainSettings(Model):
     sign_off_ms: int = Field(
         5_000, ge=0, le=600_000, description="So long before that, busy sessions sign off and take nothing new, milliseconds."
     )
+
+
+class TakeoverSettings(Model):
+    """The other center's journal, whose copy is kept here: taken over by two people's word when that center is lost."""
+
+    dsn: str | None = Field(
+        None, description="PostgreSQL server here that copies the other center's journal; absent: it cannot be taken over."
+    )
+    schema_name: str = Field(
+        "relay_journal", pattern=r"^[a-z_][a-z0-9_]{0,62}$", description="Schema of that journal, as the other center has it."
+    )
+    password_credential: str | None = Field(
+        None, description="Credential holding the password; absent means PGPASSFILE, a certificate or the socket."
+    )
+    key_credential: str = Field(
+        "peer-journal-key", description="Credential holding the 32-byte hex key of the other center's journal."
+    )
+    older_key_credentials: tuple[str, ...] = Field(
+        (), max_length=7, description="Credentials of its earlier keys, as long as a row may need them."
+    )
+    promote_command: tuple[str, ...] = Field(
+        (), max_length=16, description="Program and arguments that make the copy write; absent: the server's pg_promote()."
+    )
+    look_ms: Milliseconds = Field(1_000, description="Pause between two looks while something is awaited, milliseconds.")

@@ -69,6 +69,7 @@ class Operator:
             **self._daemon.announcing.handlers(),
             **self._daemon.exclusive.handlers(),
             **self._daemon.drainer.handlers(),
+            **self._daemon.regions.taking_over.handlers(),
         }
 
     # ---- what is ---------------------------------------------------------------------------------------------------------

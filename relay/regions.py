@@ -37,6 +37,7 @@ from relay.region.chooser import Chooser, ChooserRules
 from relay.region.poller import NOT_ASKED, Poller
 from relay.region.view import RegionWord
 from relay.tailing import new_tails, tail_row
+from relay.takingover import TakingOver
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -73,6 +74,7 @@ class Regions:
         self.acking = Acking(daemon)
         if self.pairing is not None:
             self.pairing.standby = self.acking.sight
+        self.taking_over = TakingOver(daemon)
 
     # ---- making ------------------------------------------------------------------------------------------------------
     def _make_discovery(self) -> None:
@@ -174,6 +176,7 @@ class Regions:
         if self.pairing is not None:
             self.pairing.start()
         self.acking.start()
+        self.taking_over.start()
         if d.workers.is_first:
             self.tails.start()
         if self._discovery is not None:
@@ -194,6 +197,7 @@ class Regions:
         if self.pairing is not None:
             await self.pairing.stop()
         await self.acking.stop()
+        self.taking_over.stop()
         self.tails.stop()
         if self._discovery is not None:
             self._discovery.stop()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from relay.basesettings import Milliseconds, Model, Name, Port
-from relay.handoversettings import DrainSettings, LeaseSettings
+from relay.handoversettings import DrainSettings, LeaseSettings, TakeoverSettings
 from relay.pairsettings import PairSettings
 from relay.reconnectsettings import ReconnectSettings
 from relay.servicesettings import AnnounceSettings
@@ -32,9 +32,7 @@ class RelaySettings(Model):
         le=600_000,
         description="Several workers: one that wrote nothing for so long is taken over by another, milliseconds.",
     )
-    drain_deadline_ms: Milliseconds = Field(
-        30_000, description="Longest wait for exchanges in flight at SIGTERM, milliseconds."
-    )
+    drain_deadline_ms: Milliseconds = Field(30_000, description="Longest wait at SIGTERM for what is in flight, milliseconds.")
     completion_deadline_ms: Milliseconds = Field(
         120_000,
         description="Longest wait for a completion after a reply that needs one, milliseconds; then a person is asked.",
@@ -382,6 +380,7 @@ class Settings(Model):
     lease: LeaseSettings = Field(default_factory=LeaseSettings)
     drain: DrainSettings = Field(default_factory=DrainSettings)
     pair: PairSettings = Field(default_factory=PairSettings)
+    takeover: TakeoverSettings = Field(default_factory=TakeoverSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
     reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)

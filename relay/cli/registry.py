@@ -25,6 +25,7 @@ COMMANDS = {
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "region": "the active region: status, pin, seal, block, and the signed record in DNS",
     "announce": "which center serves: status, withdraw, resume, hand-back",
+    "takeover": "the other center is lost: take its journal over; status, begin, finish",
     "lease": "exclusive lines: which relay center has them; status, take, release, standby, init",
     "drain": "sessions out of service by stages and class: start, status, abort",
     "pair": "the other relay center: paths to it, and what both centers see",

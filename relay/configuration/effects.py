@@ -70,6 +70,7 @@ RESTART_TABLES = (
     "pair",
     "announce",
     "lease",
+    "takeover",
     "drain",
     "outbound",
     "reconcile",

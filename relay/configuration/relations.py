@@ -20,6 +20,7 @@ from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
 from relay.configuration.pair import check_pair
 from relay.configuration.regions import Wrong, check_regions, check_tail
+from relay.configuration.takeover import check_takeover, takeover_credentials
 from relay.configuration.workers import check_workers
 from relay.settings import CoreSettings, DialerSettings, LinkSettings, ListenerSettings, OutboundSettings, Settings
 
@@ -67,6 +68,7 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
         *_pair(settings),
         *check_announce(settings),
         *check_leases(settings),
+        *check_takeover(settings),
     ):
         yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
     yield from _credentials(settings)
@@ -280,6 +282,8 @@ def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
         yield ("journal", "password_credential"), settings.journal.password_credential
     if settings.lease.password_credential is not None:
         yield ("lease", "password_credential"), settings.lease.password_credential
+    if settings.takeover.dsn is not None:
+        yield from takeover_credentials(settings.takeover)
     if settings.core.bearer_credential is not None:
         yield ("core", "bearer_credential"), settings.core.bearer_credential
     for number, key in enumerate(settings.region.mac_credentials):

@@ -68,6 +68,7 @@ from relay.control.report import (
     SafReport,
     StatusReport,
 )
+from relay.control.takeover import TakeoverBeginArgs, TakeoverFinishArgs, TakeoverReport
 from relay.errors import RelayError
 
 CALL_MS = 10_000
@@ -216,6 +217,15 @@ class ControlClient:
 
     def lease_standby(self, args: LeaseSignedArgs) -> Done:
         return self._call("lease-standby", args, Done, SLOW_CALL_MS)
+
+    def takeover_status(self) -> TakeoverReport:
+        return self._call("takeover-status", StatusArgs(), TakeoverReport)
+
+    def takeover_begin(self, args: TakeoverBeginArgs) -> Done:
+        return self._call("takeover-begin", args, Done, SLOW_CALL_MS)
+
+    def takeover_finish(self, args: TakeoverFinishArgs) -> Done:
+        return self._call("takeover-finish", args, Done, SLOW_CALL_MS)
 
     def drain_start(self, args: DrainStartArgs) -> Done:
         return self._call("drain-start", args, Done)

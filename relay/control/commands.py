@@ -37,6 +37,7 @@ from relay.control.report import (
     SafReport,
     StatusReport,
 )
+from relay.control.takeover import TakeoverBeginArgs, TakeoverFinishArgs, TakeoverReport
 
 LINE_BYTES_MAX = 65_536  # one request
 ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth of a megabyte
@@ -257,6 +258,9 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "lease-take": CommandSpec(LeaseTakeArgs, Done, changes=True),
     "lease-release": CommandSpec(LeaseSignedArgs, Done, changes=True),
     "lease-standby": CommandSpec(LeaseSignedArgs, Done, changes=True),
+    "takeover-status": CommandSpec(StatusArgs, TakeoverReport, changes=False),
+    "takeover-begin": CommandSpec(TakeoverBeginArgs, Done, changes=True),
+    "takeover-finish": CommandSpec(TakeoverFinishArgs, Done, changes=True),
     "drain-start": CommandSpec(DrainStartArgs, Done, changes=True),
     "drain-status": CommandSpec(StatusArgs, DrainReport, changes=False),
     "drain-abort": CommandSpec(DrainAbortArgs, Done, changes=True),

@@ -92,6 +92,8 @@ class CoreClient:
         self._ledger = self._verb("ledger", 6, mapping.read_ledger)
         self._report = self._verb("report", 7, mapping.read_reported)
         self._look = self._verb("look", 8, mapping.read_look)
+        self._center = self._verb("center", 9, mapping.read_center)
+        self.on_superseded: Callable[[], None] | None = None  # the core refuses this life, once and for all (412)
         metrics.core_inflight.set_function(lambda: self.inflight)
         for health in Health:
             metrics.core_addresses.labels(health.value).set_function(partial(self.balance.count, health))
@@ -256,6 +258,27 @@ class CoreClient:
         call = HttpCall(b"GET", (f"{target}?{query}" if query else target).encode(), self._plain_head(self._head, permit, 6))
         return Asking(self, self._ledger, Asked(), call, permit.epoch, timeout_ms, done)
 
+    def center(
+        self, name: str, permit: Permit, timeout_ms: int, done: Callable[[c.CenterAnswer | NotProcessed | Unknown], None]
+    ) -> Cancellable:
+        """GET /v1/relay-centers/{name}: which Relay-Epoch the core awaits of a center, and who fenced it."""
+        target = (c.CENTERS_PATH + quote(name, safe="")).encode()
+        call = HttpCall(b"GET", target, self._plain_head(self._head, permit, 9))
+        return Asking(self, self._center, Asked(), call, permit.epoch, timeout_ms, done)
+
+    def fence(
+        self,
+        name: str,
+        request: c.FenceRequest,
+        permit: Permit,
+        timeout_ms: int,
+        done: Callable[[c.CenterAnswer | NotProcessed | Unknown], None],
+    ) -> Cancellable:
+        """PUT /v1/relay-centers/{name}/fence: safe to repeat. NotProcessed "fence-behind": a life as high has spoken."""
+        target = (c.CENTERS_PATH + quote(name, safe="") + c.FENCE_SUFFIX).encode()
+        call = HttpCall(b"PUT", target, self._plain_head(self._post_head, permit, 9), msgspec.json.encode(request))
+        return Asking(self, self._center, Asked(), call, permit.epoch, timeout_ms, done)
+
     # ---- what an asking needs ----------------------------------------------------------------------------------------
 
     def remarked(self, verb: Verb, remark: Remark, address: Address) -> None:
@@ -301,8 +324,11 @@ class CoreClient:
             if counter is None:
                 counter = counters[kind] = self._metrics.core_calls.labels(name, _label(kind)).inc
             counter()
-            if kind is NotProcessed and value.reason == "wrong-region" and self._on_wrong_region is not None:  # type: ignore[attr-defined]
-                self._on_wrong_region()
+            if isinstance(value, NotProcessed):
+                if value.reason == "wrong-region" and self._on_wrong_region is not None:
+                    self._on_wrong_region()
+                elif value.reason == "superseded-relay" and self.on_superseded is not None:
+                    self.on_superseded()
 
         return Verb(name, number, read, count, self._metrics.core_call_seconds.labels(name).observe)
 

@@ -18,6 +18,8 @@ REVERSALS_SUFFIX = "/reversals"
 LEDGER_PATH = "/v1/ledger/"
 NETWORK_EVENTS_PATH = "/v1/network-events"
 REGION_PATH = "/v1/region"
+CENTERS_PATH = "/v1/relay-centers/"
+FENCE_SUFFIX = "/fence"
 
 H_KEY = "Idempotency-Key"
 H_ATTEMPT = "Attempt"
@@ -36,6 +38,7 @@ PROBLEM_IN_PROGRESS = "urn:relay-core:problem:in-progress"  # 409: inquire
 PROBLEM_SUPERSEDED_ATTEMPT = "urn:relay-core:problem:superseded-attempt"  # 409 on a reversal: taken over
 PROBLEM_KEY_CONFLICT = "urn:relay-core:problem:key-conflict"  # 422: same key, other body
 PROBLEM_INVALID = "urn:relay-core:problem:invalid"  # 400: not processed, the relay and the core disagree on the contract
+PROBLEM_FENCE_BEHIND = "urn:relay-core:problem:fence-behind"  # 409 on a fence: that relay epoch, or a higher one, spoke already
 PROBLEM_NOT_AUTHORISED = "urn:relay-core:problem:not-authorised"  # 401 or 403: not processed, credentials refused
 
 
@@ -182,6 +185,25 @@ class RegionAnswer(msgspec.Struct, frozen=True):
     region: ShortText
     epoch: Epoch
     state: Literal["standby", "blocked", "serving"]
+
+
+class FenceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From now on no call of the center is processed whose Relay-Epoch is below `relay_epoch`. `run` names the take-over: the
+    same one says the same again."""
+
+    relay_epoch: Epoch
+    run: Annotated[str, Meta(min_length=1, max_length=255)]
+    reason: ShortText = ""
+
+
+class CenterAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the core knows of a relay center: the highest Relay-Epoch that it has heard or was told to await, and the fence."""
+
+    center: ShortText
+    newest: Epoch
+    fence: Epoch = 0  # 0: never fenced
+    run: ShortText = ""  # the take-over that fenced it
+    by: ShortText = ""  # the center that asked for it
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

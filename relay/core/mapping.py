@@ -98,6 +98,7 @@ PROBLEMS: Final[dict[tuple[int, str], tuple[Meaning, str, Remark]]] = {
     (403, c.PROBLEM_NOT_AUTHORISED): (Meaning.NOT_PROCESSED, "not-authorised", Remark.NOT_AUTHORISED),
     (409, c.PROBLEM_IN_PROGRESS): (Meaning.IN_PROGRESS, "", Remark.NONE),
     (409, c.PROBLEM_SUPERSEDED_ATTEMPT): (Meaning.TAKEN_OVER, "", Remark.NONE),
+    (409, c.PROBLEM_FENCE_BEHIND): (Meaning.NOT_PROCESSED, "fence-behind", Remark.NONE),
     (422, c.PROBLEM_KEY_CONFLICT): (Meaning.CONFLICT, "", Remark.KEY_CONFLICT),
 }
 
@@ -113,6 +114,7 @@ _read_reversal = msgspec.json.Decoder(c.ReversalAnswer).decode
 _read_inquiry = msgspec.json.Decoder(c.InquiryAnswer).decode
 _read_page = msgspec.json.Decoder(c.LedgerPage).decode
 _read_region = msgspec.json.Decoder(c.RegionAnswer).decode
+_read_center = msgspec.json.Decoder(c.CenterAnswer).decode
 
 
 class _NotTheWord(Exception):
@@ -260,6 +262,14 @@ def read_ledger(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
         if answer.status == 200:
             return Reading(_good(_read_page, asked, answer, epoch_min))
         return _problem(asked, answer)
+    except _NotTheWord as no:
+        return _UNKNOWN[no.remark]
+
+
+def read_center(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
+    """GET and PUT of /v1/relay-centers/{center}, `value` a CenterAnswer, NotProcessed or Unknown."""
+    try:
+        return Reading(_good(_read_center, asked, answer, epoch_min)) if answer.status == 200 else _problem(asked, answer)
     except _NotTheWord as no:
         return _UNKNOWN[no.remark]
 

@@ -10,22 +10,30 @@ from __future__ import annotations
 import msgspec
 
 from relay.core import contract as c
-from relay.core.mapping import PROBLEMS, Meaning
+from relay.core.openapiparts import (
+    ATTEMPT,
+    DATE_SCHEMA,
+    EPOCH_SCHEMA,
+    KEY,
+    KEY_SCHEMA,
+    PROBLEM_NAMES,
+    REF,
+    SHORT_SCHEMA,
+    TOKEN_SCHEMA,
+    body,
+    content,
+    header,
+    headers,
+    parameter,
+    parameters,
+    problem_response,
+    problems,
+    refs,
+    response,
+)
 from relay.core.yaml import Node, to_yaml
 
 FILE = "config/core-api.openapi.yaml"
-_JSON = "application/json"
-_PROBLEM_JSON = "application/problem+json"
-_REF = "#/components/schemas/{name}"
-_KEY = "bank/iso8583/000001/ATM00042/01/000123/1124103059"
-_ATTEMPT = "tokyo/7/4711"
-
-_MEANS = {
-    Meaning.NOT_PROCESSED: "This call posted nothing and never will.",
-    Meaning.IN_PROGRESS: "The key is being worked on: inquire.",
-    Meaning.TAKEN_OVER: "Another attempt of the key was answered since: the caller owes nothing any more.",
-    Meaning.CONFLICT: "The key is known with another body: refused, and never reversed by the caller.",
-}
 
 _DESCRIPTION = """\
 What a relay center asks of the core, and what it takes for an answer. The rules that no schema can say:
@@ -43,6 +51,8 @@ What a relay center asks of the core, and what it takes for an answer. The rules
 * "Not processed" counts only with the problem type and the echoed key. A status without them, whoever sent it, leaves
   the outcome unknown to the caller, who will inquire or reverse.
 * An approved amount is never above the asked one, nor in another currency.
+* A relay center that is lost is taken over by the other one, which first has the core fence it: from then on a call of that
+  center below the fence is refused with 412, inside the posting transaction, for ever, whatever it says of itself.
 * Members that a reader does not know are ignored. Amounts are strings of minor units.
 """
 
@@ -58,9 +68,11 @@ def document() -> dict[str, Node]:
         c.LedgerPage,
         c.NetworkEvent,
         c.RegionAnswer,
+        c.FenceRequest,
+        c.CenterAnswer,
         c.Problem,
     ]
-    _, schemas = msgspec.json.schema_components(structs, ref_template=_REF)
+    _, schemas = msgspec.json.schema_components(structs, ref_template=REF)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -78,17 +90,19 @@ def document() -> dict[str, Node]:
             f"{c.LEDGER_PATH}{{business_date}}": {"get": _ledger()},
             c.NETWORK_EVENTS_PATH: {"post": _tell()},
             c.REGION_PATH: {"get": _region()},
+            f"{c.CENTERS_PATH}{{center}}": {"get": _center()},
+            f"{c.CENTERS_PATH}{{center}}{c.FENCE_SUFFIX}": {"put": _fence()},
         },
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "parameters": _parameters(),
+            "parameters": parameters(),
             "headers": {
-                "Key": _header("The key of the call, echoed.", _KEY_SCHEMA, c.key_field(_KEY)),
-                "RegionEpoch": _header("The core's region epoch.", _EPOCH_SCHEMA, 8),
-                "RetryAfter": _header("Seconds.", {"type": "integer", "minimum": 0}, 1, required=False),
-                "Location": _header("Where to ask for the decision.", {"type": "string"}, f"{c.TRANSACTIONS_PATH}/abc"),
+                "Key": header("The key of the call, echoed.", KEY_SCHEMA, c.key_field(KEY)),
+                "RegionEpoch": header("The core's region epoch.", EPOCH_SCHEMA, 8),
+                "RetryAfter": header("Seconds.", {"type": "integer", "minimum": 0}, 1, required=False),
+                "Location": header("Where to ask for the decision.", {"type": "string"}, f"{c.TRANSACTIONS_PATH}/abc"),
             },
-            "responses": {name: _problem_response(status) for status, name in _PROBLEM_NAMES.items()},
+            "responses": {name: problem_response(status) for status, name in PROBLEM_NAMES.items()},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "clientCertificate": {"type": "mutualTLS"},
@@ -102,18 +116,18 @@ def document() -> dict[str, Node]:
 
 def _post_transaction() -> Node:
     answer = c.TransactionAnswer(
-        key=_KEY,
+        key=KEY,
         status="approved",
         authorisation_id="A1B2C3",
         balances=[c.BalanceEntry("10", "02", c.Amount("148000", "JPY"))],
     )
-    declined = c.TransactionAnswer(key=_KEY, status="declined", reason="insufficient-funds")
-    gone = c.TransactionAnswer(key=_KEY, status="declined", reason="reversed")
+    declined = c.TransactionAnswer(key=KEY, status="declined", reason="insufficient-funds")
+    gone = c.TransactionAnswer(key=KEY, status="declined", reason="reversed")
     return {
         "operationId": "postTransaction",
         "summary": "Do it, once",
-        "parameters": _refs("Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
-        "requestBody": _body(
+        "parameters": refs("Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        "requestBody": body(
             "TransactionRequest",
             withdrawal=c.TransactionRequest(
                 kind="withdrawal",
@@ -128,15 +142,15 @@ def _post_transaction() -> Node:
             ),
         ),
         "responses": {
-            "200": _response(
+            "200": response(
                 "The current state of the key.", "TransactionAnswer", True, approved=answer, declined=declined, reversed=gone
             ),
             "202": {
                 "description": "Accepted, not decided yet: poll Location within the reply deadline.",
-                "headers": {**_headers(True), "Location": {"$ref": "#/components/headers/Location"}},
-                "content": _content("Accepted", accepted=c.Accepted(_KEY, 100)),
+                "headers": {**headers(True), "Location": {"$ref": "#/components/headers/Location"}},
+                "content": content("Accepted", accepted=c.Accepted(KEY, 100)),
             },
-            **_problems(400, 401, 403, 409, 412, 413, 415, 421, 422, 429, 503),
+            **problems(400, 401, 403, 409, 412, 413, 415, 421, 422, 429, 503),
         },
     }
 
@@ -145,47 +159,47 @@ def _reverse() -> Node:
     return {
         "operationId": "reverseTransaction",
         "summary": "State what stands of a transaction",
-        "parameters": _refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
-        "requestBody": _body(
+        "parameters": refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        "requestBody": body(
             "ReversalRequest",
-            automatic=c.ReversalRequest(standing=c.Amount("0", "JPY"), automatic=True, attempt=_ATTEMPT),
+            automatic=c.ReversalRequest(standing=c.Amount("0", "JPY"), automatic=True, attempt=ATTEMPT),
             partial=c.ReversalRequest(standing=c.Amount("10000", "JPY")),
         ),
         "responses": {
-            "200": _response(
+            "200": response(
                 "What stands now; a tombstone where the key was unknown.",
                 "ReversalAnswer",
                 True,
-                reversed=c.ReversalAnswer(key=_KEY, state="reversed", standing=c.Amount("0", "JPY")),
-                tombstone=c.ReversalAnswer(key=_KEY, state="tombstone", standing=c.Amount("0", "JPY")),
+                reversed=c.ReversalAnswer(key=KEY, state="reversed", standing=c.Amount("0", "JPY")),
+                tombstone=c.ReversalAnswer(key=KEY, state="tombstone", standing=c.Amount("0", "JPY")),
             ),
-            **_problems(400, 401, 403, 409, 412, 413, 415, 421, 429, 503),
+            **problems(400, 401, 403, 409, 412, 413, 415, 421, 429, 503),
         },
     }
 
 
 def _inquire() -> Node:
-    posted = c.TransactionAnswer(key=_KEY, status="approved", authorisation_id="A1B2C3")
+    posted = c.TransactionAnswer(key=KEY, status="approved", authorisation_id="A1B2C3")
     return {
         "operationId": "inquireTransaction",
         "summary": "What became of a key, read from the writer",
-        "parameters": _refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Purpose", "Traceparent"),
+        "parameters": refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Purpose", "Traceparent"),
         "responses": {
-            "200": _response(
+            "200": response(
                 "The state of the key. not-found is a state, not a 404, and ends no doubt by itself.",
                 "InquiryAnswer",
                 True,
-                posted=c.InquiryAnswer(key=_KEY, state="posted", answer=posted, standing=c.Amount("30000", "JPY")),
-                unknown=c.InquiryAnswer(key=_KEY, state="not-found"),
+                posted=c.InquiryAnswer(key=KEY, state="posted", answer=posted, standing=c.Amount("30000", "JPY")),
+                unknown=c.InquiryAnswer(key=KEY, state="not-found"),
             ),
-            **_problems(400, 401, 403, 409, 412, 421, 429, 503),
+            **problems(400, 401, 403, 409, 412, 421, 429, 503),
         },
     }
 
 
 def _ledger() -> Node:
     entry = c.LedgerEntry(
-        key=_KEY,
+        key=KEY,
         kind="withdrawal",
         terminal="ATM00042",
         state="posted",
@@ -199,19 +213,19 @@ def _ledger() -> Node:
         "operationId": "listLedger",
         "summary": "What the ledger holds of one business date, page by page",
         "parameters": [
-            _parameter("business_date", "path", "The bank's accounting day.", _DATE_SCHEMA, "2026-11-24"),
-            _parameter("terminal", "query", "One terminal only.", _SHORT_SCHEMA, "ATM00042", required=False),
-            _parameter("cursor", "query", "next_cursor of the page before.", _SHORT_SCHEMA, "500", required=False),
-            *_refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+            parameter("business_date", "path", "The bank's accounting day.", DATE_SCHEMA, "2026-11-24"),
+            parameter("terminal", "query", "One terminal only.", SHORT_SCHEMA, "ATM00042", required=False),
+            parameter("cursor", "query", "next_cursor of the page before.", SHORT_SCHEMA, "500", required=False),
+            *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
         ],
         "responses": {
-            "200": _response(
+            "200": response(
                 "Entries, and totals on the last page.",
                 "LedgerPage",
                 False,
                 page=c.LedgerPage(business_date="2026-11-24", entries=[entry], totals=[total]),
             ),
-            **_problems(400, 401, 403, 412, 421, 429, 503),
+            **problems(400, 401, 403, 412, 421, 429, 503),
         },
     }
 
@@ -222,10 +236,10 @@ def _tell() -> Node:
         "summary": "A session came up or went down, a status message; with a key, a report that must not be lost",
         "description": _TELL_DESCRIPTION,
         "parameters": [
-            _parameter(c.H_KEY, "header", _REPORT_KEY_TEXT, _KEY_SCHEMA, c.key_field(_REPORT_KEY), required=False),
-            *_refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+            parameter(c.H_KEY, "header", _REPORT_KEY_TEXT, KEY_SCHEMA, c.key_field(_REPORT_KEY), required=False),
+            *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
         ],
-        "requestBody": _body(
+        "requestBody": body(
             "NetworkEvent",
             up=c.NetworkEvent(event="session-up", terminal="ATM00042", listener="atm", at_ms=1_795_485_059_000),
             delivery=c.NetworkEvent(
@@ -245,11 +259,11 @@ def _tell() -> Node:
             "204": {
                 "description": "Noted. The key is echoed where there was one.",
                 "headers": {
-                    **_headers(False),
-                    c.H_KEY: _header("The key of the call, echoed.", _KEY_SCHEMA, c.key_field(_REPORT_KEY), required=False),
+                    **headers(False),
+                    c.H_KEY: header("The key of the call, echoed.", KEY_SCHEMA, c.key_field(_REPORT_KEY), required=False),
                 },
             },
-            **_problems(400, 401, 403, 412, 413, 415, 421, 422, 429, 503),
+            **problems(400, 401, 403, 412, 413, 415, 421, 422, 429, 503),
         },
     }
 
@@ -258,19 +272,63 @@ def _region() -> Node:
     return {
         "operationId": "region",
         "summary": "Which region this is, in which epoch, and whether it may be asked; cheap, and probed all the time",
-        "parameters": _refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        "parameters": refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
         "responses": {
-            "200": _response(
+            "200": response(
                 "Answered in every state, to every epoch.", "RegionAnswer", False, tokyo=c.RegionAnswer("tokyo", 8, "serving")
             ),
-            **_problems(400, 401, 403, 429, 503),
+            **problems(400, 401, 403, 429, 503),
         },
     }
 
 
-# ---- parts ---------------------------------------------------------------------------------------------------------------
+def _center() -> Node:
+    return {
+        "operationId": "relayCenter",
+        "summary": "Which life of a relay center is listened to, and who fenced those before it; read from the writer",
+        "parameters": [_CENTER, *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent")],
+        "responses": {
+            "200": response(
+                "Answered to a center that is fenced, too.",
+                "CenterAnswer",
+                False,
+                never=c.CenterAnswer(center="tokyo", newest=7),
+                fenced=_FENCED,
+            ),
+            **problems(400, 401, 403, 421, 429, 503),
+        },
+    }
 
-_KEY_SCHEMA: Node = {"type": "string", "minLength": 1, "maxLength": 512, "description": "A structured-field string"}
+
+def _fence() -> Node:
+    return {
+        "operationId": "fenceRelayCenter",
+        "summary": "From now on refuse every call of a relay center below a Relay-Epoch",
+        "description": _FENCE_DESCRIPTION,
+        "parameters": [_CENTER, *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent")],
+        "requestBody": body(
+            "FenceRequest",
+            tokyo=c.FenceRequest(relay_epoch=_FENCED.fence, run=_FENCED.run, reason="no power; Sato and Suzuki signed"),
+        ),
+        "responses": {
+            "200": response("It is fenced, now or since an earlier try.", "CenterAnswer", False, fenced=_FENCED),
+            **problems(400, 401, 403, 409, 412, 413, 415, 421, 429, 503),
+        },
+    }
+
+
+_CENTER = parameter("center", "path", "Name of a relay center, as in Relay-Center.", TOKEN_SCHEMA, "tokyo")
+_FENCED = c.CenterAnswer(center="tokyo", newest=10_000_000, fence=10_000_000, run="osaka-1795485059000", by="osaka")
+_FENCE_DESCRIPTION = """\
+Done inside the posting transaction, durable, and copied to the standby region like every posting. Safe to repeat: the
+same run with the same number is answered as before, also after calls above the fence were heard. Another fence, at or
+below what was heard of the center already, is refused with 409 fence-behind. It is answered while the region is
+blocked, too, for it moves no money.
+"""
+
+
+# ---- reports ---------------------------------------------------------------------------------------------------------------
+
 _REPORT_KEY_TEXT = "The key of a report, as in the IETF draft: in double quotes."
 _REPORT_KEY = "tokyo/outbound/7000000000042/acknowledged"
 _TELL_DESCRIPTION = """\
@@ -283,112 +341,6 @@ its "key", "kind" and "state" (acknowledged, unknown, failed or cancelled), "rec
 been sent, "reason" (expired) where its time was over before it could be sent, and for people "detail". An unknown one
 may be reported again, as acknowledged or failed, under another key.
 """
-_EPOCH_SCHEMA: Node = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
-_SHORT_SCHEMA: Node = {"type": "string", "maxLength": 255}
-_TOKEN_SCHEMA: Node = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
-_DATE_SCHEMA: Node = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
-_PATH_KEY_SCHEMA: Node = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
-_TRACE_SCHEMA: Node = {"type": "string", "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"}
-
-_PROBLEM_NAMES = {
-    400: "Invalid",
-    401: "NotAuthenticated",
-    403: "NotAuthorised",
-    409: "Conflict",
-    412: "SupersededRelay",
-    413: "TooLarge",
-    415: "NotJson",
-    421: "WrongRegion",
-    422: "KeyConflict",
-    429: "TooManyRequests",
-    503: "Overloaded",
-}
-
-
-def _parameters() -> dict[str, Node]:
-    trace = "00-0af7651916cd43dd0000000000001267-0100000700001267-01"
-    return {
-        "PathKey": _parameter("key", "path", "The idempotency key of the transaction.", _PATH_KEY_SCHEMA, _KEY),
-        "Key": _parameter(
-            c.H_KEY, "header", "The idempotency key, as in the IETF draft: in double quotes.", _KEY_SCHEMA, c.key_field(_KEY)
-        ),
-        "Attempt": _parameter(c.H_ATTEMPT, "header", "Center, incarnation and exchange.", _TOKEN_SCHEMA, _ATTEMPT),
-        "RelayCenter": _parameter(c.H_RELAY_CENTER, "header", "Who calls.", _TOKEN_SCHEMA, "tokyo"),
-        "RelayEpoch": _parameter(c.H_RELAY_EPOCH, "header", "Incarnation of that center's journal.", _EPOCH_SCHEMA, 7),
-        "RegionEpoch": _parameter(c.H_REGION_EPOCH, "header", "The region epoch that the caller knows.", _EPOCH_SCHEMA, 8),
-        "Purpose": _parameter(
-            c.H_PURPOSE,
-            "header",
-            "Of an inquiry that no terminal is told about: it does not count as an answer to its attempt.",
-            {"type": "string", "enum": [c.PURPOSE_RECONCILIATION]},
-            c.PURPOSE_RECONCILIATION,
-            required=False,
-        ),
-        "Traceparent": _parameter(c.H_TRACEPARENT, "header", "W3C trace context.", _TRACE_SCHEMA, trace, required=False),
-    }
-
-
-def _parameter(name: str, place: str, description: str, schema: Node, example: Node, required: bool = True) -> Node:
-    return {
-        "name": name,
-        "in": place,
-        "required": required,
-        "description": description,
-        "schema": schema,
-        "example": example,
-    }
-
-
-def _refs(*names: str) -> list[Node]:
-    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
-
-
-def _header(description: str, schema: Node, example: Node, required: bool = True) -> Node:
-    return {"description": description, "required": required, "schema": schema, "example": example}
-
-
-def _headers(has_key: bool) -> dict[str, Node]:
-    key: dict[str, Node] = {c.H_KEY: {"$ref": "#/components/headers/Key"}} if has_key else {}
-    return {**key, c.H_REGION_EPOCH: {"$ref": "#/components/headers/RegionEpoch"}}
-
-
-def _content(schema: str, **examples: msgspec.Struct) -> Node:
-    return {
-        _JSON: {
-            "schema": {"$ref": _REF.format(name=schema)},
-            "examples": {name: {"value": msgspec.to_builtins(example)} for name, example in examples.items()},
-        }
-    }
-
-
-def _body(schema: str, **examples: msgspec.Struct) -> Node:
-    return {"required": True, "content": _content(schema, **examples)}
-
-
-def _response(description: str, schema: str, has_key: bool, **examples: msgspec.Struct) -> Node:
-    return {"description": description, "headers": _headers(has_key), "content": _content(schema, **examples)}
-
-
-def _problems(*statuses: int) -> dict[str, Node]:
-    return {str(status): {"$ref": f"#/components/responses/{_PROBLEM_NAMES[status]}"} for status in statuses}
-
-
-def _problem_response(status: int) -> Node:
-    rows = [(problem, meaning) for (row_status, problem), (meaning, _, _) in PROBLEMS.items() if row_status == status]
-    examples = {
-        problem.rpartition(":")[2]: {
-            "value": msgspec.to_builtins(
-                c.Problem(type=problem, title=problem.rpartition(":")[2], status=status, detail=_MEANS[meaning], key=_KEY)
-            )
-        }
-        for problem, meaning in rows
-    }
-    retry: dict[str, Node] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}} if status in (409, 429, 503) else {}
-    return {
-        "description": " ".join(f"{problem}: {_MEANS[meaning]}" for problem, meaning in rows),
-        "headers": {**_headers(False), **retry},
-        "content": {_PROBLEM_JSON: {"schema": {"$ref": _REF.format(name="Problem")}, "examples": examples}},
-    }
 
 
 def text() -> str:

@@ -24,6 +24,7 @@ from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
+    from relay.journal.postgres.copy import PostgresCopy
     from relay.journal.postgres.engine import PostgresJournal
 
 Engine: TypeAlias = Union[SqliteJournal, "PostgresJournal"]
@@ -73,6 +74,27 @@ def open_journal(
         older_keys=older_keys,
         identity=identity,
         share=share,
+    )
+
+
+def open_copy(
+    settings: JournalSettings,
+    key: bytes,
+    older_keys: Sequence[bytes],
+    password: Secret | None,
+    identity: Identity,
+    promote_command: Sequence[str],
+    *,
+    call_soon_threadsafe: Callable[[Callable[[], None]], object],
+    clock: Clock,
+) -> PostgresCopy:
+    """The copy of another center's journal, whose it is: `identity`. Raises JournalUnusable."""
+    try:
+        from relay.journal.postgres.copy import PostgresCopy
+    except ModuleNotFoundError as error:
+        raise _missing() from error
+    return PostgresCopy(
+        settings, key, older_keys, password, identity, promote_command, call_soon_threadsafe=call_soon_threadsafe, clock=clock
     )
 
 

@@ -22,6 +22,8 @@ from relay.journal.answers import Outcomes, run_callbacks
 from relay.journal.archive.record import ArchiveRecord, Released
 from relay.journal.audit import Reveal
 from relay.journal.chain import Chain
+from relay.journal.generation import LINK_NAME as GENERATION
+from relay.journal.generation import read_generation, relay_epoch
 from relay.journal.items import (
     DAY_MS,
     IDS_PER_INCARNATION,
@@ -87,7 +89,8 @@ class JournalFace(ABC):
         self._closed = False
         self._state = JournalState.WRITABLE
         self._incarnation = opened.incarnation
-        self.relay_epoch = opened.relay_epoch or opened.incarnation  # what the core fences a relay that was replaced by
+        self.generation = read_generation(opened.variables.get(GENERATION, {}))
+        self._life = opened.relay_epoch or opened.incarnation
         self._next_id = self._incarnation * IDS_PER_INCARNATION
         self._age = Age(clock, self._incarnation)
         self._epoch = self._epoch_given = opened.epoch
@@ -118,6 +121,11 @@ class JournalFace(ABC):
     @property
     def incarnation(self) -> int:
         return self._incarnation
+
+    @property
+    def relay_epoch(self) -> int:
+        """What the core fences a relay that was replaced by."""
+        return relay_epoch(self.generation.number, self._life)
 
     @property
     def epoch(self) -> int:

@@ -18,6 +18,8 @@ from relay.journal.answers import Outcomes, run_callbacks
 from relay.journal.apply import stepped, taken
 from relay.journal.chain import Chain, is_signed
 from relay.journal.crypt import JournalKeys
+from relay.journal.generation import LINK_NAME as GENERATION
+from relay.journal.generation import read_generation, relay_epoch
 from relay.journal.items import (
     DAY_MS,
     FRESH,
@@ -104,6 +106,11 @@ class MemoryJournal(MemoryShares):
     @property
     def incarnation(self) -> int:
         return self._incarnation
+
+    @property
+    def relay_epoch(self) -> int:
+        """With what this life speaks to the core."""
+        return relay_epoch(read_generation(self.variables(GENERATION)).number, self._incarnation)
 
     @property
     def epoch(self) -> int:

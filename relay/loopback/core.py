@@ -82,6 +82,7 @@ class FakeCore:
         self._read_transaction = msgspec.json.Decoder(c.TransactionRequest).decode
         self._read_reversal = msgspec.json.Decoder(c.ReversalRequest).decode
         self._read_event = msgspec.json.Decoder(c.NetworkEvent).decode
+        self._read_fence = msgspec.json.Decoder(c.FenceRequest).decode
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes, wall_ms: int) -> CoreAnswer:
         """Answer one request. `target` is the raw request target, `headers` have lower-case names, `wall_ms` is UTC.
@@ -121,6 +122,8 @@ class FakeCore:
         if path == c.NETWORK_EVENTS_PATH:
             self._allow(method, "POST")
             return self._tell(_Call(method, "", query, headers, body, wall_ms), key)
+        if path.startswith(c.CENTERS_PATH):
+            return self._center(_Call(method, path[len(c.CENTERS_PATH) :], query, headers, body, wall_ms), key)
         if path.startswith(c.LEDGER_PATH):
             rest = path[len(c.LEDGER_PATH) :]
             if rest and "/" not in rest:
@@ -203,6 +206,22 @@ class FakeCore:
             return self._refuse(refused, echoed, "")
         page = self.ledger.page(business_date, terminal or None, int(cursor or "0"))
         return self._answer(200, page, echoed)
+
+    def _center(self, call: _Call, echoed: str) -> CoreAnswer:
+        """GET .../{center}, and PUT .../{center}/fence."""
+        is_fence = call.rest.endswith(c.FENCE_SUFFIX)
+        center = unquote(call.rest.removesuffix(c.FENCE_SUFFIX))
+        if not _PRINTABLE.match(center) or "/" in center:
+            raise _Bad(404, "no such resource")
+        self._allow(call.method, "PUT" if is_fence else "GET")
+        self._count("center")
+        caller = _caller(call.headers, has_attempt=False)
+        result: c.CenterAnswer | Refused
+        if is_fence:
+            result = self.ledger.raise_fence(center, self._read(self._read_fence, call), caller)
+        else:
+            result = self.ledger.region_gate(caller, True) or self.ledger.relay_epochs.standing(center)
+        return self._refuse(result, echoed, "") if isinstance(result, Refused) else self._answer(200, result, echoed)
 
     def _tell(self, call: _Call, echoed: str) -> CoreAnswer:
         self._count("tell")

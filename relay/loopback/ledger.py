@@ -28,6 +28,7 @@ from relay.loopback.entries import (
     listing_line,
     totals_of,
 )
+from relay.loopback.fences import RelayEpochs
 
 PAGE_COUNT_MAX = 500
 NETWORK_EVENTS_KEPT = 1_000
@@ -64,9 +65,9 @@ class Movement(msgspec.Struct, frozen=True):
 class Commit(msgspec.Struct, frozen=True):
     """What one posting transaction was about: an asynchronous copy of this ledger does the same, later, in the same order."""
 
-    verb: Literal["post", "reverse", "inquire"]
-    key: str
-    request: c.TransactionRequest | c.ReversalRequest | None
+    verb: Literal["post", "reverse", "inquire", "fence"]
+    key: str  # of a fence: the center
+    request: c.TransactionRequest | c.ReversalRequest | c.FenceRequest | None
     caller: Caller
     wall_ms: int
 
@@ -92,7 +93,7 @@ class Ledger:
         self._blocked: dict[str, str] = {}
         self._entries: dict[str, Entry] = {}
         self._by_date: dict[str, list[Entry]] = {}
-        self._relay_epochs: dict[str, int] = {}
+        self.relay_epochs = RelayEpochs()
         self._order = 0
         self._day: tuple[int, str] = (-1, "")
         self.on_commit: Callable[[Commit], None] | None = None
@@ -110,10 +111,6 @@ class Ledger:
         if epoch < self.epoch:
             raise ValueError(f"epoch {epoch} is below {self.epoch}")
         self.epoch, self.state = epoch, state
-
-    def fence(self, center: str, relay_epoch: int) -> None:
-        """From now on, calls of `center` below `relay_epoch` are refused as superseded."""
-        self._relay_epochs[center] = max(relay_epoch, self._relay_epochs.get(center, 0))
 
     # ---- the four verbs --------------------------------------------------------------------------------------------------
     def post(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> c.TransactionAnswer | Refused:
@@ -189,6 +186,15 @@ class Ledger:
         attempt = max(others, key=entry.answered_at.__getitem__) if others else entry.last_attempt or None
         return c.InquiryAnswer(key=key, state=state, answer=answer, standing=standing, attempt=attempt)
 
+    def raise_fence(self, center: str, request: c.FenceRequest, caller: Caller) -> c.CenterAnswer | Refused:
+        """A take-over: in the same step as the gate, so that no call of the fenced life is half way through."""
+        if (refused := self.gate(caller, while_blocked=True)) is not None:
+            return refused
+        if not self.relay_epochs.raise_fence(center, request, caller.center):
+            return Refused(409, c.PROBLEM_FENCE_BEHIND, f"a life as high of center {center} was heard already")
+        self._commit("fence", center, request, caller, 0)
+        return self.relay_epochs.standing(center)
+
     def page(self, business_date: str, terminal: str | None, cursor: int, count: int = PAGE_COUNT_MAX) -> c.LedgerPage:
         """Entries after `cursor` (0 begins), oldest first; totals per terminal and kind come with the last page."""
         mine = self._by_date.get(business_date, [])
@@ -221,10 +227,11 @@ class Ledger:
 
     def redo(self, commit: Commit) -> None:
         """Do what another ledger did, whatever epoch and state this one is in."""
-        newest = self._relay_epochs.get(commit.caller.center, 0)
-        self._relay_epochs[commit.caller.center] = max(newest, commit.caller.relay_epoch)
+        self.relay_epochs.saw(commit.caller.center, commit.caller.relay_epoch)
         request = commit.request
-        if isinstance(request, c.TransactionRequest):
+        if isinstance(request, c.FenceRequest):
+            self.relay_epochs.raise_fence(commit.key, request, commit.caller.center)
+        elif isinstance(request, c.TransactionRequest):
             self._post(commit.key, request, commit.caller, commit.wall_ms)
         elif request is not None:
             self._reverse(commit.key, request, commit.caller, commit.wall_ms)
@@ -236,7 +243,7 @@ class Ledger:
         self.opening_minor, self._order, self._utc_offset = other.opening_minor, other._order, other._utc_offset
         self.movements = list(other.movements)
         self._balances, self._blocked = dict(other._balances), dict(other._blocked)
-        self._relay_epochs = dict(other._relay_epochs)
+        self.relay_epochs = other.relay_epochs.copy()
         self._entries = {key: entry.copy() for key, entry in other._entries.items()}
         self._by_date = {}
         for entry in sorted(self._entries.values(), key=attrgetter("sequence")):
@@ -267,24 +274,26 @@ class Ledger:
         return twice
 
     # ---- inside the posting transaction -----------------------------------------------------------------------------------
-    def gate(self, caller: Caller) -> Refused | None:
+    def gate(self, caller: Caller, while_blocked: bool = False) -> Refused | None:
         """May this call be processed at all: the region's epoch, its state, the relay's own epoch (law 5)."""
+        refused = self.region_gate(caller, while_blocked)
+        if refused is None and not self.relay_epochs.admits(caller.center, caller.relay_epoch):
+            newest = self.relay_epochs.newest(caller.center)
+            return Refused(412, c.PROBLEM_SUPERSEDED_RELAY, f"center {caller.center} speaks with epoch {newest} now")
+        return refused
+
+    def region_gate(self, caller: Caller, while_blocked: bool) -> Refused | None:
         if caller.region_epoch != self.epoch or self.state == "standby":
             return Refused(421, c.PROBLEM_WRONG_REGION, f"this is region {self.region} in epoch {self.epoch}, {self.state}")
-        if self.state == "blocked":
+        if self.state == "blocked" and not while_blocked:
             return Refused(503, c.PROBLEM_OVERLOADED, "the region is blocked until service is released", retry_after_s=1)
-        newest = self._relay_epochs.get(caller.center, 0)
-        if caller.relay_epoch < newest:
-            return Refused(412, c.PROBLEM_SUPERSEDED_RELAY, f"center {caller.center} speaks with epoch {newest} now")
-        if caller.relay_epoch > newest:
-            self._relay_epochs[caller.center] = caller.relay_epoch
         return None
 
     def _commit(
         self,
-        verb: Literal["post", "reverse", "inquire"],
+        verb: Literal["post", "reverse", "inquire", "fence"],
         key: str,
-        request: c.TransactionRequest | c.ReversalRequest | None,
+        request: c.TransactionRequest | c.ReversalRequest | c.FenceRequest | None,
         caller: Caller,
         wall_ms: int,
     ) -> None:

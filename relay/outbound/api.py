@@ -17,7 +17,6 @@ import msgspec
 from relay.core.contract import H_KEY, Problem, key_field, read_key_field
 from relay.journal.outbound import StoredOutbound
 from relay.outbound import contract as c
-from relay.outbound.desk import Outbound
 from relay.outbound.ports import (
     CancelResult,
     Conflict,
@@ -25,6 +24,7 @@ from relay.outbound.ports import (
     Known,
     NoSuch,
     NotTaken,
+    OutboundDoor,
     Posted,
     PostResult,
     Taken,
@@ -70,7 +70,7 @@ Done = Callable[[HttpAnswer], None]
 class OutboundApi:
     """`clients` are the names in certificates that may ask; none given: any that was let in."""
 
-    def __init__(self, outbound: Outbound, clients: Collection[str] = ()) -> None:
+    def __init__(self, outbound: OutboundDoor, clients: Collection[str] = ()) -> None:
         self._outbound = outbound
         self._clients = frozenset(clients)
 

@@ -96,3 +96,13 @@ class TooLate(msgspec.Struct, frozen=True):
 PostResult: TypeAlias = Taken | Known | Conflict | NotTaken
 CancelResult: TypeAlias = Known | TooLate | NoSuch | NotTaken
 FindResult: TypeAlias = Known | NoSuch | NotTaken
+
+
+class OutboundDoor(Protocol):
+    """Where what the core posts goes; relay.outbound.desk fulfils it, and relay.outbound.front where there are two journals."""
+
+    def post(self, posted: Posted, done: Callable[[PostResult], None]) -> None: ...
+
+    def find(self, key: str, done: Callable[[FindResult], None]) -> None: ...
+
+    def cancel(self, key: str, why: str, done: Callable[[CancelResult], None]) -> None: ...

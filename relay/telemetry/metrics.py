@@ -155,6 +155,17 @@ class Metrics:
         self.announce_failures = Counter(
             "relay_announce_failures_total", "What the speaker did not do, by how", ["kind"], registry=r
         )
+        # ---- the other center's journal ---------------------------------------------------------------------------
+        self.takeover_state = Gauge(
+            "relay_takeover_state", "1 for where the take-over of the other center stands", ["state"], registry=r
+        )
+        self.takeover_open = Gauge("relay_takeover_open", "Of the adopted journal: not at its end", registry=r)
+        self.takeover_troubles = Counter(
+            "relay_takeover_troubles_total", "Looks of a take-over that came to nothing", registry=r
+        )
+        self.center_superseded = Gauge(
+            "relay_center_superseded", "1: the core refuses this life, for the other center has taken over", registry=r
+        )
         # ---- exclusive lines, drains ------------------------------------------------------------------------------
         self.lease_state = Gauge(
             "relay_lease_state", "1 for the state of an exclusive line here", ["lease", "state"], registry=r

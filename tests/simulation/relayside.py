@@ -37,7 +37,7 @@ from relay.settings import LinkSettings
 from relay.telemetry.metrics import Metrics
 from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
-from relay.wire.ports import LinkIds, LinkServices, WireParts, link_services
+from relay.wire.ports import DeskPort, LinkIds, LinkServices, OutboundPort, WireParts, link_services
 from relay.wire.roster import Roster
 from tests.simulation.banks import LIMITS
 from tests.simulation.coreside import SimulatedDoor
@@ -192,7 +192,7 @@ class SimulatedRelay:
         self.is_alive = True
         self.center = center
         self.client = CoreClient(
-            ClientSettings("core.sim", 80, False, center, journal.incarnation if share is None else 1),
+            ClientSettings("core.sim", 80, False, center, journal.relay_epoch if share is None else 1),
             door if share is None else StoppableDoor(door, self.timers, self._called),
             Balance(),
             clock=time,
@@ -230,8 +230,8 @@ class SimulatedRelay:
             remembers=lambda listener: listener == "zengin",
         )
         parts = WireParts(
-            desk=self.desk,
-            outbound=self.outbound,
+            desk=self._desk_port(),
+            outbound=self._outbound_port(),
             variables=journal,
             roster=self.roster,
             link_ids=LinkIds(center, journal.incarnation, time.wall_ms()),
@@ -277,6 +277,13 @@ class SimulatedRelay:
     def _find_region(self) -> None:
         self.client.use_addresses(["10.1.0.1", "10.1.0.2", "10.1.0.3"])
         self.region.start()
+
+    def _desk_port(self) -> DeskPort:
+        """Where links bring messages; where two journals are at work there is another desk in front."""
+        return self.desk
+
+    def _outbound_port(self) -> OutboundPort:
+        return self.outbound
 
     def _services(self, settings: LinkSettings, parts: WireParts, lines: Lines) -> LinkServices:
         facts = ListenerFacts(

@@ -139,6 +139,7 @@ EVERYWHERE = {
     (401, P + "not-authorised"): N(reason="not-authorised"),
     (403, P + "not-authorised"): N(reason="not-authorised"),
     (409, P + "in-progress"): Unknown(why="in-progress"),
+    (409, P + "fence-behind"): N(reason="fence-behind"),
 }
 PER_VERB = {
     (409, P + "superseded-attempt"): {

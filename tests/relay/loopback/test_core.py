@@ -235,3 +235,48 @@ def test_a_report_with_a_key_is_taken_once() -> None:
     for _ in range(2):
         assert core.handle("POST", c.NETWORK_EVENTS_PATH, without, body, 0).status == 204
     assert len(core.ledger.network_events) == 3
+
+
+FENCE = msgspec.json.encode(c.FenceRequest(relay_epoch=10_000_000, run="osaka-1", reason="no power"))
+BY_OSAKA = {**SENDER, "relay-center": "osaka", "content-type": "application/json"}
+
+
+def test_a_center_is_fenced_once_and_its_lives_are_refused_while_its_heir_is_not() -> None:
+    core = FakeCore(Ledger(epoch=1))
+    assert post(core).status == 200
+    for _ in range(2):
+        fenced = core.handle("PUT", f"{c.CENTERS_PATH}tokyo{c.FENCE_SUFFIX}", BY_OSAKA, FENCE, 0)
+        assert (fenced.status, header(fenced, c.H_REGION_EPOCH)) == (200, "1")
+        said = msgspec.json.decode(fenced.body, type=c.CenterAnswer)
+        assert (said.fence, said.run, said.by) == (10_000_000, "osaka-1", "osaka")
+    refused = post(core, key="k2")
+    assert (refused.status, problem(refused).type) == (412, c.PROBLEM_SUPERSEDED_RELAY)
+    assert post(core, key="k2", relay_epoch="10000003").status == 200
+    asked = core.handle("GET", f"{c.CENTERS_PATH}tokyo", SENDER, b"", 0)
+    assert msgspec.json.decode(asked.body, type=c.CenterAnswer).newest == 10_000_003, "told to the fenced one, too"
+
+
+def test_a_fence_that_comes_too_late_or_from_nobody_is_none() -> None:
+    core = FakeCore(Ledger(epoch=1))
+    post(core, relay_epoch="10000000")
+    late = core.handle("PUT", f"{c.CENTERS_PATH}tokyo{c.FENCE_SUFFIX}", BY_OSAKA, FENCE, 0)
+    assert (late.status, problem(late).type) == (409, c.PROBLEM_FENCE_BEHIND)
+    for target, method, headers, body, status in (
+        (f"{c.CENTERS_PATH}tokyo{c.FENCE_SUFFIX}", "PUT", {**BY_OSAKA, "region-epoch": "0"}, FENCE, 421),
+        (f"{c.CENTERS_PATH}tokyo{c.FENCE_SUFFIX}", "PUT", BY_OSAKA, b"{}", 400),
+        (f"{c.CENTERS_PATH}tokyo{c.FENCE_SUFFIX}", "GET", SENDER, b"", 405),
+        (f"{c.CENTERS_PATH}tokyo", "PUT", BY_OSAKA, FENCE, 405),
+        (f"{c.CENTERS_PATH}tokyo", "GET", {}, b"", 400),
+        (f"{c.CENTERS_PATH}", "GET", SENDER, b"", 404),
+        (f"{c.CENTERS_PATH}a/b", "GET", SENDER, b"", 404),
+    ):
+        assert core.handle(method, target, headers, body, 0).status == status, target
+
+
+def test_a_blocked_region_fences_and_posts_nothing() -> None:
+    core = FakeCore(Ledger(epoch=1))
+    core.ledger.activate(1, "blocked")
+    assert core.handle("PUT", f"{c.CENTERS_PATH}tokyo{c.FENCE_SUFFIX}", BY_OSAKA, FENCE, 0).status == 200
+    assert core.handle("GET", f"{c.CENTERS_PATH}tokyo", SENDER, b"", 0).status == 200
+    core.ledger.activate(1, "standby")
+    assert core.handle("GET", f"{c.CENTERS_PATH}tokyo", SENDER, b"", 0).status == 421

@@ -241,7 +241,7 @@ def test_a_superseded_relay_is_refused_and_a_newer_incarnation_supersedes() -> N
     late = refused(ledger.post("k2", withdrawal(), A1, 0))
     assert (late.status, late.type) == (412, c.PROBLEM_SUPERSEDED_RELAY)
     assert refused(ledger.reverse("k1", undo(), A1, 0)).status == 412
-    ledger.fence("tokyo", 5)
+    ledger.relay_epochs.saw("tokyo", 5)
     assert refused(ledger.post("k2", withdrawal(), Caller("tokyo/4/1", "tokyo", 4, 1), 0)).status == 412
     assert answer(ledger.post("k2", withdrawal(), A2, 0)).status == "approved"
 

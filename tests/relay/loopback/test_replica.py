@@ -125,3 +125,18 @@ def test_what_is_answered_in_one_is_not_answered_in_the_other() -> None:
     pair.osaka.activate(9)
     pair.osaka.inquire("a", Caller("osaka/1/1", "osaka", 1, 9))
     assert next(pair.tokyo.entries()).answered_at == before
+
+
+def test_a_fence_is_copied_with_the_postings_and_lost_with_them() -> None:
+    for wait_ms, newest in ((100, 10_000_000), (0, 1)):
+        pair = Pair(lag_ms=100)
+        pair.post("a")
+        pair.now_ms = 100
+        pair.replica.ship()
+        request = c.FenceRequest(relay_epoch=10_000_000, run="osaka-1")
+        fenced = pair.tokyo.raise_fence("tokyo", request, Caller("", "osaka", 1, 8))
+        assert isinstance(fenced, c.CenterAnswer)
+        assert isinstance(pair.post("b"), Refused), "the fenced life"
+        pair.now_ms += wait_ms
+        pair.replica.promote(9)
+        assert pair.osaka.relay_epochs.newest("tokyo") == newest

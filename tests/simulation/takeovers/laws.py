@@ -1,0 +1,160 @@
+"""What must hold of two relay centers of which one is taken over: after each step, and at the end.
+
+Owns the invariants. It must never change the history. The trap: the list must not grow to hide what an adoption forgot, so
+what was refused before the other's journal was at hand is counted apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from protocols.vocabulary import DoubtPolicy, MessageClass
+from relay.journal.memory_disk import MemoryDisk
+from relay.journal.records import LISTED_STATES, OPEN_STATES
+from relay.loopback.books import Fate
+from relay.loopback.ledger import Commit
+from relay.loopback.report import Listed
+from tests.simulation.rooms import Violation, act_of
+from tests.simulation.takeovers.relay import CenterRelay
+
+if TYPE_CHECKING:
+    from tests.simulation.takeovers.world import TakeoverWorld
+
+SETTLE_MS = 240_000
+
+
+class Figures(msgspec.Struct, kw_only=True):
+    seed: int
+    exchanges: int
+    lost: int  # centers
+    adopted: int  # exchanges that were open
+    answered: int  # repeats, from the adopted journal
+    refused_calls: int  # of the lost center's lives, by the fence
+    given_back: int
+    refused_elsewhere: int  # before it was taken over: what no journal here could know
+    told_again: int  # before it was taken over: approved after a reversal that only the lost center knew
+    faults: int
+    crashes: int
+    crashes_amid: int  # of the heir, while it took over
+    simulated_ms: int
+    trace: str
+
+
+class Laws:
+    def __init__(self, world: TakeoverWorld) -> None:
+        self._world = world
+
+    def committed(self, commit: Commit) -> None:
+        """Nothing is posted for a life that was fenced, nor for the adopted journal before its center was fenced."""
+        caller = commit.caller
+        standing = self._world.ledger.relay_epochs.standing(caller.center)
+        if caller.relay_epoch < standing.fence:
+            self._world.wrong = f"law 5: {caller.center} posted in life {caller.relay_epoch}, below the fence {standing.fence}"
+        if commit.verb == "fence":
+            self._world.note(f"fenced: {commit.key}")
+
+    def check_step(self) -> None:
+        if self._world.wrong:
+            raise Violation(self._world.wrong)
+        if self._world.loop.failures:
+            raise Violation(f"something broke: {self._world.loop.failures[0]!r}") from self._world.loop.failures[0]
+        heir = self._world.heir.relay
+        if heir is not None and heir.heir.is_at_work:
+            standing = self._world.ledger.relay_epochs.standing(self._world.lost.name)
+            if standing.fence == 0:
+                raise Violation(f"law 5: {self._world.lost.name} is at work at {self._world.heir.name}, and nobody fenced it")
+        self._world.room.check_step()
+
+    def check_relay(self, relay: CenterRelay) -> None:
+        adopted = relay.heir.adopted
+        unexpected = relay.unexpected
+        if adopted is not None:
+            unexpected += relay.adopted_metrics.registry.get_sample_value("relay_unexpected_events_total") or 0
+        if unexpected:
+            raise Violation("the exchange table met an event that it has no row for")
+
+    def disks(self) -> list[MemoryDisk]:
+        """The journals that count: not the one that was superseded."""
+        disks = [center.disk for center in self._world.centers if not center.is_orphan]
+        copied = self._world.heir.copy.disk
+        return disks if copied is None or any(disk is copied for disk in disks) else [*disks, copied]
+
+    def check_end(self) -> None:
+        for center in self._world.centers:
+            if center.relay is None:
+                raise Violation(f"liveness: {center.name} did not come back")
+            self.check_relay(center.relay)
+        if not self._world.given_back:
+            heir = self._world.heir.relay
+            why = (
+                "" if heir is None else f"{heir.takeover.record.state_name} {heir.takeover.trouble} {heir.heir.open_count} open"
+            )
+            raise Violation(f"liveness: the journal of {self._world.lost.name} was not given back: {why}")
+        left = [stored.taken.key for disk in self.disks() for stored in disk.exchanges.values() if stored.state in OPEN_STATES]
+        if left:
+            raise Violation(f"law 3: still open after {SETTLE_MS} ms of quiet: {left[:5]}")
+        if not self._world.room.is_settled:
+            raise Violation(f"liveness: the terminals are not at rest after {SETTLE_MS} ms of quiet")
+        if self._world.ledger.posted_twice():
+            raise Violation(f"law 2: posted twice: {self._world.ledger.posted_twice()[:3]}")
+        self._check_numbers()
+        elsewhere = self._refused_elsewhere()
+        self._world.refused_elsewhere = len(elsewhere)
+        held = self._world.room.held(list(self._world.ledger.entries()), self._listed() + elsewhere)
+        if not held.holds:
+            found = [each for each in held.differences if not each.is_listed][:3]
+            raise Violation(f"law 10: conservation does not hold: lost {held.lost}, doubled {held.doubled}: {found}")
+
+    def _check_numbers(self) -> None:
+        """What the adopted journal had is in it under its number, and was not taken as new here while it was at work."""
+        world = self._world
+        adopted, own = world.heir.copy.disk, world.heir.disk
+        if adopted is None:
+            return
+        for exchange_id, key in world.known.items():
+            if adopted.exchanges[exchange_id].taken.key != key:
+                raise Violation(f"law 2: number {exchange_id} of {world.lost.name} was given twice")
+        for stored in own.exchanges.values():
+            taken = stored.taken
+            is_then = world.adopted_ms <= taken.recorded_ms < (world.returned_ms or world.time.wall_ms())
+            theirs = adopted.exchanges.get(adopted.ids.get(taken.key, 0))
+            if (
+                is_then
+                and theirs is not None
+                and theirs.taken.recorded_ms < taken.recorded_ms
+                and taken.message_class is MessageClass.FINANCIAL
+                and taken.key not in own.reversal_ids
+            ):
+                raise Violation(f"law 2: {taken.key} was taken as new here, and {world.lost.name} had taken it")
+
+    def _refused_elsewhere(self) -> list[Listed]:
+        """Counted, not hidden (docs/takeover.md, Before it is done): one center posted a deposit and could not say so, and the
+        other was asked again before it had the other's journal; it refused, and the terminal gave the notes back."""
+        found = []
+        for disk in self.disks():
+            for stored in disk.exchanges.values():
+                taken = stored.taken
+                if stored.intent is not None or taken.policy is not DoubtPolicy.REPEAT or taken.original_key:
+                    continue
+                terminal, number = act_of(stored)
+                act = self._world.room.books.find(terminal, number)
+                holders = sum(taken.key in each.ids for each in self.disks())
+                if act is not None and act.fate is Fate.ANSWERED and not act.owed_by_ledger and holders < 2:
+                    found.append(Listed(taken.key, terminal, number))
+        return found
+
+    def _listed(self) -> list[Listed]:
+        """What somebody has to work out, in either journal."""
+        lines = []
+        for disk in self.disks():
+            for stored in disk.exchanges.values():
+                if stored.state not in LISTED_STATES:
+                    continue
+                lines.append(Listed(stored.taken.key, stored.taken.terminal, act_of(stored)[1]))
+                for each in self.disks():
+                    original = each.exchanges.get(each.ids.get(stored.taken.original_key, 0))
+                    if original is not None:
+                        lines.append(Listed(original.taken.key, original.taken.terminal, act_of(original)[1]))
+        return lines

@@ -1,0 +1,98 @@
+"""Broken take-overs: each has to be noticed, by the check that is meant for it.
+
+Owns the table `TAKEOVERS`. The trap: the core makes one posting of one key whoever asks, so a duplicate that was not looked up
+moves no money twice; what notices it is that the message was taken as new while its exchange lay in the journal beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+from msgspec.structs import replace
+
+from protocols.vocabulary import DoubtPolicy, MessageClass
+from relay.exchange import recovery
+from relay.exchange.front import FrontDesk
+from relay.journal.memory import MemoryJournal
+from relay.takeover import adopted, plan
+from relay.takeover.states import Event
+from tests.simulation.mutations import Mutation, Put
+from tests.simulation.takeovers import relay as life
+from tests.simulation.takeovers.world import TakeoverWorld
+
+SEEDS = 12
+
+
+def _unfenced(put: Put) -> None:
+    """The copy is promoted on the word of people alone."""
+    put(plan, "fencing", lambda record, seen: plan.Proven(Event.FENCE_STANDS) if record.generation else plan.Choose(1))
+    put(plan, "fencing_again", lambda record, seen: plan.Proven(Event.FENCE_STANDS))
+
+
+def _another_key(put: Put) -> None:
+    """What was open is posted again, under a key of this center's own."""
+    whole = recovery.rebuild
+
+    def renamed(stored: Any, now_ms: int) -> Any:
+        entry = whole(stored, now_ms)
+        request = entry.request
+        if request.message_class is MessageClass.FINANCIAL and request.doubt_policy is DoubtPolicy.REPEAT:
+            entry.request = replace(request, key=f"{request.key}:adopted", message_class=MessageClass.ADVICE)
+            entry.has_body = True
+        return entry
+
+    def recover(desk: Any, completion_deadline_ms: int) -> dict[str, int]:
+        with mock.patch.object(recovery, "rebuild", renamed):
+            return recovery.recover(desk, completion_deadline_ms)
+
+    put(adopted, "recover", recover)
+
+
+def _not_looked_up(put: Put) -> None:
+    def straight(self: FrontDesk, message: object, link: Any) -> None:
+        self._own.open(message, link)
+
+    put(FrontDesk, "open", straight)
+
+
+def _numbers_again(put: Put) -> None:
+    """The journal is opened in the life that it had: it gives numbers that were given."""
+
+    class Again(MemoryJournal):
+        def __init__(self, disk: Any, *rest: Any, **named: Any) -> None:
+            disk.incarnation -= 1
+            super().__init__(disk, *rest, **named)
+
+    put(life, "MemoryJournal", Again)
+
+
+TAKEOVERS = (
+    Mutation("no fence before the adoption", "law 5", _unfenced, seeds=SEEDS, caught_by="law 5"),
+    Mutation("an open exchange is posted under another key", "law 10", _another_key, seeds=3 * SEEDS, caught_by="law"),
+    Mutation("adopted duplicates are not looked up", "law 2", _not_looked_up, seeds=SEEDS, caught_by="law 2"),
+    Mutation("numbers given again", "law 2", _numbers_again, seeds=SEEDS, caught_by="law 2"),
+)
+
+
+def caught(mutation: Mutation) -> tuple[int, str]:
+    """The first seed that notices the mutation, and what it says; (0, "") when none does."""
+    taken_back: list[Callable[[], None]] = []
+
+    def put(target: object, name: str, value: object) -> None:
+        patch = mock.patch.object(target, name, value)
+        patch.start()
+        taken_back.append(patch.stop)
+
+    mutation.apply(put)
+    try:
+        for seed in range(1, mutation.seeds + 1):
+            try:
+                TakeoverWorld(seed).run()
+            except AssertionError as violation:
+                return seed, str(violation)
+    finally:
+        for stop in reversed(taken_back):
+            stop()
+    return 0, ""

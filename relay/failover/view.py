@@ -89,8 +89,8 @@ class LogRow(msgspec.Struct, frozen=True):
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about the newest run at this center; `run` is empty where there was none."""
 
-    now_ms: int
-    center: str
+    now_ms: int = 0
+    center: str = ""
     run: str = ""
     state: str = State.IDLE.name
     held: str = ""

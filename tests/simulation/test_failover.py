@@ -150,6 +150,6 @@ def test_without_a_look_before_the_act_the_simulation_turns_red(monkeypatch: pyt
     seeing = StepWorker._look_first
     monkeypatch.setattr(StepWorker, "_look_first", blind)
     script = replace(RUNS["DONE"], long_ms=600_000)
-    outcomes = [play(replace(script, kills=(at,))) for at in range(190, 240, 5)]
+    outcomes = [play(replace(script, kills=(at,))) for at in range(150, 190, 4)]
     red = [outcome for outcome in outcomes if "promoted twice" in outcome.violations]
     assert red

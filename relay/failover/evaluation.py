@@ -20,7 +20,6 @@ from relay.failover.plan import Phase, Plan, Step
 from relay.failover.plancheck import Finding, check_plan
 
 LOOK_S: Final = 10.0
-OLD_MS: Final = 24 * 3_600_000  # an evaluation older than this is worth a warning
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from relay.failover.plan import parse_plan, version_of
 from relay.failover.report import report_html, report_json, report_of
 from relay.failover.runner import Runner
 from relay.failover.view import RunView, view_of
+from relay.orchestrator.plans import PlanFolder
 
 
 class Handlers:
@@ -33,9 +34,10 @@ class Handlers:
         center: str,
         gather: Callable[[], Awaitable[Evidence]],
         make: Callable[[Deed], Action],
+        plans: PlanFolder,
     ) -> None:
         self._runner, self._desk, self._clock, self._center = runner, desk, clock, center
-        self._gather, self._make = gather, make
+        self._gather, self._make, self._plans = gather, make, plans
 
     def all(self) -> Mapping[str, Handler]:
         return {
@@ -64,14 +66,15 @@ class Handlers:
         )
 
     async def _check(self, args: c.FailoverCheckArgs) -> c.FailoverChecked:
-        plan = parse_plan(args.plan_text)
+        plan = parse_plan(self._plans.must_have(args.plan_text))
         made = await evaluate(plan, self._make, epoch_known(await self._gather()), self._center)
         rows = tuple(c.FindingRow(where=one.where, problem=one.problem, next_step=one.next_step) for one in made.findings)
         return c.FailoverChecked(plan=plan.name, version=version_of(args.plan_text), findings=rows, looked=made.looked)
 
     async def _declare(self, args: c.FailoverDeclareArgs) -> Done:
         uid = CALLER_UID.get()
-        run = await self._desk.declare(args.plan_text, args.who, args.role, args.why, uid, args.epoch)
+        text = self._plans.must_have(args.plan_text)
+        run = await self._desk.declare(text, args.who, args.role, args.why, uid, args.epoch)
         return Done(f"declared: {run}")
 
     def _gate(self, args: c.FailoverGateArgs) -> Done:

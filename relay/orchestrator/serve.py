@@ -39,6 +39,7 @@ from relay.failover.store import FileShelf, StoreFailed
 from relay.orchestrator.channel import Channel, ChannelServer, peer_context
 from relay.orchestrator.gathering import Gathering, page_by
 from relay.orchestrator.handlers import Handlers
+from relay.orchestrator.plans import PlanFolder
 from relay.orchestrator.relays import BothRelays, OwnRelay
 from relay.orchestrator.settings import OrchestratorSettings
 from relay.telemetry.log import get_log
@@ -81,7 +82,8 @@ class Orchestrator:
         )
         people = People(settings.person, settings.code, settings.speakers)
         desk = Desk(self.runner, people, peer, gathering.take, clock, settings.center)
-        handlers = Handlers(self.runner, desk, clock, settings.center, gathering.take, shop.make)
+        plans = PlanFolder(settings.plans)
+        handlers = Handlers(self.runner, desk, clock, settings.center, gathering.take, shop.make, plans)
         self._control = ControlServer(settings.socket, handlers.all(), line_bytes_max=262_144)
         self._server = self._channel_server(Replica(keeper, settings.center), own)
 

@@ -36,11 +36,13 @@ class PeerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class OrchestratorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`lag` prints how many milliseconds the copy is behind; `page` is run with the sentence as its last word. `speakers` are
-    user ids of services that have found out themselves who somebody is (the console). `environment`: see CommandDeed."""
+    """`plans`: the folder of the plans that may be declared. `lag` prints how many milliseconds the copy is behind; `page`
+    is run with the sentence as its last word. `speakers` are user ids of services that have found out themselves who
+    somebody is (the console). `environment`: see CommandDeed."""
 
     center: Name
     folder: Text = "/var/lib/relay-failover"
+    plans: Text = "/etc/relay/plans"
     socket: Text = SOCKET
     relay_socket: Text = "/run/relay/control.sock"
     credentials_directory: str | None = None

@@ -46,10 +46,12 @@ class Process:
             for name, role in (("Abe", "operations"), ("Baba", "operations"), ("Chiba", "business"))
         )
         lag = f"lag = ['{sys.executable}', '-I', '-c', 'print(0)']\n"
+        places = {"folder": "runs", "plans": ".", "socket": "f.sock"}
+        lines = "".join(f'{name} = "{folder}/{place}"\n' for name, place in places.items())
         self.file.write_text(
-            f'center = "tokyo"\nfolder = "{folder}/runs"\nsocket = "{folder}/f.sock"\nrelay_socket = "{relay_socket}"\n'
-            f"speakers = [{os.getuid()}]\n{lag}{people}"
+            f'center = "tokyo"\nrelay_socket = "{relay_socket}"\n{lines}speakers = [{os.getuid()}]\n{lag}{people}'
         )
+        (folder / "plan.toml").write_text(plan_here())
         self.client = FailoverClient(f"{folder}/f.sock")
         self.process: asyncio.subprocess.Process | None = None
 
@@ -93,6 +95,9 @@ async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path) -
         await one.start()
         checked = await asyncio.to_thread(one.client.check, f.FailoverCheckArgs(plan_text=plan_here()))
         assert {row.where for row in checked.findings} == {"move-the-record"}, checked  # its credentials are not here
+        foreign = f.FailoverCheckArgs(plan_text=plan_here().replace("/bin/true", "/bin/false"))
+        with pytest.raises(Refused, match="none of"):  # it would start programs
+            one.client.check(foreign)
         declared = f.FailoverDeclareArgs(plan_text=plan_here(), who="Abe", role="operations", why="drill")
         await asyncio.to_thread(one.client.declare, declared)
         view = await one.until(lambda view: view.gate is not None and not view.gate.stops)

@@ -99,7 +99,7 @@ def report_json(report: Report) -> bytes:
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#17202a;background:#fff}
 table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}
-th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d5dbe1;vertical-align:top;overflow-wrap:anywhere}
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d5dbe1;vertical-align:top;overflow-wrap:break-word}
 h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2rem}code{font-size:.85em}svg{max-width:100%;height:auto}
 """
 
@@ -190,22 +190,32 @@ def _time(view: RunView) -> str:
 
 
 def _decisions(report: Report) -> str:
-    rows = []
-    for one in report.decisions:
-        evidence = "" if one.evidence is None else msgspec.json.encode(one.evidence).decode()
-        rows.append(
-            (
-                _when(one.at_ms),
-                f"{one.gate} {one.part}",
-                one.what,
-                one.who,
-                one.role,
-                one.why,
-                one.evidence_digest[:16],
-                evidence,
-            )
+    rows = [
+        (_when(one.at_ms), f"{one.gate} {one.part}", one.what, one.who, one.role, one.why, one.evidence_digest[:12])
+        for one in report.decisions
+    ]
+    seen = {one.evidence_digest: one.evidence for one in report.decisions if one.evidence is not None}
+    said = [(digest[:12], line) for digest, evidence in seen.items() for line in _in_words(evidence)]
+    table = _table(("when", "gate", "what", "who", "role", "why", "evidence"), rows)
+    return table + "<h2>The evidence that was shown</h2>" + _table(("evidence", "it said"), said)
+
+
+def _in_words(evidence: Evidence) -> list[str]:
+    lag = "not known" if evidence.lag_ms is None else _span(evidence.lag_ms)
+    lines = [f"the copy is behind by {lag}" + (", which two people accepted" if evidence.is_lag_accepted else "")]
+    for one in evidence.centers:
+        lines.append(
+            f"{one.center}: {one.trouble}"
+            if one.trouble
+            else f"{one.center}: {one.region}, epoch {one.epoch}, sealed {one.sealed_epoch or 'none'}, suspended "
+            f"{', '.join(one.blocked) or 'nothing'}; {one.sessions} sessions, {one.inflight} in flight, {one.owed} owed, "
+            f"{one.listed} for a person, {one.tail_left} rows of the tail left"
         )
-    return _table(("when", "gate", "what", "who", "role", "why", "evidence", "it said"), rows)
+    known = {"standby": evidence.standby, "batch checkpoint": evidence.batch_checkpoint, "Zengin": evidence.zengin}
+    lines += [f"{name}: {text}" for name, text in known.items() if text]
+    lines += ["the other center had no copy of the log"] if evidence.is_peer_away else []
+    lines += [f"{step}: {standing}" for step, standing in evidence.preparation]
+    return [*lines, *evidence.remarks]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from relay.failover.view import RunView
 
 WIDTH, LEFT, ROW, TOP = 1_000, 210, 20, 44
+_TICKS_MS: Final = (5_000, 15_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, 14_400_000)
 _COLOURS: Final = {
     "done": "#1b7f4d",
     "found": "#1b7f4d",
@@ -39,18 +40,17 @@ def timeline_svg(view: RunView) -> str:
     def x(at_ms: int) -> float:
         return round(LEFT + (WIDTH - LEFT - 10) * min(1.0, max(0.0, (at_ms - clock.began_ms) / span)), 1)
 
-    at_ms = clock.began_ms
-    for row in view.log:
-        if row.what in ("gate-opened", "gate-passed"):
-            out.append(
-                f'<line x1="{x(row.at_ms)}" x2="{x(row.at_ms)}" y1="{TOP - 8}" y2="{height - 8}" stroke="#7a8794" '
-                f'stroke-dasharray="{"2 3" if row.what == "gate-opened" else "0"}"><title>{escape(row.text)} '
-                f"{escape(row.what)}</title></line>"
-            )
-    minutes = max(1, span // 60_000 // 8)
-    while at_ms <= clock.began_ms + span:
-        out.append(f'<text x="{x(at_ms)}" y="16" fill="#4a5763">{(at_ms - clock.began_ms) // 60_000} min</text>')
-        at_ms += minutes * 60_000
+    for gate, opened_ms, passed_ms in _waits(view, clock.began_ms + span):
+        width = max(1.0, round(x(passed_ms) - x(opened_ms), 1))
+        out.append(
+            f'<rect x="{x(opened_ms)}" y="{TOP - 18}" width="{width}" height="{height - TOP + 10}" fill="#eef2f6">'
+            f"<title>{escape(gate)}: people deliberate</title></rect>"
+            f'<text x="{x(opened_ms) + 3}" y="{TOP - 6}" fill="#4a5763">{escape(gate)}</text>'
+        )
+    step_ms = next((one for one in _TICKS_MS if span // one <= 10), _TICKS_MS[-1])
+    for at_ms in range(0, span + 1, step_ms):
+        label = f"{at_ms // 60_000} min" if step_ms >= 60_000 else f"{at_ms // 1_000} s"
+        out.append(f'<text x="{x(clock.began_ms + at_ms)}" y="14" fill="#4a5763">{label}</text>')
     for number, step in enumerate(begun):
         y = TOP + ROW * number
         end = step.ended_ms or clock.began_ms + span
@@ -64,6 +64,17 @@ def timeline_svg(view: RunView) -> str:
         )
     out.append("</svg>")
     return "".join(out)
+
+
+def _waits(view: RunView, end_ms: int) -> list[tuple[str, int, int]]:
+    """When each gate waited for people."""
+    waits: list[tuple[str, int, int]] = []
+    for row in view.log:
+        if row.what == "gate-opened":
+            waits.append((row.text.partition(" in parts")[0], row.at_ms, end_ms))
+        elif row.what in ("gate-passed", "denied", "abort") and waits and waits[-1][2] == end_ms:
+            waits[-1] = (*waits[-1][:2], row.at_ms)
+    return waits
 
 
 def _in_words(view: RunView) -> str:

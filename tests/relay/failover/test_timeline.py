@@ -22,7 +22,10 @@ def test_each_step_that_began_has_a_bar_in_its_place() -> None:
     book.looked("block-tokyo")
     book.wait(30_000)
     picture = ElementTree.fromstring(drawn(book))
-    bars = picture.findall("{http://www.w3.org/2000/svg}rect")
+    rects = picture.findall("{http://www.w3.org/2000/svg}rect")
+    waits = [rect for rect in rects if rect.get("fill") == "#eef2f6"]
+    assert [(float(rect.get("x", 0)), float(rect.get("width", 0))) for rect in waits] == [(210, 390)]  # gate 1: half of it
+    bars = [rect for rect in rects if rect.get("fill") != "#eef2f6"]
     assert len(bars) == 4  # three of the preparation, and the block
     assert float(bars[3].get("x", 0)) == 210 + 780 / 2
     assert float(bars[3].get("width", 0)) == 780 / 2

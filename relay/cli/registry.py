@@ -24,6 +24,7 @@ COMMANDS = {
     "top": "live sessions, refreshed each second",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "region": "the active region: status, pin, seal, block, and the signed record in DNS",
+    "failover": "the regional failover: check, declare, approve, deny, hold, abort, status, report",
     "announce": "which center serves: status, withdraw, resume, hand-back",
     "takeover": "the other center is lost: take its journal over; status, begin, finish",
     "lease": "exclusive lines: which relay center has them; status, take, release, standby, init",

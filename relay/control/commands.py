@@ -12,6 +12,16 @@ import msgspec
 
 from relay.control.announce import AnnounceArgs, AnnounceReport
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
+from relay.control.failover import (
+    FailoverCheckArgs,
+    FailoverChecked,
+    FailoverDeclareArgs,
+    FailoverGateArgs,
+    FailoverReportArgs,
+    FailoverRunArgs,
+    FailoverSayArgs,
+    FailoverStepArgs,
+)
 from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
 from relay.control.pressure import PressureReport
 from relay.control.regions import (
@@ -38,6 +48,7 @@ from relay.control.report import (
     StatusReport,
 )
 from relay.control.takeover import TakeoverBeginArgs, TakeoverFinishArgs, TakeoverReport
+from relay.failover.view import RunView
 
 LINE_BYTES_MAX = 65_536  # one request
 ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth of a megabyte
@@ -264,6 +275,14 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "drain-start": CommandSpec(DrainStartArgs, Done, changes=True),
     "drain-status": CommandSpec(StatusArgs, DrainReport, changes=False),
     "drain-abort": CommandSpec(DrainAbortArgs, Done, changes=True),
+    "failover-status": CommandSpec(StatusArgs, RunView, changes=False),
+    "failover-check": CommandSpec(FailoverCheckArgs, FailoverChecked, changes=False),
+    "failover-declare": CommandSpec(FailoverDeclareArgs, Done, changes=True),
+    "failover-gate": CommandSpec(FailoverGateArgs, Done, changes=True),
+    "failover-run": CommandSpec(FailoverRunArgs, Done, changes=True),
+    "failover-step": CommandSpec(FailoverStepArgs, Done, changes=True),
+    "failover-say": CommandSpec(FailoverSayArgs, Done, changes=True),
+    "failover-report": CommandSpec(FailoverReportArgs, Done, changes=False),
     "rekey": CommandSpec(RekeyArgs, KeysReport, changes=True),
     "reveal": CommandSpec(RevealArgs, Recorded, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),

@@ -208,6 +208,19 @@ def _error(result: NotSent | Lost, request: httpx.Request) -> httpx.TransportErr
     return kind(f"{text} [{result.why.value}]", request=request)
 
 
+async def outside_call(method: str, url: str, headers: dict[str, str], body: bytes, timeout_ms: int) -> tuple[int, bytes, bool]:
+    """One call to a service that is not the core: status, body, and whether a byte of it may have left this host. Status 0: no
+    whole answer. No proxy, no redirect, no second try; certificates by the system's authorities. For a call now and then."""
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=timeout_ms / 1_000, follow_redirects=False) as client:
+            answer = await client.request(method, url, headers=headers, content=body or None)
+            return answer.status_code, answer.content, True
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
+        return 0, b"", False
+    except httpx.TransportError:
+        return 0, b"", True
+
+
 # ---- the other way round: httpx's own pool as a door ---------------------------------------------------------------------
 
 

@@ -1,0 +1,218 @@
+"""The run going on: asks `moves_of` what is next, begins it, writes it down, and asks again.
+
+Owns the loop and the tasks of the steps that are under way. It must never decide. The traps: a step that is under way is
+never begun a second time, whatever the log says; who finds that another orchestrator acts stops at once and writes nothing
+more; and a run that this process finds at its start is not its own before the peer has been asked, or people have said so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from relay.bridge import spawn
+from relay.clock import Clock
+from relay.errors import RelayError
+from relay.failover import decide as d
+from relay.failover.actions.port import Workshop
+from relay.failover.bankday import BankClock
+from relay.failover.chain import ChainBroken
+from relay.failover.events import Escalated, EvidenceTaken, GateOpened, GatePassed, Held, PhaseDone, Undone, Woke
+from relay.failover.evidence import Evidence, digest_of
+from relay.failover.keeper import Keeper, Superseded
+from relay.failover.peer import Copier, CopyAsk, Peer
+from relay.failover.run import BadHistory
+from relay.failover.states import TERMINAL, State
+from relay.failover.steps import StepWorker
+from relay.failover.store import StoreFailed
+from relay.telemetry.log import get_log
+
+_log = get_log("failover")
+TICK_MS: Final = 1_000
+PEER_AGAIN_MS: Final = 5_000
+FATAL: Final = (Superseded, StoreFailed, BadHistory, ChainBroken)
+
+
+class Runner:
+    """Args: `gather` takes a snapshot for the gates, and never raises. `page` calls people: a sentence, and how urgent it
+    is."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        peer: Peer,
+        workshop: Workshop,
+        gather: Callable[[], Awaitable[Evidence]],
+        page: Callable[[str, str], None],
+        *,
+        center: str,
+        clock: Clock,
+        day: BankClock,
+    ) -> None:
+        self.keeper = keeper
+        self.copier = Copier(keeper, peer)
+        self._peer = peer
+        self._worker = StepWorker(keeper, self.copier, workshop, clock, center)
+        self._gather = gather
+        self._page = page
+        self._center = center
+        self._clock = clock
+        self.day = day
+        self._wake = asyncio.Event()
+        self._running: dict[d.RunStep, asyncio.Task[None]] = {}
+        self._gathering: asyncio.Task[None] | None = None
+        self._peer_asked_ms = 0
+        self._gathered_ms = -TICK_MS
+        self.may_act = False
+        self.stopped = ""  # why this orchestrator does nothing any more
+
+    # ---- whose run it is -----------------------------------------------------------------------------------------------
+    async def claim(self) -> str:
+        """At the start: may this process go on with the run that it has found? "" where it may, else why not."""
+        run = self.keeper.run
+        if run.state in (*TERMINAL, State.IDLE):
+            self.may_act = True
+            return ""
+        if run.center != self._center:
+            return f"the orchestrator of {run.center} acts; this one keeps a copy"
+        answer = await self._peer.copy(CopyAsk(run=self.keeper.name, term=run.term))
+        if answer.kind == "superseded":
+            return f"the orchestrator of {answer.center} has taken this run under term {answer.term}"
+        if answer.kind == "away" and self._peer.exists:
+            return f"the peer cannot be asked whether it has taken this run: {answer.detail}"
+        self.may_act = True
+        self.keeper.write(Woke(center=self._center))
+        return ""
+
+    def let_act(self) -> None:
+        """People have decided that this orchestrator acts."""
+        self.may_act, self.stopped = True, ""
+        self.wake()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    # ---- the loop ------------------------------------------------------------------------------------------------------
+    async def run(self) -> None:
+        """Until `stop`, or until this orchestrator must not act any more."""
+        while not self.stopped:
+            if self.may_act and self.keeper.run.center == self._center:
+                try:
+                    while self._begin_all():
+                        pass
+                    await self._copy()
+                except FATAL as error:
+                    self._die(error)
+                    return
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(TICK_MS / 1_000):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    def stop(self) -> None:
+        """End without a word in the log: what is under way is looked at again by the next process."""
+        self.stopped = self.stopped or "stopped"
+        for task in (*self._running.values(), *((self._gathering,) if self._gathering else ())):
+            task.cancel()
+        self.wake()
+
+    async def _copy(self) -> None:
+        run = self.keeper.run
+        if run.state is State.IDLE or not (self.copier.is_behind() or run.is_peer_away):
+            return
+        now_ms = self._clock.monotonic_ms()
+        if run.is_peer_away and now_ms - self._peer_asked_ms < PEER_AGAIN_MS:
+            return
+        self._peer_asked_ms = now_ms
+        if run.state not in TERMINAL or self.copier.is_behind():
+            await self.copier.flush()
+
+    def _begin_all(self) -> bool:
+        """Begin everything that may begin; True where the log moved, so that the next look sees more."""
+        keeper, moved = self.keeper, False
+        now_ms = self._clock.wall_ms()
+        for move in d.moves_of(keeper.run, now_ms, self.day, self._running):
+            match move:
+                case d.RunStep():
+                    self._running[move] = spawn(f"failover step {move.step}", self._step(move))
+                case d.TakeEvidence():
+                    if self._gathering is None and self._clock.monotonic_ms() - self._gathered_ms >= TICK_MS:
+                        self._gathering = spawn("failover evidence", self._take_evidence())
+                case d.OpenGate():
+                    keeper.write(GateOpened(gate=move.gate, parts=move.parts))
+                    self._page(f"gate {move.gate} of the failover run {keeper.name} waits for people", "now")
+                    moved = True
+                case d.PassGate():
+                    keeper.write(GatePassed(gate=move.gate, part=move.part))
+                    moved = True
+                case d.EndPhase():
+                    keeper.write(PhaseDone(phase=move.phase.value, part=move.part))
+                    moved = True
+                case d.EndUndo():
+                    keeper.write(Undone())
+                    moved = True
+                case d.Hold():
+                    keeper.write(Held(why=move.why))
+                    self._page(f"the failover run {keeper.name} is held: {move.why}", "now")
+                    moved = True
+                case d.Escalate():
+                    keeper.write(Escalated(gate=move.gate, level=move.level))
+                    self._page(
+                        f"gate {move.gate} of the failover run {keeper.name} still waits for people", f"level {move.level}"
+                    )
+        return moved
+
+    async def _step(self, move: d.RunStep) -> None:
+        try:
+            await self._worker.perform(move)
+        except FATAL as error:
+            self._die(error)
+        except Exception as error:  # noqa: BLE001  a mistake of ours must not be made again at once, and again
+            _log.exception("a failover step failed by a mistake of ours", step=move.step)
+            self._hold(f"{move.step}: {type(error).__name__} in the orchestrator")
+        finally:
+            self._running.pop(move, None)
+            self.wake()
+
+    async def _take_evidence(self) -> None:
+        try:
+            evidence = await self._gather()
+            if not self.stopped:
+                self.keeper.write(EvidenceTaken(digest=digest_of(evidence), evidence=evidence))
+        except FATAL as error:
+            self._die(error)
+        except Exception as error:  # noqa: BLE001  as in _step
+            _log.exception("evidence could not be gathered, by a mistake of ours")
+            self._hold(f"no evidence: {type(error).__name__} in the orchestrator")
+        finally:
+            self._gathering = None
+            self._gathered_ms = self._clock.monotonic_ms()
+            self.wake()
+
+    def _hold(self, why: str) -> None:
+        try:
+            if not self.stopped and not self.keeper.run.held:
+                self.keeper.write(Held(why=why))
+        except FATAL as error:
+            self._die(error)
+
+    def _die(self, error: RelayError) -> None:
+        if self.stopped:
+            return
+        _log.error("the failover orchestrator stops", why=error.problem)
+        self.may_act = False
+        self.stopped = error.problem
+        for move, task in list(self._running.items()):
+            if task is not asyncio.current_task():
+                task.cancel()
+                self._running.pop(move, None)
+        self._page(f"the failover orchestrator of {self._center} stops: {error.problem}", "now")
+        self.wake()
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Names of the steps under way."""
+        return tuple(sorted(f"{move.step} (undo)" if move.is_undo else move.step for move in self._running))

@@ -1,0 +1,70 @@
+"""The orchestrator's configuration file: one small TOML file, not the relay's. Parsed at the door into frozen values.
+
+Owns its form. It must never open what it names. The trap: it lives beside the relay's file and not in it, because a
+failover goes on while a relay is being restarted with another configuration; and whoever may write it decides who may
+approve, so it belongs to root.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from relay.errors import ConfigurationError
+from relay.failover.deeds import Name, Text, Words
+from relay.failover.people import Person, SealedCode
+
+FILE_BYTES_MAX: Final = 262_144
+SOCKET: Final = "/run/relay-failover/control.sock"
+Endpoint = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.\-]+):[0-9]{1,5}$")]
+
+
+class PeerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The other center's orchestrator: where it is, where it finds us, and the certificates between us (TLS 1.3, both
+    sides)."""
+
+    center: Name
+    address: Endpoint
+    listen: Endpoint
+    certificate: Text
+    key: Text
+    authorities: Text
+    certificate_name: Text
+
+
+class OrchestratorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`plans`: the folder of the plans that may be declared. `lag` prints how many milliseconds the copy is behind; `page`
+    is run with the sentence as its last word. `speakers` are user ids of services that have found out themselves who
+    somebody is (the console). `environment`: see CommandDeed."""
+
+    center: Name
+    folder: Text = "/var/lib/relay-failover"
+    plans: Text = "/etc/relay/plans"
+    socket: Text = SOCKET
+    relay_socket: Text = "/run/relay/control.sock"
+    credentials_directory: str | None = None
+    tsig_timeout_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 3
+    lag: Words | None = None
+    page: Words | None = None
+    speakers: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = ()
+    peer: PeerSettings | None = None
+    person: Annotated[tuple[Person, ...], msgspec.Meta(min_length=1)]
+    code: tuple[SealedCode, ...] = ()
+
+
+def load_settings(file: str) -> OrchestratorSettings:
+    """Raises ConfigurationError with the first mistake."""
+    try:
+        data = Path(file).read_bytes()
+        if len(data) > FILE_BYTES_MAX:
+            raise ConfigurationError(f"{file} has more than {FILE_BYTES_MAX} bytes.")
+        return msgspec.convert(tomllib.loads(data.decode()), OrchestratorSettings)
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} is not TOML: {error}.") from error
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{file}: {error}.", "config/orchestrator/example.toml shows one.") from error

@@ -1,0 +1,136 @@
+"""The orchestrator as a process: declared, approved by two, killed -9 in the middle, resumed, called off; one per folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from relay.control import failover as f
+from relay.control import regions as c
+from relay.control.client import NotReachable, Refused
+from relay.control.failoverclient import FailoverClient
+from relay.control.report import Done, StatusReport
+from relay.failover.view import RunView
+from tests.support.controlroom import Answering, answering
+from tests.support.failoverworld import sample_plan
+
+PATIENCE_S = 40.0
+REGIONS = c.RegionsReport(region="tokyo", epoch=7, has_permit=True, sites=(c.SiteRow(name="osaka", result="good"),))
+
+
+def plan_here() -> str:
+    """The drill's plan for one center, with programs of this machine: whatever a program would do is there already."""
+    lines = sample_plan("drill").splitlines()
+    text = "\n".join("look = ['/bin/true']" if line.startswith("look = ") else line for line in lines)
+    steps = text.replace('centers = ["tokyo", "osaka"]', 'centers = ["tokyo"]').split("[[plan.step]]")
+    kept = [step for step in steps if 'center = "osaka"' not in step or "standby-is-alive" in step]
+    joined = "[[plan.step]]".join(kept).replace('center = "osaka"', 'center = "tokyo"')
+    return joined.replace('needs = ["seal-tokyo", "seal-osaka"]', 'needs = ["seal-tokyo"]').replace(
+        'needs = ["epoch-at-osaka"]', 'needs = ["epoch-at-tokyo"]'
+    )
+
+
+class Process:
+    def __init__(self, folder: Path, relay_socket: str) -> None:
+        self.folder = folder
+        self.file = folder / "orchestrator.toml"
+        people = "".join(
+            f'[[person]]\nname = "{name}"\nroles = ["{role}"]\n'
+            for name, role in (("Abe", "operations"), ("Baba", "operations"), ("Chiba", "business"))
+        )
+        lag = f"lag = ['{sys.executable}', '-I', '-c', 'print(0)']\n"
+        places = {"folder": "runs", "plans": ".", "socket": "f.sock"}
+        lines = "".join(f'{name} = "{folder}/{place}"\n' for name, place in places.items())
+        self.file.write_text(
+            f'center = "tokyo"\nrelay_socket = "{relay_socket}"\n{lines}speakers = [{os.getuid()}]\n{lag}{people}'
+        )
+        (folder / "plan.toml").write_text(plan_here())
+        self.client = FailoverClient(f"{folder}/f.sock")
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "relay", "failover", "serve", str(self.file), stdout=log, stderr=log
+            )
+        await self.until(lambda view: True)
+
+    async def until(self, is_so: Callable[[RunView], bool]) -> RunView:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    view = await asyncio.to_thread(self.client.view)
+                    if is_so(view):
+                        return view
+                except NotReachable:
+                    assert self.process is None or self.process.returncode is None, (self.folder / "log").read_text()
+                await asyncio.sleep(0.05)
+
+    async def kill(self, number: int = signal.SIGKILL) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return await self.process.wait()
+
+
+def relay_of(folder: Path) -> dict[str, msgspec.Struct]:
+    names = ("region-block", "region-release", "region-seal", "region-unseal")
+    return {"region-status": REGIONS, "status": StatusReport(), **{name: Done("done") for name in names}}
+
+
+def said(relay: Answering, kind: type[msgspec.Struct]) -> int:
+    return sum(type(one) is kind for one in relay.asked)
+
+
+@pytest.mark.timeout(120)
+async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path) -> None:
+    with answering(tmp_path, {**relay_of(tmp_path)}) as relay:
+        one = Process(tmp_path, relay.path)
+        await one.start()
+        checked = await asyncio.to_thread(one.client.check, f.FailoverCheckArgs(plan_text=plan_here()))
+        assert {row.where for row in checked.findings} == {"move-the-record"}, checked  # its credentials are not here
+        foreign = f.FailoverCheckArgs(plan_text=plan_here().replace("/bin/true", "/bin/false"))
+        with pytest.raises(Refused, match="none of"):  # it would start programs
+            one.client.check(foreign)
+        declared = f.FailoverDeclareArgs(plan_text=plan_here(), who="Abe", role="operations", why="drill")
+        await asyncio.to_thread(one.client.declare, declared)
+        view = await one.until(lambda view: view.gate is not None and not view.gate.stops)
+        gate = view.gate
+        assert gate is not None
+        signed = {"run": view.run, "gate": 1, "seen": gate.binding[:16], "why": "drill"}
+        with pytest.raises(Refused, match="declares"):
+            one.client.gate(f.FailoverGateArgs(how="approve", who="Abe", role="operations", **signed))
+        one.client.gate(f.FailoverGateArgs(how="approve", who="Baba", role="operations", **signed))
+        assert said(relay, c.RegionBlockArgs) == 0
+        one.client.gate(f.FailoverGateArgs(how="approve", who="Chiba", role="business", **signed))
+        await one.until(lambda view: said(relay, c.RegionBlockArgs) == 1)
+        await one.kill()  # asked of the relay, and nobody wrote down what became of it
+        blocked = ("atm", "branch", "inquiry", "partner")
+        relay.answers["region-status"] = msgspec.structs.replace(REGIONS, blocked=blocked)
+        await one.start()
+        await one.until(lambda view: said(relay, c.RegionSealArgs) >= 1)
+        assert said(relay, c.RegionBlockArgs) == 1  # it looked first
+        second = Process(tmp_path, relay.path)
+        beside = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "relay", "failover", "serve", str(second.file), stderr=asyncio.subprocess.PIPE
+        )
+        assert b"another orchestrator" in (await beside.communicate())[1]
+        assert beside.returncode == 3
+        relay.answers["region-status"] = msgspec.structs.replace(REGIONS, blocked=blocked, sealed_epoch=7, has_permit=False)
+        await one.until(lambda view: view.state == "G2_WAIT")
+        one.client.change_run(f.FailoverRunArgs(how="abort", run=view.run, who="Baba", why="drill"))
+        await one.until(lambda view: said(relay, c.RegionSealArgs) >= 2)  # unsealed, in the relay's own words
+        relay.answers["region-status"] = REGIONS
+        done = await one.until(lambda view: view.state == "ABORTED")
+        back = {step.name: step.standing for step in done.steps if step.is_undo}
+        assert set(back) >= {"seal-tokyo"}
+        assert set(back.values()) <= {"done", "found"}
+        page = one.client.run_report(f.FailoverReportArgs(form="html")).text
+        assert "Chiba" in page
+        assert await one.kill(signal.SIGTERM) == 0

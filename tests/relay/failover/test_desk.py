@@ -1,0 +1,193 @@
+"""What people ask at the desk: who may, in which role, for which run; each wrong word refused, and nothing moved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from relay.errors import RelayError
+from relay.failover.evidence import binding_of
+from relay.failover.people import NotAllowed, People, Person, SealedCode, hash_code
+from relay.failover.states import State
+from tests.simulation.failover import MORNING_MS, History, Script
+from tests.support.failoverworld import UIDS, Office, Wire, World, sample_plan
+from tests.support.virtualtime import VirtualTime
+
+
+def at_gate(gate: int, **members: object) -> tuple[History, str]:
+    """A run that stands at an open gate, and nobody at the desk; gates below were passed."""
+    history = History(Script(**{"nobody": True, "long_ms": 15_000, **members}))  # type: ignore[arg-type]
+    if gate == 2:
+        history = History(Script(long_ms=15_000))
+    history.play()
+    history.office.runner.stopped = ""
+    run = history.tokyo.keeper.run
+    assert run.gate() is not None
+    return history, run.run_id
+
+
+def seen(history: History, gate: int) -> str:
+    run = history.tokyo.keeper.run
+    assert run.newest is not None
+    return binding_of(run.run_id, gate, "", run.plan_version, run.newest.digest)
+
+
+def test_an_approval_takes_a_person_a_role_a_run_and_what_was_seen() -> None:
+    history, run = at_gate(1)
+    desk, binding = history.tokyo.desk, seen(history, 1)
+    refused: list[Callable[[], object]] = [
+        lambda: desk.approve(run, 1, "Abe", "operations", binding, "", UIDS["Abe"]),  # declared it
+        lambda: desk.approve(run, 1, "Chiba", "operations", binding, "", UIDS["Chiba"]),  # has not that role
+        lambda: desk.approve(run, 1, "Baba", "operations", binding, "", UIDS["Chiba"]),  # another account
+        lambda: desk.approve(run, 1, "Eda", "operations", binding, "", 99),  # nobody
+        lambda: desk.approve("20251124-yesterday", 1, "Baba", "operations", binding, "", UIDS["Baba"]),
+        lambda: desk.approve("", 1, "Baba", "operations", binding, "", UIDS["Baba"]),
+        lambda: desk.approve(run, 2, "Baba", "operations", seen(history, 2), "", UIDS["Baba"]),  # early
+        lambda: desk.approve(run, 1, "Baba", "operations", seen(history, 2), "", UIDS["Baba"]),  # bound to gate 2
+        lambda: desk.approve(run, 1, "Baba", "operations", binding[:11], "", UIDS["Baba"]),  # too short to mean one
+        lambda: desk.approve(run, 1, "Baba", "operations", "f" * 64, "", UIDS["Baba"]),
+    ]
+    for ask in refused:
+        with pytest.raises(NotAllowed):
+            ask()
+    assert history.tokyo.keeper.run.approvals == ()
+    desk.approve(run, 1, "Baba", "operations", binding[:12], "", UIDS["Baba"])
+    for again in ("operations", "business"):
+        with pytest.raises(NotAllowed, match="second role"):
+            desk.approve(run, 1, "Baba", again, binding, "", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="role has approved"):
+        desk.approve(run, 1, "Doi", "operations", binding, "", UIDS["Doi"])
+    desk.approve(run, 1, "Chiba", "business", binding, "", UIDS["Chiba"])
+    assert {one.who for one in history.tokyo.keeper.run.approvals} == {"Baba", "Chiba"}
+
+
+def test_stale_evidence_is_looked_at_again() -> None:
+    history, run = at_gate(1)
+    binding = seen(history, 1)
+    history.time.run(301_000)
+    with pytest.raises(NotAllowed, match="too old"):
+        history.tokyo.desk.approve(run, 1, "Baba", "operations", binding, "", UIDS["Baba"])
+
+
+def test_a_withdrawal_is_ones_own_and_a_held_run_takes_no_approval() -> None:
+    history, run = at_gate(1)
+    desk, binding = history.tokyo.desk, seen(history, 1)
+    desk.approve(run, 1, "Baba", "operations", binding, "", UIDS["Baba"])
+    with pytest.raises(NotAllowed):
+        desk.withdraw(run, 1, "Chiba", "not mine", UIDS["Chiba"])
+    desk.withdraw(run, 1, "Baba", "wait", UIDS["Baba"])
+    desk.hold(run, "Doi", "look", UIDS["Doi"])
+    with pytest.raises(NotAllowed, match="held"):
+        desk.approve(run, 1, "Baba", "operations", binding, "", UIDS["Baba"])
+    desk.resume(run, "Doi", "looked", UIDS["Doi"])
+    with pytest.raises(NotAllowed, match="not held"):
+        desk.resume(run, "Doi", "again", UIDS["Doi"])
+    desk.approve(run, 1, "Baba", "operations", binding, "", UIDS["Baba"])
+
+
+def test_a_broken_glass_needs_the_code_and_everybody_hears_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    history, run = at_gate(1)
+    salt = bytes(16)
+    history.tokyo.desk._people = People(
+        [Person(name="Abe", roles=("operations",), uids=(1,))],
+        [SealedCode(name="envelope-1", salt=salt.hex(), hash=hash_code("OPEN-SESAME", salt))],
+    )
+    with pytest.raises(NotAllowed, match="no sealed code"):
+        history.tokyo.desk.break_glass(run, 1, "Abe", "OPEN", seen(history, 1), "alone here", 1)
+    with caplog.at_level("ERROR", logger="relay.failover"):
+        history.tokyo.desk.break_glass(run, 1, "Abe", "open-sesame", seen(history, 1), "alone here", 1)
+    assert "GLASS BROKEN" in caplog.text
+    assert history.tokyo.keeper.run.approvals[0].seal == "envelope-1"
+    assert "OPEN" not in bytes(history.tokyo.files[run]).decode()
+
+
+def test_a_second_run_and_an_unsafe_plan_are_not_declared() -> None:
+    history, run = at_gate(1)
+    desk = history.tokyo.desk
+
+    def declared(desk: object, text: str, who: str = "Abe", role: str = "operations", office: Office = history.tokyo) -> str:
+        with history.loop.running():
+            task = history.loop.create_task(office.desk.declare(text, who, role, "x", UIDS[who]))
+            history.time.run(1_000)
+        return task.result()
+
+    with pytest.raises(RelayError, match="is not over"):
+        declared(desk, sample_plan())
+    with pytest.raises(RelayError, match="not over"):
+        declared(desk, sample_plan(), office=history.osaka)
+    fresh = History(Script(nobody=True))
+    history.loop, history.time, osaka = fresh.loop, fresh.time, fresh.tokyo
+    with pytest.raises(RelayError, match="is not safe"):
+        declared(desk, sample_plan().replace('verb = "tail"', 'verb = "serving"', 1), office=osaka)
+    with pytest.raises(RelayError, match="no fail-back"):
+        declared(desk, sample_plan("failback"), office=osaka)
+    with pytest.raises(NotAllowed):
+        declared(desk, sample_plan(), "Chiba", "operations", office=osaka)
+    assert osaka.keeper.run.state is State.IDLE
+    assert run
+
+
+def test_steps_are_answered_for_by_two_and_lines_ticked_in_their_time() -> None:
+    history, run = at_gate(1)
+    desk = history.tokyo.desk
+    for second in ("", "Baba", "Eda"):
+        with pytest.raises(NotAllowed):
+            desk.answer(run, "seal-tokyo", "waived", "Baba", second, "its route is gone", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="no answer"):
+        desk.answer(run, "seal-tokyo", "forget", "Baba", "Chiba", "", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="no step"):
+        desk.answer(run, "nothing", "again", "Baba", "", "", UIDS["Baba"])
+    desk.answer(run, "seal-tokyo", "waived", "Baba", "Chiba", "its route is gone", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="not begun"):
+        desk.tick(run, "move-the-record-by-hand", 1, "Baba", "seen", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="no checklist line"):
+        desk.tick(run, "promote", 1, "Baba", "seen", UIDS["Baba"])
+    with pytest.raises(NotAllowed):
+        desk.say(run, "accept-loss", "one minute", "Baba", "Baba", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="nothing to be said"):
+        desk.say(run, "weather", "fine", "Baba", "", UIDS["Baba"])
+    desk.say(run, "accept-loss", "one minute", "Baba", "Chiba", UIDS["Baba"])
+
+
+def test_a_denial_of_gate_2_goes_back_and_an_abort_is_refused_when_it_is_over() -> None:
+    history, run = at_gate(2)
+    desk = history.tokyo.desk
+    with pytest.raises(NotAllowed):
+        desk.deny(run, 1, "Chiba", "business", "late", UIDS["Chiba"])
+    desk.deny(run, 2, "Chiba", "business", "too early", UIDS["Chiba"])
+    assert history.tokyo.keeper.run.state is State.ROLLBACK
+    with pytest.raises(NotAllowed, match="no way back"):
+        desk.abort(run, "Doi", "again", UIDS["Doi"])
+
+
+def test_only_the_acting_center_takes_words_and_adopting_asks_the_other() -> None:
+    history, run = at_gate(1)
+    osaka = history.osaka
+    with pytest.raises(NotAllowed, match="tokyo acts"):
+        osaka.desk.hold(run, "Doi", "x", UIDS["Doi"])
+
+    def adopting(second: str, office: Office = osaka) -> None:
+        with history.loop.running():
+            task = history.loop.create_task(office.desk.adopt(run, "Baba", second, "tokyo's host is lost", UIDS["Baba"]))
+            history.time.run(1_000)
+        task.result()
+
+    with pytest.raises(NotAllowed, match="acts already"):
+        adopting("", history.tokyo)
+    osaka.wire.is_cut = True
+    for second in ("", "Baba"):
+        with pytest.raises(NotAllowed):
+            adopting(second)
+    assert osaka.keeper.run.term == 1
+    adopting("Chiba")
+    assert (osaka.keeper.run.term, osaka.keeper.run.center) == (2, "osaka")
+
+
+def test_a_desk_without_a_run_says_so() -> None:
+    office = Office(World(VirtualTime(MORNING_MS), Random(1)), "tokyo", Wire())
+    with pytest.raises(NotAllowed, match="is not the run"):
+        office.desk.hold("r1", "Doi", "x", UIDS["Doi"])
+    assert asyncio.iscoroutinefunction(office.desk.declare)

@@ -1,0 +1,136 @@
+"""The copy at the other center: whole, verified, and the place where an old term ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.failover import events as e
+from relay.failover.keeper import Keeper, Superseded
+from relay.failover.peer import Copier, CopyAnswer, CopyAsk, NoPeer, Replica
+from relay.failover.run import fold
+from tests.support.failoverbook import Book
+from tests.support.failoverdisk import Executioner, MemoryShelf
+
+
+class Direct:
+    """A peer without a wire; `lost` drops what is asked, `lie` answers in its place."""
+
+    exists = True
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica, self.is_cut, self.lie = replica, False, None
+        self.lie: CopyAnswer | None
+        self.asked = 0
+
+    async def copy(self, ask: CopyAsk) -> CopyAnswer:
+        self.asked += 1
+        if self.is_cut:
+            return CopyAnswer(kind="away", detail="cut")
+        return self.lie or self.replica.take(ask)
+
+
+def pair() -> tuple[Book, Keeper, Direct, Copier]:
+    book = Book()
+    other = Keeper(MemoryShelf(Executioner(), {}), book.time, "osaka")
+    peer = Direct(Replica(other, "osaka"))
+    return book, other, peer, Copier(book.keeper, peer)
+
+
+async def test_every_line_is_durable_there_before_it_says_so() -> None:
+    book, other, _, copier = pair()
+    book.to_gate(2)
+    assert await copier.flush()
+    assert other.lines == book.keeper.lines
+    assert other.run.state is book.run.state
+    assert not copier.is_behind()
+
+
+async def test_away_is_told_once_and_made_good_later() -> None:
+    book, other, peer, copier = pair()
+    book.to_gate(1)
+    peer.is_cut = True
+    assert not await copier.flush()
+    assert not await copier.flush()
+    assert sum(isinstance(entry.event, e.PeerAway) for entry in book.keeper.entries) == 1
+    peer.is_cut = False
+    assert await copier.flush()
+    assert isinstance(book.keeper.entries[-1].event, e.PeerBack)
+    assert other.lines == book.keeper.lines
+
+
+async def test_a_peer_that_lost_its_copy_gets_it_from_the_beginning() -> None:
+    book, _, peer, copier = pair()
+    book.to_gate(1)
+    await copier.flush()
+    fresh = Keeper(MemoryShelf(Executioner(), {}), book.time, "osaka")
+    peer.replica = Replica(fresh, "osaka")
+    book.write(e.Held(why="x"))
+    assert await copier.flush()
+    assert fresh.lines == book.keeper.lines
+
+
+async def test_a_higher_term_there_ends_this_one() -> None:
+    book, other, _, copier = pair()
+    book.to_gate(1)
+    await copier.flush()
+    other.write(e.TermTaken(center="osaka", who="Baba", second="Chiba"), 2)
+    book.write(e.Held(why="x"))
+    with pytest.raises(Superseded, match="term 2"):
+        await copier.flush()
+
+
+async def test_an_adoption_that_is_heard_of_ends_this_one_without_a_question() -> None:
+    book, other, _, copier = pair()
+    book.to_gate(1)
+    await copier.flush()
+    other.write(e.TermTaken(center="osaka", who="Baba", second=""), 2)
+    back = Copier(other, Direct(Replica(book.keeper, "tokyo")))
+    assert await back.flush()
+    assert book.run.center == "osaka"
+    with pytest.raises(Superseded):
+        book.write(e.Held(why="mine"))
+
+
+async def test_after_a_partition_the_lower_term_stops_and_keeps_its_own_lines() -> None:
+    book, other, peer, copier = pair()
+    book.to_gate(1)
+    await copier.flush()
+    peer.is_cut = True
+    book.write(e.Held(who="Doi", why="seen by tokyo only"))
+    other.write(e.TermTaken(center="osaka", who="Baba", second="Chiba"), 2)
+    answer = Replica(book.keeper, "tokyo").take(
+        CopyAsk(run="r1", first=1, lines=tuple(line.decode() for line in other.lines), term=2)
+    )
+    assert answer.kind == "diverged"
+    with pytest.raises(Superseded, match="term 2"):
+        book.write(e.Held(why="mine"))
+
+
+async def test_what_does_not_fit_is_not_kept() -> None:
+    book, other, _, _ = pair()
+    book.to_gate(1)
+    replica = Replica(other, "osaka")
+    lines = tuple(line.decode() for line in book.keeper.lines)
+    assert replica.take(CopyAsk(run="r1", first=3, lines=lines[2:], term=1)).kind == "behind"
+    assert replica.take(CopyAsk(run="r1", first=1, lines=(lines[0], lines[2]), term=1)).kind == "diverged"
+    assert replica.take(CopyAsk(run="r1", first=1, lines=lines[1:], term=1)).kind == "diverged"
+    assert replica.take(CopyAsk(run="../x", first=1, lines=("{}",), term=1)).kind == "diverged"
+    assert other.entries == []
+    assert replica.take(CopyAsk(run="r1", first=1, lines=lines, term=1)).have == len(lines)
+    assert replica.take(CopyAsk(run="r1", first=2, lines=lines[1:], term=1)).kind == "copied"  # the same again
+    assert fold(other.entries).state is book.run.state
+
+
+async def test_a_peer_that_keeps_less_than_it_says_is_away() -> None:
+    book, _, peer, copier = pair()
+    book.to_gate(1)
+    peer.lie = CopyAnswer(kind="copied", have=1)
+    assert not await copier.flush()
+    peer.lie = CopyAnswer(kind="behind", have=0)
+    assert not await copier.flush()
+    assert peer.asked < 10
+
+
+async def test_without_a_second_center_it_is_always_away() -> None:
+    assert not NoPeer.exists
+    assert (await NoPeer().copy(CopyAsk(run="r1"))).kind == "away"

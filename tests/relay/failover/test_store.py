@@ -1,0 +1,100 @@
+"""The disk: durable on return, a torn end cut off, dead after a failed fsync, and one orchestrator per folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relay.failover.chain import LOG_BYTES_MAX, ROOT, ChainBroken, seal_line
+from relay.failover.events import Entry, Held
+from relay.failover.store import FileShelf, FileStore, StoreFailed
+
+
+def line(number: int, before: str = ROOT) -> bytes:
+    return seal_line(Entry(number=number, at_ms=1, term=1, before=before, event=Held(why="x")))
+
+
+def test_what_was_appended_is_read_again(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "one.run")
+    assert store.read().entries == ()
+    store.append(first := line(1))
+    store.append(line(2, first[:64].decode()))
+    store.close()
+    again = FileStore(tmp_path / "one.run").read()
+    assert [entry.number for entry in again.entries] == [1, 2]
+    assert (tmp_path / "one.run").stat().st_mode & 0o077 == 0
+
+
+def test_a_torn_end_is_cut_off_and_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "one.run"
+    path.write_bytes((first := line(1)) + line(2, first[:64].decode())[:40])
+    store = FileStore(path)
+    assert store.read().torn_bytes == 40
+    assert path.read_bytes() == first
+    store.append(line(2, first[:64].decode()))
+    assert len(FileStore(path).read().entries) == 2
+
+
+def test_each_append_and_each_new_file_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store = FileStore(tmp_path / "one.run")
+    store.read()
+    assert synced == [str(tmp_path)]
+    store.append(line(1))
+    assert synced[1:] == [str(tmp_path / "one.run")]
+
+
+def test_after_a_failed_fsync_the_file_is_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileStore(tmp_path / "one.run")
+    store.read()
+
+    def fsync(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(StoreFailed, match="Input/output"):
+        store.append(line(1))
+    monkeypatch.undo()
+    with pytest.raises(StoreFailed, match="not written any more"):
+        store.append(line(1))
+
+
+def test_damage_before_the_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "one.run"
+    path.write_bytes(b"0" + line(1)[1:])
+    with pytest.raises(ChainBroken):
+        FileStore(path).read()
+    with path.open("wb") as file:
+        file.truncate(LOG_BYTES_MAX + 1)
+    with pytest.raises(StoreFailed, match="bytes"):
+        FileStore(path).read()
+
+
+def test_one_orchestrator_per_folder(tmp_path: Path) -> None:
+    first, second = FileShelf(tmp_path / "runs"), FileShelf(tmp_path / "runs")
+    first.lock()
+    with pytest.raises(StoreFailed, match="another orchestrator"):
+        second.lock()
+    first.close()
+    second.lock()
+    second.close()
+
+
+def test_a_name_never_leads_out_of_the_folder(tmp_path: Path) -> None:
+    shelf = FileShelf(tmp_path)
+    for name in ("../x", "a/b", "", ".", "x" * 65, "a\n"):
+        with pytest.raises(StoreFailed):
+            shelf.open(name)
+    shelf.open("x" * 64).read()
+    (tmp_path / "notes.txt").write_text("nothing of ours")
+    assert shelf.names() == ("x" * 64,)
+    assert FileShelf(tmp_path / "none").names() == ()

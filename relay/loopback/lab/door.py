@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from relay.errors import RelayError
@@ -24,6 +25,7 @@ from relay.loopback.lab.registry import Made, Registry, lives, started
 CLONE_NEWNET = 0x40000000
 RUN_S = 60
 END_S = 10.0
+ROUNDS = 5
 TOOLS = ("ip", "nft", "sysctl", "setpriv", "openssl", "bird", "birdc", "named", "knotd", "psql")
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -177,35 +179,43 @@ class Door:
     # ---- the end ---------------------------------------------------------------------------------------------------------
     def take_away(self) -> list[str]:
         """Everything noted, and everybody in the lab's namespaces; what it was. Safe to repeat, and after any kind of death."""
-        said = []
-        names = [made.name for made in self.registry.of("namespace")]
-        noted = [made for made in self.registry.of("process") if lives(made)]
-        pids = {made.pid for made in noted}
-        for name in names:
-            pids |= self._pids_in(name)
-        pids -= {os.getpid()}
-        for pid in pids:
-            for number in (signal.SIGCONT, signal.SIGKILL):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-        for pid in pids:
-            _wait_gone(pid)
-        said.append(f"{len(pids)} processes")
-        for name in dict.fromkeys(names):
-            for pid in self._pids_in(name) - {os.getpid()}:  # children that were born meanwhile
+        names = list(dict.fromkeys(made.name for made in self.registry.of("namespace")))
+        pids = {made.pid for made in self.registry.of("process") if lives(made)}
+        count = 0
+        for _ in range(ROUNDS):  # again, for children may be born meanwhile; not for ever, for the kernel may hold one back
+            pids = (pids | _pids_in(names)) - {os.getpid()}
+            if not pids:
+                break
+            for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            if Path(f"/run/netns/{name}").exists():
-                subprocess.run([tool("ip") or "ip", "netns", "del", name], capture_output=True, check=False)
-        said.append(f"{len(set(names))} namespaces")
+            for pid in pids:
+                _wait_gone(pid)
+            count, pids = count + len(pids), set()
+        with ThreadPoolExecutor(len(names) + 1) as pool:
+            pool.map(_delete, names)
         shutil.rmtree(self.folder, ignore_errors=True)
-        return said
+        return [f"{count} processes", f"{len(names)} namespaces"]
 
-    def _pids_in(self, name: str) -> set[int]:
-        if not Path(f"/run/netns/{name}").exists():
-            return set()
-        told = subprocess.run([tool("ip") or "ip", "netns", "pids", name], capture_output=True, text=True, check=False)
-        return {int(word) for word in told.stdout.split()}
+
+def _delete(name: str) -> None:
+    if Path(f"/run/netns/{name}").exists():
+        subprocess.run([tool("ip") or "ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def _pids_in(names: Sequence[str]) -> set[int]:
+    """Whoever is in one of these namespaces, in one look at all processes."""
+    wanted = set()
+    for name in names:
+        with contextlib.suppress(OSError):
+            wanted.add(os.stat(f"/run/netns/{name}").st_ino)
+    found = set()
+    for path in Path("/proc").iterdir() if wanted else ():
+        if path.name.isdecimal() and started(int(path.name)):
+            with contextlib.suppress(OSError):
+                if os.stat(path / "ns" / "net").st_ino in wanted:
+                    found.add(int(path.name))
+    return found
 
 
 def _wait_gone(pid: int) -> None:

@@ -35,6 +35,7 @@ PATIENCE_S = 60.0
 LOOK_S = 0.05
 ROOT = Path(__file__).resolve().parents[3]
 BFD_MS = 300
+FIRST = ("nice", "-n", "-15")
 NAMED, KNOTD = "bind", "knot"
 
 
@@ -151,8 +152,10 @@ class Lab:
         return two_centers(plan.distance_ms, plan.loss)
 
     def _python(self, note: str, node: str, module: str, *arguments: str) -> int:
+        """What stands for other machines goes before the relays, or a busy machine would make a slow core of a busy relay."""
         environment = {"PYTHONPATH": str(ROOT)}
-        return self.door.spawn(note, node, [sys.executable, "-m", module, *arguments], environment=environment)
+        words = [*FIRST, sys.executable, "-m", module, *arguments]
+        return self.door.spawn(note, node, words, environment=environment)
 
     def _relay_program(self, city: str, *words: str) -> str:
         told = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "relay", *words]
@@ -269,7 +272,7 @@ class Lab:
 
     def start_bird(self, node: str) -> None:
         path = self.folder / f"bird-{node}.conf"
-        words = ["nice", "-n", "-15", "bird", "-f", "-c", str(path), "-s", str(self._bird_socket(node)), "-P", f"{path}.pid"]
+        words = [*FIRST, "bird", "-f", "-c", str(path), "-s", str(self._bird_socket(node)), "-P", f"{path}.pid"]
         self.door.spawn(f"bird-{node}", node, words)
 
     def _bird_socket(self, node: str) -> Path:

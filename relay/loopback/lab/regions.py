@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from relay.clock import SystemClock
-from relay.core.contract import REGION_PATH
+from relay.core.contract import NETWORK_EVENTS_PATH, REGION_PATH, REVERSALS_SUFFIX
 from relay.loopback.core import CoreAnswer, FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.lab.cast import customers
@@ -49,14 +49,15 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Calls(msgspec.Struct, frozen=True):
-    """POSTs of one center at one region: `taken` were answered with 200 or 204, `refused` were not processed. `last_taken_ms`
-    is UTC."""
+    """POSTs of one center at one region: `posted` and `reversed` are of money and were processed, `told` are network events,
+    `refused` is whatever was not processed."""
 
     region: str
     center: str
-    taken: int
+    posted: int
+    reversed: int
+    told: int
     refused: int
-    last_taken_ms: int
 
 
 class RegionRow(msgspec.Struct, frozen=True):
@@ -95,13 +96,15 @@ class ListeningCore(FakeCore):
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes, wall_ms: int) -> CoreAnswer:
         answer = super().handle(method, target, headers, body, wall_ms)
         if method == "POST" and not target.startswith(REGION_PATH):
-            count = self.counts.setdefault(headers.get("relay-center", ""), [0, 0, 0])
-            if answer.status < 300:
-                count[0] += 1
-                count[2] = wall_ms
-            else:
-                count[1] += 1
+            count = self.counts.setdefault(headers.get("relay-center", ""), [0, 0, 0, 0])
+            count[_column(target) if answer.status < 300 else 3] += 1
         return answer
+
+
+def _column(target: str) -> int:
+    if target.startswith(NETWORK_EVENTS_PATH):
+        return 2
+    return 1 if target.partition("?")[0].endswith(REVERSALS_SUFFIX) else 0
 
 
 class Regions:

@@ -59,12 +59,13 @@ def switch(lab: Lab, to: str, centers: Sequence[str] = CENTERS, say: Callable[[s
         thread.join()
     say(f"sealed epoch {epoch}: {seals}")
     sealed_ms = now_ms()
-    lost = lab.regions("promote", Promote(epoch + 1)).lost
+    lost = lab.regions("promote", Promote(epoch + 1)).lost - before.lost
     say(f"{to} is promoted; {lost} commits had not reached it")
     promoted_ms = now_ms()
     old, new = lab.record_text(epoch, peer_of(to)), lab.record_text(epoch + 1, to)
-    servers = change_names(lab, centers[-1], old, new, to)
-    dns_ms = now_ms()
+    servers, dns_ms = change_names(lab, centers[-1], old, new, to)
+    if not dns_ms:
+        raise LabError(f"no name server took the change: {servers}.")
     say(f"DNS says {to} in epoch {epoch + 1}: {servers}")
     return Switched(
         epoch=epoch + 1,
@@ -77,21 +78,25 @@ def switch(lab: Lab, to: str, centers: Sequence[str] = CENTERS, say: Callable[[s
     )
 
 
-def change_names(lab: Lab, center: str, old: str, new: str, region: str) -> dict[str, str]:
-    """From the host of a center that lives, at all name servers at once."""
+def change_names(lab: Lab, center: str, old: str, new: str, region: str) -> tuple[dict[str, str], int]:
+    """From the host of a center that lives, at all name servers at once: what each said, and when the first one had done it,
+    monotonic milliseconds, 0 where none did."""
     secret = Secrets.of(lab.folder).update
     said: dict[str, str] = {}
+    done_ms: list[int] = []
 
     def change(server: str) -> None:
         with entered(namespace(lab.name, f"{center}-center")):
             said.update(swap([server], secret, old, new, region))
+        if said[server] == "NOERROR":
+            done_ms.append(SystemClock().monotonic_ms())
 
     asking = [threading.Thread(target=change, args=(name_server_of(city),), daemon=True) for city in CENTERS]
     for thread in asking:
         thread.start()
     for thread in asking:
         thread.join()
-    return said
+    return said, min(done_ms, default=0)
 
 
 def tell_tail(lab: Lab, center: str, epoch: int, lag_ms: int) -> str:

@@ -167,14 +167,14 @@ class Play:
     def relay(self, city: str) -> Relay:
         return self.lab.relays[city]
 
-    def taken(self, region: str) -> int:
-        """POSTs that a region took."""
-        return sum(row.taken for row in self.lab.regions().calls if row.region == region)
+    def posted(self, region: str) -> int:
+        """Messages of money that a region took."""
+        return sum(row.posted for row in self.lab.regions().calls if row.region == region)
 
-    def taken_of(self, center: str) -> tuple[int, int]:
-        """A center's POSTs at all regions: taken, refused."""
+    def posted_by(self, center: str) -> dict[str, tuple[int, int, int]]:
+        """What a center posted, reversed, and was refused, by region."""
         rows = [row for row in self.lab.regions().calls if row.center == center]
-        return sum(row.taken for row in rows), sum(row.refused for row in rows)
+        return {row.region: (row.posted, row.reversed, row.refused) for row in rows}
 
     def words(self) -> str:
         """What the relays last said, for whoever waits in vain."""

@@ -107,19 +107,19 @@ def old_relay_wakes(play: Play) -> Result:
     _other_holds(play, stage, holder)
     set_lag(play.lab, 0)
     done = switch(play.lab, peer_of(old), [other])
+    copy_again(play.lab)  # a planned switch: the old region is a standby from now on, and says so
     look_until(lambda: play.relay(other).region().epoch == done.epoch, play.words)
     stage.served()
-    before, begun_ms = play.taken_of(holder), now_ms()
+    before, begun_ms = play.posted_by(holder), now_ms()
     for note in stopped:
         play.lab.wake(note)
     look_until(lambda: _is_rid(play, holder), play.words)
     gone_ms = now_ms() - begun_ms
-    after = play.taken_of(holder)
-    stage.notes["posted by the old relay until its sessions were gone"] = str(after[0] - before[0])
-    stage.notes["refused by the core meanwhile"] = str(after[1] - before[1])
-    result = stage.result("old relay wakes", "sessions of the old relay gone", gone_ms, WATCHDOG_MS)
-    copy_again(play.lab)
-    return result
+    for region, after in play.posted_by(holder).items():
+        posted, undone, refused = (end - begin for end, begin in zip(after, before.get(region, (0, 0, 0)), strict=True))
+        what = f"{posted} posted, {undone} reversals, {refused} refused"
+        stage.notes[f"the old relay at {region}, until its sessions were gone"] = what
+    return stage.result("old relay wakes", "sessions of the old relay gone", gone_ms, WATCHDOG_MS)
 
 
 def _is_rid(play: Play, city: str) -> bool:
@@ -143,9 +143,9 @@ def _region(play: Play, name: str, more: Callable[[], None], centers: Sequence[s
     if holder not in centers:
         stage.detect("other center holds", lambda: play.announced(watcher).role == "holding")
     stage.detect("region lost", lambda: play.finding(watcher) in ("region-lost", "region-unreachable"))
-    begun = play.taken(new)
+    begun = play.posted(new)
     done = switch(play.lab, new, centers)
-    look_until(lambda: play.taken(new) > begun, play.words)
+    look_until(lambda: play.posted(new) > begun, play.words)
     first_ms = now_ms() - done.dns_ms
     stage.detected["first call in the new region"] = stage.since_ms()
     for city in centers:

@@ -20,7 +20,7 @@ async def test_calls_are_counted_by_who_made_them_and_how_they_ended() -> None:
     regions = Regions()
     for center, epoch in (("tokyo", FIRST_EPOCH), ("osaka", FIRST_EPOCH - 1)):
         regions.cores["tokyo"].handle(*event(center, epoch), 5)
-    rows = {row.center: (row.taken + row.refused, row.refused) for row in (await regions.on_status(b"{}")).calls}
+    rows = {row.center: (row.posted + row.told + row.refused, row.refused) for row in (await regions.on_status(b"{}")).calls}
     assert rows["osaka"] == (1, 1)
     assert rows["tokyo"][0] == 1
 

@@ -34,6 +34,9 @@ PARTS = {
 }
 EXCLUSIVE = """exclusive = true
 """
+TSN_RANGE = """config_id = "0001"
+tsn_range = [{tsn_first}, {tsn_last}]
+"""
 RANGE = """[dialer.profile.telegram]
 serial_first = {serial_first}
 serial_last = {serial_last}
@@ -65,7 +68,8 @@ def sites() -> list[tuple[Site, str]]:
 
 
 def _for_two(config: str) -> str:
-    """As two centers have it: a Zengin line is exclusive."""
+    """As two centers have it: a Zengin line is exclusive, and numbers that a center gives are its own."""
+    config = config.replace('config_id = "0001"\n', TSN_RANGE)
     if 'dialect = "zrc"' not in config:
         return config
     return config.replace('channel = "partner"\n', 'channel = "partner"\n' + EXCLUSIVE) + RANGE

@@ -2,7 +2,8 @@
 ask. Pure.
 
 Owns the text. It must never write a file. The traps: what a relay dials has to be the same at both centers, or a line would
-end with its center; and 発信通番 come from a range per center, or the lease is not granted.
+end with its center; and 発信通番 and NDC serials come from a range per center, or one center's numbers
+would be taken for the other's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ CORE_NAME = f"api.{ZONE}"
 CORE_PORT = 8443
 METRICS_PORT = 9585
 SERIALS = 10_000
+TSN_COUNT = 4_999  # of 9,999
 
 TEXT = """\
 # Written by the lab: a relay center of its own, and nothing of this machine's.
@@ -134,6 +136,8 @@ def configuration(city: str, folder: str, bird: str, sites: Sequence[str]) -> st
     first = 1 + CENTERS.index(city) * SERIALS
     own = {"{directory}": folder, "{reply_deadline_ms}": "6000", "{links_max}": "2000"}
     own |= {"{serial_first}": str(first), "{serial_last}": str(first + SERIALS - 1)}
+    tsn = 1 + CENTERS.index(city) * TSN_COUNT
+    own |= {"{tsn_first}": str(tsn), "{tsn_last}": str(tsn + TSN_COUNT - 1)}
     for site in sites:
         for name, value in own.items():
             site = site.replace(name, value)

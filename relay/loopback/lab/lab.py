@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +72,7 @@ class Lab:
         self.folder = folder_of(name)
         self.door = Door(name, self.folder)
         self.relays = {city: Relay(self.folder, city) for city in CENTERS}
-        self._guard: object = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     # ---- up --------------------------------------------------------------------------------------------------------------
     def up(self, plan: Plan, say: Callable[[str], None] = lambda text: None) -> None:
@@ -368,6 +369,8 @@ class Lab:
     # ---- down ------------------------------------------------------------------------------------------------------------
     def down(self) -> list[str]:
         """Everything away, however much of it there is. What it was."""
-        if not self.folder.exists():
-            return []
-        return self.door.take_away()
+        said = self.door.take_away() if self.folder.exists() else []
+        if self._guard is not None:
+            self._guard.communicate()  # it hears the end, finds nothing, and ends
+            self._guard = None
+        return said

@@ -39,11 +39,13 @@ def one_life(names: list[str]) -> Life:
             show(results[-1])
             play.until_normal()
         verdict = play.evening()
+        ends = play.unknown_ends()
     print(f"  check: {verdict.lost} lost, {verdict.doubled} doubled, {verdict.listed} listed, {verdict.unended} unended"
           f" after {verdict.quiet_ms} ms; {'good' if verdict.is_good else 'NOT GOOD'}", flush=True)  # fmt: skip
     for line in (*verdict.differences[:10], *verdict.violations[:10]):
         print(f"    {line}", flush=True)
-    return Life(results=tuple(results), verdict=verdict)
+    print(f"  unknown for a time, and in the end: {ends}", flush=True)
+    return Life(results=tuple(results), verdict=verdict, unknown_ends=ends)
 
 
 def main() -> int:

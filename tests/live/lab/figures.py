@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import platform
 import statistics
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 
     results: tuple[Result, ...]
     verdict: Verdict
+    unknown_ends: dict[str, int] = {}
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +61,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     doubled: int
     listed: int
     unended: int
+    unknown_ends: dict[str, int] = {}
     machine: Machine
     all_runs: tuple[Life, ...]
 
@@ -88,6 +91,13 @@ def summary(results: Sequence[Result]) -> Summary:
     )
 
 
+def _summed(some: Iterable[dict[str, int]]) -> dict[str, int]:
+    sums: Counter[str] = Counter()
+    for each in some:
+        sums.update(each)
+    return dict(sorted(sums.items()))
+
+
 def _median(values: Sequence[int]) -> int:
     return round(statistics.median(values))
 
@@ -104,6 +114,7 @@ def to_json(lives: Sequence[Life]) -> str:
         doubled=sum(life.verdict.doubled for life in lives),
         listed=sum(life.verdict.listed for life in lives),
         unended=sum(life.verdict.unended for life in lives),
+        unknown_ends=_summed(life.unknown_ends for life in lives),
         machine=Machine(os.cpu_count() or 0, platform.machine(), platform.release(), round(os.getloadavg()[2], 1)),
         all_runs=tuple(lives),
     )
@@ -142,4 +153,6 @@ def page(lives: Sequence[Life]) -> str:
         f"load {file.machine.load}.",
         "",
     ]
-    return "\n".join([*head, *table(lives), ""])
+    ends = ", ".join(f"{count} {state}" for state, count in file.unknown_ends.items())
+    last = f"Exchanges whose outcome was unknown for a time, and where they stood in the end: {ends}."
+    return "\n".join([*head, *table(lives), "", last, ""])

@@ -29,6 +29,11 @@ from tests.live.lab.cpu import Meter, Share
 LOOK_S = 0.01
 PATIENCE_S = 60.0
 AT_TERMINALS = ("iso8583", "ndc", "branch-p1")  # where somebody waits for the answer
+UNKNOWN_ENDS = """
+SELECT s.state || ', ' || coalesce('told ' || s.verdict, 'told nobody'), count(*) FROM relay_journal.standing s
+WHERE s.exchange_id IN (SELECT exchange_id FROM relay_journal.history
+    WHERE event = 'OUTCOME_UNKNOWN' OR event LIKE 'DEADLINE\\_PASSED\\_%' OR event LIKE 'RECOVERED\\_%')
+GROUP BY 1 ORDER BY 1"""
 DENSE = "iso8583"  # who asks often enough to measure a pause
 
 
@@ -105,7 +110,9 @@ class Stage:
             goal_ms=goal_ms,
             pause_ms={row.name: round(row.pause_ms) for row in rows if row.name in AT_TERMINALS},
             sessions_lost=sum(row.missing_most for row in rows),
-            sessions_back_ms=round(max(row.back_ms for row in rows)),
+            sessions_back_ms=self.since_ms()
+            if any(row.back_ms < 0 for row in rows)
+            else round(max(row.back_ms for row in rows)),
             refused=sum(row.refused for row in rows),
             doubted=sum(row.doubted for row in rows),
             timed_out=sum(row.timed_out for row in rows),
@@ -227,6 +234,15 @@ class Play:
             return self.holder() == CENTERS[0]
 
         until(handed, self.words)
+
+    def unknown_ends(self) -> dict[str, int]:
+        """Of all exchanges whose outcome was unknown for a time: where each journal says they stand, and how many."""
+        ends: dict[str, int] = {}
+        for city in CENTERS:
+            for line in self.lab.ask_database(f"journal-{city}", UNKNOWN_ENDS).splitlines():
+                state, _, count = line.rpartition("|")
+                ends[state] = ends.get(state, 0) + int(count)
+        return ends
 
     def evening(self) -> Verdict:
         """Doors closed, everything at rest, the books against the ledger."""

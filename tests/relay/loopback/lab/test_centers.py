@@ -27,4 +27,9 @@ def test_both_are_read(tmp_path: Path) -> None:
     (tokyo,), (osaka,) = ([each for each in read[city]["dialer"] if each.get("exclusive")] for city in CENTERS)
     assert tokyo["profile"]["telegram"]["serial_last"] < osaka["profile"]["telegram"]["serial_first"]
     assert read["tokyo"]["pair"]["paths"] != read["osaka"]["pair"]["paths"]
+    ranges = []
+    for city in CENTERS:
+        (ndc,) = (each for each in read[city]["listener"] if each["dialect"] == "ndc")
+        ranges.append(ndc["profile"].pop("tsn_range"))
+    assert ranges[0][1] < ranges[1][0], "the serial of one center proves nothing about the other's"
     assert read["tokyo"]["listener"] == read["osaka"]["listener"], "a terminal finds the same at both"

@@ -193,8 +193,8 @@ class Play:
     def stage(self) -> Stage:
         return Stage(self)
 
-    def until_normal(self) -> None:
-        """Nothing is cut, both relays live, Tokyo holds, everybody is there and answered."""
+    def until_alive(self) -> None:
+        """Nothing is cut, both relays live and announce themselves, everybody is there and answered."""
         lab = self.lab
         lab.heal()
         for city in CENTERS:
@@ -206,13 +206,21 @@ class Play:
         for city in CENTERS:
             lab.until_role(city, "standby", "holding")
         until(lambda: bool(self.holder()), self.words)
+        self._until_answered()
+
+    def until_normal(self) -> None:
+        """And Tokyo holds, both see that all is well, and each journal has its standby."""
+        self.until_alive()
         if self.holder() != CENTERS[0]:
             self._hand_back()
         until(lambda: all(self.finding(city) == "normal" for city in CENTERS), self.words)
         until(lambda: all(self._way(city) == "direct" for city in CENTERS), self.words)
         question = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
-        until(lambda: all(lab.ask_database(f"journal-{city}", question) == "1" for city in CENTERS), self.words)
-        lab.crowd_does("mark")
+        until(lambda: all(self.lab.ask_database(f"journal-{city}", question) == "1" for city in CENTERS), self.words)
+        self._until_answered()
+
+    def _until_answered(self) -> None:
+        self.lab.crowd_does("mark")
         until(
             lambda: (
                 all(row.present >= row.expected for row in self.sight())
@@ -246,7 +254,7 @@ class Play:
 
     def evening(self) -> Verdict:
         """Doors closed, everything at rest, the books against the ledger."""
-        self.until_normal()
+        self.until_alive()
         return ask(crowd_socket(self.lab.folder), "evening", Nothing(), Verdict, timeout_s=240.0)
 
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "decode": "hex, file or pcap as fields, masked, with offsets",
     "send": "one message to a listener, and its answer",
     "load": "many fake terminals at a rate, and the conservation check",
+    "lab": "two centers and two regions on this machine: up, status, fail, heal, switch, down",
     "completion": "completion script for bash, zsh or fish",
 }
 RUN = "run"  # has no module here: the daemon is above this floor, and relay/main.py starts it

@@ -47,10 +47,10 @@ class BranchTroupe:
     name, peers, key_word = "branch-p1", "terminals", "branch-p1"
     customer_waits = True
 
-    def __init__(self, part: Part, port: int) -> None:
+    def __init__(self, part: Part, port: int, host: str = HOST) -> None:
         self.tally = Tally()
         self.books = Books()
-        self._port = port
+        self._port, self._host = port, host
         clock = SystemClock()
         self._monotonic_us = clock.monotonic_us
         count = min(part.terminals, TERMINALS_MAX)
@@ -60,7 +60,7 @@ class BranchTroupe:
         self.desks = [
             _Desk(
                 self,
-                BranchTerminal(HOST, port, _place(number, today), self.books, OPENING_CASH, clock.wall_ms, policy),
+                BranchTerminal(host, port, _place(number, today), self.books, OPENING_CASH, clock.wall_ms, policy),
                 random.Random(f"{part.seed}/branch/{number}"),
             )
             for number in range(1, count + 1)
@@ -79,8 +79,8 @@ class BranchTroupe:
 
     def site(self) -> Site:
         return Site(
-            config=CONFIG.replace("{port}", str(self._port)).replace("{host}", HOST),
-            address=f"{HOST}:{self._port}",
+            config=CONFIG.replace("{port}", str(self._port)).replace("{host}", self._host),
+            address=f"{self._host}:{self._port}",
             note=f"branch-p1; {len(self.desks)} fake terminals, tellers and ATMs",
         )
 

@@ -20,9 +20,10 @@ HOST = "127.0.0.1"
 class CenterServer:
     """`on_change` is called after each thing that happened, for whoever waits for a state."""
 
-    def __init__(self, mind: CenterMind, port: int = 0, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, mind: CenterMind, port: int = 0, on_change: Callable[[], None] = lambda: None, host: str = HOST) -> None:
         self.mind = mind
         self.port = port
+        self._host = host
         self._on_change = on_change
         self._link: _CenterLink | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -30,7 +31,7 @@ class CenterServer:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(partial(_CenterLink, self), HOST, self.port)
+        self._server = await loop.create_server(partial(_CenterLink, self), self._host, self.port)
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def dial(self, port: int) -> None:

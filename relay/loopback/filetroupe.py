@@ -56,16 +56,16 @@ formats = ["21"]
 """
 
 
-def config(listen_port: int, station_port: int) -> str:
+def config(listen_port: int, station_port: int, host: str = HOST, station_host: str = HOST) -> str:
     """A listener that takes files and a dialer that sends them."""
     listener = '[[listener]]\nname = "files"\ndialect = "zengin-file"\nchannel = "partner"\n'
-    listener += f'endpoint = "tcp:{listen_port}:interface={HOST}"\n[listener.profile]\n{_PROFILE}'
+    listener += f'endpoint = "tcp:{listen_port}:interface={host}"\n[listener.profile]\n{_PROFILE}'
     for name in made.names(IN):
         listener += _FILE.replace("NAME", name).replace(
             "DIRECTION", 'direction = "receive"\naccess_key = "credential:access-key"'
         )
     dialer = '[[dialer]]\nname = "company"\ndialect = "zengin-file"\nchannel = "partner"\n'
-    dialer += f'endpoint = "tcp:host={HOST}:port={station_port}"\nbackoff_first_ms = 100\nbackoff_max_ms = 1000\n'
+    dialer += f'endpoint = "tcp:host={station_host}:port={station_port}"\nbackoff_first_ms = 100\nbackoff_max_ms = 1000\n'
     dialer += f"[dialer.profile]\n{_PROFILE}"
     for name in made.names(OUT):
         dialer += _FILE.replace("NAME", name).replace("DIRECTION", 'direction = "send"')
@@ -78,11 +78,12 @@ class FileTroupe:
     name, peers, key_word = "zengin-file", "station", "zfile"
     customer_waits = False
 
-    def __init__(self, part: Part, port: int, station_port: int) -> None:
+    def __init__(self, part: Part, port: int, station_port: int, host: str = HOST, station_host: str = HOST) -> None:
         self.tally = Tally()
         clock = SystemClock()
         self._monotonic_us = clock.monotonic_us
         self._port, self._station_port = port, station_port
+        self._host, self._station_host = host, station_host
         rate = part.rate_per_s
         self.records = RECORDS_MIN * 4 if rate is None else min(RECORDS_MAX, max(RECORDS_MIN, round(rate * SEND_EVERY_S)))
         self._pause_s = SEND_EVERY_S if rate is None else (self.records / rate if rate > 0 else 86_400.0)
@@ -98,13 +99,14 @@ class FileTroupe:
         self._posted_s = 0.0
 
     async def prepare(self) -> None:
-        await self.station.serve(HOST, self._station_port)
+        await self.station.serve(self._station_host, self._station_port)
 
     def site(self) -> Site:
+        there = f"{self._station_host}:{self._station_port}"
         return Site(
-            config=config(self._port, self._station_port),
-            address=f"{HOST}:{self._port}",
-            note=f"Zengin files, {self.records} payments each; the relay calls the station at {HOST}:{self._station_port}",
+            config=config(self._port, self._station_port, self._host, self._station_host),
+            address=f"{self._host}:{self._port}",
+            note=f"Zengin files, {self.records} payments each; the relay calls the station at {there}",
             credentials=self._credentials,
         )
 
@@ -162,7 +164,7 @@ class FileTroupe:
         self._under_way = self.records
         while True:
             try:
-                (result,) = await self.station.send(HOST, self._port, [parcel])
+                (result,) = await self.station.send(self._host, self._port, [parcel])
             except OSError:
                 result = ""
             if result in GOT:

@@ -35,10 +35,10 @@ DATES = 365
 CUTOVER = "201"
 
 
-def atm_site(port: int, terminals: int) -> Site:
+def atm_site(port: int, terminals: int, host: str = HOST) -> Site:
     return Site(
-        config=CONFIG.replace("{port}", str(port)).replace("{host}", HOST),
-        address=f"{HOST}:{port}",
+        config=CONFIG.replace("{port}", str(port)).replace("{host}", host),
+        address=f"{host}:{port}",
         note=f"ISO 8583:1987, ASCII, length in four digits; {terminals} fake ATMs",
     )
 
@@ -60,7 +60,7 @@ class IsoTroupe:
     ) -> None:
         self.tally = Tally()
         self.books = Books()
-        self._port = target[1]
+        self._target = target
         self._posted = 0
         settings = FleetSettings(
             host=target[0],
@@ -78,7 +78,8 @@ class IsoTroupe:
         """Nothing: the ATMs dial."""
 
     def site(self) -> Site:
-        return atm_site(self._port, len(self.fleet.terminals))
+        host, port = self._target
+        return atm_site(port, len(self.fleet.terminals), host)
 
     def start(self) -> None:
         self.fleet.start()

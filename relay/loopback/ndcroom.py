@@ -26,7 +26,7 @@ from relay.loopback.ndctally import NdcTally
 
 
 class RoomSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`values` and `loaded`: worth and number of notes per cassette type."""
+    """`values` and `loaded`: worth and number of notes per cassette type. Machines dial from `source_net` + a number each."""
 
     host: str
     port: int
@@ -37,6 +37,8 @@ class RoomSettings(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[int, ...] = (1_000, 5_000, 10_000, 0)
     loaded: tuple[int, ...] = (900, 900, 900, 0)
     seed: int = 1
+    source_net: str = "127.0.1."
+    source_first: int = 1
 
 
 class _Link(asyncio.Protocol):
@@ -148,7 +150,7 @@ class NdcRoom:
 
     def _machine(self, number: int, policy: NdcPolicy) -> _Machine:
         settings = self.settings
-        source = f"127.0.1.{number}"
+        source = f"{settings.source_net}{settings.source_first + number - 1}"
         terminal = f"{settings.luno}@{source}"
         self.books.install(terminal, settings.values, settings.loaded)
         chance = random.Random(f"{settings.seed}/{number}")

@@ -22,6 +22,7 @@ from relay.loopback.report import Conservation, LedgerLine, Listed
 from relay.loopback.troupe import HOST, Part, Post, Site, until
 
 MACHINES_MAX = 200
+SOURCES = ("127.0.1.", 1)  # the network from which machines dial, and the first of them
 NOTES_LOADED = (90_000, 90_000, 90_000, 0)
 MIX = {"withdrawal": 80.0, "balance-inquiry": 20.0}
 # Rare enough that the person's list stays short, often enough to be seen.
@@ -58,15 +59,24 @@ class NdcTroupe:
     name, peers, key_word = "ndc", "ATMs", "ndc"
     customer_waits = True
 
-    def __init__(self, part: Part, customers: Customers, port: int) -> None:
+    def __init__(
+        self, part: Part, customers: Customers, port: int, host: str = HOST, sources: tuple[str, int] = SOURCES
+    ) -> None:
         self.tally = NdcTally()
         self.books = NoteBooks()
-        self._port = port
+        self._port, self._host = port, host
         self._reply_timeout_ms = part.reply_timeout_ms
         self._posted = 0
         machines = min(part.terminals, MACHINES_MAX)
         settings = RoomSettings(
-            host=HOST, port=port, machines=machines, think_ms=part.pause_ms(machines), loaded=NOTES_LOADED, seed=part.seed
+            host=host,
+            port=port,
+            machines=machines,
+            think_ms=part.pause_ms(machines),
+            loaded=NOTES_LOADED,
+            seed=part.seed,
+            source_net=sources[0],
+            source_first=sources[1],
         )
         policy = msgspec.convert({"reply_timeout_ms": part.reply_timeout_ms, **SHARES}, NdcPolicy)
         people = Customers(part.seed + 1, len(customers.cards), MIX)  # the same cards, other wishes
@@ -76,11 +86,11 @@ class NdcTroupe:
         """Nothing: the machines dial."""
 
     def site(self) -> Site:
-        config = CONFIG.replace("{port}", str(self._port)).replace("{host}", HOST)
+        config = CONFIG.replace("{port}", str(self._port)).replace("{host}", self._host)
         config = config.replace("{reply_window_ms}", str(int(self._reply_timeout_ms * 0.8)))
         return Site(
             config=config,
-            address=f"{HOST}:{self._port}",
+            address=f"{self._host}:{self._port}",
             note=f"NDC, length in two bytes; {len(self.room.machines)} fake ATMs, all LUNO 000",
             files={"dialects/demo-load.toml": DEMO_LOAD},
         )

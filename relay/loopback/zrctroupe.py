@@ -64,11 +64,12 @@ class ZrcTroupe:
     name, peers, key_word = "zrc", "line", "zrc"
     customer_waits = False
 
-    def __init__(self, part: Part, with_faults: bool) -> None:
+    def __init__(self, part: Part, with_faults: bool, host: str = HOST, port: int = 0) -> None:
         self.tally = Tally()
         self.books = CenterBooks()
         self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=3_000, watch_ms=1_000))
-        self.center = CenterServer(self.mind, on_change=self._changed)
+        self.center = CenterServer(self.mind, port, self._changed, host)
+        self._host = host
         self._part = part
         self._with_faults = with_faults
         self._chance = random.Random(f"{part.seed}/zrc")
@@ -83,8 +84,9 @@ class ZrcTroupe:
 
     def site(self) -> Site:
         offset = (12 - SystemClock().wall_ms() // 3_600_000 % 24) * 60  # noon for the line: no run meets its midnight
-        config = CONFIG.replace("{port}", str(self.center.port)).replace("{host}", HOST).replace("{offset}", str(offset))
-        return Site(config=config, address=f"{HOST}:{self.center.port}", note="Zengin RC: the relay dials a fake center")
+        config = CONFIG.replace("{port}", str(self.center.port)).replace("{host}", self._host)
+        config = config.replace("{offset}", str(offset))
+        return Site(config=config, address=f"{self._host}:{self.center.port}", note="Zengin RC: the relay dials a fake center")
 
     def start(self) -> None:
         """Nothing: the relay dials."""

@@ -1,0 +1,1 @@
+"""The five scenarios, played in the lab (relay/loopback/lab) under traffic of all dialects: `python -m tests.live.lab`."""

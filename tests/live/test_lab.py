@@ -1,0 +1,40 @@
+"""The lab's short form: one lab is laid, a few scenarios are played under traffic of all dialects, the ledger is held against
+the books, and nothing is left. The long form is `python -m tests.live.lab`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from relay.loopback.lab.door import why_not
+from tests.live.lab.__main__ import show
+from tests.live.lab.play import Play, played
+from tests.live.lab.scenarios import SCENARIOS
+
+SHORT = ("region", "killed")  # in this order the role has to move back for nobody
+
+
+@pytest.mark.timeout(400)  # a minute on a machine that has nothing else to do
+def test_two_centers_and_two_regions_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    if why := why_not():
+        pytest.skip(f"this machine cannot have a lab: {why}")
+    with played() as play:
+        for name in SHORT:
+            result = SCENARIOS[name](play)
+            with capsys.disabled():
+                print()
+                show(result)
+        verdict = play.evening()
+        assert (verdict.lost, verdict.doubled, verdict.unended) == (0, 0, 0), verdict
+        assert verdict.is_good, verdict
+    _nothing_is_left(play)
+
+
+def _nothing_is_left(play: Play) -> None:
+    assert not play.lab.folder.exists()
+    assert not list(Path("/run/netns").glob(f"{play.lab.name}-*"))
+    told = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(play.lab.folder) not in told

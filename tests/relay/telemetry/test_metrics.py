@@ -57,6 +57,8 @@ NOUNS = {
     "relay_pair_through_peer",
     "relay_pair_tunnel_connections",
     "relay_pair_forward_connections",
+    "relay_console_connections",
+    "relay_console_sessions",
 }
 LABELS = {
     "cause",

@@ -84,7 +84,7 @@ def picture_of(status: StatusReport, regions: RegionsReport) -> Picture:
         lines.append(Line(center=0, region=number, state=place.state, is_used=used))
         if pair.peer:
             seen = _sight(pair, place.name, is_peers=True) if _is_fresh(pair) else UNKNOWN
-            is_peer_used = place.is_active and seen == GOOD and (not is_direct or _announces(pair.other.role) is True)
+            is_peer_used = place.is_active and seen == GOOD and (not is_direct or pair.other.role == "holding")
             lines.append(Line(center=1, region=number, state=seen, is_used=is_peer_used))
     return Picture(
         centers=tuple(centers),

@@ -86,6 +86,7 @@ async def look_through(
     matching = before_page = after_page = slices = 0
     branches: dict[str, int] = {}
     by_dialect: dict[str, int] = {}
+    worst = ""  # of a full page: what stands beyond it is counted only
     for start in range(0, len(links), SLICE_COUNT):
         slices += 1
         for link in links[start : start + SLICE_COUNT]:
@@ -105,10 +106,11 @@ async def look_through(
                 before_page += 1
             elif wanted.before and mark >= wanted.before:
                 after_page += 1
-            else:
+            elif not worst or (mark > worst if wanted.before else mark < worst):
                 kept.append((mark, link))
         best = nlargest if wanted.before else nsmallest
         kept = best(PAGE_COUNT, kept, key=itemgetter(0))
+        worst = kept[-1][0] if len(kept) == PAGE_COUNT else ""
         await turn()
     kept.sort(key=itemgetter(0))
     outside = matching - len(kept) - before_page - after_page

@@ -35,7 +35,7 @@ from relay.journal.reader import Query
 from relay.journal.records import StoredState
 from relay.reconcile.plain import as_text
 
-ROWS_COUNT_MAX: Final = 200
+ROWS_COUNT_MAX: Final = 100
 REPORTS_COUNT_MAX: Final = 100
 SLOW_REFRESH_MS: Final = 5_000
 WALKS_COUNT_MAX: Final = 4  # searches through the sessions at once

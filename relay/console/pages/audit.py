@@ -32,7 +32,7 @@ def audit(frame: Frame, entries: Sequence[Entry]) -> Html:
             t.moment(each.at_ms),
             h("span", each.who, " ", h("small", t.maybe(f"role.{each.role}", each.role))),
             t.maybe(f"deed.{each.deed}", each.deed),
-            each.target or "–",
+            h("span", each.target or "–", title=each.target or None),
             each.why or "–",
             tag(t(f"result.{each.result or 'unknown'}"), _MEANING.get(each.result, "")),
             h("span", each.said or "–", lang="en"),

@@ -15,8 +15,8 @@ from relay.console.html import Child, Html, h
 
 WIDTH: Final = 640
 HEIGHT: Final = 240
-LEFT: Final = 52
-BOTTOM: Final = 24
+LEFT: Final = 66
+BOTTOM: Final = 30
 TOP: Final = 10
 ROUND: Final = (1, 2, 4, 8)  # a quarter of each is a number that people read at once
 

@@ -27,13 +27,13 @@ class Box(msgspec.Struct, frozen=True):
         return self.x + self.w // 2, self.y + self.h // 2
 
 
-WIDE_TERMINALS: Final = Box(8, 70, 190, 160)
-WIDE_CENTERS: Final = (Box(330, 24, 250, 104), Box(330, 176, 250, 104))
-WIDE_REGIONS: Final = (Box(712, 24, 240, 104), Box(712, 176, 240, 104))
-WIDE_ONE: Final = 98  # where one alone stands: level with the terminals
+WIDE_TERMINALS: Final = Box(8, 76, 190, 160)
+WIDE_CENTERS: Final = (Box(330, 16, 250, 114), Box(330, 182, 250, 114))
+WIDE_REGIONS: Final = (Box(712, 16, 240, 114), Box(712, 182, 240, 114))
+WIDE_ONE: Final = 99  # where one alone stands: level with the terminals
 WIDE_VIEW_OF_ONE: Final = "0 60 960 180"  # the empty rows above and below are left out
 NARROW_TERMINALS: Final = Box(4, 4, 352, 74)
-NARROW_CENTERS: Final = (Box(4, 150, 170, 108), Box(186, 150, 170, 108))
+NARROW_CENTERS: Final = (Box(4, 146, 170, 114), Box(186, 146, 170, 114))
 NARROW_REGIONS: Final = (Box(4, 330, 170, 92), Box(186, 330, 170, 92))
 
 
@@ -79,7 +79,7 @@ def _wide(picture: Picture, t: Words) -> Html:
     parts.append(_terminals(picture, WIDE_TERMINALS, t, is_row=False))
     parts += [_center(center, centers[number], t) for number, center in enumerate(picture.centers[:2])]
     parts += [_region(region, regions[number], t) for number, region in enumerate(picture.regions[:2])]
-    view = "0 0 960 304" if len(picture.centers) > 1 or len(picture.regions) > 1 else WIDE_VIEW_OF_ONE
+    view = "0 0 960 312" if len(picture.centers) > 1 or len(picture.regions) > 1 else WIDE_VIEW_OF_ONE
     return h("svg", parts, viewBox=view, class_="wide", aria_hidden="true", focusable="false")
 
 
@@ -133,7 +133,7 @@ def _center(center: CenterPlace, box: Box, t: Words) -> Html:
         _dot(box, center.state),
         _text(x, box.y + 54, _role(center, t), "strong" if center.announces else ""),
         _text(x, box.y + 76, f"{t('picture.epoch')} {center.epoch or '–'}", "quiet"),
-        _text(x, box.y + 95, last, "quiet"),
+        _text(x, box.y + 98, last, "quiet"),
     )
 
 

@@ -93,7 +93,7 @@ def _row(frame: Frame, view: ExchangeView) -> list[Child]:
         _state(frame, view),
         view.code or "–",
         view.pan or "–",
-        h("a", view.key, href=address("/journal/one", key=view.key)),
+        h("a", view.key, href=address("/journal/one", key=view.key), title=view.key),
     ]
 
 

@@ -54,6 +54,6 @@ def _row(frame: Frame, row: OutboundRow) -> list[Child]:
         row.kind,
         tag(t.maybe(f"outbound.{row.state}", row.state), _MEANING.get(row.state, "")),
         h("span", row.detail or "–", lang="en"),
-        row.key,
+        h("span", row.key, title=row.key),
         deed_link(frame, deed, key=row.key) if deed else "–",
     ]

@@ -56,7 +56,7 @@ def _row(frame: Frame, row: SafRow) -> list[Child]:
         _state(frame, row),
         t.number(row.tries),
         h("span", row.why or "–", lang="en"),
-        h("a", row.key, href=address("/owed/one", key=row.key)),
+        h("a", row.key, href=address("/owed/one", key=row.key), title=row.key),
     ]
 
 

@@ -49,8 +49,7 @@ def test_both_centers_and_both_regions() -> None:
         ("tokyo", True, GOOD),
         ("osaka", False, GOOD),
     ]
-    used = [(line.center, line.region) for line in picture.lines if line.is_used]
-    assert (0, 0) in used
+    assert [(line.center, line.region) for line in picture.lines if line.is_used] == [(0, 0)]
     assert next(line.state for line in picture.lines if (line.center, line.region) == (1, 1)) == FAILING
     assert picture.crossing is not None
     assert (picture.crossing.state, picture.crossing.paths_up, picture.crossing.is_used) == ("part", 1, False)

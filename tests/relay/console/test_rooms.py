@@ -27,9 +27,9 @@ async def person(tmp_path: Path) -> Browser:
 @pytest.mark.parametrize(
     ("target", "asked"),
     [
-        ("/owed?what=listed", [("saf-list", SafListArgs(what="listed", count_max=200))]),
+        ("/owed?what=listed", [("saf-list", SafListArgs(what="listed", count_max=100))]),
         ("/owed/one?key=k%2F1", [("saf-show", SafKeyArgs(key="k/1"))]),
-        ("/outbound?state=unknown", [("outbound-list", OutboundListArgs(state="unknown", count_max=200))]),
+        ("/outbound?state=unknown", [("outbound-list", OutboundListArgs(state="unknown", count_max=100))]),
         ("/tables", []),
         ("/audit?below=x", []),
     ],
@@ -43,7 +43,7 @@ async def test_what_a_page_asks(person: Browser, target: str, asked: list[object
 @pytest.mark.parametrize(
     ("target", "query"),
     [
-        ("/journal", Query(since_ms=WALL_START_MS - 6 * 3_600_000, limit=200)),
+        ("/journal", Query(since_ms=WALL_START_MS - 6 * 3_600_000, limit=100)),
         (
             "/journal?terminal=A1&state=listed&hours=24&kind=withdrawal&business_date=2026-11-24",
             Query(
@@ -52,10 +52,10 @@ async def test_what_a_page_asks(person: Browser, target: str, asked: list[object
                 state=StoredState.LISTED,
                 business_date="2026-11-24",
                 since_ms=WALL_START_MS - 24 * 3_600_000,
-                limit=200,
+                limit=100,
             ),
         ),
-        ("/journal?state=x&hours=-1", Query(since_ms=WALL_START_MS - 6 * 3_600_000, limit=200)),
+        ("/journal?state=x&hours=-1", Query(since_ms=WALL_START_MS - 6 * 3_600_000, limit=100)),
     ],
 )
 async def test_a_search_is_always_bounded(person: Browser, target: str, query: Query) -> None:

@@ -103,7 +103,7 @@ async def test_a_request_and_the_next_on_the_same_connection(serving: Serving) -
         assert "connection" not in headers
         assert headers["cache-control"] == "no-store"
     asked = serving.asked[0]
-    assert (asked.method, asked.body, asked.client) == ("POST", b"{}", "")
+    assert (asked.method, asked.body, asked.client, asked.peer) == ("POST", b"{}", "", "127.0.0.1")
     assert asked.headers["idempotency-key"] == "k, l", "a header that came twice is never chosen from"
     assert serving.count("relay_outbound_requests_total", result="200") == 3
     assert serving.count("relay_outbound_connections") == 1
@@ -297,3 +297,10 @@ def test_the_bytes_of_an_answer() -> None:
     data = wire(HttpAnswer(404, b"{}", "application/json", (("A", "b"),)), keep_alive=False)
     assert data.startswith(b"HTTP/1.1 404 Not Found\r\nA: b\r\n")
     assert data.endswith(b"Connection: close\r\n\r\n{}")
+
+
+def test_an_answer_says_once_how_long_it_may_be_kept() -> None:
+    assert wire(HttpAnswer(200, b""), keep_alive=True).count(b"Cache-Control: no-store") == 1
+    kept = wire(HttpAnswer(304, b"", headers=(("Cache-Control", "public"),)), keep_alive=True)
+    assert kept.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert kept.count(b"Cache-Control") == 1

@@ -24,6 +24,7 @@ from relay.archivist import Archivist
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
+from relay.consoling import Consoling
 from relay.control.report import DaemonState
 from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
 from relay.control.server import ControlServer
@@ -70,7 +71,6 @@ from relay.wire.link import Link
 from relay.wire.listener import Listener
 from relay.wire.ports import NO_STATEMENTS, LinkIds, WireParts
 from relay.wire.roster import Roster
-from relay.wire.sockets import listening_sockets, parse_endpoint
 from relay.wire.swap import Leaving
 from relay.wire.tls import server_context
 from relay.workers import Workers, share_of
@@ -79,7 +79,6 @@ log = get_log("daemon")
 
 FIRST_PERMIT_MS = 3_000  # how long the listeners wait for the core at start; after it they open and refuse honestly
 EXIT_FENCED = 3
-OUTBOUND_BACKLOG_COUNT = 64
 
 
 class Daemon:
@@ -229,7 +228,9 @@ class Daemon:
         self.archivist = Archivist(self)
         self.announcing = Announcing(self)
         self.operator = Operator(self)
-        self.control = ControlServer(settings.control.path, self.workers.handlers(self.operator.handlers()))
+        handlers = self.workers.handlers(self.operator.handlers())
+        self.control = ControlServer(settings.control.path, handlers)
+        self.consoling = Consoling(self, handlers)
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
         self.notifier = Notifier.from_environment(os.environ)
         self.state: DaemonState = "starting"
@@ -305,7 +306,8 @@ class Daemon:
         self.drainer.begin()
         self.exclusive.start()
         await self.doors.start()
-        await self._start_outbound()
+        await self.dispatcher.start()
+        await self.consoling.start()
         self.gauges.start()
         self.workers.start_once()
         await self.announcing.start()
@@ -317,13 +319,6 @@ class Daemon:
         self.notifier.ready(f"serving as {settings.relay.center}, incarnation {self.journal.incarnation}")
         log.info("serving", center=settings.relay.center, incarnation=self.journal.incarnation, metrics_port=port, **recovered)
 
-    async def _start_outbound(self) -> None:
-        endpoint = self.settings.outbound.endpoint
-        if endpoint is not None:
-            sockets = listening_sockets(parse_endpoint(endpoint), OUTBOUND_BACKLOG_COUNT, os.environ)
-            await self.outbound_server.start(sockets, self.outbound_tls)
-            log.info("outbound messages are taken", endpoint=endpoint, port=self.outbound_server.port)
-
     async def _end(self) -> None:
         self.reconnect.stop()
         await self.announcing.stop()
@@ -334,6 +329,7 @@ class Daemon:
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()
+        await self.consoling.stop()
         self.region.stop()
         await self.regions.stop()
         self.gauges.stop()

@@ -7,6 +7,7 @@ core.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,15 @@ from relay.journal.outbound import OutboundState, StoredOutbound
 from relay.outbound.api import read_posted
 from relay.outbound.contract import OutboundRequest
 from relay.outbound.ports import CancelResult, Conflict, FindResult, Known, NoSuch, NotTaken, PostResult, Taken, TooLate
+from relay.telemetry.log import get_log
+from relay.wire.sockets import listening_sockets, parse_endpoint
 
 if TYPE_CHECKING:
     from relay.daemon import Daemon
+
+log = get_log("outbound")
+
+BACKLOG_COUNT = 64
 
 
 class Dispatcher:
@@ -38,6 +45,15 @@ class Dispatcher:
             "outbound-settle": self._settle,
             "outbound-post": self._post,
         }
+
+    async def start(self) -> None:
+        """Open the port that the core posts to, where one is configured. Raises ListenFailed."""
+        d = self._daemon
+        endpoint = d.settings.outbound.endpoint
+        if endpoint is not None:
+            sockets = listening_sockets(parse_endpoint(endpoint), BACKLOG_COUNT, os.environ)
+            await d.outbound_server.start(sockets, d.outbound_tls)
+            log.info("outbound messages are taken", endpoint=endpoint, port=d.outbound_server.port)
 
     def report(self) -> r.OutboundReport:
         """The part of the status."""

@@ -30,6 +30,7 @@ _TABLES = (
     "reconcile",
     "telemetry",
     "control",
+    "console",
 )
 _KEYS = frozenset({"key_credential", "older_key_credentials"})
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from relay.basesettings import Milliseconds, Model, Name, Port
+from relay.consolesettings import ConsoleSettings
 from relay.handoversettings import DrainSettings, LeaseSettings, TakeoverSettings
 from relay.pairsettings import PairSettings
 from relay.reconnectsettings import ReconnectSettings
@@ -207,9 +208,7 @@ class HotLanesSettings(Model):
 
     enabled: bool = Field(True, description="false: nobody is ever hot, all terminals take turns.")
     factor: float = Field(10.0, ge=2.0, le=1_000.0, description="Hot is who asks so many times more often than usual.")
-    terminal_per_s_min: float = Field(
-        5.0, gt=0.0, le=100_000.0, description="Least rate of a hot terminal, messages per second."
-    )
+    terminal_per_s_min: float = Field(5.0, gt=0.0, le=100_000.0, description="Least rate of a hot terminal, messages/second.")
     branch_per_s_min: float = Field(20.0, gt=0.0, le=100_000.0, description="Least rate of a hot branch, messages per second.")
     account_per_s_min: float = Field(5.0, gt=0.0, le=100_000.0, description="Least rate of a hot account, messages per second.")
     leave_percent: int = Field(
@@ -386,6 +385,7 @@ class Settings(Model):
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    console: ConsoleSettings = Field(default_factory=ConsoleSettings)
     control: ControlSettings = Field(default_factory=ControlSettings)
     listener: tuple[ListenerSettings, ...] = Field((), description="Listening endpoints.")
     dialer: tuple[DialerSettings, ...] = Field((), description="Outbound links.")

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from relay.configfile import check
+from relay.consolesettings import ConsoleSettings, ConsoleTlsSettings
 from relay.handoversettings import DrainSettings, LeaseSettings
 from relay.pairsettings import PairSettings
 from relay.reconnectsettings import ReconnectSettings
@@ -111,6 +112,8 @@ TABLES: list[tuple[str, type[BaseModel], Any]] = [
     ("outbound", OutboundSettings, lambda data: data["outbound"]),
     ("telemetry", TelemetrySettings, lambda data: data["telemetry"]),
     ("control", ControlSettings, lambda data: data["control"]),
+    ("console", ConsoleSettings, lambda data: {"tls": None, **data["console"]}),
+    ("console.tls", ConsoleTlsSettings, lambda data: data["console"]["tls"]),
     ("first listener", ListenerSettings, lambda data: {"tls": None, **data["listener"][0]}),
     ("dialer", DialerSettings, lambda data: {"tls": None, **data["dialer"][0]}),
 ]

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 from typing import TextIO
 
 import msgspec
 
+from protocols.vocabulary import Secret
 from relay.cli.screen import BOLD, CLEAR_BELOW, DIM, GREEN, RED, YELLOW, Paint
+from relay.clock import SystemClock
+from relay.console.accounts import account, accounts_text
+from relay.console.identity import Role
 from relay.loopback import demo
 from relay.loopback.figures import LoadReport, as_text
 from relay.loopback.moments import Moment
@@ -26,6 +31,7 @@ from relay.loopback.troupes import parse_shares, shares_text
 NAME = "demo"
 HELP = "the whole thing on this machine: relay, fake core, fake ATMs, branches and Zengin"
 
+CONSOLE_NAME = "demo"  # its one account, with a password of this run
 EXIT_GOOD, EXIT_BROKEN = 0, 1
 TERMINALS_MAX = 5_000
 HEADER_EVERY = 4  # blocks, where lines stay
@@ -54,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
     screen = Screen(out)
     steps = [] if args.calm else demo.troubles(args.seconds)
     settings = demo.settings(args.terminals, args.seconds, args.seed, args.dialects, SCREEN_S if screen.is_live else PIPE_S)
-    stage_settings = msgspec.structs.replace(demo.STAGE, seed=args.seed)
+    password = secrets.token_urlsafe(12)
+    accounts = accounts_text([account(CONSOLE_NAME, Role.ADMINISTRATOR, Secret(password), SystemClock().wall_ms())]).decode()
+    stage_settings = msgspec.structs.replace(demo.STAGE, seed=args.seed, console_accounts=accounts)
+    screen.console = f"sign in as {CONSOLE_NAME} with {password}"
     print("Starting the relay, a fake core in three zones, a fake name server and their peers ...", file=out, flush=True)
     report = run_loop(
         on_a_stage(
@@ -89,6 +98,7 @@ class Screen:
         self.is_live = out.isatty() and os.environ.get("TERM") != "dumb"  # lines are drawn over
         self._shown: list[str] = []
         self._blocks = 0
+        self.console = ""  # how to sign in there
 
     def banner(self, stage: Stage) -> None:
         paint, core = self._paint, stage.core
@@ -97,6 +107,7 @@ class Screen:
             ("core", f"http://{CORE_NAME}:{core.port}", f"{len(core.zones)} zones: {', '.join(core.zones)}"),
             ("its messages", f"http://{HOST}:{stage.outbound_port}/v1/outbound", "where the core posts what it starts"),
             ("name server", f"{HOST}:{stage.names.port}", "where the relay learns the core's addresses"),
+            ("console", f"http://{HOST}:{stage.console_port}/" if stage.console_port else "none", self.console),
             ("metrics", f"http://{HOST}:{stage.metrics_port}/metrics", ""),
             ("control", stage.control_path, ""),
             ("journal, log", str(stage.directory), "deleted at the end"),

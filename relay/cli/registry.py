@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "the running relay on one screen",
     "report": "where it builds up: pressure before the core",
     "top": "live sessions, refreshed each second",
+    "console": "accounts of the web console: user add, passwd, role, list, remove",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "region": "the active region: status, pin, seal, block, and the signed record in DNS",
     "failover": "the regional failover: check, declare, approve, deny, hold, abort, status, report",

@@ -75,6 +75,7 @@ RESTART_TABLES = (
     "outbound",
     "reconcile",
     "control",
+    "console",
 )
 LISTENER_REOPENED = frozenset({"name", "endpoint"})  # what the bound socket and its links are known by
 

@@ -52,6 +52,8 @@ def machine_check(wall_ms: int, environ: Mapping[str, str] | None = None) -> Cal
             tables.append(
                 (("pair",), TlsSettings(certificate=pair.certificate, key=pair.key, authorities=pair.authorities), True)
             )
+        if (console := settings.console.tls) is not None:
+            tables.append((("console", "tls"), TlsSettings(certificate=console.certificate, key=console.key), True))
         tables += [((*path, "tls"), link.tls, isinstance(link, ListenerSettings)) for path, link in links(settings)]
         for path, tls, is_server in tables:
             if tls is not None:

@@ -16,6 +16,7 @@ import msgspec
 
 from relay.configuration.acks import check_acks
 from relay.configuration.announce import check_announce
+from relay.configuration.console import check_console
 from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
 from relay.configuration.pair import check_pair
@@ -69,6 +70,7 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
         *check_announce(settings),
         *check_leases(settings),
         *check_takeover(settings),
+        *check_console(settings.console),
     ):
         yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
     yield from _credentials(settings)
@@ -294,6 +296,8 @@ def credential_names(settings: Settings) -> Iterator[tuple[Path, str]]:
         yield ("pair", "mac_credentials", number), key
     if settings.pair.key is not None and settings.pair.key.startswith("credential:"):
         yield ("pair", "key"), settings.pair.key.removeprefix("credential:")
+    if settings.console.tls is not None and settings.console.tls.key.startswith("credential:"):
+        yield ("console", "tls", "key"), settings.console.tls.key.removeprefix("credential:")
     tables = [
         (("core", "tls"), settings.core.tls),
         (("outbound", "tls"), settings.outbound.tls),
@@ -311,6 +315,8 @@ def _endpoints(settings: Settings) -> Iterator[Finding]:
     endpoints: list[tuple[Path, str]] = [(("listener", n, "endpoint"), ls.endpoint) for n, ls in enumerate(settings.listener)]
     if settings.outbound.endpoint is not None:
         endpoints.append((("outbound", "endpoint"), settings.outbound.endpoint))
+    if settings.console.endpoint is not None:
+        endpoints.append((("console", "endpoint"), settings.console.endpoint))
     for where, endpoint in endpoints:
         match = _BOUND_TWICE.match(endpoint)
         if match and match[1] != "0":

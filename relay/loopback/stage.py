@@ -45,6 +45,7 @@ class StageSettings(msgspec.Struct, frozen=True, kw_only=True):
     links_max: int = 20_000
     log_level: str = "warning"
     seed: int = 1
+    console_accounts: str = ""  # the file of its accounts; without one there is no console
 
 
 CONFIG = """\
@@ -87,11 +88,20 @@ log_format = "text"
 [control]
 path = "{directory}/control.sock"
 
+{console}
 [outbound]
 endpoint = "tcp:{outbound_port}:interface={host}"
 deferred_first_ms = 200
 deferred_max_ms = 2000
 delivery_deadline_ms = 20000
+"""
+
+
+CONSOLE = """\
+[console]
+endpoint = "tcp:{port}:interface={host}"
+accounts_path = "{directory}/console-accounts.json"
+session_idle_minutes = 60
 """
 
 
@@ -112,6 +122,7 @@ class Stage:
         self.sites = sites
         self.outbound_port = free_port()
         self.metrics_port = free_port()
+        self.console_port = free_port() if settings.console_accounts else 0
         self.config_path = directory / "relay.toml"
         self.control_path = str(directory / "control.sock")
         self.log_path = directory / "relay.log"
@@ -126,6 +137,10 @@ class Stage:
         credentials = self.directory / "credentials"
         credentials.mkdir(mode=0o700)
         self._write_secret("journal-key", secrets.token_hex(32))
+        console = ""
+        if self.console_port:
+            self._write(self.directory / "console-accounts.json", self.settings.console_accounts)
+            console = CONSOLE.format(port=self.console_port, host=HOST, directory=self.directory)
         config = "\n".join(site.config for site in self.sites)
         for site in self.sites:
             for name, value in site.credentials.items():
@@ -151,13 +166,16 @@ class Stage:
                 outbound_port=self.outbound_port,
                 call_timeout_ms=self.settings.call_timeout_ms,
                 log_level=self.settings.log_level,
+                console=console,
             )
             + config
         )
         await self.start_daemon()
 
     def _write_secret(self, name: str, value: str) -> None:
-        path = self.directory / "credentials" / name
+        self._write(self.directory / "credentials" / name, value)
+
+    def _write(self, path: Path, value: str) -> None:
         path.touch(mode=0o600)
         path.write_text(value)
 

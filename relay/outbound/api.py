@@ -46,13 +46,15 @@ _NOT_TAKEN = {
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """`target` is the raw request target, `headers` have lower-case names, `client` is the name in the caller's certificate."""
+    """`target` is the raw request target, `headers` have lower-case names, `client` is the name in the caller's certificate,
+    `peer` the caller's IP address."""
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes
     client: str = ""
+    peer: str = ""
 
 
 class HttpAnswer(msgspec.Struct, frozen=True):

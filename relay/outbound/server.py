@@ -1,6 +1,6 @@
-"""The sockets of `/v1/outbound`: HTTP/1.1 over asyncio with httptools, every size, number and wait bounded.
+"""The sockets of `/v1/outbound` and of the console: HTTP/1.1 over asyncio with httptools, every size, number and wait bounded.
 
-Owns connections, their limits and their deadlines. It must never know a route: whole requests go to `OutboundApi.handle`. The
+Owns connections, their limits and their deadlines. It must never know a route: whole requests go to a callable. The
 traps: an answer comes later, so a connection is read no further until it is out, and keeps the order of its requests; one
 timer per connection looks at what it waits for, so that a byte now and then buys nothing; and a header that came twice is
 joined, never chosen from.
@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import httptools
 import msgspec
+from prometheus_client import Counter, Gauge
 
 from relay.clock import Cancellable, Timers
 from relay.outbound.api import HttpAnswer, HttpRequest, problem
@@ -33,7 +34,10 @@ STOP_MS = 2_000  # how long a stop waits for answers under way
 _REASONS = {
     200: "OK",
     202: "Accepted",
+    303: "See Other",
+    304: "Not Modified",
     400: "Bad Request",
+    401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
@@ -41,6 +45,8 @@ _REASONS = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
     503: "Service Unavailable",
 }
 _NOT_HTTP = problem(400, PROBLEM_INVALID, "this is not HTTP/1.1 as it is read here")
@@ -67,7 +73,9 @@ def wire(answer: HttpAnswer, keep_alive: bool) -> bytes:
     head = f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Status')}\r\n"
     for name, value in answer.headers:
         head += f"{name}: {value}\r\n"
-    head += f"Content-Type: {answer.content_type}\r\nContent-Length: {len(answer.body)}\r\nCache-Control: no-store\r\n"
+    head += f"Content-Type: {answer.content_type}\r\nContent-Length: {len(answer.body)}\r\n"
+    if not any(name == "Cache-Control" for name, _ in answer.headers):
+        head += "Cache-Control: no-store\r\n"
     if not keep_alive:
         head += "Connection: close\r\n"
     return f"{head}\r\n".encode("latin-1") + answer.body
@@ -76,11 +84,11 @@ def wire(answer: HttpAnswer, keep_alive: bool) -> bytes:
 class _Connection(asyncio.Protocol):
     transport: asyncio.Transport
 
-    def __init__(self, server: OutboundServer) -> None:
+    def __init__(self, server: HttpServer) -> None:
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[HttpRequest, bool]] = deque()
-        self._client = ""
+        self._client = self._peer = ""
         self._timer: Cancellable | None = None
         self._serial = 0  # of the request being served
         self.is_busy = False
@@ -101,6 +109,8 @@ class _Connection(asyncio.Protocol):
             self._finish(_OVERLOADED)
             return
         self._client = certificate_name(transport.get_extra_info("peercert"))
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
         self._wait(self._server.limits.idle_ms)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -148,7 +158,7 @@ class _Connection(asyncio.Protocol):
             return
         method = self._parser.get_method().decode("latin-1")
         target = self._target.decode("latin-1")
-        request = HttpRequest(method, target, self._headers, bytes(self._body), self._client)
+        request = HttpRequest(method, target, self._headers, bytes(self._body), self._client, self._peer)
         # An answer to HEAD would have no body, and ours have: the connection ends with it.
         self._waiting.append((request, self._parser.should_keep_alive() and method != "HEAD"))
         if len(self._waiting) > PIPELINED_COUNT_MAX:
@@ -215,17 +225,24 @@ class _Connection(asyncio.Protocol):
             self._timer = None
 
 
-class OutboundServer:
-    def __init__(self, handle: Handle, limits: ServerLimits, timers: Timers, metrics: Metrics) -> None:
+class HttpServer:
+    """`connections`, `refused` and `requests` (by status) count what happens here."""
+
+    refused_event = "connection refused"  # as the log tells it
+
+    def __init__(
+        self, handle: Handle, limits: ServerLimits, timers: Timers, connections: Gauge, refused: Counter, requests: Counter
+    ) -> None:
         self.handle = handle
         self.limits = limits
         self.timers = timers
         self.is_stopping = False
-        self._metrics = metrics
+        self._refused = refused
+        self._requests = requests
         self._connections: set[_Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._empty = asyncio.Event()
-        metrics.outbound_connections.set_function(lambda: len(self._connections))
+        connections.set_function(lambda: len(self._connections))
 
     @property
     def port(self) -> int:
@@ -260,8 +277,8 @@ class OutboundServer:
         self._connections.add(connection)
         if len(self._connections) <= self.limits.connection_count_max and not self.is_stopping:
             return True
-        self._metrics.outbound_connections_refused.inc()
-        log.warning("outbound connection refused", open=len(self._connections))
+        self._refused.inc()
+        log.warning(self.refused_event, open=len(self._connections))
         return False
 
     def left(self, connection: _Connection) -> None:
@@ -270,7 +287,15 @@ class OutboundServer:
             self._empty.set()
 
     def count(self, status: int) -> None:
-        self._metrics.outbound_requests.labels(str(status)).inc()
+        self._requests.labels(str(status)).inc()
+
+
+class OutboundServer(HttpServer):
+    refused_event = "outbound connection refused"
+
+    def __init__(self, handle: Handle, limits: ServerLimits, timers: Timers, metrics: Metrics) -> None:
+        m = metrics
+        super().__init__(handle, limits, timers, m.outbound_connections, m.outbound_connections_refused, m.outbound_requests)
 
 
 def certificate_name(certificate: Any) -> str:

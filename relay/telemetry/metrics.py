@@ -13,7 +13,7 @@ from relay.telemetry.numbers import Counts, Spreads
 
 # A second series per counter, of when it began, which nobody here reads.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library leaves this one function without annotations
-_LATENCY_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+LATENCY_S = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
 class Metrics:
@@ -43,14 +43,14 @@ class Metrics:
         # ---- exchanges ---------------------------------------------------------------------------------------------
         self.exchanges = Counts("relay_exchanges_total", "Exchanges by how they ended", ["listener", "ending"], r)
         self.refusals = Counter("relay_refusals_total", "Messages refused by the relay", ["listener", "reason"], registry=r)
-        self.exchange_seconds = Spreads("relay_exchange_seconds", "Receipt to reply", ["listener"], r, _LATENCY_S)
+        self.exchange_seconds = Spreads("relay_exchange_seconds", "Receipt to reply", ["listener"], r, LATENCY_S)
         self.exchanges_open = Gauge("relay_exchanges_open", "Exchanges by open state", ["state"], registry=r)
         self.duplicates = Counter("relay_duplicates_total", "Repeated messages", ["listener", "how"], registry=r)
         self.unexpected = Counter("relay_unexpected_events_total", "Events the exchange table has no row for", registry=r)
         # ---- journal -----------------------------------------------------------------------------------------------
         self.journal_records = Counter("relay_journal_records_total", "Records made durable", registry=r)
         self.journal_commit_seconds = Histogram(
-            "relay_journal_commit_seconds", "One group commit", buckets=_LATENCY_S, registry=r
+            "relay_journal_commit_seconds", "One group commit", buckets=LATENCY_S, registry=r
         )
         self.journal_waiting = Gauge("relay_journal_waiting_records", "Records waiting for a commit", registry=r)
         self.journal_writable = Gauge("relay_journal_writable", "1 while the journal can be written", registry=r)
@@ -91,7 +91,7 @@ class Metrics:
         self.archive_runs = Counter("relay_archive_runs_total", "Runs by how they ended", ["result"], registry=r)
         # ---- core --------------------------------------------------------------------------------------------------
         self.core_calls = Counts("relay_core_calls_total", "Calls to the core", ["verb", "outcome"], r)
-        self.core_call_seconds = Spreads("relay_core_call_seconds", "One call", ["verb"], r, _LATENCY_S)
+        self.core_call_seconds = Spreads("relay_core_call_seconds", "One call", ["verb"], r, LATENCY_S)
         self.core_answers_refused = Counter(
             "relay_core_answers_refused_total", "Answers not taken for the core's word", ["remark"], registry=r
         )
@@ -104,7 +104,7 @@ class Metrics:
         self.core_inflight = Gauge("relay_core_inflight_calls", "Calls in flight", registry=r)
         self.core_inflight_target = Gauge("relay_core_inflight_target_calls", "Adaptive concurrency target", registry=r)
         self.core_queue = Gauge("relay_core_queue_messages", "Messages waiting for the core", registry=r)
-        self.core_wait_seconds = Spreads("relay_core_wait_seconds", "Durable to asked", ["lane"], r, _LATENCY_S)
+        self.core_wait_seconds = Spreads("relay_core_wait_seconds", "Durable to asked", ["lane"], r, LATENCY_S)
         self.door_refusals = Counter("relay_door_refusals_total", "Refused for want of room", ["lane", "why"], registry=r)
         self.hot_lanes = Gauge("relay_hot_lanes", "Terminals, branches, accounts that are hot", ["scope"], registry=r)
         self.hot_lane_moves = Counter("relay_hot_lane_moves_total", "Hot lanes come and gone", ["scope", "move"], registry=r)
@@ -268,7 +268,7 @@ class Metrics:
         self.outbound_oldest_seconds = Gauge("relay_outbound_oldest_queued_seconds", "Age of the oldest waiting", registry=r)
         self.outbound_unknown = Gauge("relay_outbound_unknown_messages", "Deliveries unknown and not settled", registry=r)
         self.outbound_seconds = Histogram(
-            "relay_outbound_acknowledge_seconds", "Send intent to acknowledgement", buckets=_LATENCY_S, registry=r
+            "relay_outbound_acknowledge_seconds", "Send intent to acknowledgement", buckets=LATENCY_S, registry=r
         )
         self.outbound_reports_owed = Gauge("relay_outbound_reports_owed_messages", "Ends that the core must hear", registry=r)
         self.outbound_report_oldest_seconds = Gauge("relay_outbound_report_oldest_seconds", "Age of the oldest", registry=r)
@@ -279,6 +279,18 @@ class Metrics:
         self.outbound_connections = Gauge("relay_outbound_connections", "Open connections of the outbound API", registry=r)
         self.outbound_connections_refused = Counter(
             "relay_outbound_connections_refused_total", "Connections over the limit", registry=r
+        )
+        # ---- the console -------------------------------------------------------------------------------------------
+        self.console_requests = Counter("relay_console_requests_total", "Requests answered", ["result"], registry=r)
+        self.console_connections = Gauge("relay_console_connections", "Open connections of browsers", registry=r)
+        self.console_connections_refused = Counter(
+            "relay_console_connections_refused_total", "Connections over the limit", registry=r
+        )
+        self.console_sessions = Gauge("relay_console_sessions", "People who are signed in", registry=r)
+        self.console_sign_ins = Counter("relay_console_sign_ins_total", "Tries to sign in", ["result"], registry=r)
+        self.console_deeds = Counter("relay_console_deeds_total", "What people did, or tried to do", ["result"], registry=r)
+        self.console_busy_seconds = Counter(
+            "relay_console_busy_seconds_total", "Time of the loop that the console's looks took", registry=r
         )
         # ---- the process -------------------------------------------------------------------------------------------
         self.incarnation = Gauge("relay_journal_incarnation", "Lives of the journal so far: rises at each start", registry=r)
@@ -294,5 +306,9 @@ class Metrics:
         for scope in ("terminal", "branch", "account"):
             for move in ("entered", "left", "no-room"):
                 self.hot_lane_moves.labels(scope, move)
+        for result in ("done", "wrong", "waits", "busy"):
+            self.console_sign_ins.labels(result)
+        for result in ("done", "refused", "unrecorded", "forged", "forbidden"):
+            self.console_deeds.labels(result)
         for reason in ("loop-late", "journal-still"):
             self.watchdog_held.labels(reason)

@@ -103,7 +103,7 @@ async def test_a_request_and_the_next_on_the_same_connection(serving: Serving) -
         assert "connection" not in headers
         assert headers["cache-control"] == "no-store"
     asked = serving.asked[0]
-    assert (asked.method, asked.body, asked.client) == ("POST", b"{}", "")
+    assert (asked.method, asked.body, asked.client, asked.peer) == ("POST", b"{}", "", "127.0.0.1")
     assert asked.headers["idempotency-key"] == "k, l", "a header that came twice is never chosen from"
     assert serving.count("relay_outbound_requests_total", result="200") == 3
     assert serving.count("relay_outbound_connections") == 1

@@ -61,6 +61,8 @@ NOUNS = {
     "relay_pair_tunnel_connections",
     "relay_pair_forward_connections",
     "relay_journal_standby_follows",
+    "relay_console_connections",
+    "relay_console_sessions",
 }
 LABELS = {
     "cause",

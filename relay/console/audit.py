@@ -1,0 +1,90 @@
+"""What people did at the console: who, as what, from where, what, why, and how it ended; durable before it is done.
+
+Owns the names and the packing of these records in the journal, and where sessions are kept beside them. It must never decide
+anything. The traps: a deed is recorded before it is tried, so that a crash in between leaves a record without an end, and never
+an end without a record; and wrong passwords are not recorded one by one, or a stranger could push everything else out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from relay.journal.port import StepResult
+
+LINK_NAME: Final = "@console"  # beside the listeners, whose names have no such sign
+ENTRIES_COUNT_MAX: Final = 2_000  # beyond it the oldest is forgotten; the log has them all
+_ENTRY, _SESSION = "entry/", "session/"
+
+Done = Callable[[StepResult], None]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """`result` is done, refused, or "" while nobody knows; `said` is the relay's answer. Wall clock, milliseconds."""
+
+    number: int = 0
+    at_ms: int
+    who: str
+    role: str
+    address: str
+    deed: str
+    target: str = ""
+    why: str = ""
+    result: str = ""
+    said: str = ""
+
+
+class Variables(Protocol):
+    """What the book needs of a journal."""
+
+    def variables(self, link_name: str) -> Mapping[str, bytes]: ...
+
+    def store_variable(self, link_name: str, name: str, value: bytes | None, done: Done) -> None: ...
+
+
+class Book:
+    def __init__(self, journal: Variables) -> None:
+        self._journal = journal
+        self._given = max((int(name.removeprefix(_ENTRY)) for name in self._names()), default=0)
+
+    def note(self, entry: Entry, done: Done) -> Entry:
+        """A new record; it is durable when `done` gets None. Returns it with its number."""
+        names = self._names()
+        for old in names[: max(0, len(names) + 1 - ENTRIES_COUNT_MAX)]:
+            self._journal.store_variable(LINK_NAME, old, None, _ignore)
+        self._given += 1
+        numbered = msgspec.structs.replace(entry, number=self._given)
+        self._write(numbered, done)
+        return numbered
+
+    def ended(self, entry: Entry, result: str, said: str) -> None:
+        """How it ended, over the record of its beginning."""
+        self._write(msgspec.structs.replace(entry, result=result, said=said[:500]), _ignore)
+
+    def newest(self, count_max: int, below: int = 0) -> list[Entry]:
+        """Newest first; those with a number under `below` where it is given."""
+        names = [name for name in self._names() if not below or int(name.removeprefix(_ENTRY)) < below]
+        stored = self._journal.variables(LINK_NAME)
+        newest = reversed(names[-count_max:])
+        return [msgspec.msgpack.decode(stored[name], type=Entry) for name in newest]
+
+    def sessions(self) -> Mapping[str, bytes]:
+        """As they were kept, by digest."""
+        stored = self._journal.variables(LINK_NAME)
+        return {name.removeprefix(_SESSION): value for name, value in stored.items() if name.startswith(_SESSION)}
+
+    def keep_session(self, digest: str, value: bytes | None) -> None:
+        self._journal.store_variable(LINK_NAME, f"{_SESSION}{digest}", value, _ignore)
+
+    def _names(self) -> list[str]:
+        """Of the records, oldest first."""
+        return sorted(name for name in self._journal.variables(LINK_NAME) if name.startswith(_ENTRY))
+
+    def _write(self, entry: Entry, done: Done) -> None:
+        self._journal.store_variable(LINK_NAME, f"{_ENTRY}{entry.number:012}", msgspec.msgpack.encode(entry), done)
+
+
+def _ignore(_: StepResult) -> None:
+    """Of a session: at worst somebody signs in again. Of an end: the log has it, and the record says that it is not known."""

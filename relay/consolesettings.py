@@ -1,0 +1,41 @@
+"""The settings of `[console]`: the operator's web page, who may sign in, and for how long.
+
+Owns the model, beside relay/settings.py, whose rules for models hold here too.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ConsoleTlsSettings(BaseModel):
+    """TLS of the console."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    certificate: str = Field(description="PEM file with the certificate chain.")
+    key: str = Field(description="PEM file with the private key, or credential:NAME.")
+    minimum_version: Literal["1.2", "1.3"] = Field("1.2", description="Lowest TLS version accepted.")
+
+
+class ConsoleSettings(BaseModel):
+    """The operator's web console: pages about this relay, read-only but for whoever may do more."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    endpoint: str | None = Field(
+        None, description="Twisted endpoint string (tcp, tcp6, systemd) that browsers open; absent means no console."
+    )
+    tls: ConsoleTlsSettings | None = Field(
+        None, description="TLS on the endpoint; without it, it may only be on this machine's loopback."
+    )
+    accounts_path: str = Field(
+        "/var/lib/relay/console-accounts.json", description="File with the accounts, which `relay console user` writes."
+    )
+    language: Literal["en", "ja"] = Field("en", description="Language for browsers that ask for neither English nor Japanese.")
+    session_idle_minutes: int = Field(15, ge=1, le=1_440, description="Who does nothing for so long is signed out, minutes.")
+    session_hours: int = Field(12, ge=1, le=168, description="After so long everybody signs in again, hours.")
+    session_count_max: int = Field(64, ge=1, le=10_000, description="Sessions at once; the one idle for longest makes room.")
+    connection_count_max: int = Field(64, ge=1, le=1_000, description="Open connections of browsers.")

@@ -1,0 +1,180 @@
+"""The web console in the running daemon: its sources are the control socket's own handlers, its port is opened and shut here.
+
+Owns the wiring. It must never decide who may do what (relay/console does). The traps: a search in the journal is a question to
+a file or a server, so it is asked in a thread, one at a time, and a second person waits rather than a message; and of several
+workers the first alone has a console, because the port can be opened once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from relay.clock import SystemClock
+from relay.console.accounts import LocalAccounts
+from relay.console.audit import Book
+from relay.console.ring import Point
+from relay.console.roll import RollLink
+from relay.console.sampler import Sampler
+from relay.console.sessions import Limits, Sessions
+from relay.console.site import Manner, Site
+from relay.console.sources import Busy, Shared
+from relay.control.server import Handler
+from relay.credentials import CredentialUnusable
+from relay.errors import RelayError
+from relay.journal.engines import open_source
+from relay.journal.reader import ExchangeDetail, ExchangeView, JournalReader, Query
+from relay.outbound.server import HttpServer, ServerLimits
+from relay.reconcile.report import Report
+from relay.settings import TlsSettings
+from relay.telemetry.log import get_log
+from relay.wire.sockets import listening_sockets, parse_endpoint
+from relay.wire.tls import server_context
+
+if TYPE_CHECKING:
+    from relay.daemon import Daemon
+
+log = get_log("console")
+
+T = TypeVar("T")
+
+BACKLOG_COUNT: Final = 64
+FORM_BYTES_MAX: Final = 16_384
+ANSWER_MS: Final = 130_000  # a deed may take two minutes
+SEARCHES_WAITING_MAX: Final = 3
+SEARCH_S_MAX: Final = 20.0
+
+
+class DaemonSources:
+    """Fulfils `Sources` with a running daemon. `handlers` are the control socket's."""
+
+    def __init__(self, daemon: Daemon, handlers: Mapping[str, Handler], sampler: Sampler) -> None:
+        self._daemon = daemon
+        self._handlers = handlers
+        self._sampler = sampler
+        self._searching = asyncio.Semaphore(1)
+        self._searches = 0
+
+    async def ask(self, command: str, args: msgspec.Struct) -> msgspec.Struct:
+        result = self._handlers[command](args)
+        return result if isinstance(result, msgspec.Struct) else await result
+
+    def links(self) -> Sequence[RollLink]:
+        return self._daemon.roster.links()
+
+    def dialects(self) -> Mapping[str, str]:
+        settings = self._daemon.settings
+        return {each.name: each.dialect for each in (*settings.listener, *settings.dialer)}
+
+    def points(self, span: str) -> Sequence[Point]:
+        ring = self._sampler.ring
+        return ring.coarse() if span == "day" else ring.fine()
+
+    async def search(self, query: Query) -> Sequence[ExchangeView]:
+        return await self._in_a_thread(lambda reader: reader.search(query))
+
+    async def show(self, key: str) -> ExchangeDetail | None:
+        return await self._in_a_thread(lambda reader: reader.show(key))
+
+    def reports(self) -> Sequence[Report]:
+        return self._daemon.reconciler.shelf.reports()
+
+    def report(self, number: int) -> Report | None:
+        return self._daemon.reconciler.shelf.report(number)
+
+    async def turn(self) -> None:
+        await asyncio.sleep(0)
+
+    async def _in_a_thread(self, look: Callable[[JournalReader], T]) -> T:
+        """One at a time. Raises Busy where others wait already, RelayError where it takes too long."""
+        if self._searches > SEARCHES_WAITING_MAX:
+            raise Busy
+        self._searches += 1
+        try:
+            async with asyncio.timeout(SEARCH_S_MAX), self._searching:
+                return await asyncio.to_thread(self._look, look)
+        except TimeoutError as error:
+            raise RelayError(f"the search took more than {SEARCH_S_MAX:.0f} s.", "Say more, or look at fewer hours.") from error
+        finally:
+            self._searches -= 1
+
+    def _look(self, look: Callable[[JournalReader], T]) -> T:
+        d = self._daemon
+        journal = d.settings.journal
+        try:
+            key = d.credentials.journal_key(journal.key_credential)
+            older = [d.credentials.journal_key(name) for name in journal.older_key_credentials]
+        except CredentialUnusable:
+            key, older = None, []
+        reader = JournalReader(open_source(journal, d.credentials.secret), key, older)
+        try:
+            return look(reader)
+        finally:
+            reader.close()
+
+
+class Consoling:
+    def __init__(self, daemon: Daemon, handlers: Mapping[str, Handler]) -> None:
+        self._daemon = daemon
+        self._handlers = handlers
+        self._sampler = Sampler(daemon.metrics, daemon.clock, daemon.timers)
+        self._server: HttpServer | None = None
+
+    async def start(self) -> None:
+        """Open the port, where one is configured and this is the first worker. Raises ListenFailed, ConfigurationError."""
+        d = self._daemon
+        settings = d.settings.console
+        if settings.endpoint is None or not d.workers.is_first:
+            return
+        m, tls = d.metrics, settings.tls
+        context = None
+        if tls is not None:
+            wanted = TlsSettings(certificate=tls.certificate, key=tls.key, minimum_version=tls.minimum_version)
+            context = server_context(wanted, d.credentials.path)
+        limits = ServerLimits(
+            connection_count_max=settings.connection_count_max, body_bytes_max=FORM_BYTES_MAX, answer_ms=ANSWER_MS
+        )
+        server = HttpServer(
+            self._site(context is not None).handle,
+            limits,
+            d.timers,
+            m.console_connections,
+            m.console_connections_refused,
+            m.console_requests,
+        )
+        await server.start(listening_sockets(parse_endpoint(settings.endpoint), BACKLOG_COUNT, os.environ), context)
+        self._server = server
+        self._sampler.start()
+        log.info("the console is open", endpoint=settings.endpoint, port=server.port, tls=context is not None)
+
+    async def stop(self) -> None:
+        self._sampler.stop()
+        if self._server is not None:
+            await self._server.stop()
+
+    def _site(self, is_tls: bool) -> Site:
+        d = self._daemon
+        settings = d.settings.console
+        book = Book(d.journal)
+        limits = Limits(
+            idle_ms=settings.session_idle_minutes * 60_000,
+            whole_ms=settings.session_hours * 3_600_000,
+            count_max=settings.session_count_max,
+        )
+        sessions = Sessions(limits, lambda: secrets.token_urlsafe(32), book.keep_session, book.sessions())
+        sessions.expire(d.clock.wall_ms())
+        d.metrics.console_sessions.set_function(lambda: sessions.count)
+        sources = DaemonSources(d, self._handlers, self._sampler)
+        shared = Shared(sources.ask, SystemClock().monotonic_us, d.metrics.console_busy_seconds.inc)
+        manner = Manner(
+            center=d.settings.relay.center,
+            is_tls=is_tls,
+            language=settings.language,
+            offset_minutes=d.settings.reconcile.utc_offset_minutes,
+        )
+        return Site(manner, LocalAccounts(settings.accounts_path), sessions, book, sources, shared, d.clock, d.metrics)

@@ -23,12 +23,13 @@ class Repeat(Enum):
     WAITS = auto()  # until the worker that has it says the last word
 
 
-def repeat_of(stored: StoredExchange, fingerprint: bytes) -> Repeat:
+def repeat_of(stored: StoredExchange, fingerprint: bytes, is_fresh: bool) -> Repeat:
     """The same message again, or another one with its key. What is owed as it stands (an advice, a reversal) was acknowledged
-    when it was taken."""
+    when it was taken. `is_fresh`: it moved less than a lease ago. What was closed a moment ago and nobody was told may be told
+    by its worker in this moment, which then is the one answer."""
     if stored.taken.fingerprint != fingerprint or stored.taken.message_class is not MessageClass.FINANCIAL:
         return Repeat.ANSWERED
-    return Repeat.WAITS if stored.state in OPEN_STATES and stored.intent is None else Repeat.ANSWERED
+    return Repeat.WAITS if stored.intent is None and (is_fresh or stored.state in OPEN_STATES) else Repeat.ANSWERED
 
 
 def may_take_over(worker: int, sibling: Sibling, sure_ms: int, lease_ms: int) -> bool:

@@ -174,7 +174,7 @@ class Siblings:
     def waits(self, request: Request, fingerprint: bytes, stored: StoredExchange, message: object, link: LinkPort) -> bool:
         """Whether a repeat of `stored` waits for another worker's last word. It is answered from the journal then, or never:
         what that worker tells at its own deadline is durable before ours has passed."""
-        if repeat_of(stored, fingerprint) is Repeat.ANSWERED:
+        if self._repeat_of(stored, fingerprint) is Repeat.ANSWERED:
             return False
         name = link.listener.name
         if self._waiting[request.key] >= WAITERS_MAX:
@@ -185,6 +185,10 @@ class Siblings:
         until_ms = self._register.clock.monotonic_ms() + link.listener.reply_deadline_ms
         self._look_later(Waiting(request, fingerprint, message, link, until_ms))
         return True
+
+    def _repeat_of(self, stored: StoredExchange, fingerprint: bytes) -> Repeat:
+        age_ms = self._register.clock.wall_ms() - stored.updated_ms  # all workers are on one host
+        return repeat_of(stored, fingerprint, age_ms < self._share.lease_ms)
 
     def _look_later(self, waiting: Waiting) -> None:
         delay_ms = next_look_ms(waiting.looks, LOOK_FIRST_MS, LOOK_MAX_MS)
@@ -203,7 +207,7 @@ class Siblings:
         if entry is not None:  # it came here meanwhile
             self._done_waiting(request.key)
             self._desk.repeats.join(entry, request, waiting.fingerprint, waiting.message, waiting.link)
-        elif not isinstance(found, StoredExchange) or repeat_of(found, waiting.fingerprint) is Repeat.WAITS:
+        elif not isinstance(found, StoredExchange) or self._repeat_of(found, waiting.fingerprint) is Repeat.WAITS:
             self._look_later(waiting)
         else:
             self._done_waiting(request.key)

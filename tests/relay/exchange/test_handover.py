@@ -38,7 +38,7 @@ def stored(
 
 @pytest.mark.parametrize("state", [StoredState.RECORDED, StoredState.UNDOING, StoredState.REPEATING, StoredState.HELD])
 def test_what_is_under_way_elsewhere_and_told_nobody_anything_is_waited_for(state: StoredState) -> None:
-    assert repeat_of(stored(state), b"same") is Repeat.WAITS
+    assert repeat_of(stored(state), b"same", is_fresh=False) is Repeat.WAITS
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,11 @@ def test_what_is_under_way_elsewhere_and_told_nobody_anything_is_waited_for(stat
     ],
 )
 def test_what_is_told_or_closed_is_answered_from_the_journal(found: StoredExchange) -> None:
-    assert repeat_of(found, b"same") is Repeat.ANSWERED
+    assert repeat_of(found, b"same", is_fresh=False) is Repeat.ANSWERED
 
 
 def test_another_message_under_the_same_key_is_refused_at_once() -> None:
-    assert repeat_of(stored(StoredState.RECORDED), b"other") is Repeat.ANSWERED
+    assert repeat_of(stored(StoredState.RECORDED), b"other", is_fresh=False) is Repeat.ANSWERED
 
 
 def test_only_a_lapsed_sibling_is_taken_over_and_the_first_never() -> None:
@@ -86,3 +86,11 @@ def test_a_worker_is_sure_for_less_than_its_lease_after_it_asked() -> None:
 
 def test_looks_become_rarer_up_to_the_limit() -> None:
     assert [next_look_ms(looks, 50, 400) for looks in (0, 1, 2, 3, 4, 99)] == [50, 100, 200, 400, 400, 400]
+
+
+def test_what_was_closed_a_moment_ago_and_nobody_was_told_waits_for_its_worker_s_word() -> None:
+    settled = stored(StoredState.SETTLED)
+    assert settled.intent is None
+    assert repeat_of(settled, b"same", is_fresh=True) is Repeat.WAITS
+    assert repeat_of(settled, b"same", is_fresh=False) is Repeat.ANSWERED
+    assert repeat_of(settled, b"other", is_fresh=True) is Repeat.ANSWERED

@@ -91,6 +91,11 @@ def summary(results: Sequence[Result]) -> Summary:
     )
 
 
+def _machine() -> Machine:
+    version = ".".join(platform.release().split(".")[:2])
+    return Machine(os.cpu_count() or 0, platform.machine(), version, round(os.getloadavg()[2], 1))
+
+
 def _summed(some: Iterable[dict[str, int]]) -> dict[str, int]:
     sums: Counter[str] = Counter()
     for each in some:
@@ -108,14 +113,14 @@ def to_json(lives: Sequence[Life]) -> str:
         for result in life.results:
             by_name.setdefault(result.scenario, []).append(result)
     file = File(
-        scenarios={name: summary(results) for name, results in by_name.items()},
+        scenarios={name: summary(results) for name, results in sorted(by_name.items())},
         lives=len(lives),
         lost=sum(life.verdict.lost for life in lives),
         doubled=sum(life.verdict.doubled for life in lives),
         listed=sum(life.verdict.listed for life in lives),
         unended=sum(life.verdict.unended for life in lives),
         unknown_ends=_summed(life.unknown_ends for life in lives),
-        machine=Machine(os.cpu_count() or 0, platform.machine(), platform.release(), round(os.getloadavg()[2], 1)),
+        machine=_machine(),
         all_runs=tuple(lives),
     )
     return msgspec.json.format(msgspec.json.encode(file), indent=1).decode() + "\n"
@@ -146,13 +151,9 @@ def table(lives: Sequence[Life]) -> Iterator[str]:
 
 def page(lives: Sequence[Life]) -> str:
     file = msgspec.json.decode(to_json(lives), type=File)
-    head = [
-        f"{file.lives} lives of the lab; in all of them together {file.lost} lost, {file.doubled} doubled,",
-        f"{file.unended} without an end, {file.listed} for a person.",
-        f"{file.machine.cores} {file.machine.kind} cores, Linux {file.machine.system},",
-        f"load {file.machine.load}.",
-        "",
-    ]
+    judged = f"{file.lost} lost, {file.doubled} doubled, {file.unended} without an end, {file.listed} for a person"
+    machine = f"{file.machine.cores} {file.machine.kind} cores, Linux {file.machine.system}, load {file.machine.load}"
+    head = [f"Lives of the lab: {file.lives}. In all of them together: {judged}. {machine}.", ""]
     ends = ", ".join(f"{count} {state}" for state, count in file.unknown_ends.items())
     last = f"Exchanges whose outcome was unknown for a time, and where they stood in the end: {ends}."
     return "\n".join([*head, *table(lives), "", last, ""])

@@ -46,10 +46,13 @@ lint: setup  ## style, types and import floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two workers halve the time. They swallow the lists that a few tests print (vectors with their exceptions): ARGS="-n 0" shows them.
+# Four workers on two cores, since a live test waits for half of its time. Each is given one test at a time, the long ones first
+# (tests/conftest.py), so that all of them end together. Workers swallow the lists that a few tests print (vectors with their
+# exceptions): ARGS="-n 0" shows them.
 # RELAY_REQUIRE_ALL: a test that would skip because a tool is missing fails instead.
+# PYTHONDONTWRITEBYTECODE, which images set: the live tests start the relay hundreds of times, and each would compile it anew.
 test: setup tools lint  ## everything: tools, lint, all tests
-	RELAY_REQUIRE_ALL=1 $(BIN)/pytest -n 2 $(ARGS)
+	PYTHONDONTWRITEBYTECODE= RELAY_REQUIRE_ALL=1 $(BIN)/pytest -n 4 --maxschedchunk 1 $(ARGS)
 
 bench: setup  ## ratios, latency and memory into docs/performance/ (BENCH=short for under five minutes)
 	BENCH=$(BENCH) $(BIN)/python -m tests.bench $(ARGS)

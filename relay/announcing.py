@@ -119,7 +119,14 @@ class Announcing:
             journal=d.journal.state.value == "writable" and not d.fenced,
             region=d.region.silent_ms < self._settings.region_silent_ms,
             lease=self.lease(),
+            # Not before the last session is gone: the route takes with it whoever still waits for an answer.
+            drain=not (self._daemon.drainer.is_empty and self._is_draining()),
         )
+
+    def _is_draining(self) -> bool:
+        """Nobody on the service address takes new sessions."""
+        names = [listener.name for listener in self._service()]
+        return bool(names) and all(map(self._daemon.drainer.is_drained, names))
 
     def _service(self) -> list[Listener]:
         d = self._daemon
@@ -236,7 +243,7 @@ class Announcing:
 
     def _line(self) -> str:
         region = self._daemon.region
-        return line(self._herald.role, region.region, region.epoch, self._herald.why)
+        return line(self._herald.role, region.region, region.epoch, self._herald.why, self._is_draining())
 
 
 def _signed(who: str, why: str) -> str:

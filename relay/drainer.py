@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = get_log("drain")
 LINK_NAME: Final = "@drain"  # beside the listeners, whose names have no such sign
 _ORDER: Final = "order"
+FOLLOWED: Final = ((LINK_NAME, _ORDER),)  # by every worker beyond the first
 DRAIN: Final = "drain"  # why a door is barred
 LOOK_MS = 200
 MANY_COUNT = 5_000  # so many sessions are looked at less often
@@ -48,18 +49,18 @@ class Order(msgspec.Struct, frozen=True):
     who: str
     why: str
     at_ms: int  # wall clock, UTC epoch milliseconds
+    deadline_ms: int = 0  # from its beginning; 0: not said
 
 
 class Drainer:
-    """`announce` tells whoever chooses between the centers: called with False when a drain begins, with True when it was
-    aborted, and why. It must not block."""
+    """Whoever chooses between the centers looks here (relay/announcing.py): `is_drained` from the first moment, `is_empty` at
+    the last."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._drain: Drain[Link] = Drain(drain_rules(daemon.settings.drain))
         self._is_deciding = False
         self._timer: Cancellable | None = None
-        self.announce: Callable[[bool, str], None] = _announce_nothing
         stored = daemon.journal.variables(LINK_NAME).get(_ORDER)
         self._order = None if stored is None else msgspec.msgpack.decode(stored, type=Order)
         metrics = daemon.metrics
@@ -70,6 +71,11 @@ class Drainer:
     @property
     def is_active(self) -> bool:
         return self._drain.stage is not Stage.SERVING
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether what was to be drained has no session left."""
+        return self._drain.stage is Stage.DRAINED
 
     def is_drained(self, name: str) -> bool:
         """Whether a listener or dialer is of a class that is drained, or on its way there."""
@@ -85,7 +91,6 @@ class Drainer:
             order = self._order
             self._drain.found(order.classes)
             self._bar()
-            self.announce(False, order.why)
             log.warning("drained since an earlier life", classes=order.classes, who=order.who, why=order.why)
 
     # ---- people ------------------------------------------------------------------------------------------------------
@@ -109,19 +114,21 @@ class Drainer:
                 "relay drain abort first, then start with all classes that are wanted.",
             )
         self._only_one()
-        order = Order(tuple(sorted(wanted)), args.who, args.why, d.clock.wall_ms())
+        deadline_ms = args.deadline_s * 1_000 or d.settings.drain.deadline_ms
+        order = Order(tuple(sorted(wanted)), args.who, args.why, d.clock.wall_ms(), deadline_ms)
         try:
             self._durable(await answer_of(partial(self._keep, order)), "the drain")
-            deadline_ms = args.deadline_s * 1_000 or d.settings.drain.deadline_ms
             self._drain.start(wanted, deadline_ms, d.clock.monotonic_ms())
         finally:
             self._is_deciding = False
+        self._began(order)
+        return Done(f"draining {', '.join(order.classes)}; what is left after {deadline_ms // 1_000} s is reset")
+
+    def _began(self, order: Order) -> None:
         self._order = order
-        log.warning("drain", classes=order.classes, deadline_ms=deadline_ms, who=args.who, why=args.why)
-        self.announce(False, args.why)
+        log.warning("drain", classes=order.classes, deadline_ms=order.deadline_ms, who=order.who, why=order.why)
         self.show_state()
         self._look()
-        return Done(f"draining {', '.join(order.classes)}; what is left after {deadline_ms // 1_000} s is reset")
 
     async def _abort(self, args: c.DrainAbortArgs) -> Done:
         if not self.is_active:
@@ -131,17 +138,32 @@ class Drainer:
             self._durable(await answer_of(partial(self._keep, None)), "the end of the drain")
         finally:
             self._is_deciding = False
+        self._ended(args.who, args.why)
+        return Done("in service again: sessions that were told to sign off come back by themselves")
+
+    def _ended(self, who: str, why: str) -> None:
         names = self._names()
         self._drain.abort()
         self._order = None
-        log.warning("drain aborted", who=args.who, why=args.why)
+        log.warning("drain aborted", who=who, why=why)
         self.show_state()
         for name in names:
             self._daemon.doors.unbar(name, DRAIN)
-        self._daemon.exclusive.resume(frozenset(names), f"the drain was ended by {args.who}")
-        self.announce(True, args.why)
+        self._daemon.exclusive.resume(frozenset(names), f"the drain was ended by {who}")
         self._show({})
-        return Done("in service again: sessions that were told to sign off come back by themselves")
+
+    def follow(self) -> None:
+        """Not the first of several workers: what that was told is done here too, as it stands on disk."""
+        stored = self._daemon.journal.variables(LINK_NAME).get(_ORDER)
+        order = None if stored is None else msgspec.msgpack.decode(stored, type=Order)
+        if order == self._order or self._daemon.is_stopping:
+            return
+        if self.is_active:
+            self._ended("the first worker", "as it was told")
+        if order is not None:
+            deadline_ms = order.deadline_ms or self._daemon.settings.drain.deadline_ms
+            self._drain.start(frozenset(order.classes), deadline_ms, self._daemon.clock.monotonic_ms())
+            self._began(order)
 
     def _only_one(self) -> None:
         if self._is_deciding:
@@ -282,7 +304,3 @@ def _counts(sessions: list[Session[Link]]) -> dict[str, tuple[int, int]]:
         number, busy = counts[each.name]
         counts[each.name] = number + 1, busy + each.is_busy
     return counts
-
-
-def _announce_nothing(is_preferred: bool, why: str) -> None:
-    """Nobody chooses between centers here."""

@@ -45,7 +45,7 @@ class DrainSettings(Model):
         ("idle-atm", "atm", "branch", "zengin"), description="Who goes first; classes that are not named go last."
     )
     depreference_ms: int = Field(
-        0, ge=0, le=600_000, description="Pause after the announcement was made less preferred, milliseconds."
+        0, ge=0, le=600_000, description="Pause after the text port of the role says drain, before doors shut, milliseconds."
     )
     step_ms: Milliseconds = Field(
         5_000, description="The next class begins at the latest so long after the one before it, milliseconds."

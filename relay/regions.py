@@ -174,7 +174,8 @@ class Regions:
         if self.pairing is not None:
             self.pairing.start()
         self.acking.start()
-        self.tails.start()
+        if d.workers.is_first:
+            self.tails.start()
         if self._discovery is not None:
             self._discovery.start()
             return
@@ -212,7 +213,8 @@ class Regions:
             self._use_site(region)
         d.client.epoch_began(epoch)
         d.reconnect.role_gained(f"epoch {epoch}")
-        self.tails.begin(epoch)
+        if d.workers.is_first:
+            self.tails.begin(epoch)
 
     def answer_age_ms(self) -> int | None:
         """Of the DNS answer with the addresses in use."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from relay.bridge import answer_of
+from relay.bridge import answer_of, spawn
 from relay.control import regions as c
 from relay.control.commands import StatusArgs
 from relay.control.report import Done
@@ -107,6 +107,7 @@ class Steering:
             result: StepResult = await answer_of(partial(self._book.keep_sealed, args.epoch))
             d.region.seal(args.epoch if result is None else before)
             self._durable(result, "the seal")
+            await self._end_others()
         finally:
             self._is_sealing = False
         await self._did(f"seal {args.epoch}", args.who, args.why)
@@ -168,6 +169,27 @@ class Steering:
         done = measure_again(self._daemon, args)
         await self._did(f"tail from {args.from_ms}" if args.from_ms else f"tail lag {args.lag_ms} ms", args.who, args.why)
         return done
+
+    def follow(self) -> None:
+        """Not the first of several workers: what people decided there holds here, as it stands on disk."""
+        d = self._daemon
+        if d.desk.gate.blocked != self._book.blocked():
+            self._use_blocked()
+        sealed = self._book.sealed()
+        if sealed != d.region.sealed_epoch:
+            d.region.seal(sealed)
+            log.warning("sealed as the first worker was told", epoch=sealed)
+            spawn("seal", self._end_sealed(sealed))
+
+    async def _end_sealed(self, epoch: int) -> None:
+        await self._end_calls(epoch + 1)
+
+    async def _end_others(self) -> None:
+        """Until no other worker has anything under way in what is sealed, durably: each has heard of it in a beat by then, or
+        may not speak because its lease has lapsed."""
+        d = self._daemon
+        if d.workers.share is not None:
+            await answer_of(partial(self._after, d.workers.share.lease_ms + d.settings.core.old_epoch_deadline_ms))
 
     def _use_blocked(self) -> None:
         """A block holds at once, a release when it is durable."""

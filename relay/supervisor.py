@@ -2,8 +2,9 @@
 
 Owns the children, what they are told (signals, systemd's sockets) and what systemd is told in their name. It must never know a
 message. The traps: the first worker is ready before the others begin, because it makes or migrates the journal and finds out
-whether another relay has it; a worker that stands still is killed, for only a new life of it takes up what it holds; and a
-worker that ends by itself and well was asked to by a person, so all of them end.
+whether another relay has it; a worker that stands still is killed, for only a new life of it takes up what it holds; a
+worker that ends by itself and well was asked to by a person, so all of them end; and a signal that a relay knows must not end
+this process, whose workers would go with it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from relay.clock import Clock, SystemClock
-from relay.configuration.workers import RUN_VARIABLE, WORKER_VARIABLE
+from relay.configuration.workers import RUN_VARIABLE, SUPERVISOR_VARIABLE, WORKER_VARIABLE
 from relay.control.sdnotify import Notifier, watchdog_interval_ms
 from relay.settings import Settings
 from relay.telemetry.log import configure_logging, get_log
@@ -72,6 +73,7 @@ class Child:
         self._environment = {
             **environment,
             WORKER_VARIABLE: str(number),
+            SUPERVISOR_VARIABLE: str(os.getpid()),
             "NOTIFY_SOCKET": self.ear.address,
             "WATCHDOG_USEC": str(STALL_MS * 1_000),
         }
@@ -136,6 +138,7 @@ class Supervisor:
         command = [sys.executable, "-m", "relay", "run", config_path]
         self._children = [Child(number, command, given, clock) for number in range(1, settings.relay.workers + 1)]
         self._stop: str = ""
+        self._has_begun = False  # the first was ready once
         self._said_ready = False
 
     async def run(self) -> int:
@@ -144,6 +147,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop, f"signal {number.name}")
         loop.add_signal_handler(signal.SIGHUP, self._signal_all, signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGUSR2, self._children[0].signal, signal.SIGUSR2)  # the others follow it
         code = 0
         try:
             self._children[0].start(self._fds)
@@ -159,6 +163,7 @@ class Supervisor:
         """Once around all workers. The exit code, where this ends it."""
         for child in self._children:
             child.listen()
+            self._has_begun = self._has_begun or self._children[0].is_ready
             if child.is_still():
                 log.error("worker stands still, and is killed", worker=child.number, still_ms=STALL_MS)
                 child.signal(signal.SIGKILL)
@@ -167,10 +172,10 @@ class Supervisor:
                 log.error("worker ended", worker=child.number, code=code, deaths=child.deaths)
                 if code == 0:
                     self._ask_to_stop(f"worker {child.number} was asked to end")
-                elif not self._said_ready and child is self._children[0]:
+                elif not self._has_begun and child is self._children[0]:
                     self._ask_to_stop("the first worker could not begin")
                     return max(1, code)
-        if not self._stop and self._children[0].is_ready | self._said_ready:
+        if not self._stop and self._has_begun:
             for child in self._children:
                 if child.may_start():
                     child.start(self._fds)

@@ -3,7 +3,7 @@
 Owns that wiring; where there is one worker it is nothing but the name for "all of it". It must never decide about an exchange
 (relay/exchange/siblings.py does). The traps: what is done once (pruning, the keys' walk, reconciliation, archives, messages of
 the core, what people decide) is done by the first worker, or it is done twice; and a worker whose supervisor is gone ends, for
-the next supervisor starts others in its place.
+the next supervisor starts others in its place; it may have gone before this process could look who it was.
 """
 
 from __future__ import annotations
@@ -14,12 +14,22 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
-from relay.configuration.workers import RUN_VARIABLE, control_path, is_spread, narrowed, worker_number
+from relay.configuration.workers import (
+    RUN_VARIABLE,
+    SUPERVISOR_VARIABLE,
+    control_path,
+    is_spread,
+    narrowed,
+    worker_number,
+)
 from relay.control.server import Handler
+from relay.drainer import FOLLOWED as DRAIN_FOLLOWED
 from relay.errors import RelayError
 from relay.exchange.siblings import Siblings
 from relay.journal.shared import FIRST, Share, SharedJournal
 from relay.permit import Permit
+from relay.reconcile.tail import FOLLOWED as TAIL_FOLLOWED
+from relay.region.book import FOLLOWED as REGION_FOLLOWED
 from relay.settings import Settings
 from relay.telemetry.log import get_log
 
@@ -31,18 +41,20 @@ log = get_log("workers")
 PRUNE_INTERVAL_MS: Final = 3_600_000
 PARENT_LOOK_MS: Final = 1_000
 # What each worker answers for itself; the rest is asked of the first.
-OF_EACH: Final = frozenset({"status", "links", "pressure", "saf-list", "saf-show", "log-level", "reload", "command"})
-# What would have to hold for all workers at once.
-OF_ONE: Final = frozenset(
-    {"region-pin", "region-unpin", "region-seal", "region-unseal", "region-block", "region-release", "region-tail"}
+OF_EACH: Final = frozenset(
+    {"status", "links", "pressure", "saf-list", "saf-show", "log-level", "reload", "command", "drain-status", "region-status"}
 )
+# What people decide at the first worker, and the others follow: link variables that only it writes.
+FOLLOWED: Final = (*DRAIN_FOLLOWED, *REGION_FOLLOWED, *TAIL_FOLLOWED)
 
 
 def share_of(settings: Settings, environment: Mapping[str, str]) -> Share | None:
     """This process's share of the journal; None where it is the only one."""
     if settings.relay.workers == 1:
         return None
-    return Share(max(FIRST, worker_number(environment)), settings.relay.worker_lease_ms, RUN_VARIABLE in environment)
+    worker = max(FIRST, worker_number(environment))
+    followed = () if worker == FIRST else FOLLOWED
+    return Share(worker, settings.relay.worker_lease_ms, RUN_VARIABLE in environment, followed)
 
 
 class Workers:
@@ -54,7 +66,7 @@ class Workers:
         self.number = FIRST if share is None else share.worker
         self.siblings: Siblings | None = None
         self.permit = daemon.region.permit if share is None else self._permit
-        self._parent = os.getppid()
+        self._supervisor = daemon.environment.get(SUPERVISOR_VARIABLE, str(os.getppid()))
         daemon.metrics.workers_configured.set(daemon.settings.relay.workers)
 
     @property
@@ -88,7 +100,7 @@ class Workers:
                 d.timers,
                 d.metrics,
                 d.settings.relay.completion_deadline_ms,
-                self._epoch_heard,
+                self._heard,
             )
 
     def start(self) -> None:
@@ -112,12 +124,19 @@ class Workers:
         if self.siblings is not None:
             self.siblings.stop()
 
-    def _epoch_heard(self, epoch: int) -> None:
-        if epoch > self._daemon.region.epoch:
-            self._daemon.region.look_now()  # another worker heard of it first
+    def _heard(self, epoch: int) -> None:
+        """With each beat: what another worker heard first, or was told."""
+        d = self._daemon
+        if epoch > d.region.epoch:
+            d.region.look_now()
+        if not self.is_first:
+            d.regions.tails.follow()
+            d.steering.follow()
+            if d.state in ("serving", "draining"):
+                d.drainer.follow()
 
     def _look_at_parent(self) -> None:
-        if os.getppid() != self._parent:
+        if str(os.getppid()) != self._supervisor:
             self._daemon.ask_to_stop("the process that started the workers is gone")
         else:
             self._daemon.timers.after(PARENT_LOOK_MS, self._look_at_parent)
@@ -141,8 +160,6 @@ class Workers:
         return {name: self._refused(name) if self._why_not(name) else handler for name, handler in table.items()}
 
     def _why_not(self, name: str) -> str:
-        if name in OF_ONE:
-            return "it would have to hold for all workers at once, which this version does not see to"
         return "" if self.is_first or name in OF_EACH else "it is asked of the first worker"
 
     def _refused(self, name: str) -> Handler:
@@ -150,7 +167,6 @@ class Workers:
         first = own.replace(control_path("x", self.number).removeprefix("x"), "") if not self.is_first else own
 
         def refuse(_: msgspec.Struct) -> msgspec.Struct:
-            step = "Start the relay with relay.workers = 1 for it." if name in OF_ONE else f"relay ... --socket {first}"
-            raise RelayError(f"{name} is not for worker {self.number}: {self._why_not(name)}.", step)
+            raise RelayError(f"{name} is not for worker {self.number}: {self._why_not(name)}.", f"relay ... --socket {first}")
 
         return refuse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.tools import need_tool
 ROOT = Path(__file__).resolve().parent.parent
 RULES = ROOT / "config" / "alerts.rules.yml"
 TESTS = ROOT / "config" / "alerts.test.yml"
+MINUTE_S = 60
 
 
 def rules() -> list[dict[str, Any]]:
@@ -32,9 +34,32 @@ def test_promtool_accepts_the_rules() -> None:
     promtool("check", "rules", str(RULES))
 
 
-@pytest.mark.timeout(300)  # twenty seconds of CPU for all of them
-def test_promtool_runs_the_unit_tests() -> None:
-    promtool("test", "rules", str(TESTS))
+# (at least this long, evaluated every so often): in small steps, stories of hours would take minutes of CPU.
+STEPS = ((0, "15s"), (12 * MINUTE_S, "1m"), (40 * MINUTE_S, "2m"))
+
+
+@pytest.mark.timeout(600)  # twenty seconds of CPU for all of them
+@pytest.mark.parametrize("step", range(len(STEPS)))
+def test_promtool_runs_the_unit_tests(step: int, tmp_path: Path) -> None:
+    """Each case of the file, the long ones in larger steps than the file says."""
+    whole = yaml.safe_load(TESTS.read_text(encoding="utf-8"))
+    assert whole["evaluation_interval"] == STEPS[0][1]
+    mine = [case for case in whole["tests"] if step_of(case) == step]
+    assert mine
+    changed = whole | {"rule_files": [str(RULES)], "evaluation_interval": STEPS[step][1], "tests": mine}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(changed), encoding="utf-8")
+    promtool("test", "rules", str(tmp_path / "tests.yml"))
+
+
+def step_of(case: dict[str, Any]) -> int:
+    moments = [*case.get("promql_expr_test", ()), *case.get("alert_rule_test", ())]
+    ends_s = max(seconds(moment["eval_time"]) for moment in moments)
+    return max(number for number, (least_s, _) in enumerate(STEPS) if ends_s >= least_s)
+
+
+def seconds(text: str) -> int:
+    """Of a Prometheus duration."""
+    return sum(int(count) * {"h": 3_600, "m": 60, "s": 1}[unit] for count, unit in re.findall(r"(\d+)([hms])", text))
 
 
 def test_every_alert_has_a_unit_test() -> None:

@@ -51,7 +51,6 @@ NO_MIRROR = {
     "relay/reconnect.py": "wires and tells; tests/live/test_storm.py runs it in a daemon",
     "relay/reconnectsettings.py": "declarations only; run by tests/relay/test_settings.py",
     "relay/regions.py": "wires and tells; tests/live/test_region_switch.py runs it in a daemon",
-    "relay/workers.py": "wires and tells; tests/live/test_workers.py runs several of them",
     "relay/acking.py": "wiring only; tests/live/test_ack_needs.py runs it as a process",
     "relay/pairing.py": "wires and tells; tests/live/test_pair.py runs two of it in daemons",
     "relay/control/drain.py": "declarations only; run by tests/relay/cli/test_drain.py",

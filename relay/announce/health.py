@@ -24,9 +24,10 @@ class Cause(Enum):
     LEASE = "lease"  # whoever hands out exclusive rights lets this center serve
     DEVICE = "device"  # the service address can be put on this host
     HEARD = "heard"  # somebody hears the announcement
+    DRAIN = "drain"  # people have not drained whoever serves on the address
 
 
-HARD = frozenset({Cause.LOOP, Cause.JOURNAL, Cause.LEASE, Cause.DEVICE})
+HARD = frozenset({Cause.LOOP, Cause.JOURNAL, Cause.LEASE, Cause.DEVICE, Cause.DRAIN})
 
 
 class Signs(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,7 @@ class Signs(msgspec.Struct, frozen=True, kw_only=True):
     lease: bool = True
     device: bool = True
     heard: bool = True
+    drain: bool = True
 
 
 class _Counter:

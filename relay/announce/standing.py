@@ -24,6 +24,7 @@ IN_WORDS: Final[dict[Cause, str]] = {
     Cause.LEASE: "the lease is not ours",
     Cause.DEVICE: "the service address cannot be put on this host",
     Cause.HEARD: "nobody hears the announcement",
+    Cause.DRAIN: "whoever serves the address is drained",
 }
 
 

@@ -35,9 +35,10 @@ WORDS: Final[dict[Role, str]] = {
 }
 
 
-def line(role: Role, region: str, epoch: int, why: str) -> str:
-    """Pure: the line without its end."""
-    text = f"{WORDS[role]} #role={role.value} region={region or '-'} epoch={epoch} why={why}"
+def line(role: Role, region: str, epoch: int, why: str, is_draining: bool = False) -> str:
+    """Pure: the line without its end. A center that drains takes nothing new, whatever its role."""
+    word = "drain" if is_draining and WORDS[role] == "up" else WORDS[role]
+    text = f"{word} #role={role.value} region={region or '-'} epoch={epoch} why={why}"
     plain = "".join(letter if letter.isprintable() and letter.isascii() else "?" for letter in " ".join(text.split()))
     return plain[:LINE_CHARS_MAX]
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from relay.configuration.lines import Path
 from relay.settings import Settings
 
 WORKER_VARIABLE: Final = "RELAY_WORKER"  # in the environment of a worker: its number, from 1
 RUN_VARIABLE: Final = "RELAY_BEGINS_RUN"  # set for the first life of the first worker of a start
-ARE_SERVED = False  # until tests/live/test_workers.py has passed: set it True together with that
+SUPERVISOR_VARIABLE: Final = "RELAY_SUPERVISOR"  # process id of whoever starts the workers
 SPREAD_DIALECTS: Final = frozenset({"iso8583"})  # whose links any worker may serve
 _PORT_MAX: Final = 65_535
 
@@ -57,12 +58,9 @@ def control_path(path: str, worker: int) -> str:
     return f"{stem}-{worker}.{ending}" if dot and "/" not in ending else f"{path}-{worker}"
 
 
-def check_workers(settings: Settings) -> Iterator[tuple[tuple[str, str], str, str]]:
+def check_workers(settings: Settings) -> Iterator[tuple[Path, str, str]]:
     """What does not go together with several workers: setting, problem, suggestion."""
     if settings.relay.workers == 1:
-        return
-    if not ARE_SERVED:
-        yield (("relay", "workers"), "several workers are built, and not proven with real processes yet", "1")
         return
     if settings.journal.engine == "sqlite":
         yield (
@@ -88,6 +86,7 @@ def check_workers(settings: Settings) -> Iterator[tuple[tuple[str, str], str, st
             "what another worker has closed is not opened again by this version",
             'mending = "list", or relay.workers = 1',
         )
+    yield from _check_center(settings)
     if settings.telemetry.metrics_port + settings.relay.workers - 1 > _PORT_MAX:
         yield (("telemetry", "metrics_port"), "each worker has the next port, and there are no more", "a lower port")
     if settings.relay.worker_lease_ms <= settings.journal.commit_timeout_ms:
@@ -96,3 +95,27 @@ def check_workers(settings: Settings) -> Iterator[tuple[tuple[str, str], str, st
             "a worker that waits for one slow commit would be taken over",
             f"above journal.commit_timeout_ms, {settings.journal.commit_timeout_ms}",
         )
+
+
+def _check_center(settings: Settings) -> Iterator[tuple[Path, str, str]]:
+    """What one process does for a whole center, and would do once in each worker."""
+    announce = settings.announce
+    if announce.adapter != "none" or announce.addresses or announce.text_port is not None:
+        yield (
+            ("announce", "adapter" if announce.adapter != "none" else "addresses" if announce.addresses else "text_port"),
+            "the role opens and shuts the listeners of one process, and other workers would go on without it",
+            "no [announce], or relay.workers = 1",
+        )
+    if settings.pair.peer is not None:
+        yield (
+            ("pair", "peer"),
+            "heartbeats and the way through the other center are those of one process",
+            "no pair.peer, or relay.workers = 1",
+        )
+    for number, link in enumerate(settings.listener):
+        if link.exclusive and link.dialect in SPREAD_DIALECTS:
+            yield (
+                ("listener", number, "exclusive"),
+                f"each worker would take the lease of {link.name} for itself",
+                "exclusive = false, or relay.workers = 1",
+            )

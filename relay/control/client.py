@@ -1,13 +1,15 @@
 """The tools' end of the control socket: blocking, with a time limit, and a clear sentence when no relay is there.
 
-Owns one question and its answer per call. It must never print. The trap: a daemon that hangs accepts connections all the
-same, so the limit covers the whole call and not each read.
+Owns one question and its answer per call. It must never print. The traps: a daemon that hangs accepts connections all the
+same, so the limit covers the whole call and not each read; and msgspec prepares a type when it is first read, which kills the
+process (SIGSEGV, msgspec 0.22) where two threads come to it at once, so types are prepared here under a lock.
 """
 
 from __future__ import annotations
 
 import socket
-from typing import TypeVar
+import threading
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -72,6 +74,17 @@ CALL_MS = 10_000
 SLOW_CALL_MS = 130_000  # a reload opens and closes listeners
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+_read_answer = msgspec.json.Decoder(ControlAnswer).decode
+_preparing = threading.Lock()
+_prepared: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(answer_type: type[S]) -> msgspec.json.Decoder[S]:
+    with _preparing:
+        if answer_type not in _prepared:
+            _prepared[answer_type] = msgspec.json.Decoder(answer_type)
+        return _prepared[answer_type]
 
 
 class NotReachable(RelayError):
@@ -221,9 +234,9 @@ class ControlClient:
         assert COMMANDS[name].answer is answer_type
         line = self._exchange(msgspec.json.encode({"command": name, "args": args}) + b"\n", timeout_ms or self._timeout_ms)
         try:
-            answer = msgspec.json.decode(line, type=ControlAnswer)
+            answer = _read_answer(line)
             if bytes(answer.answer):
-                return msgspec.json.decode(answer.answer, type=answer_type)
+                return _decoder(answer_type).decode(answer.answer)
         except msgspec.DecodeError as error:
             raise Refused(
                 f"the relay's answer to {name} cannot be read: {error}.", "Is this tool of another version than the daemon?"

@@ -122,6 +122,7 @@ class ByHand:
         if names_none or (original is not None and original is not entry):
             self._saf.owe(entry)
         else:
+            self._saf.looked_at_count += 1  # "nothing is owed" must not be said while this is on its way
             self._look(entry)
 
     def _look(self, entry: Open) -> None:
@@ -134,6 +135,7 @@ class ByHand:
             if register.journal.state is not JournalState.FAILED:
                 entry.retry = self._timers.after(LOOK_AGAIN_MS, partial(self._look, entry))
             return
+        self._saf.looked_at_count -= 1
         member = binds(chain, entry.exchange_id)
         if member is None:
             self._saf.owe(entry)

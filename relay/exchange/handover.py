@@ -2,8 +2,9 @@
 
 Owns the three answers: what a repeat gets here, who may be taken over by whom, and when a worker may still speak. It must never
 read a journal or a clock. The traps: a repeat of what is under way elsewhere gets nothing but what the other worker makes
-durable, for two workers that both answer can answer twice; and the first worker is taken over by nobody, because its machines
-tell their evidence only to the worker that serves them (it comes back, or is brought back).
+durable, for two workers that both answer can answer twice; the first worker is taken over by nobody, because its machines
+tell their evidence only to the worker that serves them (it comes back, or is brought back); and after a journal's server was
+away everybody's lease has lapsed, whoever hears of it first, so only who was sure of its own all the while judges others.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ def repeat_of(stored: StoredExchange, fingerprint: bytes) -> Repeat:
     return Repeat.WAITS if stored.state in OPEN_STATES and stored.intent is None else Repeat.ANSWERED
 
 
-def may_take_over(worker: int, sibling: Sibling) -> bool:
-    """Whether `worker` tries to take over what `sibling` holds. The journal decides again, as it is then."""
-    return sibling.is_lapsed and sibling.incarnation > 0 and sibling.worker not in (worker, FIRST)
+def may_take_over(worker: int, sibling: Sibling, sure_ms: int, lease_ms: int) -> bool:
+    """Whether `worker`, sure of its own lease for `sure_ms` now, tries to take over what `sibling` holds. The journal decides
+    again, as it is then."""
+    return sibling.is_lapsed and sibling.incarnation > 0 and sibling.worker not in (worker, FIRST) and sure_ms >= lease_ms
 
 
 def live_count(siblings: tuple[Sibling, ...]) -> int:

@@ -50,7 +50,8 @@ def take_up(desk: Desk, entry: Open, stored: StoredExchange, completion_deadline
     elif entry.state is State.AWAITING_COMPLETION:
         desk.doubt.await_completion(entry, completion_deadline_ms)
     elif desk.repeats.elsewhere is not None and entry.request.message_class is not MessageClass.FINANCIAL:
-        desk.place(entry)  # its former life may have died before it was placed
+        entry.is_loose = True  # its former life may have died before it was placed
+        desk.place(entry)
     elif entry.state in (State.DELIVERING, State.PART_UNDONE, State.UNDONE):
         desk.doubt.by_hand.owe(entry)  # the relay may have died before it knew that a person has decided
     else:

@@ -62,6 +62,7 @@ class Open(msgspec.Struct, eq=False):
     was_question: bool = False  # and is delivered as an advice now
     is_acknowledged: bool = False  # an advice or reversal, in this life (acknowledging.py)
     is_cleared: bool = False  # its reply need not wait for the other center any more
+    is_loose: bool = False  # the journal has it down as not placed yet (siblings.py)
     has_body: bool = True  # False after a restart: the secrets are gone, the request is never posted again
     # How it waits for the core (traffic.py).
     group: str = ""  # its hot lane, or "" with everybody else

@@ -113,11 +113,12 @@ class Saf:
         self._inflight = 0
         self._inflight_again = 0
         self._stopped = False
+        self.looked_at_count = 0  # durable and owed, while byhand.py reads what a person decided about their chains
         self.holds: Callable[[Open], bool] = lambda entry: False  # who asks an original's fate first (relay/tails.py)
 
     @property
     def owed_count(self) -> int:
-        return sum(len(chain) for chain in self._chains.values())
+        return self.looked_at_count + sum(len(chain) for chain in self._chains.values())
 
     def oldest_since_ms(self) -> int | None:
         """Wall time since which the oldest message is owed: its recording, or when a person or reconciliation reopened it."""

@@ -4,9 +4,10 @@ is said about their exchanges, and what becomes ours when one of them is gone.
 Owns the beat (lease, take-over, what came), the waiters of repeats, and the placing of advices and reversals. It must never
 write a step of an exchange itself, nor know how many processes there are (relay/supervisor.py does). The traps: an advice or
 reversal is not delivered here while a worker elsewhere has its original open, or one key has two deliverers; so each is
-placed first, and what follows of the same key is placed behind it. What came is read again, after every record given before,
-because memory may have closed what the beat still saw open. And a worker that is not sure of its lease says nothing from
-memory: whoever took over may have said something else.
+placed first, and what follows of the same key is placed behind it. What the journal has down as loose stays loose for everybody
+until it is placed, whatever is open here by then. What came is read again, after every record given before, because memory may
+have closed what the beat still saw open. A worker that is not sure of its lease says nothing from memory: whoever took over may
+have said something else. And who could not write for a while finds everybody else's lease lapsed too, with its own.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Siblings:
         self._on_epoch = on_epoch
         self._interval_ms = max(1, min(BEAT_MS_MAX, share.lease_ms // BEATS_PER_LEASE))
         self._renewed_ms = -share.lease_ms  # not sure before the first beat
+        self._sure_since_ms = 0
         self._is_beating = False
         self._came: set[int] = set()  # ours by the journal, not taken up yet
         self._is_fetching = False
@@ -118,6 +120,8 @@ class Siblings:
         self._is_beating = False
         if isinstance(beat, JournalFailed) or self._is_stopped:
             return
+        if not self.is_sure:
+            self._sure_since_ms = asked_ms
         self._renewed_ms = asked_ms
         self.siblings = beat.siblings
         self._metrics.workers_live.set(self.live_count)
@@ -125,7 +129,7 @@ class Siblings:
         self._came.update(beat.came_ids)
         self._fetch()
         for sibling in beat.siblings:
-            if may_take_over(self.worker, sibling):
+            if may_take_over(self.worker, sibling, asked_ms - self._sure_since_ms, self._share.lease_ms):
                 self._journal.take_over(sibling, partial(self._taken_over, sibling))
 
     # ---- what became ours ------------------------------------------------------------------------------------------------
@@ -151,11 +155,12 @@ class Siblings:
         if isinstance(found, JournalFailed) or self._is_stopped:
             return  # the next beat asks again
         register = self._register
-        busy = {stored.taken.exchange_id for stored in found if stored.taken.key in register.by_key}
+        taken_keys = register.by_key.keys() | register.resolving
+        busy = {stored.taken.exchange_id for stored in found if stored.taken.key in taken_keys}
         self._came.difference_update(set(asked) - busy)  # who has the key just now hears from the journal that it is taken
         entries = []
         for stored in found:
-            if stored.taken.exchange_id not in busy and stored.taken.key not in register.resolving:
+            if stored.taken.exchange_id not in busy:
                 entry = register.by_key[stored.taken.key] = rebuild(stored, register.clock.monotonic_ms())
                 entries.append((entry, stored))
         if entries:
@@ -163,10 +168,7 @@ class Siblings:
         for entry, stored in entries:
             if register.by_key.get(entry.key) is not entry:
                 continue  # one of those before it has ended it
-            if entry.request.message_class is MessageClass.FINANCIAL:
-                take_up(self._desk, entry, stored, self._completion_deadline_ms)
-            else:
-                self._desk.doubt.owed(entry)
+            take_up(self._desk, entry, stored, self._completion_deadline_ms)
 
     # ---- repeats -----------------------------------------------------------------------------------------------------------
     def waits(self, request: Request, fingerprint: bytes, stored: StoredExchange, message: object, link: LinkPort) -> bool:
@@ -214,12 +216,13 @@ class Siblings:
 
     # ---- advices and reversals -----------------------------------------------------------------------------------------------
     def is_loose(self, entry: Open) -> bool:
-        """Whether an advice or reversal has to be placed: nothing of its key is open here, or that is being placed itself."""
-        if entry.request.message_class is MessageClass.FINANCIAL:
-            return False
-        original = self._register.by_key.get(entry.request.original_key or "")
-        is_here = (original is not None and original is not entry) or self._desk.saf.has_chain(entry.chain)
-        return entry.chain in self._placing or not is_here
+        """Whether an advice or reversal has to be placed: nothing of its key is open here, or that is being placed itself. It
+        is taken as that, and stays it until it is placed."""
+        if entry.request.message_class is not MessageClass.FINANCIAL:
+            original = self._register.by_key.get(entry.request.original_key or "")
+            is_here = (original is not None and original is not entry) or self._desk.saf.has_chain(entry.chain)
+            entry.is_loose = entry.is_loose or entry.chain in self._placing or not is_here
+        return entry.is_loose
 
     def place(self, entry: Open) -> None:
         """An advice or reversal is durable: it goes to the worker that has its original open. Here, where that is ours."""
@@ -244,6 +247,7 @@ class Siblings:
         if isinstance(result, JournalFailed):
             self._timers.after(PLACE_RETRY_MS, partial(self._place_next, entry.chain))
             return
+        entry.is_loose = False
         self._placing[entry.chain].popleft()
         if result == self.worker:
             self._desk.doubt.owed(entry)

@@ -25,6 +25,7 @@ class Share(msgspec.Struct, frozen=True):
     worker: int  # from 1
     lease_ms: int
     begins_run: bool = False  # the relay as a whole starts: its workers speak to the core with a new relay epoch
+    followed: tuple[tuple[str, str], ...] = ()  # link variables, by link name and name, that another worker writes
 
 
 class Sibling(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ class Beat(msgspec.Struct, frozen=True):
     epoch: int  # the region-epoch ratchet, whoever raised it
     siblings: tuple[Sibling, ...]
     came_ids: tuple[int, ...]  # open, ours, and not taken by this life; only where some came since the last beat
+    followed: tuple[tuple[str, str, bytes], ...] = ()  # those variables, as they are; what is not here is forgotten
 
 
 class BeatItem(msgspec.Struct, eq=False, gc=False):
@@ -83,7 +85,8 @@ class SharedJournal(Protocol):
     """What relay/exchange/siblings.py asks of an engine, beside the `Journal` port."""
 
     def beat(self, done: Callable[[Beat | JournalFailed], None]) -> None:
-        """Renew the lease, and hear of the others. JournalFailed where it could not be renewed."""
+        """Renew the lease, and hear of the others. JournalFailed where it could not be renewed. When `done` is called,
+        `variables` shows what is followed as another worker left it."""
         ...
 
     def hand_over(self, exchange_id: int, chain: str, done: Callable[[int | JournalFailed], None]) -> None:

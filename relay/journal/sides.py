@@ -154,3 +154,4 @@ def _side(row: Any) -> Side:
 
 
 _FIELDS: Final = Side.__struct_fields__
+msgspec.json.Decoder(Side)  # msgspec prepares a type when it is first used; two threads at once would kill the process in that

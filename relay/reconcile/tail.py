@@ -18,6 +18,7 @@ from relay.reconcile.matcher import Difference
 
 LINK_NAME: Final = "@tail"  # beside the listeners, whose names have no such sign
 _TAIL: Final = "tail"
+FOLLOWED: Final = ((LINK_NAME, _TAIL),)  # by every worker beyond the first
 LISTED_KEPT_MAX: Final = 1_000  # differences for a person that are kept with their words; the rest is counted
 
 

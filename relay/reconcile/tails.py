@@ -120,6 +120,13 @@ class Tails:
         elif not tail.is_finished and self._task is None and self._timer is None:
             self._go()
 
+    def follow(self) -> None:
+        """Another worker replays: this one knows from the disk how far it is, and holds what waits for it."""
+        tail = self._shelf.tail()
+        if tail != self._tail:
+            self._tail = tail
+            self._show()
+
     def measure_again(self, lag_ms: int, from_ms: int, who: str, why: str) -> None:
         """Somebody says how far the copy was behind. Raises ValueError where there is no tail."""
         if self._tail is None:

@@ -19,6 +19,7 @@ from relay.region.record import RegionRecord
 LINK_NAME: Final = "@region"  # beside the listeners, whose names have no such sign
 DEED_COUNT_MAX: Final = 200  # beyond it the oldest is forgotten; the log has them all
 _CLAIM, _PIN, _SEAL, _BLOCKED, _DEED = "claim", "pin", "sealed", "blocked", "deed/"
+FOLLOWED: Final = ((LINK_NAME, _SEAL), (LINK_NAME, _BLOCKED))  # by every worker beyond the first
 
 T = TypeVar("T")
 Done = Callable[[StepResult], None]

@@ -19,6 +19,7 @@ import pytest
 
 from relay.announce.role import Role
 from relay.control.announce import AnnounceArgs
+from relay.control.drain import DrainAbortArgs, DrainStartArgs
 from tests.support.announceworld import BFD_MS, AnnounceWorld, Center, until
 
 TRIALS = int(os.environ.get("RELAY_FAILOVER_TRIALS", "2"))
@@ -177,6 +178,18 @@ async def _drain(center: Center) -> None:
     center.signal(signal.SIGTERM)
 
 
+async def drained_by_people_the_route_goes_after_the_last_session(
+    world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = DrainStartArgs(who="Sato", why="drill")
+    gap, gone, other = await moves(world, lambda center: asyncio.to_thread(center.control.drain_start, order))
+    report = await asyncio.to_thread(gone.control.announce_status)
+    assert (report.role, report.why) == ("withdrawn", "whoever serves the address is drained")
+    await asyncio.to_thread(gone.control.drain_abort, DrainAbortArgs(who="Sato", why="done"))
+    await keeps(other, gone)
+    show(capsys, "drained by people", [gap])
+
+
 async def after_all_that_nothing_was_posted_twice_and_every_approval_is_in_the_ledger(
     world: AnnounceWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,6 +226,7 @@ STAGES = (
     a_relay_that_hangs_keeps_its_route_until_the_watchdog_ends_it,
     a_bird_that_is_killed_and_comes_back_is_told_again,
     a_drain_sends_the_terminal_away_first,
+    drained_by_people_the_route_goes_after_the_last_session,
     after_all_that_nothing_was_posted_twice_and_every_approval_is_in_the_ledger,
     a_device_that_cannot_be_made_is_served_by_nobody_and_told,
 )

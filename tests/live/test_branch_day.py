@@ -14,7 +14,7 @@ from relay.loopback.branch import BranchPolicy, BranchTerminal, Refused
 from relay.loopback.branchslips import Place
 from relay.loopback.faults import Fault
 from relay.loopback.report import Listed, compare, lines_of
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 
 BRANCH = """
 [[listener]]
@@ -51,12 +51,13 @@ async def until(world: DaemonWorld, states: set[str]) -> StatusReport:
             status = await asyncio.to_thread(world.control.status)
             if set(status.exchanges) <= states:
                 return status
+            await next_look()
 
 
 async def asked(world: DaemonWorld) -> None:
     async with asyncio.timeout(30):
         while not (await asyncio.to_thread(world.control.status)).exchanges.get("asked"):
-            pass
+            await next_look()
 
 
 async def killed_while(world: DaemonWorld, act: "asyncio.Task[object]") -> None:

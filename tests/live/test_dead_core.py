@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from relay.control.problems import problems
 from relay.control.report import SILENT_MS_MAX, StatusReport
-from tests.support.daemonworld import PATIENCE_S, ROOT, DaemonWorld
+from tests.support.daemonworld import PATIENCE_S, ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 
@@ -40,7 +40,7 @@ async def status_command(world: DaemonWorld) -> tuple[int, str]:
 async def status_until(world: DaemonWorld, holds: Callable[[StatusReport], bool]) -> StatusReport:
     async with asyncio.timeout(PATIENCE_S):
         while not holds(report := await asyncio.to_thread(world.control.status)):
-            pass
+            await next_look()
     return report
 
 

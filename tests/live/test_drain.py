@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest_asyncio
 
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 
@@ -43,7 +43,7 @@ async def test_a_repeat_while_draining_is_not_told_no_and_a_new_message_is_for_g
     atm.say(deposit)
     async with asyncio.timeout(30):
         while not (await asyncio.to_thread(world.control.status)).exchanges:
-            pass
+            await next_look()
     world.signal(signal.SIGTERM)
     await world.logged("draining")
     atm.say(deposit | {"t": "0201"})

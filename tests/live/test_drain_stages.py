@@ -16,7 +16,7 @@ import pytest_asyncio
 from relay.control.client import Refused
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 ABORT = DrainAbortArgs(who="Sato", why="done")
@@ -65,18 +65,19 @@ async def until_stage(world: DaemonWorld, *stages: str) -> DrainReport:
             report = await asyncio.to_thread(world.control.drain_status)
             if report.stage in stages:
                 return report
+            await next_look()
 
 
 async def until_open(world: DaemonWorld) -> None:
     async with asyncio.timeout(60):
         while await asyncio.to_thread(is_refused, world):
-            pass
+            await next_look()
 
 
 async def until_busy(world: DaemonWorld) -> None:
     async with asyncio.timeout(60):
         while not (await asyncio.to_thread(world.control.status)).exchanges:
-            pass
+            await next_look()
 
 
 async def test_the_idle_go_first_the_busy_when_they_are_answered_and_all_come_back(world: DaemonWorld) -> None:

@@ -28,7 +28,7 @@ from relay.journal.engines import open_journal
 from relay.journal.records import StoredState
 from relay.telemetry.metrics import Metrics
 from tests.live.test_postgresql import Books, check_books, paid, quiet
-from tests.support.daemonworld import ROOT, DaemonWorld
+from tests.support.daemonworld import ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import PAN, ForeignAtm
 from tests.support.journal_suite import taken
 from tests.support.pgserver import PostgresServer
@@ -147,6 +147,7 @@ async def walked(world: KeptWorld) -> None:
             assert not keys.why
             if not keys.is_walking and sum(row.is_needed for row in keys.keys) == 1:
                 return
+            await next_look()
 
 
 REVEAL = ("--reveal", "--who", "Sato", "--reason", "dispute 4711")
@@ -264,7 +265,7 @@ async def test_a_walk_that_is_killed_goes_on_at_the_next_start(world: KeptWorld,
     for _ in range(kills):
         async with asyncio.timeout(60):
             while (await asyncio.to_thread(world.control.status)).keys.rekeyed < 400:
-                pass
+                await next_look()
         await world.kill()
         await world.start()
         keys = (await asyncio.to_thread(world.control.status)).keys.keys
@@ -292,7 +293,7 @@ async def test_killed_in_the_middle_of_a_walk_while_terminals_pay_nothing_is_los
     world.signal(signal.SIGHUP)
     async with asyncio.timeout(60):
         while (await asyncio.to_thread(world.control.status)).keys.rekeyed < 400:
-            pass
+            await next_look()
     await world.kill()
     await world.start()
     await paid(atms, 3)

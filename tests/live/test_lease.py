@@ -16,6 +16,7 @@ from relay.control.client import Refused
 from relay.control.lease import LeaseSignedArgs, LeaseTakeArgs
 from relay.lease.access import Access
 from relay.lease.store import init
+from tests.support.daemonworld import next_look
 from tests.support.pgserver import PostgresPair, PostgresServer
 from tests.support.twocenters import TwoCenters
 
@@ -176,7 +177,7 @@ async def test_the_lease_goes_on_over_a_change_of_the_databases_server(pair: Pos
     pair.standby.sql("SELECT pg_promote(true, 30)", database="postgres")
     async with asyncio.timeout(60):
         while str(pair.standby.port) not in (await asyncio.to_thread(both.relays["tokyo"].control.lease_status)).database:
-            pass
+            await next_look()
     row = await both.row("tokyo")
     assert (row.state, row.token) == ("held", before.token)
     await both.until_acknowledged("tokyo", await both.send("tokyo", 2))

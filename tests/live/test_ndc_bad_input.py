@@ -13,7 +13,7 @@ from relay.control.commands import ListedArgs
 from relay.loopback.entries import Entry
 from relay.loopback.faults import Fault
 from relay.loopback.outboundclient import OutboundClient
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignndc import ForeignNdc
 
 PATIENCE_S = 30.0
@@ -83,6 +83,7 @@ async def settled(world: DaemonWorld) -> set[str]:
             status = await asyncio.to_thread(world.control.status)
             if not status.exchanges and not status.owed:
                 return {row.key for row in (await asyncio.to_thread(world.control.listed, ListedArgs())).rows}
+            await next_look()
 
 
 async def test_the_previous_answer_is_no_proof_of_this_dispense(world: DaemonWorld, machines: Machines) -> None:

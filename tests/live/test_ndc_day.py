@@ -25,7 +25,7 @@ from relay.loopback.ndcroom import NdcRoom, RoomSettings
 from relay.loopback.ndcstates import DEMO_LOAD
 from relay.loopback.ndctally import NdcTally
 from relay.loopback.outboundclient import OutboundClient
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 
 MACHINES = 6
 SERVED = 150  # requests before each of the day's events
@@ -69,6 +69,7 @@ async def settled(world: DaemonWorld) -> None:
             status = await asyncio.to_thread(world.control.status)
             if not status.exchanges and not status.owed:
                 return
+            await next_look()
 
 
 @pytest.mark.timeout(240)

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from relay.control.commands import OutboundListArgs, OutboundPostArgs
 from relay.loopback.outboundclient import OutboundClient, Said
-from tests.support.daemonworld import LISTENER, ROOT, DaemonWorld
+from tests.support.daemonworld import LISTENER, ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 from tests.support.tools import need_tool
 
@@ -131,7 +131,7 @@ async def test_a_core_that_cannot_be_told_is_told_later_over_a_restart(world: Tr
     acknowledge(atm, heard)
     async with asyncio.timeout(PATIENCE_S):
         while await world.state("k1") != "acknowledged":
-            pass
+            await next_look()
     found = await world.client.find("k1")
     assert found.message is not None
     assert not found.message.is_reported
@@ -143,7 +143,7 @@ async def test_a_core_that_cannot_be_told_is_told_later_over_a_restart(world: Tr
     await world.until(lambda: [r["state"] for r in world.reported("k1")] == ["acknowledged"])
     async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(world.control.status)).outbound.reports_owed:
-            pass
+            await next_look()
 
 
 @pytest.mark.timeout(240)

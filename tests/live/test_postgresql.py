@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.daemonworld import ROOT, DaemonWorld
+from tests.support.daemonworld import ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 from tests.support.pgserver import PostgresPair
 
@@ -132,6 +132,7 @@ async def quiet(world: DaemonWorld) -> None:
             status = await asyncio.to_thread(world.control.status)
             if not status.exchanges and not status.owed:
                 return
+            await next_look()
 
 
 def check_books(world: DaemonWorld, atms: list[Books]) -> None:

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from relay.control.commands import DrainArgs
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import LISTENER, DaemonWorld
+from tests.support.daemonworld import LISTENER, DaemonWorld, next_look
 from tests.support.foreignatm import PAN, ForeignAtm
 
 
@@ -78,14 +78,14 @@ async def test_kill_9_between_asked_and_answered_leaves_no_money_moved(world: Da
     atm.say(asked)
     async with asyncio.timeout(30):
         while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
-            pass
+            await next_look()
     await world.kill()
     atm.close()
     world.faults.set_rates({})
     await world.start()
     async with asyncio.timeout(30):
         while (await asyncio.to_thread(world.control.status)).exchanges:
-            pass
+            await next_look()
     atm = await asyncio.to_thread(signed_on, world)
     again = await asyncio.to_thread(atm.ask, asked | {"t": "0201"})
     assert again["39"] != "00", "what was undone is never approved"
@@ -130,7 +130,7 @@ async def test_a_late_answer_finds_the_terminals_new_link_although_a_reload_came
     old.say(old.withdrawal("000002"))
     async with asyncio.timeout(30):
         while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
-            pass
+            await next_look()
     world.configure(LISTENER + "keepalive_count = 4\n[listener.profile]\nanswers_on_new_link = true\n")
     report = await asyncio.to_thread(world.control.reload)
     assert report.is_applied

@@ -22,7 +22,7 @@ from relay.core import contract
 from relay.loopback.ledger import Caller
 from relay.loopback.replica import Replica
 from tests.live.test_region_switch import NEXT, SIGNED, ask, signed_on, status, status_until
-from tests.support.daemonworld import PATIENCE_S
+from tests.support.daemonworld import PATIENCE_S, next_look
 from tests.support.foreignatm import PAN
 from tests.support.pgserver import PostgresServer
 from tests.support.regionworld import FIRST_EPOCH, RegionWorld
@@ -178,4 +178,4 @@ async def test_unattended_it_begins_by_itself_and_evidence_reaches_further_back(
 async def _until_settled(world: RegionWorld) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(world.control.status)).owed:  # a gauge of the metrics page would be a moment old
-            pass
+            await next_look()

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from relay.control.commands import LinksArgs
 from relay.control.report import ReloadReport
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 
@@ -88,7 +88,7 @@ async def test_a_renamed_listener_keeps_its_port_and_finishes_what_it_owes(world
         old.say(old.withdrawal("000002"))
         async with asyncio.timeout(30):
             while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
-                pass
+                await next_look()
         assert (await reload(world, listener("cash", world.port))).is_applied
         assert (await asyncio.to_thread(old.hear))["39"] == "00", "what is in flight is finished"
         assert await asyncio.to_thread(old.is_closed)
@@ -118,7 +118,7 @@ async def test_a_link_that_is_drained_by_a_reload_does_not_outlive_the_relay(wor
         old.say(old.withdrawal("000002"))
         async with asyncio.timeout(30):
             while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
-                pass
+                await next_look()
         report = await reload(world, listener("branch", world.hold_port()))
         assert report.changes == ("listener atm is removed: drained", "listener branch is new: opened")
         assert await world.stop() == 0

@@ -18,7 +18,7 @@ from relay.core import contract as c
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.ledger import Caller, Ledger, Refused
-from tests.support.daemonworld import ROOT, DaemonWorld
+from tests.support.daemonworld import ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 PATIENCE_S = 60.0
@@ -63,7 +63,7 @@ async def saf(world: DaemonWorld, *words: str) -> tuple[int, str]:
 async def listed(world: DaemonWorld, until: Callable[[SafReport], bool]) -> SafReport:
     async with asyncio.timeout(PATIENCE_S):
         while not until(report := await asyncio.to_thread(world.control.saf_list, SafListArgs())):
-            pass
+            await next_look()
     return report
 
 

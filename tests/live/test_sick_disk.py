@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 from tests.support.tools import sick_disk
 
@@ -64,7 +64,7 @@ async def test_a_full_disk_refuses_repeats_and_heals(world: DaemonWorld) -> None
     full.unlink()
     async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(world.control.status)).journal.state != "writable":
-            pass
+            await next_look()
     assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000004")))["39"] == "00", "on the same link, by itself"
     assert [e.trace for e in world.ledger.entries()].count("000003") == 0
     assert "journal writes again" in world.log()

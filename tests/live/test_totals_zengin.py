@@ -13,6 +13,7 @@ import pytest_asyncio
 from relay.loopback.center import CenterState
 from tests.live.test_totals import report
 from tests.live.test_zrc_day import Day
+from tests.support.daemonworld import next_look
 
 RECONCILE = "[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = 0\n"
 
@@ -36,7 +37,7 @@ async def closed(day: Day) -> dict[str, Any]:
     await day.until_ledger_has(3)
     async with asyncio.timeout(40):
         while set((await day.outbound()).values()) != {"acknowledged"}:
-            pass
+            await next_look()
     await day.say("close")
     await day.until(lambda: day.mind.state is CenterState.CLOSED, "no 閉局")
     date = f"{day.mind.day[:4]}-{day.mind.day[4:6]}-{day.mind.day[6:]}"

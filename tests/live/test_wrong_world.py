@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 from tests.support.jumpingrelay import AHEAD, BACK
 
@@ -67,7 +67,7 @@ async def test_a_clock_that_is_set_by_a_day_forgets_no_key_and_no_reversal(world
     assert (await asyncio.to_thread(atm.ask, undone | {"t": "0201"}))["39"] != "00", "it was reversed"
     atm.close()
     while (await asyncio.to_thread(world.control.status)).owed:
-        pass
+        await next_look()
     assert standing(world) == [("000002", 10_000), ("000005", 10_000)]
     assert await world.stop() == 0
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.tools import sick_disk
 from tests.support.zenginrelay import LISTENER, PATIENCE_S, WaitedLedger, company, parcel, write_credentials
 
@@ -60,7 +60,7 @@ async def test_a_disk_that_is_full_while_a_file_comes_and_while_it_is_taken(worl
     full.touch()
     async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(world.control.status)).journal.state == "writable":
-            pass
+            await next_look()
     full.unlink()
     assert (await sending)[0] in ("", "ok")
     await until_sent("02", COUNT + 1)

@@ -191,7 +191,6 @@ async def test_each_row_has_its_answer_its_counter_and_its_log_line(lines: Lines
     assert await lines.world.stop() == 0
 
 
-@pytest.mark.timeout(60)
 async def test_frames_split_at_each_byte_and_merged_are_taken(lines: Lines) -> None:
     await lines.start()
     center = await lines.guilty()
@@ -212,7 +211,6 @@ async def test_frames_split_at_each_byte_and_merged_are_taken(lines: Lines) -> N
         assert (heard.response, heard.sequence) == (ACK, number)
 
 
-@pytest.mark.timeout(60)
 async def test_numbers_that_contradict_ours_at_the_opening_are_a_fault(lines: Lines) -> None:
     await lines.start()
     center = await lines.guilty()

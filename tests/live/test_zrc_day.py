@@ -23,7 +23,7 @@ from relay.loopback.center import CenterMind, CenterState
 from relay.loopback.centerbooks import CenterBooks, Known
 from relay.loopback.centerdeeds import CenterFault, CenterSettings
 from relay.loopback.centerserver import CenterServer
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 
 IN_COUNT, OUT_COUNT = 40, 24
 FIRST_OUT = 100_000  # amounts of outward telegrams are their names in the center's books
@@ -115,7 +115,7 @@ class Day:
     async def until_ledger_has(self, count: int) -> None:
         async with asyncio.timeout(40):
             while sum(1 for entry in self.world.ledger.entries() if entry.kind == "interbank-transfer") < count:
-                await asyncio.to_thread(self.world.control.status)
+                await next_look()
 
     def check_ledger(self) -> None:
         posted = {entry.key: entry for entry in self.world.ledger.entries() if entry.kind == "interbank-transfer"}
@@ -155,7 +155,7 @@ async def test_a_whole_day_with_faults_and_kill_9(day: Day) -> None:
     await day.until(lambda: day.mind.state is CenterState.OPEN and day.mind.is_settled, "not settled")
     async with asyncio.timeout(60):
         while {"queued", "sent"} & set((await day.outbound()).values()):
-            pass
+            await next_look()
     await day.until_ledger_has(IN_COUNT)
     day.check_ledger()
 
@@ -206,7 +206,7 @@ async def test_one_bad_telegram_is_parked_and_a_person_decides(day: Day) -> None
     await day.say("drop-parked", f"{row.name} Sato")
     async with asyncio.timeout(20):
         while (await asyncio.to_thread(day.world.control.parked, ParkedArgs())).total:
-            pass
+            await next_look()
     (row,) = (await asyncio.to_thread(day.world.control.parked, ParkedArgs(all=True))).rows
     assert (row.decision, row.who) == ("dropped", "Sato")
 
@@ -232,7 +232,7 @@ async def test_the_outage_of_2023_is_refused_before_the_opening(day: Day, tmp_pa
     await day.until(lambda: day.mind.links == 1, "no connection")
     async with asyncio.timeout(30):
         while "banks: row 17 is not well formed" not in day.world.log():
-            await asyncio.to_thread(day.world.control.status)
+            await next_look()
     assert day.mind.state is CenterState.SHUT
     await day.say("tables-previous")
     await day.until(lambda: day.mind.state is CenterState.OPEN, "the previous version did not open the day")

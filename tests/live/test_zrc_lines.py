@@ -19,7 +19,7 @@ from relay.loopback.center import CenterState
 from relay.loopback.centerbooks import Known
 from relay.loopback.centerdeeds import CenterFault, CenterSettings
 from relay.loopback.centerroom import CenterRoom
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 
 LCNS = (0, 5, 10, 15)
 IN_PER_LINE, OUT_PER_LINE = 12, 8
@@ -140,9 +140,9 @@ class Lines:
         await self.until(lambda: self.room.is_all(CenterState.OPEN) and self.room.is_settled, "not settled")
         async with asyncio.timeout(60):
             while {"queued", "sent"} & set((await self.states()).values()):
-                pass
+                await next_look()
             while len(self.credits()) < sum(1 for _ in self.room.given()):
-                await asyncio.to_thread(self.world.control.status)
+                await next_look()
 
     def credits(self) -> dict[str, tuple[str, int, str | None]]:
         """What the ledger has of the other bank's telegrams: key -> state, amount that stands, account."""

@@ -107,7 +107,6 @@ async def next_said(center: ForeignRc, last: int) -> Heard:
     return heard
 
 
-@pytest.mark.timeout(90)
 async def test_every_kind_of_telegram_reaches_the_core(line: Line) -> None:
     await line.start()
     center = await line.open()
@@ -190,7 +189,6 @@ async def test_a_day_that_does_not_match_waits_for_a_signature(line: Line) -> No
     await taken(center, notice(day, 2))
 
 
-@pytest.mark.timeout(90)
 async def test_a_close_by_force_and_one_of_the_centers_own(line: Line) -> None:
     await line.start()
     center = await line.open()

@@ -14,20 +14,55 @@ from relay.errors import RelayError
 from relay.exchange.gate import Gate
 from relay.journal.memory import MemoryJournal
 from relay.journal.memory_disk import MemoryDisk
+from relay.journal.shared import Share
 from relay.region.book import Book
 from relay.steering import Steering
 from relay.telemetry.metrics import Metrics
 from tests.support.virtualtime import VirtualTime
 
 
-class Room:
+class Region:
+    sealed_epoch = 0
+
+    def seal(self, epoch: int, is_durable: bool = True) -> None:
+        self.sealed_epoch = epoch
+
+
+class Client:
+    """One call is under way until it is cut short."""
+
     def __init__(self) -> None:
-        self.time = VirtualTime()
-        self.disk = MemoryDisk()
-        self.book = Book(MemoryJournal(self.disk, self.time, self.time, sync_ms=50))
+        self.epochs = [7]
+
+    def count_below(self, epoch: int) -> int:
+        return sum(each < epoch for each in self.epochs)
+
+    def end_below(self, epoch: int) -> None:
+        self.epochs = [each for each in self.epochs if each >= epoch]
+
+
+class Room:
+    def __init__(self, other: Room | None = None, share: Share | None = None) -> None:
+        """`other`: that of another worker of the same relay."""
+        self.time = VirtualTime() if other is None else other.time
+        self.disk = MemoryDisk() if other is None else other.disk
+        self.disk.region_epoch = 7
+        self.journal = MemoryJournal(self.disk, self.time, self.time, sync_ms=50, share=share)
+        self.book = Book(self.journal)
         self.gate = Gate(lambda: None, bool)
-        regions = SimpleNamespace(tails=SimpleNamespace(tail=None, is_finished=True))
-        daemon = SimpleNamespace(desk=SimpleNamespace(gate=self.gate), metrics=Metrics(), clock=self.time, regions=regions)
+        self.region, self.client = Region(), Client()
+        daemon = SimpleNamespace(
+            desk=SimpleNamespace(gate=self.gate),
+            metrics=Metrics(),
+            clock=self.time,
+            timers=self.time,
+            journal=self.journal,
+            region=self.region,
+            client=self.client,
+            workers=SimpleNamespace(share=share),
+            settings=SimpleNamespace(core=SimpleNamespace(old_epoch_deadline_ms=1_000)),
+            regions=SimpleNamespace(tails=SimpleNamespace(tail=None, is_finished=True)),
+        )
         self.steering = Steering(cast(Any, daemon), self.book)
 
     def begin(self, command: str, who: str, *classes: str) -> asyncio.Task[Done]:
@@ -35,8 +70,12 @@ class Room:
         args = kind(classes=classes, who=who, why="drill")
         return asyncio.ensure_future(cast(Any, self.steering.handlers()[command](args)))
 
+    def seal(self) -> asyncio.Task[Done]:
+        args = c.RegionSealArgs(epoch=7, who="Sato", why="drill")
+        return asyncio.ensure_future(cast(Any, self.steering.handlers()["region-seal"](args)))
+
     async def until_done(self, *tasks: asyncio.Task[Done]) -> None:
-        for _ in range(1_000):
+        for _ in range(10_000):
             if all(task.done() for task in tasks):
                 return
             self.time.run(1)
@@ -75,3 +114,44 @@ async def test_a_block_that_is_not_durable_is_taken_back_and_told() -> None:
     with pytest.raises(RelayError, match="was not recorded"):
         block.result()
     assert set(room.gate.blocked) == set()
+
+
+# ---- several workers ------------------------------------------------------------------------------------------------------
+async def test_another_worker_s_block_and_release_hold_here_once_they_are_followed() -> None:
+    first = Room(share=Share(1, 2_000))
+    second = Room(first, Share(2, 2_000))
+    await first.until_done(first.begin("region-block", "Sato", "atm"))
+    assert set(second.gate.blocked) == set()
+    second.steering.follow()
+    assert set(second.gate.blocked) == {"atm"}
+    await first.until_done(first.begin("region-release", "Sato", "atm"))
+    second.steering.follow()
+    assert set(second.gate.blocked) == set()
+
+
+async def test_a_seal_is_followed_and_ends_what_is_under_way_there() -> None:
+    first = Room(share=Share(1, 2_000))
+    second = Room(first, Share(2, 2_000))
+    sealing = first.seal()
+    while not first.book.sealed():
+        first.time.run(1)
+        await asyncio.sleep(0)
+    second.steering.follow()
+    assert second.region.sealed_epoch == 7, "nothing new is asked there"
+    await first.until_done(sealing)
+    assert second.client.epochs == [], "cut short"
+
+
+async def test_a_seal_is_not_said_before_every_other_worker_has_heard_of_it_or_lost_its_lease() -> None:
+    first = Room(share=Share(1, 2_000))
+    sealing = first.seal()
+    while not first.book.sealed():
+        first.time.run(1)
+        await asyncio.sleep(0)
+    durable_ms = first.time.monotonic_ms()
+    await first.until_done(sealing)
+    assert first.time.monotonic_ms() >= durable_ms + 2_000 + 1_000
+    alone = Room()
+    began_ms = alone.time.monotonic_ms()
+    await alone.until_done(alone.seal())
+    assert alone.time.monotonic_ms() < began_ms + 2_000

@@ -29,6 +29,7 @@ address = os.environ["NOTIFY_SOCKET"]
 end = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: (os.write(line, f"end {number}\\n".encode()), os._exit(0)))
 signal.signal(signal.SIGHUP, lambda *_: os.write(line, f"reload {number}\\n".encode()))
+signal.signal(signal.SIGUSR2, lambda *_: os.write(line, f"drain {number}\\n".encode()))
 said.sendto(b"READY=1\\nSTATUS=serving", "\\0" + address[1:])
 while True:
     signal.pause()
@@ -67,6 +68,9 @@ async def test_a_dead_worker_is_started_again_and_all_are_told_and_ended(tmp_pat
     await fold.until(lambda lines: sum(line.startswith("start 2") for line in lines) == 2)
     os.kill(os.getpid(), signal.SIGHUP)
     await fold.until(lambda lines: {"reload 1", "reload 2"} <= set(lines))
+    os.kill(os.getpid(), signal.SIGUSR2)
+    lines = await fold.until(lambda lines: "drain 1" in lines)
+    assert "drain 2" not in lines, "it follows the first"
     os.kill(os.getpid(), signal.SIGTERM)
     assert await asyncio.wait_for(running, PATIENCE_S) == 0
     await fold.until(lambda lines: {"end 1", "end 2"} <= set(lines))
@@ -85,6 +89,19 @@ async def test_a_first_worker_that_cannot_begin_ends_it_with_its_code(tmp_path: 
     fold = Fold(tmp_path, f"open({str(tmp_path / 'log')!r}, 'a').write('start 1 0\\n'); raise SystemExit(2)")
     assert await asyncio.wait_for(fold.supervisor.run(), PATIENCE_S) == 2
     assert fold.log.read_text() == "start 1 0\n", "the second was never started"
+
+
+async def test_a_first_worker_that_dies_while_the_second_begins_is_started_again(tmp_path: Path) -> None:
+    wait = f"while number == '2' and not os.path.exists({str(tmp_path / 'go')!r}): end.wait(0.01)"
+    late = READY.replace("said.sendto", f"{wait}\nsaid.sendto")
+    fold = Fold(tmp_path, late)
+    running = asyncio.create_task(fold.supervisor.run())
+    lines = await fold.until(lambda lines: any(line.startswith("start 2") for line in lines))
+    os.kill(pid_of(lines, 1), signal.SIGKILL)
+    await fold.until(lambda lines: sum(line.startswith("start 1") for line in lines) == 2)
+    (tmp_path / "go").touch()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.wait_for(running, PATIENCE_S) == 0
 
 
 async def test_a_worker_that_stands_still_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

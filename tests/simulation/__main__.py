@@ -66,6 +66,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=50, help="how many histories")
     parser.add_argument("--first", type=int, default=1, help="first seed")
+    parser.add_argument(
+        "--step", type=int, default=1, help="the long run: from seed to seed; 10 from a round one on: a sick core each"
+    )
     parser.add_argument("--rooms", default=",".join(ROOMS), help="dialects that take part, by comma")
     parser.add_argument("--exchanges", type=int, help="the long run: histories until there were so many; needs --out")
     parser.add_argument("--out", type=Path, help="file of the long run, a line per history; one that is there is gone on with")
@@ -82,7 +85,7 @@ def main() -> int:
     elif args.relay_workers > 1:
         total = several(args.first, args.seeds, args.relay_workers)
     elif args.out is not None:
-        total = long_run(args.out, args.first, args.exchanges or 0, args.workers, say)
+        total = long_run(args.out, args.first, args.exchanges or 0, args.workers, say, args.step)
     else:
         total = histories(args.first, args.seeds, tuple(args.rooms.split(",")))
     print(

@@ -50,6 +50,7 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True):
     none_share: float = 0.03
     more_faults: tuple[str, ...] = ()
     retries_early: bool = True  # its person has the core asked again at once; else looks at the books first, and books by hand
+    is_forgetful: bool = False  # its person has the core asked about what was booked by hand, too: the relay has to say no
 
 
 PLAIN = Bank(name="plain")
@@ -62,6 +63,15 @@ AGING_AND_HOLDING = Bank(
     short_share=0.5,
     more_faults=("storm", "storm", "cut-core", "cut-core", "clock"),
     retries_early=False,
+)
+# None of the seeds': for a mutation. What was posted is not known, and what reverses it is on the list as well.
+DELAYED = msgspec.structs.replace(
+    AGING_AND_HOLDING,
+    name="delayed",
+    held=("withdrawal", "purchase"),
+    think_ms=300.0,
+    more_faults=("cut-core",) * 12 + ("slow-core",) * 12,
+    is_forgetful=True,
 )
 BANKS = (
     PLAIN,

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -121,10 +122,12 @@ class Results:
         return sum(each.figures.exchanges for each in self.histories.values() if each.figures is not None)
 
 
-def long_run(path: Path, first: int, exchanges: int, workers: int, say: Callable[[str], object]) -> dict[str, object]:
-    """Go on in `path` until it holds so many exchanges. Returns the sum of all its lines."""
+def long_run(
+    path: Path, first: int, exchanges: int, workers: int, say: Callable[[str], object], step: int = 1
+) -> dict[str, object]:
+    """Go on in `path` until it holds so many exchanges, from seed to seed by `step`. Returns the sum of all its lines."""
     results = Results(path)
-    seeds = (seed for seed in _from(first) if seed not in results.histories)
+    seeds = (seed for seed in count(first, step) if seed not in results.histories)
     say(f"{path}: {len(results.histories)} histories with {results.exchanges} exchanges so far")
     for each in _run(seeds, workers, lambda: results.exchanges < exchanges):
         results.keep(each)
@@ -139,12 +142,6 @@ def shortest(seed: int) -> str:
     """A failing seed in the fewest words."""
     failure = shrink(seed)
     return f"seed {seed}: fails no more" if failure is None else f"seed {seed}: {failure.in_words()}"
-
-
-def _from(first: int) -> Iterator[int]:
-    while True:
-        yield first
-        first += 1
 
 
 def _run(seeds: Iterator[int], workers: int, is_wanted: Callable[[], bool]) -> Iterator[History]:

@@ -27,6 +27,7 @@ from protocols.zengin.session.state import Intent as ZrcIntent
 from protocols.zengin.session.state import Outward
 from relay.core.client import CoreClient
 from relay.core.port import NotFound
+from relay.exchange import byhand, people
 from relay.exchange.desk import Desk
 from relay.exchange.doubt import Doubt
 from relay.exchange.exchange import Event, State
@@ -46,7 +47,7 @@ from relay.outbound.register import Register as OutboundRegister
 from relay.outbound.reports import Reports
 from relay.outbound.states import State as OutboundPlace
 from relay.wire.tally import CommandTally
-from tests.simulation.banks import HOLDING, PLAIN, Bank
+from tests.simulation.banks import DELAYED, HOLDING, PLAIN, Bank
 from tests.simulation.world import World
 
 Put = Callable[[object, str, object], None]  # setattr that is taken back afterwards
@@ -279,6 +280,13 @@ def _list_driven_again(put: Put) -> None:
     put(MemoryJournal, "open_exchanges", open_ones)
 
 
+def _booked_by_hand_and_asked_again(put: Put) -> None:
+    """What a person resolved binds nothing else of its chain: neither a retry, nor what comes after it."""
+    put(people, "hinders_retry", lambda chain, exchange_id, chain_key: None)
+    put(people, "hinders_resolving", lambda chain, exchange_id, chain_key: None)
+    put(byhand, "binds", lambda chain, exchange_id: None)
+
+
 # ---- law 5 ---------------------------------------------------------------------------------------------------------------
 def _ratchet_in_memory(put: Put) -> None:
     whole = MemoryJournal._apply
@@ -354,6 +362,13 @@ MUTATIONS = (
     Mutation("NDC counts taken as completion", "law 4", _counts_confirm, rooms=("ndc",), seeds=60),
     Mutation("decision kept in memory only", "law 4", _decision_in_memory, rooms=("ndc",), caught_by="is not on disk"),
     Mutation("list driven again after a restart", "law 4", _list_driven_again, bank=HOLDING, caught_by="nobody signed"),
+    Mutation(
+        "paid by hand, and by the core",
+        "law 4",
+        _booked_by_hand_and_asked_again,
+        bank=DELAYED,
+        caught_by="law 10",
+    ),
     Mutation("outbound message sent again after a crash", "law 3", _outbound_sent_again, seeds=60),
     Mutation("outbound message before its intent", "law 1", _outbound_before_its_intent),
     Mutation("delivery report not repeated", "law 3", _report_not_repeated),

@@ -122,9 +122,9 @@ class Person:
         return None if missing is None else missing - self._stage.hand.by_hand(act)
 
     def _is_booked(self, stored: StoredExchange) -> bool:
-        """By hand, already: nobody has that delivered as well."""
+        """By hand, already: nobody has that delivered as well who remembers it."""
         subject = self._subject(stored)
-        if subject is None:
+        if subject is None or self._stage.bank.is_forgetful:
             return False
         return subject.taken.key in self._booked_now or bool(self._stage.hand.by_hand(self._act(subject)))
 

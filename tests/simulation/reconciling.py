@@ -48,6 +48,7 @@ INTERVAL_MS = 15_000
 SICK_MS = (1_000, 4_000)  # between two faults of the core
 SWEEPS_MAX = 6  # of each date at the end, until one finds nothing to move
 DECLINED_SHARE = 0.05
+PART_SHARE = 0.3  # of what the core keeps, that which was undone in part, where there is any
 ELSEWHERE, ELSEWHERE_SHARE = "osaka/1/1", 0.2
 DEPOSITS = frozenset({"deposit", "cheque-deposit", "refund"})
 SICK_CORE = msgspec.structs.replace(PLAIN, name="sick-core")
@@ -271,6 +272,8 @@ class ReconcilingWorld(World):
         posted = [each.key for each in entries if each.standing_minor]
         gone = [each.key for each in entries if each.amount is not None and each.account and not each.standing_minor]
         gone = [key for key in gone if self.ledger._entries[key].state.value != "posted" and not self._is_taken_over(key)]
+        partly = [each.key for each in entries if each.amount is not None and 0 < each.standing_minor < int(each.amount.minor)]
+        partly = [key for key in partly if not self._is_taken_over(key) and not self._is_open(key)]
         if posted and self._sick.random() < 0.6:
             key = self._sick.choice(posted)
             for account in {movement.account for movement in self.ledger.movements if movement.key == key}:
@@ -279,8 +282,8 @@ class ReconcilingWorld(World):
             self._movements_seen = len(self.ledger.movements)
             self.lost += 1
             self.note(f"the core loses {key}")
-        elif gone:
-            key = self._sick.choice(gone)
+        elif gone or partly:
+            key = self._sick.choice(partly if partly and self._sick.random() < PART_SHARE else gone or partly)
             keep(self.ledger, key)
             self.kept += 1
             is_elsewhere = self._sick.random() < ELSEWHERE_SHARE

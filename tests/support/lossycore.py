@@ -17,13 +17,14 @@ def lose(ledger: Ledger, key: str) -> None:
 
 
 def keep(ledger: Ledger, key: str) -> None:
-    """What was declined or reversed stands, as if it had been posted and never undone."""
+    """What was declined, or reversed in whole or in part, stands whole, as if it had been posted and never undone."""
     entry = ledger._entries[key]
-    if entry.amount is None or entry.standing_minor:
+    if entry.amount is None or entry.standing_minor >= int(entry.amount.minor):
         raise ValueError(f"{key} stands already, or moves no money")
-    minor = int(entry.amount.minor)
+    whole = int(entry.amount.minor)
+    minor = whole - entry.standing_minor
     entry.state = EntryState.POSTED
-    entry.posted_minor = entry.standing_minor = minor
+    entry.posted_minor = entry.standing_minor = whole
     entry.answer = c.TransactionAnswer(key=key, status="approved", authorisation_id="000000")
     if entry.to_account:
         ledger._move(key, entry.to_account, entry.amount.currency, minor, False)

@@ -2,21 +2,26 @@
 
 Owns making, starting, killing, copying (as a standby) and promoting. It must never touch a server that it did not start. The
 traps: PostgreSQL refuses to run as root; a socket's path is short; and `synchronous_standby_names` belongs into the primary
-only once the standby streams, never into what the standby copies, or the promoted server waits for itself for ever.
+only once the standby streams, never into what the standby copies, or the promoted server waits for itself for ever. A new
+server is a copy of one that was made for this process and shut down cleanly, since making one takes seconds of a core.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.support.daemonworld import held_port
 from tests.support.tools import need_postgresql
 
 USER = "relay"
@@ -53,23 +58,26 @@ def unprivileged() -> pwd.struct_passwd | None:
 class PostgresServer:
     """Running from the moment it is made, until `remove`."""
 
-    def __init__(self, copy_of: PostgresServer | None = None) -> None:
+    def __init__(self, copy_of: PostgresServer | None = None, *, is_first: bool = False) -> None:
         self.programs = need_postgresql()
         self.folder = Path(tempfile.mkdtemp(prefix="pg"))
         self.data = self.folder / "data"
-        self.port = _free_port()
+        self._held = held_port()
+        self.port = int(self._held.getsockname()[1])
         self.environment: dict[str, str] = {}  # beside this process's own, from the next start on
         self._user = unprivileged()
         if self._user is not None:
             os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            if copy_of is None:
+            if copy_of is not None:
+                self._copy(copy_of)
+            elif is_first:
                 self._make()
             else:
-                self._copy(copy_of)
+                self._call("/bin/cp", "-a", str(_first().data), str(self.data))
             self.start()
-            if copy_of is None:
+            if is_first:
                 self.sql(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'", database="postgres")
                 self.sql(f"CREATE DATABASE {DATABASE} OWNER {USER}", database="postgres")
         except BaseException:
@@ -110,15 +118,17 @@ class PostgresServer:
                 continue
         self._process = None
 
-    def quit(self) -> None:
-        """End at once, also where it is trying to come up again after a PANIC: nothing is flushed, no child is left."""
+    def quit(self, number: int = signal.SIGQUIT) -> None:
+        """End at once, also where it is trying to come up again after a PANIC: nothing is flushed, no child is left.
+        SIGINT: everything is flushed."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
+            self._process.send_signal(number)
             self._process.wait(START_S)
             self._process = None
 
     def remove(self) -> None:
         self.kill()
+        self._held.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- a pair ------------------------------------------------------------------------------------------------------
@@ -160,6 +170,23 @@ class PostgresServer:
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def holding(self, statement: str) -> Iterator[None]:
+        """A session in the middle of a transaction: `statement` is done, and nothing more for as long as this lasts."""
+        words = ["-X", "-q", "-h", str(self.folder), "-p", str(self.port), "-U", self._owner, "-d", DATABASE]
+        program = shutil.which("psql") or str(self.programs / "psql")
+        with subprocess.Popen([program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+            assert session.stdin is not None
+            assert session.stdout is not None
+            session.stdin.write(f"BEGIN;\n{statement};\n\\echo held\n")
+            session.stdin.flush()
+            while session.stdout.readline() not in ("held\n", ""):
+                pass
+            try:
+                yield
+            finally:
+                session.stdin.close()
 
     # ---- making ------------------------------------------------------------------------------------------------------
     @property
@@ -227,7 +254,10 @@ class PostgresPair:
             server.remove()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@cache
+def _first() -> PostgresServer:
+    """Not running; its data is what every other server of this process begins with."""
+    made = PostgresServer(is_first=True)
+    made.quit(signal.SIGINT)
+    atexit.register(made.remove)
+    return made

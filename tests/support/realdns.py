@@ -23,6 +23,7 @@ import dns.rcode
 import dns.tsigkeyring
 import dns.update
 
+from tests.support.daemonworld import next_look
 from tests.support.tools import need_tool
 
 ZONE = "core.test"
@@ -103,7 +104,7 @@ class RealDns:
                     answer = await dns.asyncquery.udp(query, "127.0.0.1", port=port, timeout=0.2)
                     if answer.rcode() == dns.rcode.NOERROR and answer.flags & dns.flags.AA:
                         return
-                await asyncio.sleep(0)
+                await next_look()
 
     def _named(self) -> str:
         told = " ".join(f"127.0.0.1 port {port};" for port in (self.secondary_port, *self._also_notify))

@@ -17,6 +17,7 @@ from relay.journal.shared import Beat, SharedJournal, Sibling
 from tests.support.journal_suite import APPROVE, answered, reversing, step_to, taken
 
 LEASE_MS = 2_000
+FOLLOWED = (("@deed", "word"),)  # by every worker but the first
 
 
 class Shared(Journal, SharedJournal, Protocol):
@@ -98,12 +99,23 @@ class SharedSuite:
         assert self.beat(rig, first).siblings == (Sibling(2, second.incarnation, False),)
         assert self.ask(rig, second.raise_epoch, 7) is None
         beat = self.beat(rig, first)
-        assert beat.epoch == 7
+        assert beat.epoch == first.epoch == 7
+        assert self.ask(rig, first.raise_epoch, 6) is None, "it heard so from a region that is behind"
+        assert self.beat(rig, first).epoch == first.epoch == 7
         assert live_count(beat.siblings) == 2
         rig.lapse(2)
         assert self.sibling(rig, first, 2).is_lapsed
         self.beat(rig, second)
         assert not self.sibling(rig, first, 2).is_lapsed, "whoever writes renews"
+
+    def test_what_the_first_worker_was_told_is_in_the_next_beat_of_the_others(self, rig: SharedRig) -> None:
+        first, second = rig.open(1), rig.open(2)
+        for value in (b"said", b"said again", None):
+            assert self.ask(rig, lambda done, value=value: first.store_variable("@deed", "word", value, done)) is None
+            assert self.ask(rig, lambda done, value=value: first.store_variable("@deed", "else", value, done)) is None
+            self.beat(rig, second)
+            assert second.variables("@deed").get("word") == value
+        assert rig.open(2).variables("@deed").get("word") is None
 
     # ---- taking over -------------------------------------------------------------------------------------------------------
     def test_what_a_lapsed_worker_held_comes_to_the_one_that_was_first(self, rig: SharedRig) -> None:

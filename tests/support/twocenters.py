@@ -21,7 +21,7 @@ from relay.loopback.center import CenterMind, CenterState
 from relay.loopback.centerbooks import CenterBooks
 from relay.loopback.centerdeeds import CenterSettings
 from relay.loopback.centerserver import CenterServer
-from tests.support.daemonworld import PATIENCE_S, DaemonWorld
+from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 
 TTL_MS, RENEW_MS, REQUEST_MS, DRIFT_MS = 6_000, 500, 1_000, 500
 LINE = """
@@ -158,6 +158,7 @@ class TwoCenters:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while row.state not in states:
+                    await next_look()
                     row = await self.row(name)
         except TimeoutError:
             raise AssertionError(f"{name} is {row} and not {states}\n{self.relays[name].log()[-5_000:]}") from None
@@ -197,7 +198,7 @@ class TwoCenters:
     async def until_acknowledged(self, name: str, keys: list[str]) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while {(await self.states(name)).get(key) for key in keys} != {"acknowledged"}:
-                pass
+                await next_look()
 
     def serials(self) -> list[int]:
         """発信通番 that the center took, in its order; one that came twice is no telegram of its own and fails here."""

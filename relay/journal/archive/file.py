@@ -171,7 +171,7 @@ class ArchiveReader:
             raise Damaged(f"{name} is no archive of a relay.", "Take it out of the archive directory.")
         packed = self._read(self._length(HEADER_BYTES_MAX))
         try:
-            self.header = msgspec.json.decode(packed, type=Header)
+            self.header = _HEADER.decode(packed)
         except (msgspec.MsgspecError, ValueError) as error:
             raise self._broken("its header cannot be read") from error
         self._bound = hashlib.sha256(packed).digest()
@@ -190,7 +190,7 @@ class ArchiveReader:
             number += 1
             try:
                 if is_end:
-                    self.end = msgspec.msgpack.decode(plain, type=End)
+                    self.end = _END.decode(plain)
                     break
                 found: Sequence[Archived] = decode(plain)
             except msgspec.MsgspecError as error:
@@ -245,6 +245,8 @@ class ArchiveReader:
         return Damaged(f"The archive {self.name} is damaged: {why}.", _KEEP)
 
 
+_HEADER: Final = msgspec.json.Decoder(Header)
+_END: Final = msgspec.msgpack.Decoder(End)
 _EXCHANGES: Final = msgspec.msgpack.Decoder(tuple[ArchivedExchange, ...])
 _MESSAGES: Final = msgspec.msgpack.Decoder(tuple[ArchivedMessage, ...])
 

@@ -157,11 +157,18 @@ class PostgresJournal(JournalFace):
     def beat(self, done: Callable[[Beat | JournalFailed], None]) -> None:
         def heard(result: Beat | JournalFailed) -> None:
             if isinstance(result, Beat):
+                # Not what was given: this worker may still hear of a lower one, which raises nothing and is no mistake.
                 self._epoch = max(self._epoch, result.epoch)
-                self._epoch_given = max(self._epoch_given, result.epoch)
+                self._follow(result)
             done(result)
 
         self._turn_given(BeatItem(self._lease_ms, heard))
+
+    def _follow(self, beat: Beat) -> None:
+        for link_name, name in () if self.share is None else self.share.followed:
+            self._variables.setdefault(link_name, {}).pop(name, None)
+        for link_name, name, value in beat.followed:
+            self._variables[link_name][name] = value
 
     def hand_over(self, exchange_id: int, chain: str, done: Callable[[int | JournalFailed], None]) -> None:
         self._turn_given(PlaceItem(exchange_id, chain, done))

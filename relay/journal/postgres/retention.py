@@ -69,7 +69,7 @@ async def _delete_slice(connection: Connection, item: PruneItem, count_max: int)
     gone = [row[0] for row in old if row[3] or not item.only_archived]
     whole = [row[0] for row in old if not row[3]] if item.only_archived else []  # something of it is in no archive yet
     if gone:
-        for table in ("history", "standing", "body_kept", "taken"):
+        for table in ("history", "standing", "body_kept", "handed", "taken"):
             await connection.rows(f"DELETE FROM {table} WHERE exchange_id = ANY ($1)", gone)
     if whole:
         await connection.rows("INSERT INTO body_kept SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING", whole)

@@ -52,11 +52,18 @@ _WORKERS: Final = (
     " ORDER BY worker"
 )
 _EPOCH: Final = "SELECT value FROM meta WHERE name = 'region_epoch'"
+_FOLLOWED: Final = (
+    "SELECT link_name, name, value FROM link_variable WHERE (link_name, name) IN (SELECT * FROM unnest($1::text[], $2::text[]))"
+    " AND value IS NOT NULL"
+)
 _CHAIN: Final = (
     "SELECT attention, worker FROM chain_of($1) WHERE exchange_id <> $2 AND NOT is_loose"
     " ORDER BY attention, is_original DESC, exchange_id LIMIT 1"
 )
-_LOOSE: Final = "WITH l AS (INSERT INTO handed SELECT e, 0 FROM unnest($11::bigint[]) AS e ON CONFLICT DO NOTHING) "
+WRITE_GROUP_LOOSE: Final = (  # of those only that were new
+    f"WITH w AS MATERIALIZED ({g.WRITE_GROUP}), l AS (INSERT INTO handed SELECT new_id, 0 FROM w"
+    " WHERE new_id = ANY ($11::bigint[]) ON CONFLICT DO NOTHING) SELECT * FROM w"
+)
 _HAND: Final = (
     "WITH h AS (INSERT INTO handed VALUES ($1, $2) ON CONFLICT (exchange_id) DO UPDATE SET worker = excluded.worker)"
     " UPDATE owner SET inbox = inbox + 1 WHERE worker = $2"
@@ -79,11 +86,11 @@ BEGIN_RUN: Final = (
 )
 JOIN_RUN: Final = "INSERT INTO meta VALUES ('relay_epoch', $1) ON CONFLICT (name) DO NOTHING"
 _STORE_FLOOR: Final = "INSERT INTO meta VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-
-
-def with_loose(write_group: str) -> str:
-    """The statement that writes a group, with an eleventh argument: what of it is placed later."""
-    return _LOOSE + write_group
+# A process that stands still between two statements holds the rows of all: the server ends its session before anybody else
+# has waited too long for them (schema.writing_session).
+ALL_HELD_MS: Final = 1_000
+BEGIN_WITH_ALL: Final = f"BEGIN; SET LOCAL idle_in_transaction_session_timeout = {ALL_HELD_MS}"
+IN_THE_WAY: Final = ("55P03", "40P01")  # a lock was not to be had in time, or two waited for each other
 
 
 def floor_name(worker: int) -> str:
@@ -96,6 +103,7 @@ class Sharing:
 
     def __init__(self, share: Share, incarnation: int, keys: KeyRing) -> None:
         self.worker = share.worker
+        self._followed = share.followed
         self._incarnation = incarnation
         self._keys = keys
         self._inbox_seen = -1
@@ -148,7 +156,12 @@ class Sharing:
         if self._inbox != self._inbox_seen:
             rows = await connection.rows(_CAME_IDS, floor, self.worker, self._incarnation)
             came = sorted(row[0] for row in rows)
-        return Beat(epochs[0][0] if epochs else 0, tuple(siblings), tuple(came))
+        followed: list[tuple[str, str, bytes]] = []
+        if self._followed:
+            links, names = zip(*self._followed, strict=True)
+            rows = await connection.rows(_FOLLOWED, list(links), list(names))
+            followed = [(link, name, value) for link, name, value in rows]
+        return Beat(epochs[0][0] if epochs else 0, tuple(siblings), tuple(came), tuple(followed))
 
     async def _place(self, connection: Connection, item: PlaceItem) -> int:
         given = await connection.rows("SELECT worker FROM handed WHERE exchange_id = $1 AND worker > 0", item.exchange_id)

@@ -103,7 +103,7 @@ class Transactions:
 
     async def walk(self, connection: Connection, item: TurnItem) -> bool:
         """One slice, noted in `item` once it is durable. Whether there may be more. Raises ValueError for a row that no key
-        opens; nothing of the slice is done then."""
+        opens, or where other workers are in the way; nothing of the slice is done then."""
         if isinstance(item, ShareItem):
             await self._share(connection, item)
             return False
@@ -146,16 +146,19 @@ class Transactions:
         if mine is None:
             raise ValueError("this journal has one worker")
         self.serial += 1
-        await connection.run("BEGIN")
+        needs_all = isinstance(item, PlaceItem | TakeOverItem)
+        await connection.run(sharing.BEGIN_WITH_ALL if needs_all else "BEGIN")
         try:
-            if isinstance(item, PlaceItem | TakeOverItem):
+            if needs_all:
                 await connection.rows(sharing.LOCK_ALL)
             await connection.rows(PROVE, self._incarnation, self._session, self.serial)
             floor, came = await mine.serve(connection, item, self._floor.stored)
             self._floor.expect(came, self._floor.stored)  # before the commit, of which perhaps nobody hears
             await connection.run("COMMIT")
-        except (Refused, BadRecord, ValueError):
+        except (Refused, BadRecord, ValueError) as error:
             await connection.run("ROLLBACK")
+            if isinstance(error, Refused) and error.state in sharing.IN_THE_WAY:
+                raise ValueError(f"another worker is in the way: {error}") from error  # no trouble of the journal's
             raise
         self.confirmed = self.serial
         self._floor.expect((), floor)
@@ -248,7 +251,7 @@ class Transactions:
         except (UnicodeEncodeError, OverflowError) as error:
             raise BadRecord(type(error).__name__) from error
         loose = [item.record.exchange_id for item in group.takes if item.record.is_loose]
-        sql, more = (sharing.with_loose(g.WRITE_GROUP), [loose]) if loose else (g.WRITE_GROUP, [])
+        sql, more = (sharing.WRITE_GROUP_LOOSE, [loose]) if loose else (g.WRITE_GROUP, [])
         rows = await connection.rows(sql, self._incarnation, self._session, self.serial, *arguments, *more)
         return g.fresh_of(rows, [item.record for item in group.takes])
 

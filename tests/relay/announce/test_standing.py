@@ -63,6 +63,12 @@ def test_a_center_that_returns_takes_nothing_back(holder: World) -> None:
     assert holder.look(for_ms=3_600_000) is Role.STANDBY
 
 
+def test_a_drained_center_is_withdrawn_and_standby_when_it_is_not_drained_any_more(holder: World) -> None:
+    assert holder.look(Signs(drain=False), traffic=True, for_ms=60_000) is Role.WITHDRAWN
+    assert (holder.changes[-1].event, holder.standing.why) == (Event.UNFIT, "whoever serves the address is drained")
+    assert holder.look(for_ms=60_000) is Role.STANDBY
+
+
 def test_terminals_that_are_leaving_do_not_bring_the_role_back(holder: World) -> None:
     holder.people(Event.HANDED_BACK)
     assert holder.look(traffic=True, for_ms=900) is Role.STANDBY

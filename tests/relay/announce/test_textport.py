@@ -62,6 +62,11 @@ def test_a_word_for_every_role(role: str, word: str) -> None:
     assert line(Role(role), "tokyo", 8, "x") == f"{word} #role={role} region=tokyo epoch=8 why=x"
 
 
+def test_a_holder_that_drains_takes_nothing_new_and_no_other_role_gets_better_by_it() -> None:
+    assert line(Role.HOLDING, "tokyo", 8, "x", is_draining=True).startswith("drain #role=holding ")
+    assert line(Role.PAUSED, "tokyo", 8, "x", is_draining=True).startswith("down ")
+
+
 def test_what_an_operator_typed_stays_one_plain_line() -> None:
     said = line(Role.PAUSED, "", 0, "佐藤: a\nb\x1b[31m" + "x" * 1_000)
     assert said.startswith("down #role=paused region=- epoch=0 why=??: a b?[31mxxx")

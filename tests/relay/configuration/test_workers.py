@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from relay.configuration import workers as rules
 from relay.configuration.workers import check_workers, control_path, is_spread, narrowed, worker_number
 from relay.settings import DialerSettings, ListenerSettings, Settings
-
-
-@pytest.fixture(autouse=True)
-def served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "ARE_SERVED", True)
 
 
 def settings(workers: int = 3, **tables: Any) -> Settings:
@@ -88,6 +82,10 @@ def test_only_listeners_of_a_spread_dialect_are_spread_and_only_over_several() -
         ({"reconcile": {"mending": "mend"}}, ("reconcile", "mending")),
         ({"telemetry": {"metrics_port": 65_534}}, ("telemetry", "metrics_port")),
         ({"relay": {"worker_lease_ms": 5_000}}, ("relay", "worker_lease_ms")),
+        ({"announce": {"adapter": "bird"}}, ("announce", "adapter")),
+        ({"announce": {"addresses": ("192.0.2.1",)}}, ("announce", "addresses")),
+        ({"announce": {"text_port": 9_587}}, ("announce", "text_port")),
+        ({"pair": {"peer": "osaka"}}, ("pair", "peer")),
     ],
 )
 def test_what_is_not_safe_with_several_is_refused_and_said_why(tables: dict[str, Any], where: tuple[str, str]) -> None:
@@ -100,8 +98,9 @@ def test_what_is_not_safe_with_several_is_refused_and_said_why(tables: dict[str,
     assert list(check_workers(settings(**one))) == []
 
 
-def test_several_are_refused_until_they_are_proven(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "ARE_SERVED", False)
-    ((where, problem, suggestion),) = check_workers(settings())
-    assert (where, suggestion) == (("relay", "workers"), "1")
-    assert "not proven" in problem
+@pytest.mark.parametrize(("name", "is_refused"), [("atm", True), ("ndc", False)])
+def test_an_exclusive_line_is_refused_where_every_worker_would_take_its_lease(name: str, is_refused: bool) -> None:
+    whole = settings()
+    links = tuple(each.model_copy(update={"exclusive": each.name == name}) for each in whole.listener)
+    found = [where for where, _, _ in check_workers(whole.model_copy(update={"listener": links}))]
+    assert found == ([("listener", 0, "exclusive")] if is_refused else [])

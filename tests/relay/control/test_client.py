@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ from relay.control.commands import (
 from relay.control.report import Done, LinksReport, ListedReport, ParkedReport, ReloadReport, StatusReport
 from relay.errors import RelayError
 from tests.support.controlroom import answering
+from tests.support.daemonworld import ROOT
 
 PATIENCE_S = 30.0
 
@@ -184,3 +187,30 @@ def test_an_answer_without_end_is_not_kept(tmp_path: Path) -> None:
 
     with peer(tmp_path, pour) as path, pytest.raises(Refused, match="fewer rows"):
         ControlClient(path).status()
+
+
+FIRST_AT_ONCE = """
+import sys, threading
+import msgspec
+from relay.control.client import _decoder
+from relay.control.report import StatusReport
+sys.setswitchinterval(1e-6)
+said = msgspec.json.encode(StatusReport())
+gate = threading.Barrier(8)
+def ask():
+    gate.wait()
+    for _ in range(5):
+        _decoder(StatusReport).decode(said)
+threads = [threading.Thread(target=ask) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_threads_that_read_a_type_first_at_once_do_not_kill_the_process(_: int) -> None:
+    """Without the lock, two of three such processes end in a segmentation fault while msgspec prepares the type."""
+    done = subprocess.run([sys.executable, "-c", FIRST_AT_ONCE], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -306,6 +306,20 @@ def test_while_the_journal_cannot_be_read_nothing_is_owed() -> None:
     assert [each.taken.key for each in world.journal.listed()] == [R9]
 
 
+def test_what_is_being_looked_at_counts_as_owed_at_every_moment() -> None:
+    world = original_on_list()
+    world.core.calls.clear()
+    world.desk.open(reversal("9", "1"), world.link())
+    while world.states().get(R9) != "DELIVERING":
+        assert world.time.step()
+    while not world.core.calls:
+        assert world.desk.saf.owed_count == 1, "its terminal has heard yes, and the core has not"
+        assert world.time.step()
+    world.core.last("undo").reply(Undone(state="reversed"))
+    world.time.run(5)
+    assert world.desk.saf.owed_count == world.desk.saf.looked_at_count == 0
+
+
 # ---- the rules by themselves -------------------------------------------------------------------------------------------------
 def member(number: int, key: str, **more: object) -> Member:
     kind = MessageClass.FINANCIAL if key == "o" else MessageClass.REVERSAL

@@ -62,12 +62,16 @@ def test_another_message_under_the_same_key_is_refused_at_once() -> None:
 
 def test_only_a_lapsed_sibling_is_taken_over_and_the_first_never() -> None:
     lapsed = Sibling(2, 9, is_lapsed=True)
-    assert may_take_over(1, lapsed)
-    assert may_take_over(3, lapsed)
-    assert not may_take_over(2, lapsed), "that is we"
-    assert not may_take_over(3, replace(lapsed, worker=1))
-    assert not may_take_over(1, replace(lapsed, is_lapsed=False))
-    assert not may_take_over(1, replace(lapsed, incarnation=0)), "it was already"
+    assert may_take_over(1, lapsed, 2_000, 2_000)
+    assert may_take_over(3, lapsed, 2_000, 2_000)
+    assert not may_take_over(2, lapsed, 2_000, 2_000), "that is we"
+    assert not may_take_over(3, replace(lapsed, worker=1), 2_000, 2_000)
+    assert not may_take_over(1, replace(lapsed, is_lapsed=False), 2_000, 2_000)
+    assert not may_take_over(1, replace(lapsed, incarnation=0), 2_000, 2_000), "it was already"
+
+
+def test_who_was_not_sure_of_its_own_lease_a_moment_ago_judges_nobody() -> None:
+    assert not may_take_over(1, Sibling(2, 9, is_lapsed=True), 1_999, 2_000)
 
 
 def test_those_live_that_have_a_life_and_a_lease() -> None:

@@ -212,3 +212,54 @@ def test_an_original_and_its_reversal_come_together(pair: Pair) -> None:
     assert set(entries) == {W1, "ATM1-reversal-2"}
     assert entries[W1].state is State.REPEATING
     assert sum(pair.first.desk.saf.is_head(entry) for entry in entries.values()) == 1, "one after the other"
+
+
+# ---- what is loose stays so until it is placed -------------------------------------------------------------------------------
+@pytest.mark.parametrize("later_ms", range(8))
+def test_a_second_reversal_that_was_taken_while_the_first_was_placed_is_no_stranger_to_the_others(
+    pair: Pair, later_ms: int
+) -> None:
+    """It is owed here behind the first. When that is settled, the third, at another worker, must still find it."""
+    pair.second.say(pair.second.link(), Message(trace="1"))
+    pair.second.core.last("submit").reply(Approved(authorisation_id="A1"))
+    pair.time.run(10)
+    link = pair.first.link()
+    pair.first.desk.open(reversal("2", "1"), link)
+    pair.time.run(later_ms)  # one of these is the moment in which it is being placed
+    pair.first.desk.open(reversal("3", "1"), link)
+    pair.time.run(50)
+    assert set(pair.first.states()) == {"ATM1-reversal-2", "ATM1-reversal-3"}
+    pair.first.core.last("undo").reply(Undone(state="reversed", standing_minor=0))
+    pair.time.run(10)
+    assert set(pair.first.states()) == {"ATM1-reversal-3"}
+    pair.second.say(pair.second.link(), reversal("4", "1"))
+    pair.time.run(2 * BEAT_MS)
+    assert pair.second.states() == {}, "one key has one deliverer"
+    assert 0 not in pair.disk.sharing.handed.values()
+
+
+def test_a_reversal_whose_worker_died_before_it_was_placed_goes_to_who_has_the_original() -> None:
+    pair = Pair()
+    third = Worker(pair.disk, pair.time, 3)
+    pair.time.run(1_000)
+    third.say(third.link(), Message(trace="1"))
+    pair.second.siblings._placed = lambda entry, result: None  # type: ignore[method-assign]  # it dies before it hears
+    pair.second.journal.hand_over = lambda *arguments: None  # type: ignore[method-assign]
+    pair.second.say(pair.second.link(), reversal("2", "1"))
+    pair.second.die()
+    pair.time.run(3 * LEASE_MS)
+    assert pair.first.states() == {}, "the first took over, and has nothing of the key"
+    assert "ATM1-reversal-2" in third.states()
+
+
+# ---- who judges --------------------------------------------------------------------------------------------------------------
+def test_after_the_journal_s_server_was_away_nobody_is_taken_over_who_comes_back_too(pair: Pair) -> None:
+    """Everybody's lease has lapsed, and somebody is the first to hear of it."""
+    pair.disk.is_full = True
+    pair.time.run(3 * LEASE_MS)
+    pair.disk.is_full = False
+    while not pair.first.siblings.is_sure:
+        pair.time.run(1)
+    pair.time.run(LEASE_MS)
+    assert pair.first.counted("relay_worker_takeovers_total") == 0
+    assert pair.second.journal.state is not JournalState.FAILED

@@ -33,7 +33,6 @@ async def test_its_books_are_held_against_the_ledger() -> None:
     assert one.conserve([LedgerLine("k", "9901-123-0001", "000001", 5_000, "A")], [], []).ledger_minor == 5_000
 
 
-@pytest.mark.timeout(60)
 async def test_with_nobody_listening_they_keep_trying_and_stop_when_told() -> None:
     one = troupe()
     one.start()
@@ -42,7 +41,6 @@ async def test_with_nobody_listening_they_keep_trying_and_stop_when_told() -> No
     assert (one.present_count(), one.unsettled_count()) == (0, 0)
 
 
-@pytest.mark.timeout(60)
 async def test_an_evening_that_begins_while_terminals_still_open_waits_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(branchtroupe, "CLOSE_S", 0.3)
     called = asyncio.Event()

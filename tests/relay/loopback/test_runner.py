@@ -28,7 +28,6 @@ async def test_the_first_signal_asks_to_stop_and_gives_the_handlers_back() -> No
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.timeout(100)
 async def test_whatever_happens_neither_process_nor_folder_is_left() -> None:
     opened: list[Stage] = []
 

@@ -50,7 +50,6 @@ async def test_a_killed_daemon_comes_back_at_the_same_address_as_the_next_incarn
     assert await stage.drain_daemon() == 0  # it has ended: nothing more to do
 
 
-@pytest.mark.timeout(100)
 async def test_its_journal_can_be_read_with_its_configuration_alone(stage: Stage) -> None:
     """As `relay journal --config` of another terminal does: without the key every card would be a dash."""
     await stage.start()
@@ -59,7 +58,6 @@ async def test_its_journal_can_be_read_with_its_configuration_alone(stage: Stage
     JournalReader(settings.journal.path, key).close()  # raises for a key that is not the journal's
 
 
-@pytest.mark.timeout(100)
 async def test_a_daemon_that_cannot_start_says_why(stage: Stage) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
@@ -80,7 +78,6 @@ def test_refused_cards_are_refused_by_the_ledger(tmp_path: Path) -> None:
     assert 0 < free_port() < 65_536
 
 
-@pytest.mark.timeout(100)
 async def test_a_site_brings_its_secrets_and_files(stage: Stage) -> None:
     site = Site(
         config="# {directory} {links_max} {reply_deadline_ms}",

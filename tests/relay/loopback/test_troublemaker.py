@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from relay.loopback.customers import Customers
@@ -27,7 +26,6 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     await made.stop()
 
 
-@pytest.mark.timeout(60)
 async def test_storms_and_zones_have_windows_in_every_tally(stage: Stage) -> None:
     troupes, said = [SomeTroupe("a"), SomeTroupe("b")], list[str]()
     maker = Troublemaker(stage, troupes, said.append)
@@ -43,7 +41,6 @@ async def test_storms_and_zones_have_windows_in_every_tally(stage: Stage) -> Non
     assert len(said) == 3
 
 
-@pytest.mark.timeout(100)
 async def test_a_daemon_that_does_not_come_back_is_a_violation(stage: Stage) -> None:
     """This stage was never configured: the daemon finds no configuration and ends."""
     troupe, said = SomeTroupe("a"), list[str]()

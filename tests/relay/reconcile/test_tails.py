@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+
+from msgspec.structs import replace
 
 from protocols.vocabulary import Approved, Declined, MessageClass, NotProcessed
 from relay.core.port import Looked, NotFound, Permit
@@ -12,7 +15,7 @@ from relay.exchange.reopening import Reopening
 from relay.journal.memory_disk import MemoryDisk
 from relay.reconcile.asking import Asking
 from relay.reconcile.shelf import Shelf
-from relay.reconcile.tail import Tail, TailShelf, first_tail
+from relay.reconcile.tail import Tail, TailShelf, first_tail, tail_of
 from relay.reconcile.tails import AllRows, TailParts, Tails
 from relay.reconcile.tailwalk import TailRules
 from tests.simulation.regions.relay import TailDiskRows
@@ -294,3 +297,19 @@ async def test_what_another_center_undid_by_itself_is_no_delivery() -> None:
     tail = world.tails.tail
     assert tail is not None
     assert (tail.listed, tail.mended, tail.is_finished) == (1, 0, True)
+
+
+async def test_another_worker_that_only_follows_lets_a_completion_go_when_the_walk_is_through() -> None:
+    world = World()
+    entry = cast(Any, SimpleNamespace(key="c", request=SimpleNamespace(message_class=MessageClass.ADVICE, original_key=W1)))
+    world.journal.raise_epoch(NEW, lambda _: None)
+    world.time.run(5)
+    world.tails.follow()
+    assert world.desk.saf.holds(entry), "the new epoch's tail is on no disk yet"
+    shelf = TailShelf(world.journal)
+    for is_walked in (False, True):
+        shelf.keep(replace(tail_of(NEW, None, 0, 0), is_walked=is_walked), lambda _: None)
+        world.time.run(5)
+        world.tails.follow()
+        assert world.desk.saf.holds(entry) is not is_walked
+    assert world.region.asked == [], "who follows asks nobody"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from relay.errors import JournalUnusable
-from relay.journal.port import Existing, Fresh
+from relay.journal.port import Existing, Fresh, JournalFailed, JournalState
 from relay.journal.postgres import schema, transactions
 from relay.journal.postgres.engine import PostgresJournal
 from relay.journal.records import StoredState
@@ -15,7 +15,7 @@ from relay.journal.shared import Share
 from tests.support.journal_suite import DAY_MS, T0_MS, step_to, taken
 from tests.support.pgserver import PostgresServer
 from tests.support.postgresrig import PostgresRig
-from tests.support.shared_suite import LEASE_MS, SharedRig, SharedSuite
+from tests.support.shared_suite import FOLLOWED, LEASE_MS, SharedRig, SharedSuite
 from tests.support.sqliterig import KEY
 
 
@@ -32,7 +32,7 @@ class PostgresSharedRig:
             if before is not None:
                 cut(before)  # as a dead process's: the lock goes with it
         base = self.base
-        share = Share(worker, LEASE_MS) if worker else None
+        share = Share(worker, LEASE_MS, followed=FOLLOWED if worker > 1 else ()) if worker else None
         journal = PostgresJournal(
             base.settings,
             key,
@@ -187,3 +187,39 @@ def test_bodies_and_keys_of_every_worker_go_in_time_however_young_another_worker
     shared.base.clock.passed_ms = 50 * DAY_MS
     suite.ask(shared, shared.journals[0].prune)
     assert shared.base.sql("SELECT length(request) FROM taken WHERE key = 'young7'").strip() == "0"
+
+
+def test_what_is_not_new_is_not_waiting_to_be_placed(shared: PostgresSharedRig) -> None:
+    """A repeat of an advice is recorded by nobody, so nothing of it may stay behind."""
+    suite = SharedSuite()
+    first, second = shared.open(1), shared.open(2)
+    suite.take(shared, first, "advice", StoredState.DELIVERING, is_loose=True)
+    assert isinstance(suite.ask(shared, second.take, taken(second, "advice", StoredState.DELIVERING, is_loose=True)), Existing)
+    assert shared.base.sql("SELECT count(*) FROM handed").strip() == "1"
+
+
+def test_who_was_given_something_is_forgotten_with_it(shared: PostgresSharedRig) -> None:
+    suite = SharedSuite()
+    first, second = shared.open(1), shared.open(2)
+    suite.take(shared, first, "a")
+    reversal = suite.reverse(shared, second, "r", "a")
+    assert suite.ask(shared, second.hand_over, reversal, "a") == 1
+    assert suite.ask(shared, first.step, step_to(reversal, StoredState.SETTLED)) is None
+    shared.base.clock.passed_ms = 50 * DAY_MS
+    suite.ask(shared, first.prune)
+    assert shared.base.sql("SELECT count(*) FROM handed").strip() == "0"
+
+
+def test_a_worker_that_stands_in_the_way_is_no_trouble_of_the_journal(shared: PostgresSharedRig) -> None:
+    """It stands still in the middle of a transaction: who wants all rows fails with that, and writes on."""
+    suite = SharedSuite()
+    first, second = shared.open(1), shared.open(2)
+    suite.take(shared, first, "a")
+    suite.take(shared, second, "b")
+    reversal = suite.reverse(shared, first, "r", "b")
+    schema_name = shared.base.schema
+    with shared.base.server.holding(f"SELECT FROM {schema_name}.owner WHERE worker = 2 FOR UPDATE"):
+        assert isinstance(suite.ask(shared, first.hand_over, reversal, "b"), JournalFailed)
+        assert first.state is JournalState.WRITABLE
+        assert suite.ask(shared, first.take, taken(first, "c")) == Fresh()
+    assert suite.ask(shared, first.hand_over, reversal, "b") == 2

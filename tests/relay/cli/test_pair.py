@@ -9,6 +9,7 @@ import pytest
 
 from relay.cli.screen import Paint
 from relay.cli.status import show
+from relay.control.acks import AckRow, AcksReport
 from relay.control.pair import PairPathRow, PairPeer, PairReport, PairSightRow
 from relay.control.report import StatusReport
 from relay.main import main
@@ -70,6 +71,37 @@ def test_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert expected in text, expected
     assert "\x1b" not in text
+
+
+ACKS = AcksReport(
+    standby="osaka",
+    peer="away",
+    since_ms=65_000,
+    why="no standby called osaka follows",
+    held=3,
+    classes=(
+        AckRow(name="advice", needs=("local+peer", "core"), holds="core", since_ms=65_000),
+        AckRow(name="outward", needs=("local+peer",), since_ms=65_000),
+    ),
+)
+
+
+def test_what_acknowledgements_need_now_and_since_when(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = page(tmp_path, PairReport(peer="osaka", finding="normal", acks=ACKS), capsys)
+    assert code == 2
+    for expected in (
+        "nothing of this class is acknowledged: outward  → runbook: RelayAckRefused",
+        "acknowledged are advice by core  → runbook: RelayAckFallback",
+        "copy    our journal's standby osaka: away for 65 s: no standby called osaka follows",
+        "3 advices are taken and not acknowledged",
+    ):
+        assert expected in text, (expected, text)
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line[:1].isalpha()}
+    assert rows["advice"] == ["advice", "core", "65", "s", "local+peer,", "core"]
+    assert rows["outward"][:2] == ["outward", "REFUSED"]
+    code, text = page(tmp_path, PairReport(acks=AcksReport(classes=ACKS.classes[:1])), capsys)
+    assert code == 0
+    assert "local+peer, core" in text, "also where no other center is configured"
 
 
 def test_json_is_the_whole_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

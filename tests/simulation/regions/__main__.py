@@ -1,4 +1,4 @@
-"""`python -m tests.simulation.regions`: histories of two regions and two centers from seeds; or with a relay that is broken."""
+"""`python -m tests.simulation.regions`: histories of two regions and two centers; of lost centers; or with a broken relay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import argparse
 import json
 import logging
 import sys
+from collections import Counter
 
+from tests.simulation.regions.copies import COPIES, CopiesWorld
 from tests.simulation.regions.mutations import REGIONS, caught
 from tests.simulation.regions.world import RegionsWorld
 
@@ -54,10 +56,27 @@ def histories(first: int, count: int, centers: int) -> dict[str, object]:
     }
 
 
+def copies(first: int, count: int) -> dict[str, object]:
+    total = dict.fromkeys(("heard", "lost_centers"), 0)
+    by: Counter[str] = Counter()
+    violations = []
+    for seed in range(first, first + count):
+        try:
+            figures = CopiesWorld(seed).history()
+        except AssertionError as violation:
+            violations.append({"seed": seed, "what": str(violation)[:400]})
+            say(f"seed {seed}: {violation}")
+            continue
+        for name in total:
+            total[name] += getattr(figures, name)
+        by.update(figures.acknowledged)
+    return {"histories": count, "violations": len(violations), **total, **by, "each": violations}
+
+
 def mutations() -> dict[str, object]:
     found = {}
-    for mutation in REGIONS:
-        seed, said = caught(mutation)
+    for mutation in (*REGIONS, *COPIES):
+        seed, said = caught(mutation, *([lambda seed: CopiesWorld(seed).history()] if mutation in COPIES else []))
         found[mutation.name] = {"law": mutation.law, "seed": seed, "caught_by": said[:160]}
         say(f"{mutation.name}: {f'seed {seed}: {said[:120]}' if seed else 'NOT CAUGHT'}")
     return {"mutations": len(found), "not_caught": sum(not each["seed"] for each in found.values()), "each": found}
@@ -72,11 +91,17 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=50, help="how many histories")
     parser.add_argument("--first", type=int, default=1, help="first seed")
     parser.add_argument("--centers", type=int, default=2, choices=(1, 2), help="relay centers")
+    parser.add_argument("--copies", action="store_true", help="journals with standbys, and centers that are lost")
     parser.add_argument("--mutations", action="store_true", help="break the relay in each known way instead")
     parser.add_argument("--json", action="store_true", help="one object at the end")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    total = mutations() if args.mutations else histories(args.first, args.seeds, args.centers)
+    if args.mutations:
+        total = mutations()
+    elif args.copies:
+        total = copies(args.first, args.seeds)
+    else:
+        total = histories(args.first, args.seeds, args.centers)
     print(json.dumps(total) if args.json else "\n".join(f"{name}: {value}" for name, value in total.items()))
     return 1 if total.get("violations") or total.get("not_caught") else 0
 

@@ -157,7 +157,12 @@ class Heir:
         if journal is None or self.adopted is not None:
             return
         adopted = self._make(record, journal)
-        adopted.take_up()
+        try:
+            adopted.take_up()
+        except JournalUnusable as error:  # a part may be under way already: all of it begins again in another life
+            adopted.fence()
+            self._broken, self._journal = journal, None
+            raise NotNow(error.problem, error.next_step) from error
         self.adopted = adopted
         self._front.adopted, self._front_outbound.adopted = adopted.desk, adopted.outbound
         self._front.is_awaited = False

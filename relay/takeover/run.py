@@ -113,7 +113,7 @@ class TakeOver:
                 try:
                     is_moved = await self._look()
                     self._told("")
-                except NotNow as no:
+                except RelayError as no:
                     self._troubled()
                     self._told(str(no))
             await self._sleep_ms(0 if is_moved else self._look_ms)

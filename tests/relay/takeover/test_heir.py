@@ -196,3 +196,28 @@ async def test_a_journal_that_fails_is_silent_and_opened_in_another_life() -> No
     assert world.heir.is_at_work
     world.heir.stop()
     assert not world.copy.disk.in_use
+
+
+async def test_an_adoption_that_breaks_off_begins_again_in_another_life() -> None:
+    world = World()
+    await world.heir.open()
+    await world.during(world.heir.raise_generation(RAISED))
+    journal = world.copy.journals[0]
+
+    def away() -> list[object]:
+        raise JournalUnusable("The server went away.", "")
+
+    journal.open_outbound = away  # type: ignore[method-assign, assignment]
+    with pytest.raises(NotNow, match="went away"):
+        await world.heir.adopt(RECORD)
+    assert not world.heir.is_at_work
+    assert world.front.adopted is None
+    world.time.run(1_000)
+    assert [call.verb for call in world.own.core.calls] == ["undo"] * len(world.own.core.calls)
+    said = len(world.own.core.calls)
+    world.time.run(60_000)
+    assert len(world.own.core.calls) == said, "what was begun says nothing more"
+    assert await world.heir.open() == RAISED
+    await world.heir.adopt(RECORD)
+    assert world.heir.is_at_work
+    assert len(world.copy.journals) == 2

@@ -109,8 +109,8 @@ ENGLISH: Final[dict[str, str]] = {
     "role-of.fenced": "fenced",
     "role-of.withdrawn": "not announced",
     "role-of.paused": "withdrawn by people",
-    "role-of.standby": "standby, announced",
-    "role-of.holding": "holding, announced",
+    "role-of.standby": "standby",
+    "role-of.holding": "holding the role",
     "role-of.leaving": "leaving",
     "role-of.gone": "stopped",
     # ---- columns

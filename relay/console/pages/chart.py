@@ -15,9 +15,9 @@ from relay.console.html import Child, Html, h
 
 WIDTH: Final = 640
 HEIGHT: Final = 240
-LEFT: Final = 66
+LEFT: Final = 84
 BOTTOM: Final = 30
-TOP: Final = 10
+TOP: Final = 18
 ROUND: Final = (1, 2, 4, 8)  # a quarter of each is a number that people read at once
 
 

@@ -29,7 +29,9 @@ class Figures(msgspec.Struct, kw_only=True):
     seed: int
     exchanges: int
     lost: int  # centers
+    behind: int  # groups of records that the copy lacked
     adopted: int  # exchanges that were open
+    listed: int  # of all journals, at the end: for a person
     answered: int  # repeats, from the adopted journal
     refused_calls: int  # of the lost center's lives, by the fence
     given_back: int

@@ -3,8 +3,8 @@
 Owns the two faces that stand between the journal and the wire: a link's variables (class `serial`) and the mark "may have been
 sent" of a message that the core started (class `outward`), and its cancelling. It must never know a dialect or a line. The
 traps: whoever gets `None` here goes on and says something to the far end, or to the core that it will never be sent, so it
-comes last: a copy that lacks either would have it sent by whoever takes over; and a mark that would have to wait for a standby that
-is away is not written at all, because on this disk it would stand as "may have been sent" for what never left.
+comes last: a copy that lacks either would have it sent by whoever takes over; and a mark that would have to wait for a standby
+that is away is not written at all, because on this disk it would stand as "may have been sent" for what never left.
 """
 
 from __future__ import annotations

@@ -140,12 +140,12 @@ class StepWorker:
         return remark
 
     def _is_alone(self, step: Step, move: RunStep) -> bool:
-        """What cannot be taken back is not done with the peer away, unless the gate was passed on evidence that said so, or
-        two people say so now."""
+        """What cannot be taken back is not done with the peer away, unless the gate was passed on evidence that said so (not
+        on newer evidence, which nobody who approved has seen), or two people say so now."""
         run = self._keeper.run
         if step.reversible or move.is_undo or not run.is_peer_away or "alone" in run.said:
             return False
-        if run.newest is not None and run.newest.evidence.is_peer_away:
+        if run.was_passed_alone:
             return False
         if not run.held:
             why = f"the peer center went away before {step.name}: two people say whether to go on alone ({self._copier.why})"

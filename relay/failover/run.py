@@ -188,8 +188,9 @@ class Run:
         self.term = entry.term
 
     def _declared(self, event: e.Declared, now_ms: int, entry: e.Entry) -> None:
+        plan = parse_plan(event.plan_text)
         self._move(Event.DECLARE, now_ms, entry)
-        self.plan = parse_plan(event.plan_text)
+        self.plan = plan
         self.plan_text, self.plan_version = event.plan_text, event.plan_version
         self.run_id, self.declarer, self.epoch, self.center = event.run, event.who, event.epoch, event.center
         self.declared_ms = self.prepared_ms = now_ms

@@ -170,7 +170,7 @@ class Rooms:
 
     async def _system(self, frame: Frame, asked: Asked) -> Html:
         status = await self._shared.get("status", c.StatusArgs(), StatusReport)
-        drain = await self._shared.get("drain-status", c.StatusArgs(), DrainReport)
+        drain = await self._shared.get("drain-status", c.StatusArgs(), DrainReport, is_sliced=True)
         return system(frame, status, drain, SLOW_REFRESH_MS)
 
     async def _audit(self, frame: Frame, asked: Asked) -> Html:

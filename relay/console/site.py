@@ -212,7 +212,7 @@ class Site:
             problem = frame.words("login.wait", wait=frame.words.duration(wait_ms + 999))
             return self._login_page(asked, frame, 429, name=name, problem=problem)
         try:
-            person = await self._identity.check(Claim(name, Secret(password), asked.address))
+            person = await self._identity.check(Claim(name, Secret(password), place))
         except TooManySignIns:
             self._metrics.console_sign_ins.labels("busy").inc()
             return self._login_page(asked, frame, 503, name=name, problem=frame.words("login.busy"))

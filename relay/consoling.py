@@ -25,6 +25,7 @@ from relay.console.searching import Searching
 from relay.console.sessions import Limits, Sessions
 from relay.console.site import Manner, Site
 from relay.console.sources import Shared
+from relay.control.failoverclient import FailoverClient
 from relay.control.server import Handler
 from relay.credentials import CredentialUnusable
 from relay.journal.engines import open_source
@@ -58,6 +59,9 @@ class DaemonSources:
         self._searching = Searching()
 
     async def ask(self, command: str, args: msgspec.Struct) -> msgspec.Struct:
+        socket = self._daemon.settings.console.failover_socket
+        if command == "failover-status" and socket is not None:
+            return await asyncio.to_thread(FailoverClient(socket).view)  # another process's, which may be slow
         result = self._handlers[command](args)
         return result if isinstance(result, msgspec.Struct) else await result
 
@@ -163,5 +167,6 @@ class Consoling:
             is_tls=is_tls,
             language=settings.language,
             offset_minutes=d.settings.reconcile.utc_offset_minutes,
+            has_failover=settings.failover_socket is not None,
         )
         return Site(manner, LocalAccounts(settings.accounts_path), sessions, book, sources, shared, d.clock, d.metrics)

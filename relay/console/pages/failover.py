@@ -108,6 +108,14 @@ def _evidence(frame: Frame, evidence: Evidence) -> Html:
         (t("failover.lag"), t("failover.lag.unknown") if evidence.lag_ms is None else t.duration(evidence.lag_ms)),
         (t("failover.standby"), _said(evidence.standby) if evidence.standby else t("failover.standby.good")),
     ]
+    if evidence.is_lag_accepted:
+        told.append((t("failover.accepted"), tag(t("yes"), "warn")))
+    if evidence.is_peer_away:
+        told.append((t("failover.peer"), tag(t("failover.alone"), "bad")))
+    if evidence.batch_checkpoint:
+        told.append((t("failover.checkpoint"), _said(evidence.batch_checkpoint)))
+    if evidence.zengin:
+        told.append((t("failover.zengin"), _said(evidence.zengin)))
     if evidence.remarks:
         told.append((t("failover.remarks"), [h("p", _said(text)) for text in evidence.remarks]))
     heads = [

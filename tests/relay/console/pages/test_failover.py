@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from relay.cli.failoverpage import lines_of
 from relay.console.pages.failover import failover
 from relay.console.words import Language
 from relay.errors import RelayError
 from relay.failover import events as e
 from relay.failover.bankday import BankClock
+from relay.failover.evidence import Evidence
 from relay.failover.view import RunView, view_of
 from tests.support.consoleroom import ConsoleRoom, assert_page, frame, words_of
 from tests.support.failoverbook import Book
@@ -55,6 +57,19 @@ def test_what_is_wrong_is_said_aloud() -> None:
     book.write(e.Resumed(who="Doi", why="x"))
     book.write(e.Answered(step="promote", how="by-hand", who="Baba", second="Chiba", evidence="seen"))
     assert "the point of no return is passed" in words_of(failover(frame("/failover"), shown(book), 5_000))
+
+
+def test_all_of_a_snapshot_that_decides_anything_is_shown() -> None:
+    """An approval signs the whole of it."""
+    book = at_gate_2()
+    book.show(
+        Evidence(lag_ms=9_000, is_peer_away=True, is_lag_accepted=True, batch_checkpoint="step 14", zengin="open till 15")
+    )
+    said = words_of(failover(frame("/failover"), shown(book), 5_000))
+    on_paper = "\n".join(lines_of(shown(book)))
+    for word in ("to go on alone", "step 14", "open till 15", "loss is accepted"):
+        assert word in said, word
+        assert word in on_paper, word
 
 
 def test_without_a_run_there_is_the_calendar() -> None:

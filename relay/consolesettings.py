@@ -34,6 +34,9 @@ class ConsoleSettings(BaseModel):
     accounts_path: str = Field(
         "/var/lib/relay/console-accounts.json", description="File with the accounts, which `relay console user` writes."
     )
+    failover_socket: str | None = Field(
+        None, description="The failover orchestrator's control socket; where it is set, the console has a failover room."
+    )
     language: Literal["en", "ja"] = Field("en", description="Language for browsers that ask for neither English nor Japanese.")
     session_idle_minutes: int = Field(15, ge=1, le=1_440, description="Who does nothing for so long is signed out, minutes.")
     session_hours: int = Field(12, ge=1, le=168, description="After so long everybody signs in again, hours.")

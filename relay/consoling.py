@@ -21,12 +21,13 @@ from relay.console.audit import Book
 from relay.console.ring import Point
 from relay.console.roll import RollLink
 from relay.console.sampler import Sampler
+from relay.console.searching import Searching
 from relay.console.sessions import Limits, Sessions
 from relay.console.site import Manner, Site
-from relay.console.sources import Busy, Shared
+from relay.console.sources import Shared
+from relay.control.failoverclient import FailoverClient
 from relay.control.server import Handler
 from relay.credentials import CredentialUnusable
-from relay.errors import RelayError
 from relay.journal.engines import open_source
 from relay.journal.reader import ExchangeDetail, ExchangeView, JournalReader, Query
 from relay.outbound.server import HttpServer, ServerLimits
@@ -46,8 +47,6 @@ T = TypeVar("T")
 BACKLOG_COUNT: Final = 64
 FORM_BYTES_MAX: Final = 16_384
 ANSWER_MS: Final = 130_000  # a deed may take two minutes
-SEARCHES_WAITING_MAX: Final = 3
-SEARCH_S_MAX: Final = 20.0
 
 
 class DaemonSources:
@@ -57,10 +56,12 @@ class DaemonSources:
         self._daemon = daemon
         self._handlers = handlers
         self._sampler = sampler
-        self._searching = asyncio.Semaphore(1)
-        self._searches = 0
+        self._searching = Searching()
 
     async def ask(self, command: str, args: msgspec.Struct) -> msgspec.Struct:
+        socket = self._daemon.settings.console.failover_socket
+        if command == "failover-status" and socket is not None:
+            return await asyncio.to_thread(FailoverClient(socket).view)  # another process's, which may be slow
         result = self._handlers[command](args)
         return result if isinstance(result, msgspec.Struct) else await result
 
@@ -91,17 +92,7 @@ class DaemonSources:
         await asyncio.sleep(0)
 
     async def _in_a_thread(self, look: Callable[[JournalReader], T]) -> T:
-        """One at a time. Raises Busy where others wait already, RelayError where it takes too long."""
-        if self._searches > SEARCHES_WAITING_MAX:
-            raise Busy
-        self._searches += 1
-        try:
-            async with asyncio.timeout(SEARCH_S_MAX), self._searching:
-                return await asyncio.to_thread(self._look, look)
-        except TimeoutError as error:
-            raise RelayError(f"the search took more than {SEARCH_S_MAX:.0f} s.", "Say more, or look at fewer hours.") from error
-        finally:
-            self._searches -= 1
+        return await self._searching.run(lambda: self._look(look))
 
     def _look(self, look: Callable[[JournalReader], T]) -> T:
         d = self._daemon
@@ -176,5 +167,6 @@ class Consoling:
             is_tls=is_tls,
             language=settings.language,
             offset_minutes=d.settings.reconcile.utc_offset_minutes,
+            has_failover=settings.failover_socket is not None,
         )
         return Site(manner, LocalAccounts(settings.accounts_path), sessions, book, sources, shared, d.clock, d.metrics)

@@ -21,6 +21,7 @@ from relay.control import drain as c
 from relay.control.commands import StatusArgs
 from relay.control.report import Done
 from relay.control.server import Handler
+from relay.drain.count import count_sessions
 from relay.drain.plan import CLASS_OF, CLASSES, Drain, DrainRules, Session
 from relay.drain.stages import Stage
 from relay.errors import RelayError
@@ -228,9 +229,10 @@ class Drainer:
         return CLASS_OF.get(channel, "")
 
     # ---- what is shown -----------------------------------------------------------------------------------------------
-    def _status(self, _: StatusArgs) -> c.DrainReport:
-        d, drain, order = self._daemon, self._drain, self._order
-        counts = _counts(self._sessions())
+    async def _status(self, _: StatusArgs) -> c.DrainReport:
+        d = self._daemon
+        counts = await count_sessions(d.roster.links(), partial(asyncio.sleep, 0))
+        drain, order = self._drain, self._order  # as they are when everything is counted
         is_timed = drain.stage not in (Stage.SERVING, Stage.DRAINED)
         return c.DrainReport(
             stage=self._stage_in_words(),

@@ -1,7 +1,7 @@
 """The failover run on one page of text.
 
 Owns the rows. It must never decide. The trap: who approves copies the digits from here, so they stand in the very line that
-says what to type.
+says what to type; and an approval signs the whole snapshot, so nothing of it that decides anything is left out.
 """
 
 from __future__ import annotations
@@ -94,7 +94,13 @@ def _evidence(view: RunView) -> Iterator[str]:
         return
     yield ""
     lag = "not known" if evidence.lag_ms is None else duration(evidence.lag_ms)
-    yield f"evidence: copy behind by {lag}; standby {safe(evidence.standby) or 'good'}"
+    accepted = " (the loss is accepted)" if evidence.is_lag_accepted else ""
+    yield f"evidence: copy behind by {lag}{accepted}; standby {safe(evidence.standby) or 'good'}"
+    if evidence.is_peer_away:
+        yield "  the peer center was away: what is approved on this is approved to go on alone"
+    for name, said in (("batch checkpoint", evidence.batch_checkpoint), ("Zengin", evidence.zengin)):
+        if said:
+            yield f"  {name}: {safe(said)}"
     rows = [["center", "region", "epoch", "sealed", "suspended", "sessions", "in flight", "owed", "listed", "tail left"]]
     for one in evidence.centers:
         if one.trouble:

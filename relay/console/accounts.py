@@ -2,8 +2,9 @@
 
 Owns the file and the hash (scrypt of the standard library). It must never hold a password longer than hashing it. The traps: a
 hash takes a quarter of a second and 32 MiB, so it runs in a thread, one at a time, and a queue of them is refused and not
-waited for, or a guesser takes the host down; a name that does not exist is hashed all the same, or its quick answer says so;
-and a file that others can write makes everybody an administrator, so it is refused.
+waited for, or a guesser takes the host down; one address has but a part of that queue, or it keeps everybody out; a name that
+does not exist is hashed all the same, or its quick answer says so; and a file that others can write makes everybody an
+administrator, so it is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hmac
 import os
 import secrets
 import stat
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import scrypt, sha256
 from pathlib import Path
@@ -28,6 +30,7 @@ from relay.errors import RelayError
 PASSWORD_CHARS_MIN: Final = 12
 PASSWORD_CHARS_MAX: Final = 200
 WAITING_COUNT_MAX: Final = 8  # sign-ins whose password waits to be hashed
+WAITING_PER_PLACE_MAX: Final = 3  # of these, from one address (or network, as the caller says)
 ACCOUNTS_COUNT_MAX: Final = 1_000
 FILE_BYTES_MAX: Final = 1_048_576
 _MEMORY_BYTES: Final = 64 * 1_048_576
@@ -129,7 +132,10 @@ def write_accounts(path: str, accounts: Iterable[Account]) -> None:
     content = accounts_text(kept)
     fresh = f"{path}.{os.getpid()}"
     try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh)
+        # Root writes here in a folder of the relay's: never into something that lay there already.
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
@@ -160,7 +166,7 @@ class LocalAccounts:
         self._accounts: Mapping[str, Account] = {}
         self.problem = ""  # why nobody is let in
         self._one_at_a_time = asyncio.Semaphore(1)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # by address
         self._nobody = Account(
             name="nobody", role=Role.VIEWER, salt=secrets.token_hex(16), hash="", cost=USUAL if cost is None else cost
         )
@@ -172,14 +178,17 @@ class LocalAccounts:
     async def check(self, claim: Claim) -> Person | None:
         """Raises TooManySignIns."""
         found = self._read().get(claim.name)
-        if self._waiting >= WAITING_COUNT_MAX:
+        place = claim.address
+        if self._waiting.total() >= WAITING_COUNT_MAX or self._waiting[place] >= WAITING_PER_PLACE_MAX:
             raise TooManySignIns("too many people sign in at this moment.", "Try again in a few seconds.")
-        self._waiting += 1
+        self._waiting[place] += 1
         try:
             async with self._one_at_a_time:
                 is_right = await asyncio.to_thread(is_password, self._nobody if found is None else found, claim.proof)
         finally:
-            self._waiting -= 1
+            self._waiting[place] -= 1
+            if not self._waiting[place]:
+                del self._waiting[place]
         return found.person if found is not None and is_right else None
 
     def _read(self) -> Mapping[str, Account]:

@@ -2,11 +2,13 @@
 
 Owns the names and the packing of these records in the journal, and where sessions are kept beside them. It must never decide
 anything. The traps: a deed is recorded before it is tried, so that a crash in between leaves a record without an end, and never
-an end without a record; and wrong passwords are not recorded one by one, or a stranger could push everything else out.
+an end without a record; wrong passwords are not recorded one by one, or a stranger could push everything else out; and signing
+in and out has a share of its own, or whoever may only look could push out what others did.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -16,6 +18,8 @@ from relay.journal.port import StepResult
 
 LINK_NAME: Final = "@console"  # beside the listeners, whose names have no such sign
 ENTRIES_COUNT_MAX: Final = 2_000  # beyond it the oldest is forgotten; the log has them all
+COMINGS_COUNT_MAX: Final = 500  # of these, at most so many of signing in and out
+COMINGS: Final = frozenset({"sign-in", "sign-out"})
 _ENTRY, _SESSION = "entry/", "session/"
 
 Done = Callable[[StepResult], None]
@@ -48,13 +52,21 @@ class Book:
     def __init__(self, journal: Variables) -> None:
         self._journal = journal
         self._given = max((int(name.removeprefix(_ENTRY)) for name in self._names()), default=0)
+        stored = journal.variables(LINK_NAME)
+        self._comings = deque(name for name in self._names() if _is_coming(stored[name]))
 
     def note(self, entry: Entry, done: Done) -> Entry:
         """A new record; it is durable when `done` gets None. Returns it with its number."""
+        self._given += 1
+        if entry.deed in COMINGS:
+            self._comings.append(_name_of(self._given))
+            while len(self._comings) > COMINGS_COUNT_MAX:
+                self._journal.store_variable(LINK_NAME, self._comings.popleft(), None, _ignore)
         names = self._names()
         for old in names[: max(0, len(names) + 1 - ENTRIES_COUNT_MAX)]:
             self._journal.store_variable(LINK_NAME, old, None, _ignore)
-        self._given += 1
+            if self._comings and self._comings[0] == old:
+                self._comings.popleft()
         numbered = msgspec.structs.replace(entry, number=self._given)
         self._write(numbered, done)
         return numbered
@@ -83,7 +95,15 @@ class Book:
         return sorted(name for name in self._journal.variables(LINK_NAME) if name.startswith(_ENTRY))
 
     def _write(self, entry: Entry, done: Done) -> None:
-        self._journal.store_variable(LINK_NAME, f"{_ENTRY}{entry.number:012}", msgspec.msgpack.encode(entry), done)
+        self._journal.store_variable(LINK_NAME, _name_of(entry.number), msgspec.msgpack.encode(entry), done)
+
+
+def _name_of(number: int) -> str:
+    return f"{_ENTRY}{number:012}"
+
+
+def _is_coming(packed: bytes) -> bool:
+    return msgspec.msgpack.decode(packed, type=Entry).deed in COMINGS
 
 
 def _ignore(_: StepResult) -> None:

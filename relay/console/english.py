@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from relay.console.english_deeds import ENGLISH_DEEDS
+from relay.console.english_failover import ENGLISH_FAILOVER
 
 ENGLISH: Final[dict[str, str]] = {
     **ENGLISH_DEEDS,
+    **ENGLISH_FAILOVER,
     # ---- around every page
     "nav": "Pages",
     "skip": "Skip to the page",

@@ -77,8 +77,8 @@ def read(request: HttpRequest) -> Asked | None:
             form = _pairs(request.body.decode("ascii"))
     except ValueError:
         return None
-    if not parts.path.startswith("/") or parts.netloc:
-        return None
+    if parts.netloc or own_path(parts.path) != parts.path:
+        return None  # a page would have to write it into its links
     return Asked(
         method=request.method,
         path=parts.path,

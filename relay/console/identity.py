@@ -33,7 +33,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Somebody says who he is. `address` is where from."""
+    """Somebody says who he is. `address` is where from: an address, or the network that one household has."""
 
     name: str
     proof: Secret

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 from relay.console.japanese_deeds import JAPANESE_DEEDS
+from relay.console.japanese_failover import JAPANESE_FAILOVER
 
 JAPANESE: Final[dict[str, str]] = {
     **JAPANESE_DEEDS,
+    **JAPANESE_FAILOVER,
     # ---- around every page
     "nav": "ページ一覧",
     "skip": "本文へ移動",

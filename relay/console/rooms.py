@@ -13,6 +13,7 @@ from relay.console.audit import Book
 from relay.console.html import Html
 from relay.console.http import Asked
 from relay.console.pages.audit import PAGE_COUNT, audit
+from relay.console.pages.failover import failover
 from relay.console.pages.journal import HOURS, HOURS_USUAL, journal, journal_one
 from relay.console.pages.journal import Asked as JournalAsked
 from relay.console.pages.layout import REFRESH_MS, Frame
@@ -31,6 +32,7 @@ from relay.control.drain import DrainReport
 from relay.control.regions import RegionsReport
 from relay.control.report import OutboundListReport, SafDetail, SafReport, StatusReport
 from relay.errors import RelayError
+from relay.failover.view import RunView
 from relay.journal.reader import Query
 from relay.journal.records import StoredState
 from relay.reconcile.plain import as_text
@@ -70,6 +72,7 @@ class Rooms:
             "/tables": self._tables,
             "/system": self._system,
             "/audit": self._audit,
+            "/failover": self._failover,
         }
 
     async def show(self, frame: Frame, asked: Asked) -> Html:
@@ -170,8 +173,14 @@ class Rooms:
 
     async def _system(self, frame: Frame, asked: Asked) -> Html:
         status = await self._shared.get("status", c.StatusArgs(), StatusReport)
-        drain = await self._shared.get("drain-status", c.StatusArgs(), DrainReport)
+        drain = await self._shared.get("drain-status", c.StatusArgs(), DrainReport, is_sliced=True)
         return system(frame, status, drain, SLOW_REFRESH_MS)
+
+    async def _failover(self, frame: Frame, asked: Asked) -> Html:
+        if not frame.has_failover:
+            raise NoSuchPage
+        view = await self._shared.get("failover-status", c.StatusArgs(), RunView, is_sliced=True)
+        return failover(frame, view, SLOW_REFRESH_MS)
 
     async def _audit(self, frame: Frame, asked: Asked) -> Html:
         below = asked.one("below")

@@ -56,6 +56,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     is_tls: bool
     language: Language = "en"
     offset_minutes: int = 0
+    has_failover: bool = False
 
 
 class Site:
@@ -212,7 +213,7 @@ class Site:
             problem = frame.words("login.wait", wait=frame.words.duration(wait_ms + 999))
             return self._login_page(asked, frame, 429, name=name, problem=problem)
         try:
-            person = await self._identity.check(Claim(name, Secret(password), asked.address))
+            person = await self._identity.check(Claim(name, Secret(password), place))
         except TooManySignIns:
             self._metrics.console_sign_ins.labels("busy").inc()
             return self._login_page(asked, frame, 503, name=name, problem=frame.words("login.busy"))
@@ -262,7 +263,8 @@ class Site:
         return Words(language, self._manner.offset_minutes), cookies
 
     def _frame(self, words: Words, path: str) -> Frame:
-        return Frame(words=words, center=self._manner.center, path=path, now_ms=self._clock.wall_ms())
+        m = self._manner
+        return Frame(words=words, center=m.center, path=path, now_ms=self._clock.wall_ms(), has_failover=m.has_failover)
 
     def _html(self, status: int, page: Html) -> HttpAnswer:
         return http.html(status, page, is_tls=self._manner.is_tls)

@@ -73,6 +73,10 @@ def same_person(one: str, other: str) -> bool:
     return person_key(one) == person_key(other)
 
 
+def signed_by_two(who: str, second: str) -> bool:
+    return bool(second) and not same_person(who, second)
+
+
 def person_key(name: str) -> str:
     """A name as it is compared: width, case and blanks make no other person."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
@@ -128,3 +132,9 @@ def missing_roles(gate: Gate, now_ms: int) -> tuple[str, ...]:
     if len(people) < len(given):  # the log was written by somebody who did not ask `why_not`
         return gate.plan.roles
     return tuple(role for role in gate.plan.roles if role not in given)
+
+
+def saw_peer_away(gate: Gate, now_ms: int) -> bool:
+    """Had everybody whose approval counts been shown that the other center has no copy?"""
+    counting = [one for one in gate.approvals if is_valid(one, gate, now_ms)]
+    return all(gate.shown[one.evidence_digest].evidence.is_peer_away for one in counting)

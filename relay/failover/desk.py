@@ -4,7 +4,8 @@ say, adopt.
 Owns the checks at the door (who may, in which role, for which run) and the lines that follow. It must never begin a step: the
 runner does, from the log. The traps: the run that somebody means is named in every call, so that a word for yesterday's run
 does nothing to today's; every refusal is written to the log of the process with its name, because a wrong approval is news;
-and adopting a run is refused as long as the other orchestrator answers and does not let go.
+a second signature is given by the second person and never for them; and adopting a run is refused as long as the other
+orchestrator answers and does not let go.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from relay.errors import ConfigurationError, RelayError
 from relay.failover import events as e
 from relay.failover.approvals import Approval, why_not
 from relay.failover.bankday import rules_at
+from relay.failover.cosign import Both, Cosigning
 from relay.failover.deeds import ManualDeed
 from relay.failover.evidence import Evidence, binding_of, digest_of, epoch_known
 from relay.failover.peer import CopyAsk, Peer
 from relay.failover.people import NotAllowed, People, Person
 from relay.failover.plan import parse_plan, version_of
 from relay.failover.plancheck import check_plan
+from relay.failover.run import TWO_SIGN
 from relay.failover.runner import Runner
 from relay.failover.states import TERMINAL, State
 from relay.telemetry.log import get_log
 
 _log = get_log("failover")
 SEEN_CHARS_MIN = 12  # of a binding that is typed
-TWO_SIGN = frozenset({"accept-loss", "alone"})
 
 
 class Desk:
@@ -46,6 +48,7 @@ class Desk:
         self._gather = gather
         self._clock = clock
         self._center = center
+        self._cosigning = Cosigning()
 
     # ---- the beginning -------------------------------------------------------------------------------------------------
     async def declare(self, plan_text: str, who: str, role: str, why: str, uid: int, epoch: int = 0) -> str:
@@ -113,7 +116,7 @@ class Desk:
     def break_glass(self, run: str, gate: int, who: str, code: str, seen: str, why: str, uid: int) -> str:
         """One person in place of two, with a code out of a sealed envelope."""
         person = self._mine(run, who, uid)
-        seal = self._people.code(code)
+        seal = self._code(code, person)
         shown, binding = self._meant(seen, gate)
         approval = Approval(
             who=person.name,
@@ -131,7 +134,19 @@ class Desk:
             )
         )
         _log.error("GLASS BROKEN: one person passes a gate of the failover run", run=run, gate=gate, who=person.name, why=why)
+        self._runner.page(f"GLASS BROKEN: {person.name} alone approves gate {gate} of the failover run {run}: {why}", "now")
         return f"gate {gate}: {person.name} has broken the glass with the code {seal}; everybody is told"
+
+    def _code(self, typed: str, person: Person) -> str:
+        try:
+            seal = self._people.code(typed)
+        except NotAllowed:
+            _log.warning("a sealed code was refused", who=person.name)
+            raise
+        if seal in self._keeper.used_seals:
+            _log.warning("a sealed code was refused: it was used before", who=person.name, code=seal)
+            raise NotAllowed(f"the code {seal} was used before, in this run or an earlier one.", "Each code opens once.")
+        return seal
 
     def _part(self) -> str:
         gate = self._keeper.run.gate()
@@ -211,13 +226,28 @@ class Desk:
             raise NotAllowed(f"{step} is under way.", "Wait for its end.")
         match how:
             case "again":
-                signed = ""
+                both = Both(person.name, "", evidence)
             case "waived" | "by-hand":
-                signed = self._people.second(second, person).name
+                self._may_stand_in(step, how, is_undo)
+                signed = self._signed(("step", run, step, how, str(is_undo)), person, second, evidence)
+                if signed is None:
+                    return self._half(person, second)
+                both = signed
             case _:
                 raise NotAllowed(f'"{how}" is no answer.', "waived, by-hand or again.")
-        self._write(e.Answered(step=step, how=how, who=person.name, second=signed, evidence=evidence, is_undo=is_undo))
+        self._write(e.Answered(step=step, how=how, who=both.who, second=both.second, evidence=both.text, is_undo=is_undo))
         return f"{step}: {how}"
+
+    def _may_stand_in(self, step: str, how: str, is_undo: bool) -> None:
+        """What cannot be taken back is done, by the machine or by hand, in its own phase: nothing else ends it."""
+        run = self._keeper.run
+        found = run.known_plan.named(step)
+        if found.reversible or is_undo:
+            return
+        if how == "waived":
+            raise NotAllowed(f"{step} is the point of no return, and is not waived.", "by-hand when it is done, or abort.")
+        if why := run.why_not_now(found, is_undo):
+            raise NotAllowed(f"{why}.", "Its gate comes first.")
 
     def tick(self, run: str, step: str, line: int, who: str, saw: str, uid: int, is_undo: bool = False) -> str:
         person = self._mine(run, who, uid)
@@ -234,10 +264,15 @@ class Desk:
     def say(self, run: str, topic: str, text: str, who: str, second: str, uid: int) -> str:
         person = self._mine(run, who, uid)
         self._still_open()
-        signed = self._people.second(second, person).name if topic in TWO_SIGN else ""
+        both = Both(person.name, "", text)
+        if topic in TWO_SIGN:
+            signed = self._signed(("say", run, topic), person, second, text)
+            if signed is None:
+                return self._half(person, second)
+            both = signed
         match topic:
             case "batch-checkpoint" | "accept-loss" | "zengin" | "alone" | "remark":
-                self._write(e.Said(topic=topic, text=text, who=person.name, second=signed))
+                self._write(e.Said(topic=topic, text=both.text, who=both.who, second=both.second))
             case _:
                 raise NotAllowed(
                     f'"{topic}" is nothing to be said here.', "batch-checkpoint, accept-loss, zengin, alone, remark"
@@ -247,7 +282,8 @@ class Desk:
     # ---- which orchestrator acts ---------------------------------------------------------------------------------------
     async def adopt(self, run: str, who: str, second: str, why: str, uid: int) -> str:
         """This center's orchestrator goes on with the run. One signs where the other orchestrator answers and has heard of
-        it; where it cannot be asked, two do, and say by it that they have seen it stopped."""
+        it; where it cannot be asked, two do, and say by it that they have seen it stopped. Until then nothing is done here:
+        the line that takes the term is not yet a right to act."""
         person = self._people.who(who, uid)
         known = self._keeper.run
         if run != self._keeper.name or known.state in (*TERMINAL, State.IDLE):
@@ -259,11 +295,17 @@ class Desk:
             raise NotAllowed(f"term {answer.term} is known at the other center, and {known.term} here.", "Adopt it there.")
         if answer.kind != "away" and answer.have > len(self._keeper.entries):
             raise NotAllowed("the other center has lines that are not here yet.", "Try again in a moment.")
-        signed = self._people.second(second, person).name if answer.kind == "away" or second else ""
+        both = Both(person.name, "", why)
+        if answer.kind == "away" or second:
+            signed = self._signed(("adopt", run), person, second, why)
+            if signed is None:
+                return self._half(person, second)
+            both = signed
+        self._runner.may_act = False
         self._keeper.write(
-            e.TermTaken(center=self._center, who=person.name, second=signed, why=why), max(known.term, answer.term) + 1
+            e.TermTaken(center=self._center, who=both.who, second=both.second, why=both.text), max(known.term, answer.term) + 1
         )
-        if not await self._runner.copier.flush() and not signed:
+        if not await self._runner.copier.flush() and not both.second:
             raise NotAllowed("the other center has not heard of it.", "Two people sign that its orchestrator has stopped.")
         self._runner.let_act()
         return f"the orchestrator of {self._center} acts under term {self._keeper.run.term}"
@@ -282,6 +324,16 @@ class Desk:
                 f"the orchestrator of {self._keeper.run.center} acts in this run.", "Say it there, or adopt the run."
             )
         return person
+
+    def _signed(self, what: tuple[str, ...], person: Person, second: str, text: str) -> Both | None:
+        """Both who signed; None where the second has yet to. Raises NotAllowed."""
+        other = self._people.second(second, person)
+        both = self._cosigning.sign(what, person, other, text, self._clock.monotonic_ms())
+        _log.warning("signed by two" if both else "signed by one of two", what=what, who=person.name, other=other.name)
+        return both
+
+    def _half(self, person: Person, second: str) -> str:
+        return f"NOT YET: signed by {person.name}; {second} says the same from their own account within 5 min, and names you"
 
     def _still_open(self) -> None:
         if self._keeper.run.state in (*TERMINAL, State.IDLE):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from relay.clock import Clock
 from relay.errors import RelayError
 from relay.failover.chain import ROOT, seal_line
-from relay.failover.events import Declared, Entry, Happening, TermTaken
+from relay.failover.events import BrokeGlass, Declared, Entry, Happening, TermTaken
 from relay.failover.run import Run, fold
 from relay.failover.store import RunStore, Shelf, StoreFailed
 
@@ -35,6 +35,7 @@ class Keeper:
         self.entries: list[Entry] = []
         self.lines: list[bytes] = []
         self.run = Run()
+        self.used_seals: set[str] = set()  # sealed codes of every run here: each opens once, not once in each run
         self.is_dead = False
         self.heard_term = 0  # of a run here, from another center: above our own, we are over
         self.on_line: Callable[[Entry], None] | None = None
@@ -47,6 +48,7 @@ class Keeper:
             if not entries:
                 continue
             self.term = max(self.term, entries[-1].term)
+            self.used_seals.update(entry.event.seal for entry in entries if isinstance(entry.event, BrokeGlass))
             found = (entries[-1].term, entries[0].at_ms, name)
             newest = found if newest is None else max(newest, found)
         if newest is not None:
@@ -68,6 +70,11 @@ class Keeper:
         self._store, self._last, self.name = store, ROOT, event.run
         self.entries, self.lines, self.run = [], [], Run()
         return self.write(event, term)
+
+    @property
+    def is_superseded(self) -> bool:
+        """Does another center's orchestrator act in this run by now?"""
+        return self.heard_term > self.run.term or self.run.center != self.center
 
     def write(self, event: Happening, term: int = 0) -> Entry:
         """Durable on return. `term` 0 is the run's own. Raises BadHistory with nothing written, StoreFailed for a
@@ -102,6 +109,7 @@ class Keeper:
         if name != self.name:
             store = self._shelf.open(name)
             log = store.read()
+            fold([*log.entries, *entries])  # what cannot be folded does not push out the run that is here
             self._store, self._last, self.name = store, log.last, name
             self.entries, self.lines, self.run = list(log.entries), list(log.lines), fold(log.entries)
         for entry, line in zip(entries, lines, strict=True):
@@ -120,6 +128,8 @@ class Keeper:
         self.entries.append(entry)
         self.lines.append(line)
         self.term = max(self.term, entry.term)
+        if isinstance(entry.event, BrokeGlass):
+            self.used_seals.add(entry.event.seal)
         if self.on_line is not None:
             self.on_line(entry)
 

@@ -4,7 +4,7 @@ higher term.
 Owns the port, the copying side and the keeping side, all without a wire. It must never know a socket
 (relay/failover/channel.py). The traps: "away" and "somebody else acts" are different answers, and only the first lets this
 one go on; a copy that does not continue ours is not mended by sending more; and a line counts as copied when the other side
-has it on its disk.
+has it on its disk. Two runs under one term are two people who declared at once, one at each center: neither goes on.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
+from relay.errors import RelayError
 from relay.failover.chain import ROOT, ChainBroken, read_line
-from relay.failover.events import Declared, PeerAway, PeerBack
+from relay.failover.events import Declared, Held, PeerAway, PeerBack
 from relay.failover.keeper import Keeper, Superseded
 from relay.failover.run import BadHistory
-from relay.failover.states import TERMINAL, State
-from relay.failover.store import StoreFailed
+from relay.failover.states import BACKING, TERMINAL, State
 
 LINES_PER_COPY_MAX = 50
 
@@ -89,8 +89,10 @@ class Replica:
             return self._answer("behind" if ask.lines else "copied", have=have)
         try:
             self._keep(ask, have)
-        except (ChainBroken, BadHistory, StoreFailed) as error:
+        except (ChainBroken, BadHistory) as error:
             return self._answer("diverged", error.problem, have=have)
+        except RelayError as error:  # a sick disk, or a plan that an older relay does not read: no copy, and no other run
+            return self._answer("away", error.problem, have=have)
         return self._answer("copied", have=len(keeper.entries))
 
     def _keep(self, ask: CopyAsk, have: int) -> None:
@@ -168,12 +170,21 @@ class Copier:
             elif answer.kind == "behind" and not rewound:
                 rewound, self._have = True, answer.have
             else:
+                if answer.kind == "diverged" and answer.term >= keeper.run.term:
+                    self._hold(answer.detail)
                 return self._away(f"{answer.kind}: {answer.detail}")
         self.why = ""
         if keeper.run.is_peer_away:
             keeper.write(PeerBack())
             return await self._flush()
         return True
+
+    def _hold(self, detail: str) -> None:
+        """The other center has another log under this term: nothing new begins until one of the two runs is over, or two
+        people say that this one goes on alone. The way back stays open."""
+        run = self._keeper.run
+        if not run.held and "alone" not in run.said and run.state not in (*BACKING, *TERMINAL):
+            self._keeper.write(Held(why=f"the other center has another log under this term: {detail}"[:400]))
 
     def _away(self, why: str) -> bool:
         self.why = why

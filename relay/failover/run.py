@@ -16,10 +16,11 @@ import msgspec
 from protocols.machine import Unexpected, next_state
 from relay.errors import RelayError
 from relay.failover import events as e
-from relay.failover.approvals import Approval, Gate, Shown, missing_roles, same_person, why_not
+from relay.failover.approvals import Approval, Gate, Shown, missing_roles, same_person, saw_peer_away, signed_by_two, why_not
 from relay.failover.plan import Phase, Plan, Step, parse_plan
 from relay.failover.states import BACKING, GATE_OF, INITIAL, PHASE_OF, PREPARING, TRANSITIONS, Event, State
 
+TWO_SIGN = frozenset({"accept-loss", "alone"})
 ABORTABLE = frozenset({State.DECLARED, State.G1_WAIT, State.INITIATING, State.G2_WAIT, State.PROMOTING})
 
 
@@ -30,8 +31,7 @@ class BadHistory(RelayError):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a step (or its undo) stands. `attempts` are intents, `failures` ends without success since people last said
-    "again"."""
+    """How a step (or its undo) stands. `attempts` are intents, `failures` ends without success since people said "again"."""
 
     attempts: int = 0
     failures: int = 0
@@ -66,6 +66,7 @@ class Run:
         self.held_by = ""
         self.has_promoted = False  # the point of no return
         self.is_peer_away = False
+        self.was_passed_alone = False  # all who passed the newest gate had seen that the peer is away
         self.steps: dict[str, Standing] = {}
         self.undos: dict[str, Standing] = {}
         self.shown: dict[str, Shown] = {}
@@ -164,7 +165,9 @@ class Run:
             case e.Ticked():
                 self.ticks.setdefault((event.step, event.is_undo), {})[event.line] = event
             case e.Said():
-                self.said[event.topic] = event
+                if event.topic not in TWO_SIGN or signed_by_two(event.who, event.second):
+                    self.said[event.topic] = event
+                    self.newest = self.newest and msgspec.structs.replace(self.newest, at_ms=0)  # old: it lacks what was said
             case e.PhaseDone():
                 self._phase_done(event, now_ms, entry)
             case e.Held():
@@ -185,8 +188,9 @@ class Run:
         self.term = entry.term
 
     def _declared(self, event: e.Declared, now_ms: int, entry: e.Entry) -> None:
+        plan = parse_plan(event.plan_text)
         self._move(Event.DECLARE, now_ms, entry)
-        self.plan = parse_plan(event.plan_text)
+        self.plan = plan
         self.plan_text, self.plan_version = event.plan_text, event.plan_version
         self.run_id, self.declarer, self.epoch, self.center = event.run, event.who, event.epoch, event.center
         self.declared_ms = self.prepared_ms = now_ms
@@ -255,6 +259,7 @@ class Run:
             self._bad(entry, f"gate {event.gate} lacks {', '.join(missing)}")
         elif self.held:
             self._bad(entry, "the run is held")
+        self.was_passed_alone = saw_peer_away(gate, now_ms)
         self._move(Event.PASS_GATE, now_ms, entry)
 
     def _stepped(self, event: e.Observed | e.Intended | e.Finished | e.Answered, now_ms: int, entry: e.Entry) -> None:
@@ -295,8 +300,10 @@ class Run:
                 if event.how == "again":
                     standing = replace(standing, failures=0, detail="")
                 else:
-                    if not event.second or same_person(event.who, event.second):
+                    if not signed_by_two(event.who, event.second):
                         self._bad(entry, f"{event.how} is signed by two people")
+                    if event.how == "by-hand" and not step.reversible and not event.is_undo:
+                        self.has_promoted = True  # people have done what cannot be taken back
                     standing = replace(standing, is_done=True, how=event.how, detail=event.evidence, ended_ms=now_ms)
                 if not self.held_by:
                     self.held = ""  # the machine stopped because of a step, and people answered

@@ -55,7 +55,7 @@ class Runner:
         self._peer = peer
         self._worker = StepWorker(keeper, self.copier, workshop, clock, center)
         self._gather = gather
-        self._page = page
+        self.page = page
         self._center = center
         self._clock = clock
         self.day = day
@@ -81,9 +81,20 @@ class Runner:
             return f"the orchestrator of {answer.center} has taken this run under term {answer.term}"
         if answer.kind == "away" and self._peer.exists:
             return f"the peer cannot be asked whether it has taken this run: {answer.detail}"
+        if answer.have > len(self.keeper.entries):
+            return f"lines were lost here: the peer has {answer.have} of this run, and here are {len(self.keeper.entries)}"
+        if self._peer.exists and not await self._is_copied():
+            return f"the peer does not take the newest lines of this run: {self.copier.why}"
         self.may_act = True
         self.keeper.write(Woke(center=self._center))
         return ""
+
+    async def _is_copied(self) -> bool:
+        try:
+            return await self.copier.flush()
+        except Superseded as error:
+            self.copier.why = error.problem
+            return False
 
     def let_act(self) -> None:
         """People have decided that this orchestrator acts."""
@@ -143,7 +154,7 @@ class Runner:
                         self._gathering = spawn("failover evidence", self._take_evidence())
                 case d.OpenGate():
                     keeper.write(GateOpened(gate=move.gate, parts=move.parts))
-                    self._page(f"gate {move.gate} of the failover run {keeper.name} waits for people", "now")
+                    self.page(f"gate {move.gate} of the failover run {keeper.name} waits for people", "now")
                     moved = True
                 case d.PassGate():
                     keeper.write(GatePassed(gate=move.gate, part=move.part))
@@ -156,11 +167,11 @@ class Runner:
                     moved = True
                 case d.Hold():
                     keeper.write(Held(why=move.why))
-                    self._page(f"the failover run {keeper.name} is held: {move.why}", "now")
+                    self.page(f"the failover run {keeper.name} is held: {move.why}", "now")
                     moved = True
                 case d.Escalate():
                     keeper.write(Escalated(gate=move.gate, level=move.level))
-                    self._page(
+                    self.page(
                         f"gate {move.gate} of the failover run {keeper.name} still waits for people", f"level {move.level}"
                     )
         return moved
@@ -209,7 +220,7 @@ class Runner:
             if task is not asyncio.current_task():
                 task.cancel()
                 self._running.pop(move, None)
-        self._page(f"the failover orchestrator of {self._center} stops: {error.problem}", "now")
+        self.page(f"the failover orchestrator of {self._center} stops: {error.problem}", "now")
         self.wake()
 
     @property

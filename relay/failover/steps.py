@@ -18,7 +18,7 @@ from relay.failover.actions.port import Action, ActionFailed, ActionRefused, Loo
 from relay.failover.decide import RunStep
 from relay.failover.deeds import changes_something
 from relay.failover.events import Finished, Held, Intended, Observed
-from relay.failover.keeper import Keeper
+from relay.failover.keeper import Keeper, Superseded
 from relay.failover.peer import Copier
 from relay.failover.plan import Step
 from relay.telemetry.log import get_log
@@ -122,6 +122,8 @@ class StepWorker:
         await self._copier.flush()
         if self._is_alone(step, move):
             return None  # the copy was lost between: people are asked, and the next try looks first
+        if keeper.is_superseded:
+            raise Superseded("another orchestrator has taken the run between an intent and its act.", "It looks first.")
         left_ms = max(1_000, until_ms - self._clock.monotonic_ms())
         try:
             async with asyncio.timeout(left_ms / 1_000):
@@ -140,12 +142,12 @@ class StepWorker:
         return remark
 
     def _is_alone(self, step: Step, move: RunStep) -> bool:
-        """What cannot be taken back is not done with the peer away, unless the gate was passed on evidence that said so, or
-        two people say so now."""
+        """What cannot be taken back is not done with the peer away, unless the gate was passed on evidence that said so (not
+        on newer evidence, which nobody who approved has seen), or two people say so now."""
         run = self._keeper.run
         if step.reversible or move.is_undo or not run.is_peer_away or "alone" in run.said:
             return False
-        if run.newest is not None and run.newest.evidence.is_peer_away:
+        if run.was_passed_alone:
             return False
         if not run.held:
             why = f"the peer center went away before {step.name}: two people say whether to go on alone ({self._copier.why})"

@@ -195,7 +195,8 @@ class History:
         if not self._waited("held", 10_000):
             return
         if run.is_peer_away and "alone" not in run.said:
-            desk.say(run.run_id, "alone", "osaka's orchestrator is stopped", "Baba", "Chiba", UIDS["Baba"])
+            for who, second in (("Baba", "Chiba"), ("Chiba", "Baba")):
+                desk.say(run.run_id, "alone", "osaka's orchestrator is stopped", who, second, UIDS[who])
         for step in run.known_plan.step:
             for is_undo in (False, True):
                 standing = run.standing(step.name, is_undo)
@@ -209,6 +210,8 @@ class History:
         run = self.office.keeper.name
 
         async def adopting() -> None:
+            if other.wire.is_cut:
+                await other.desk.adopt(run, "Chiba", "Baba", "tokyo's host is lost", UIDS["Chiba"])
             await other.desk.adopt(run, "Baba", "Chiba" if other.wire.is_cut else "", "tokyo's host is lost", UIDS["Baba"])
 
         if self.script.cut_in:

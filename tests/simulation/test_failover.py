@@ -15,10 +15,12 @@ import pytest
 from relay.failover.actions.port import Action, Look, Sight
 from relay.failover.decide import RunStep
 from relay.failover.deeds import changes_something
+from relay.failover.peer import CopyAnswer, CopyAsk
 from relay.failover.plan import Step
 from relay.failover.rtoclock import clock_of
 from relay.failover.steps import StepWorker
 from tests.simulation.failover import MORNING_MS, THINK_MS, History, Script, play
+from tests.support.failoverworld import Wire
 
 STRIDE = 1 if os.environ.get("RELAY_FAILOVER_KILLS") else 31
 NIGHT_MS = MORNING_MS - 8 * 3_600_000  # two in the morning: the batch runs
@@ -138,6 +140,39 @@ def test_the_peer_lost_at_the_promotion_asks_people_and_at_other_times_is_only_t
     outcome = history.play()
     assert (outcome.state, outcome.violations) == ("DONE", ())
     assert history.tokyo.keeper.run.is_peer_away
+
+
+def test_a_log_that_lost_lines_which_the_peer_has_is_not_gone_on_with() -> None:
+    """A disk that came back from a backup: the chain is whole, and its end is missing."""
+    history = History(Script(nobody=True, long_ms=15_000))
+    history.play()
+    tokyo, run = history.tokyo, history.tokyo.keeper.name
+    data = tokyo.files[run]
+    data[:] = b"".join(bytes(data).splitlines(keepends=True)[:-2])
+    with history.loop.running():
+        tokyo.start()
+        task = history.loop.create_task(tokyo.runner.claim())
+        history.time.run(1_000)
+    assert "lines were lost here" in task.result()
+    assert not tokyo.runner.may_act
+
+
+def test_a_run_that_is_taken_between_an_intent_and_its_act_is_not_acted_in() -> None:
+    history = History(Script(long_ms=SHORT_MS))
+
+    class Taking(Wire):
+        async def copy(self, ask: CopyAsk) -> CopyAnswer:
+            answer = await super().copy(ask)
+            if any('"what":"intended"' in line for line in ask.lines):
+                history.tokyo.keeper.heard_term = 9
+            return answer
+
+    wire = Taking()
+    history.tokyo.wire = history.tokyo.runner._peer = history.tokyo.runner.copier._peer = wire
+    history._connect()
+    history.play()
+    assert history.world.effects == []
+    assert history.tokyo.runner.stopped
 
 
 def test_without_a_look_before_the_act_the_simulation_turns_red(monkeypatch: pytest.MonkeyPatch) -> None:

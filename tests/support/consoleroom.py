@@ -144,13 +144,13 @@ class ConsoleRoom:
     def write(self) -> None:
         write_accounts(self.path, self.accounts.values())
 
-    def restart(self) -> None:
+    def restart(self, *, has_failover: bool = False) -> None:
         """Another life of the relay, with the same journal."""
         self.book = Book(self.variables)
         self.sessions = Sessions(self.limits, lambda: secrets.token_urlsafe(16), self.book.keep_session, self.book.sessions())
         shared = Shared(self.sources.ask, lambda: self.time.monotonic_ms() * 1_000, lambda seconds: None)
         self.site = Site(
-            Manner(center="tokyo", is_tls=self.is_tls),
+            Manner(center="tokyo", is_tls=self.is_tls, has_failover=has_failover),
             LocalAccounts(self.path, CHEAP),
             self.sessions,
             self.book,

@@ -29,6 +29,7 @@ NAV = (
     ("/system", "system"),
     ("/audit", "audit"),
 )
+FAILOVER = ("/failover", "failover")  # where an orchestrator can be asked
 REFRESH_MS = 2_000
 
 
@@ -41,6 +42,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     now_ms: int
     person: Person | None = None
     csrf: str = ""
+    has_failover: bool = False
 
     def may(self, deed: str) -> bool:
         return self.person is not None and allowed(self.person.role, deed)
@@ -127,10 +129,10 @@ def _nav(frame: Frame) -> Html:
                 t(f"nav.{name}"),
                 href=path,
                 aria_current="page" if _is_here(path, frame.path) else None,
-                data_key=(number + 1) % 10,
+                data_key=(number + 1) % 10 if number < len(NAV) else None,
             ),
         )
-        for number, (path, name) in enumerate(NAV)
+        for number, (path, name) in enumerate((*NAV, FAILOVER) if frame.has_failover else NAV)
     ]
     return h("nav", h("ul", items), aria_label=t("nav"))
 

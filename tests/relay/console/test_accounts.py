@@ -123,7 +123,27 @@ async def test_a_name_that_nobody_has_is_hashed_all_the_same(tmp_path: Path, mon
 
 async def test_a_queue_of_hashes_is_refused(tmp_path: Path) -> None:
     adapter = LocalAccounts(str(tmp_path / "none"), CHEAP)
-    claims = [adapter.check(Claim("sato", Secret("x"), "a")) for _ in range(module.WAITING_COUNT_MAX + 1)]
+    claims = [adapter.check(Claim("sato", Secret("x"), str(number))) for number in range(module.WAITING_COUNT_MAX + 1)]
     ended = await asyncio.gather(*claims, return_exceptions=True)
     assert [type(each) for each in ended].count(TooManySignIns) == 1
     assert await adapter.check(Claim("sato", Secret("x"), "a")) is None, "and afterwards there is room"
+
+
+async def test_one_address_has_but_a_part_of_the_queue(tmp_path: Path) -> None:
+    """Or whoever posts passwords all day keeps everybody out."""
+    adapter = LocalAccounts(str(tmp_path / "none"), CHEAP)
+    stranger = [adapter.check(Claim(f"x{n}", Secret("x"), "192.0.2.66")) for n in range(module.WAITING_COUNT_MAX + 1)]
+    owner = adapter.check(Claim("sato", Secret("x"), "192.0.2.7"))
+    ended = await asyncio.gather(*stranger, owner, return_exceptions=True)
+    assert [type(each) for each in ended].count(type(None)) == module.WAITING_PER_PLACE_MAX + 1
+    assert ended[-1] is None
+    assert not adapter._waiting
+
+
+def test_what_lies_where_the_new_file_is_made_is_not_written_into(tmp_path: Path) -> None:
+    path, kept = tmp_path / "accounts.json", tmp_path / "kept"
+    kept.write_text("somebody's")
+    os.link(kept, f"{path}.{os.getpid()}")
+    write_accounts(str(path), [made()])
+    assert kept.read_text() == "somebody's"
+    assert "sato" in read_accounts(str(path))

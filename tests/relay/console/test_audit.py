@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from relay.console import audit as module
 from relay.console.audit import ENTRIES_COUNT_MAX, LINK_NAME, Book, Entry
 from relay.journal.port import StepResult
 from tests.support.consoleroom import Variables
@@ -43,6 +45,19 @@ def test_the_oldest_makes_room() -> None:
         book.note(ENTRY, lambda _: None)
     assert len(variables.kept[LINK_NAME]) == ENTRIES_COUNT_MAX
     assert book.newest(ENTRIES_COUNT_MAX + 5)[-1].number == 3
+
+
+def test_who_may_only_look_pushes_out_nobodys_deeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By signing in and out for an hour."""
+    monkeypatch.setattr(module, "COMINGS_COUNT_MAX", 5)
+    variables = Variables()
+    book = Book(variables)
+    book.note(ENTRY, lambda _: None)
+    for number in range(20):
+        if number == 10:
+            book = Book(variables)  # another life
+        book.note(msgspec.structs.replace(ENTRY, deed=("sign-in", "sign-out")[number % 2]), lambda _: None)
+    assert [each.number for each in book.newest(100)] == [21, 20, 19, 18, 17, 1]
 
 
 def test_a_record_that_is_not_written_is_told() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 
-from relay.console.sources import FRESH_MS, KEPT_MS_MAX, SHARE, Shared
+from relay.console.sources import FRESH_MS, KEPT_MS_MAX, SHARE, SLICED_KEPT_MS, Shared
 from relay.control.commands import SafListArgs, StatusArgs
 from relay.control.report import SafReport, StatusReport
 from relay.errors import RelayError
@@ -81,3 +83,50 @@ async def test_a_refusal_is_not_kept() -> None:
     relay.problem = ""
     with pytest.raises(TypeError):
         await relay.shared.get("status", StatusArgs(), SafReport)
+
+
+async def test_who_asks_while_an_answer_is_on_its_way_waits_for_that_one() -> None:
+    relay, gate = Relay(), asyncio.Event()
+
+    async def slow(command: str, args: msgspec.Struct) -> msgspec.Struct:
+        answer = await relay.ask(command, args)
+        await gate.wait()
+        return answer
+
+    shared = Shared(slow, lambda: relay.now_us, relay.times.append)
+    looks = [asyncio.ensure_future(shared.get("status", StatusArgs(), StatusReport)) for _ in range(5)]
+    await asyncio.sleep(0)
+    looks[0].cancel()  # a browser that has gone takes nobody's answer with it
+    await asyncio.sleep(0)
+    gate.set()
+    ended = await asyncio.gather(*looks, return_exceptions=True)
+    assert [type(each) for each in ended] == [asyncio.CancelledError, *[StatusReport] * 4]
+    assert relay.asked == 1
+
+
+async def test_what_was_asked_before_a_deed_is_not_shown_after_it() -> None:
+    relay, gate = Relay(), asyncio.Event()
+
+    async def slow(command: str, args: msgspec.Struct) -> msgspec.Struct:
+        answer = await relay.ask(command, args)
+        await gate.wait()
+        return answer
+
+    shared = Shared(slow, lambda: relay.now_us, relay.times.append)
+    before = asyncio.ensure_future(shared.get("status", StatusArgs(), StatusReport))
+    await asyncio.sleep(0)
+    shared.forget()
+    gate.set()
+    await before
+    await shared.get("status", StatusArgs(), StatusReport)
+    assert relay.asked == 2
+
+
+async def test_one_in_slices_is_kept_for_seconds_whatever_it_took() -> None:
+    relay = Relay(took_us=2_000_000)
+    for _ in range(2):
+        await relay.shared.get("status", StatusArgs(), StatusReport, is_sliced=True)
+    assert (relay.asked, relay.times) == (1, [])
+    relay.now_us += SLICED_KEPT_MS * 1_000
+    await relay.shared.get("status", StatusArgs(), StatusReport, is_sliced=True)
+    assert relay.asked == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.machine import Unexpected
@@ -153,6 +153,7 @@ def test_what_was_drained_at_the_last_life_is_drained() -> None:
     assert room.drain.stage is Stage.DRAINED
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from([f"{name}-{n}" for name in CLASSES for n in range(4)]), st.booleans(), max_size=12),
     st.lists(st.tuples(st.integers(1, 3_000), st.booleans()), max_size=40),

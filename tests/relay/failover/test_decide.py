@@ -42,6 +42,14 @@ def test_a_gate_passes_when_two_have_approved_and_never_before() -> None:
     assert moves(book) == [d.PassGate(1)]
 
 
+def test_what_people_say_is_in_the_evidence_before_it_is_decided_on() -> None:
+    book = Book()
+    book.to_gate(1)
+    assert d.TakeEvidence() not in moves(book)
+    book.write(e.Said(topic="batch-checkpoint", text="step 12 is done", who="Baba"))
+    assert moves(book) == [d.TakeEvidence()]
+
+
 def test_time_only_calls_louder() -> None:
     book = Book()
     book.to_gate(1)

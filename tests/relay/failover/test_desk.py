@@ -9,7 +9,9 @@ from random import Random
 import pytest
 
 from relay.errors import RelayError
+from relay.failover import events as e
 from relay.failover.evidence import binding_of
+from relay.failover.peer import CopyAnswer, CopyAsk
 from relay.failover.people import NotAllowed, People, Person, SealedCode, hash_code
 from relay.failover.states import State
 from tests.simulation.failover import MORNING_MS, History, Script
@@ -140,7 +142,14 @@ def test_steps_are_answered_for_by_two_and_lines_ticked_in_their_time() -> None:
         desk.answer(run, "seal-tokyo", "forget", "Baba", "Chiba", "", UIDS["Baba"])
     with pytest.raises(NotAllowed, match="no step"):
         desk.answer(run, "nothing", "again", "Baba", "", "", UIDS["Baba"])
-    desk.answer(run, "seal-tokyo", "waived", "Baba", "Chiba", "its route is gone", UIDS["Baba"])
+    for again in range(2):
+        said = desk.answer(run, "seal-tokyo", "waived", "Baba", "Chiba", f"its route is gone, {again}", UIDS["Baba"])
+        assert said.startswith("NOT YET")
+    assert not history.tokyo.keeper.run.standing("seal-tokyo").is_done
+    desk.answer(run, "seal-tokyo", "waived", "Chiba", "Baba", "I have seen it", UIDS["Chiba"])
+    line = history.tokyo.keeper.entries[-1].event
+    assert isinstance(line, e.Answered)
+    assert (line.who, line.second, line.evidence) == ("Baba", "Chiba", "its route is gone, 1 / I have seen it")
     with pytest.raises(NotAllowed, match="not begun"):
         desk.tick(run, "move-the-record-by-hand", 1, "Baba", "seen", UIDS["Baba"])
     with pytest.raises(NotAllowed, match="no checklist line"):
@@ -149,7 +158,20 @@ def test_steps_are_answered_for_by_two_and_lines_ticked_in_their_time() -> None:
         desk.say(run, "accept-loss", "one minute", "Baba", "Baba", UIDS["Baba"])
     with pytest.raises(NotAllowed, match="nothing to be said"):
         desk.say(run, "weather", "fine", "Baba", "", UIDS["Baba"])
-    desk.say(run, "accept-loss", "one minute", "Baba", "Chiba", UIDS["Baba"])
+    for who, second in (("Baba", "Chiba"), ("Doi", "Baba"), ("Doi", "Chiba")):
+        desk.say(run, "accept-loss", "one minute", who, second, UIDS[who])
+    assert "accept-loss" not in history.tokyo.keeper.run.said
+    desk.say(run, "accept-loss", "one minute", "Chiba", "Doi", UIDS["Chiba"])
+    assert history.tokyo.keeper.run.said["accept-loss"].second == "Chiba"
+
+
+def test_nobody_stands_in_for_the_point_of_no_return_before_its_gate() -> None:
+    history, run = at_gate(1)
+    desk = history.tokyo.desk
+    with pytest.raises(NotAllowed, match="not waived"):
+        desk.answer(run, "promote", "waived", "Baba", "Chiba", "x", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="is not done in G1_WAIT"):
+        desk.answer(run, "promote", "by-hand", "Baba", "Chiba", "x", UIDS["Baba"])
 
 
 def test_a_denial_of_gate_2_goes_back_and_an_abort_is_refused_when_it_is_over() -> None:
@@ -169,11 +191,11 @@ def test_only_the_acting_center_takes_words_and_adopting_asks_the_other() -> Non
     with pytest.raises(NotAllowed, match="tokyo acts"):
         osaka.desk.hold(run, "Doi", "x", UIDS["Doi"])
 
-    def adopting(second: str, office: Office = osaka) -> None:
+    def adopting(second: str, office: Office = osaka, who: str = "Baba") -> str:
         with history.loop.running():
-            task = history.loop.create_task(office.desk.adopt(run, "Baba", second, "tokyo's host is lost", UIDS["Baba"]))
+            task = history.loop.create_task(office.desk.adopt(run, who, second, "tokyo's host is lost", UIDS[who]))
             history.time.run(1_000)
-        task.result()
+        return task.result()
 
     with pytest.raises(NotAllowed, match="acts already"):
         adopting("", history.tokyo)
@@ -181,9 +203,47 @@ def test_only_the_acting_center_takes_words_and_adopting_asks_the_other() -> Non
     for second in ("", "Baba"):
         with pytest.raises(NotAllowed):
             adopting(second)
+    assert adopting("Chiba").startswith("NOT YET")
     assert osaka.keeper.run.term == 1
-    adopting("Chiba")
+    adopting("Baba", who="Chiba")
     assert (osaka.keeper.run.term, osaka.keeper.run.center) == (2, "osaka")
+
+
+def test_an_adoption_that_the_other_has_not_heard_of_begins_nothing() -> None:
+    """The line that takes the term is written; until the other center has it, or two have signed, it is no right to act."""
+    history, run = at_gate(1)
+    osaka = history.osaka
+    assert osaka.runner.may_act  # it was idle when it began
+
+    class Leaving(Wire):
+        async def copy(self, ask: CopyAsk) -> CopyAnswer:
+            answer = await super().copy(ask)
+            self.is_cut = True  # after the first question
+            return answer
+
+    wire = Leaving()
+    wire.replica = history.tokyo.replica
+    osaka.desk._peer = osaka.runner.copier._peer = wire
+    with history.loop.running():
+        task = history.loop.create_task(osaka.desk.adopt(run, "Baba", "", "tokyo's host is lost", UIDS["Baba"]))
+        history.time.run(1_000)
+    with pytest.raises(NotAllowed, match="has not heard"):
+        task.result()
+    assert osaka.keeper.run.center == "osaka"
+    assert not osaka.runner.may_act
+
+
+def test_a_sealed_code_opens_once_and_not_once_in_each_run() -> None:
+    history, run = at_gate(1)
+    salt = bytes(16)
+    code = SealedCode(name="envelope-1", salt=salt.hex(), hash=hash_code("OPEN-SESAME", salt))
+    history.tokyo.desk._people = People([Person(name="Abe", roles=("operations",), uids=(1,))], [code])
+    history.tokyo.keeper.used_seals.add("envelope-1")  # in an earlier run
+    with pytest.raises(NotAllowed, match="was used before"):
+        history.tokyo.desk.break_glass(run, 1, "Abe", "open-sesame", seen(history, 1), "alone here", 1)
+    history.tokyo.keeper.used_seals.clear()
+    history.tokyo.desk.break_glass(run, 1, "Abe", "open-sesame", seen(history, 1), "alone here", 1)
+    assert any("GLASS BROKEN" in page for page in history.tokyo.pages)
 
 
 def test_a_desk_without_a_run_says_so() -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from relay.failover import events as e
 from relay.failover.chain import read_log
+from relay.failover.evidence import binding_of
 from relay.failover.keeper import Keeper, Superseded
 from relay.failover.run import BadHistory
 from relay.failover.states import State
 from relay.failover.store import StoreFailed
-from tests.support.failoverbook import Book
+from tests.support.failoverbook import DIGEST, Book
 from tests.support.failoverdisk import Killed, MemoryShelf
 
 
@@ -87,3 +88,20 @@ def test_nothing_is_written_into_another_centers_run() -> None:
     book.keeper.heard_term = 2
     with pytest.raises(Superseded, match="term 2"):
         book.write(e.Held(why="x"))
+
+
+def test_sealed_codes_of_earlier_runs_are_known() -> None:
+    """The fold forgets them with the run; the envelope is open all the same."""
+    book = Book()
+    book.declare()
+    book.open(1)
+    binding = binding_of("r1", 1, "", book.run.plan_version, DIGEST)
+    book.write(e.BrokeGlass(gate=1, who="Abe", seal="envelope-1", evidence_digest=DIGEST, binding=binding, why="alone"))
+    assert book.keeper.used_seals == {"envelope-1"}
+    book.write(e.AbortAsked(who="Abe", why="x"))
+    book.write(e.Undone())
+    book.declare("r2")
+    assert book.run.used_seals == frozenset()
+    again = Keeper(MemoryShelf(book.executioner, book.files), book.time, "tokyo")
+    again.load()
+    assert again.used_seals == book.keeper.used_seals == {"envelope-1"}

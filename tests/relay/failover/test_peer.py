@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.failover import events as e
+from relay.failover.chain import ROOT, seal_line
 from relay.failover.keeper import Keeper, Superseded
 from relay.failover.peer import Copier, CopyAnswer, CopyAsk, NoPeer, Replica
 from relay.failover.run import fold
@@ -134,3 +135,55 @@ async def test_a_peer_that_keeps_less_than_it_says_is_away() -> None:
 async def test_without_a_second_center_it_is_always_away() -> None:
     assert not NoPeer.exists
     assert (await NoPeer().copy(CopyAsk(run="r1"))).kind == "away"
+
+
+async def test_two_runs_declared_at_once_hold_each_other_until_one_is_over() -> None:
+    """Another log under the same term is no peer that is away: nothing new begins on either side."""
+    book, other, peer, copier = pair()
+    book.declare()
+    twin = Book(center="osaka")
+    twin.declare("r2")
+    peer.replica = Replica(twin.keeper, "osaka")
+    assert not await copier.flush()
+    assert "another log under this term" in book.run.held
+    book.write(e.Resumed(who="Doi", why="x"))
+    assert not await copier.flush()
+    assert book.run.held  # it is still so
+    book.write(e.AbortAsked(who="Doi", why="theirs goes on"))
+    assert not await copier.flush()
+    assert not book.run.held  # the way back is open
+    assert other.entries == []
+
+
+async def test_two_people_may_say_that_this_one_goes_on_and_a_lower_term_holds_nobody() -> None:
+    book, _, peer, copier = pair()
+    book.declare()
+    peer.lie = CopyAnswer(kind="diverged", term=book.run.term - 1)
+    assert not await copier.flush()
+    assert not book.run.held
+    book.write(e.Said(topic="alone", text="x", who="Baba", second="Chiba"))
+    peer.lie = CopyAnswer(kind="diverged", term=book.run.term)
+    assert not await copier.flush()
+    assert not book.run.held
+
+
+async def test_a_plan_that_is_not_read_here_pushes_out_nothing() -> None:
+    book, other, _, copier = pair()
+    book.to_gate(1)
+    await copier.flush()
+    strange = Book(plan='[plan]\nname = "from-a-newer-relay"')
+    line = seal_line(
+        e.Entry(
+            number=1,
+            at_ms=1,
+            term=9,
+            before=ROOT,
+            event=e.Declared(
+                run="r9", plan_text=strange.plan_text, plan_version="", who="Abe", role="x", why="x", epoch=7, center="tokyo"
+            ),
+        )
+    )
+    answer = Replica(other, "osaka").take(CopyAsk(run="r9", lines=(line.decode(),), term=9))
+    assert answer.kind == "away"
+    assert other.name == "r1"
+    assert other.run.state is book.run.state

@@ -186,6 +186,38 @@ def test_the_point_of_no_return_is_the_intent_of_the_promotion() -> None:
     refused(book, e.Intended(step="seal-tokyo", attempt=1, token="t", is_undo=True), "is not done")
 
 
+def test_a_promotion_that_people_made_by_hand_is_the_point_of_no_return_too() -> None:
+    book = Book()
+    book.to_gate(2)
+    book.passed(2)
+    book.write(e.Answered(step="promote", how="by-hand", who="Baba", second="Chiba", evidence="the console says promoted"))
+    assert book.run.has_promoted
+    refused(book, e.AbortAsked(who="Doi", why="x"), "no way back")
+
+
+def test_what_two_sign_counts_only_with_two() -> None:
+    book = Book()
+    book.to_gate(2)
+    for second in ("", "BABA"):
+        book.write(e.Said(topic="alone", text="x", who="Baba", second=second))
+        assert "alone" not in book.run.said
+    book.write(e.Said(topic="alone", text="x", who="Baba", second="Chiba"))
+    assert "alone" in book.run.said
+
+
+@pytest.mark.parametrize("is_seen", [(True, True), (True, False), (False, False)])
+def test_a_gate_was_passed_alone_only_where_all_who_approved_had_seen_it(is_seen: tuple[bool, bool]) -> None:
+    """A newer snapshot that says so was seen by nobody who approved."""
+    book = Book()
+    book.to_gate(2)
+    for (who, role), is_away in zip((("Baba", "operations"), ("Chiba", "business")), is_seen, strict=True):
+        digest = book.show(Evidence(lag_ms=1, is_peer_away=is_away))
+        book.write(book.approved(2, who, role, digest))
+    book.show(Evidence(lag_ms=2, is_peer_away=True))
+    book.write(e.GatePassed(gate=2))
+    assert book.run.was_passed_alone is all(is_seen)
+
+
 def test_gate_2_passed_and_the_promotion_not_begun_may_still_go_back() -> None:
     book = Book()
     book.to_gate(2)

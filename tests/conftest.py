@@ -10,6 +10,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -32,8 +33,13 @@ async def reactor() -> AsyncIterator[Any]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Longest first, so that no worker has a long test left when the others are done: a test that may take long says so by a
-    timeout of its own; then the other live tests, then the rest in their order. The same in every worker, as xdist demands."""
-    items.sort(key=lambda item: (-_patience_s(item), "live" not in item.path.parts))
+    timeout of its own. And one of those that wait for processes beside one that only reckons, as long as there are both, so
+    that there is something to do while a daemon drains. The same in every worker, as xdist demands."""
+    items.sort(key=_patience_s, reverse=True)
+    live = [item for item in items if "live" in item.path.parts]
+    others = [item for item in items if "live" not in item.path.parts]
+    pairs = zip_longest(live, others)
+    items[:] = [item for pair in pairs for item in pair if item is not None]
 
 
 def pytest_collection_finish() -> None:

@@ -10,9 +10,11 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from relay.configuration.acks import needs_of, setting_of
 from relay.configuration.lines import Path
 from relay.configuration.regions import Wrong
 from relay.handoversettings import TakeoverSettings
+from relay.needs import AckClass, Need
 from relay.settings import Settings
 
 _WHERE = ("takeover", "dsn")
@@ -46,6 +48,12 @@ def check_takeover(settings: Settings) -> Iterator[Wrong]:
     is_own = journal.engine == "postgresql" and (journal.dsn, journal.schema_name) == (takeover.dsn, takeover.schema_name)
     if is_own:
         yield Wrong(_WHERE, "this is this center's own journal", "the server here that copies the other center's")
+    if settings.pair.journal_standby is not None and Need.LOCAL in needs_of(settings.pair)[AckClass.OUTWARD]:
+        yield Wrong(
+            ("pair", setting_of(AckClass.OUTWARD)),
+            "what was sent by this disk alone still waits on the copy, and whoever takes over sends it again",
+            '["local+peer"]',
+        )
     if settings.relay.workers > 1:
         yield Wrong(
             ("relay", "workers"),

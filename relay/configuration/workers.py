@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from relay.configuration.acks import needs_of, setting_of
 from relay.configuration.lines import Path
+from relay.needs import ALONE
 from relay.settings import Settings
 
 WORKER_VARIABLE: Final = "RELAY_WORKER"  # in the environment of a worker: its number, from 1
@@ -97,6 +99,12 @@ def check_workers(settings: Settings) -> Iterator[tuple[Path, str, str]]:
         )
 
 
+def _first_need(settings: Settings) -> str:
+    """The setting of the first class for which this disk is not enough."""
+    needs = needs_of(settings.pair)
+    return next(setting_of(each) for each in needs if needs[each] != ALONE[each])
+
+
 def _check_center(settings: Settings) -> Iterator[tuple[Path, str, str]]:
     """What one process does for a whole center, and would do once in each worker."""
     announce = settings.announce
@@ -111,6 +119,12 @@ def _check_center(settings: Settings) -> Iterator[tuple[Path, str, str]]:
             ("pair", "peer"),
             "heartbeats and the way through the other center are those of one process",
             "no pair.peer, or relay.workers = 1",
+        )
+    if settings.pair.journal_standby is not None or needs_of(settings.pair) != ALONE:
+        yield (
+            ("pair", "journal_standby" if settings.pair.journal_standby is not None else _first_need(settings)),
+            "what an acknowledgement needs is looked at by one process, for what it took itself",
+            "no pair.journal_standby and no pair.ack_needs_..., or relay.workers = 1",
         )
     for number, link in enumerate(settings.listener):
         if link.exclusive and link.dialect in SPREAD_DIALECTS:

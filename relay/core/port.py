@@ -52,7 +52,8 @@ class Reversed(msgspec.Struct, frozen=True):
     standing_minor: int = 0
 
 
-Finding: TypeAlias = Approved | Declined | Reversed | NotFound | NotProcessed | Unknown
+# Superseded is found only by who asks for it (relay/takeover/asking.py).
+Finding: TypeAlias = Approved | Declined | Reversed | NotFound | Superseded | NotProcessed | Unknown
 
 
 class Looked(msgspec.Struct, frozen=True):

@@ -273,11 +273,11 @@ class Doubt:
 
     # ---- the same message again, after a restart ---------------------------------------------------------------------
     def asked_again(self, entry: Open, request: Request, message: object, link: LinkPort) -> None:
-        """A recovered exchange whose reply never left, and its terminal is back. An undo is under way: doubt, at once. A
+        """A recovered exchange of which no reply is known, and its terminal is back. An undo is under way: doubt, at once. A
         repeat or hold: the terminal waits with us until its deadline, and a repeat has its secrets again."""
         entry.message, entry.link, entry.facts = message, link, link.listener
         entry.opened_ms = self._desk.register.clock.monotonic_ms()
-        if entry.request.doubt_policy is DoubtPolicy.UNDO:
+        if entry.request.doubt_policy is DoubtPolicy.UNDO and entry.state is not State.HELD:
             self._reply_doubt(entry)
             return
         entry.deadline = self._timers.after(link.listener.reply_deadline_ms, partial(self.deadline_passed, entry))

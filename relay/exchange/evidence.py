@@ -98,12 +98,12 @@ def answer_again(stored: StoredExchange) -> Answer | None:
     if stored.state is StoredState.REFUSED:
         return Refusal.OVERLOADED
     evidence = None if stored.outcome is None else unpack(stored.outcome)
-    if stored.outcome == BY_PERSON:
-        return Refusal.IN_DOUBT
+    if stored.outcome == BY_PERSON or (evidence is not None and evidence.what == "superseded"):
+        return Refusal.IN_DOUBT  # somebody else knows
     if evidence is not None and evidence.what == "declined":
         return Declined(reason=evidence.reason)
-    settled_by_core = stored.taken.policy is not DoubtPolicy.UNDO and stored.state is StoredState.SETTLED
-    if settled_by_core and evidence is not None and evidence.what == "approved":
+    is_undone = stored.taken.policy is DoubtPolicy.UNDO and stored.standing_minor is not None  # else held, from a copy
+    if stored.state is StoredState.SETTLED and not is_undone and evidence is not None and evidence.what == "approved":
         taken = stored.taken
         if taken.request and unpack_request(taken.key, taken.request, taken.pan).needs_completion:
             return Refusal.IN_DOUBT  # it is closed: nobody would wait for the completion

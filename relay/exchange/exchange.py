@@ -9,7 +9,8 @@ Between ASKED and ANSWERED lies doubt. Everything after the first byte of a call
 so ASKED may fall to IN_DOUBT, from which an inquiry before the reply deadline leads back to ANSWERED. At the deadline the
 kind's doubt policy decides, in the same record as the reply intent "doubt" (law 1): UNDOING owes a reversal, REPEATING owes the
 same key again, HELD owes an inquiry. After that, outcomes are evidence: kept, never replied. A restart finds RECORDED without
-an intent, knows that no reply left, and takes the same three ways (the *_RECOVERED events).
+an intent, knows that no reply left, and takes the same three ways (the RECOVERED_* events). A copy that may be behind knows no
+such thing: there nothing is undone, what would be is HELD.
 
 A terminal's own reversal withdraws an original that still waits or is in doubt: the reversal is an exchange of its own, is
 durable first, and always applies, so the original is SETTLED and owes nothing.
@@ -216,6 +217,12 @@ DEADLINE_EVENT = {
 }
 RECOVERED_EVENT = {
     DoubtPolicy.UNDO: E.RECOVERED_UNDO,
+    DoubtPolicy.REPEAT: E.RECOVERED_REPEAT,
+    DoubtPolicy.HOLD: E.RECOVERED_HOLD,
+}
+# From a copy that may be behind, "no intent on disk" does not say that no reply left: nothing is undone by itself.
+RECOVERED_FROM_COPY_EVENT = {
+    DoubtPolicy.UNDO: E.RECOVERED_HOLD,
     DoubtPolicy.REPEAT: E.RECOVERED_REPEAT,
     DoubtPolicy.HOLD: E.RECOVERED_HOLD,
 }

@@ -55,9 +55,7 @@ class FrontDesk:
             self._own.open(message, link)
         elif adopted is None:
             self._without_other(request, message, link)
-        elif self._has_open(adopted, request):
-            adopted.open(message, link)
-        else:
+        else:  # also what the other has open: its terminal may have been answered here since, and that binds
             asked = _Asked(request, message, link, adopted)
             chain = request.original_key or request.key
             self._own.register.journal.find_chain(chain, partial(self._found, asked, True))

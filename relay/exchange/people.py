@@ -61,6 +61,8 @@ def duty_of(stored: StoredExchange) -> Event:
         return Event.RETRIED_DELIVERY
     if stored.intent is not None and stored.intent.verdict is Verdict.APPROVE:  # then evidence said what was not paid
         return Event.RETRIED_PART if stored.standing_minor else Event.RETRIED_WHOLE
+    if taken.policy is DoubtPolicy.UNDO and stored.standing_minor is None:
+        return Event.RETRIED_HOLD  # adopted from a copy (recovery.py): an undo has "nothing stands" in its record
     return _BY_POLICY[taken.policy]
 
 

@@ -48,6 +48,8 @@ CONCLUSIONS: dict[tuple[State, type], Event] = {
     (State.HELD, Declined): Event.DELIVERED,
     (State.HELD, Reversed): Event.DELIVERED,
     (State.HELD, Approved): Event.GIVEN_TO_PERSON,  # booked, and the terminal was told doubt
+    (State.HELD, Superseded): Event.DELIVERED,  # adopted, and its terminal has asked the other center since
+    (State.REPEATING, Superseded): Event.DELIVERED,
 }
 # Answers that will not change by themselves: after `head_tries_max` of them the head goes to a person and frees its chain.
 STUBBORN: frozenset[tuple[State, str]] = frozenset(
@@ -339,7 +341,7 @@ def _is_undone_elsewhere(entry: Open) -> bool:
 
 def _is_held(entry: Open, answer: Answer | None) -> bool:
     """Settled because its terminal was to hear the approval; nobody is to be told it later than that."""
-    is_question = entry.request.message_class is MessageClass.FINANCIAL and entry.request.doubt_policy is DoubtPolicy.HOLD
+    is_question = entry.request.message_class is MessageClass.FINANCIAL and entry.request.doubt_policy is not DoubtPolicy.REPEAT
     return is_question and entry.state is State.SETTLED and isinstance(answer, Approved)
 
 

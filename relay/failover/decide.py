@@ -93,20 +93,11 @@ def moves_of(run: Run, now_ms: int, day: BankClock, running: Collection[RunStep]
 
 # ---- gates -----------------------------------------------------------------------------------------------------------------
 def _evidence(run: Run, now_ms: int) -> tuple[Move, ...]:
-    """Fresh enough that whoever comes to look has most of its life left, and with what people have said since."""
+    """Fresh enough that whoever comes to look has most of its life left."""
     if run.state is not State.DECLARED and run.state not in GATE_OF:
         return ()
     is_old = run.newest is None or not 0 <= now_ms - run.newest.at_ms < EVIDENCE_EVERY_MS
-    return (TakeEvidence(),) if is_old or _lacks_a_word(run) else ()
-
-
-def _lacks_a_word(run: Run) -> bool:
-    """Was something said that a gate waits for, and the newest snapshot does not have it?"""
-    if run.newest is None:
-        return True
-    said = {topic: one.text for topic, one in run.said.items()}
-    evidence = run.newest.evidence
-    return (evidence.batch_checkpoint, evidence.zengin) != (said.get("batch-checkpoint", ""), said.get("zengin", ""))
+    return (TakeEvidence(),) if is_old else ()
 
 
 def _gate(run: Run, now_ms: int, day: BankClock) -> list[Move]:

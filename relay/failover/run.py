@@ -31,8 +31,7 @@ class BadHistory(RelayError):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a step (or its undo) stands. `attempts` are intents, `failures` ends without success since people last said
-    "again"."""
+    """How a step (or its undo) stands. `attempts` are intents, `failures` ends without success since people said "again"."""
 
     attempts: int = 0
     failures: int = 0
@@ -168,6 +167,7 @@ class Run:
             case e.Said():
                 if event.topic not in TWO_SIGN or signed_by_two(event.who, event.second):
                     self.said[event.topic] = event
+                    self.newest = self.newest and msgspec.structs.replace(self.newest, at_ms=0)  # old: it lacks what was said
             case e.PhaseDone():
                 self._phase_done(event, now_ms, entry)
             case e.Held():

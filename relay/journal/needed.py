@@ -1,16 +1,17 @@
 """A journal's variables and outbound marks, told only when they are durable where their class demands.
 
 Owns the two faces that stand between the journal and the wire: a link's variables (class `serial`) and the mark "may have been
-sent" of a message that the core started (class `outward`). It must never know a dialect or a line. The traps: whoever gets
-`None` here goes on and says something to the far end, so it comes last; and a mark that would have to wait for a standby that
-is away is not written at all, because on this disk it would stand as "may have been sent" for what never left.
+sent" of a message that the core started (class `outward`), and its cancelling. It must never know a dialect or a line. The
+traps: whoever gets `None` here goes on and says something to the far end, or to the core that it will never be sent, so it
+comes last: a copy that lacks either would have it sent by whoever takes over; and a mark that would have to wait for a standby
+that is away is not written at all, because on this disk it would stand as "may have been sent" for what never left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from relay.journal.acks import REFUSED, Acks
 from relay.journal.outbound import OutboundState, OutboundStep, OutboundTaken, StoredOutbound
@@ -18,6 +19,9 @@ from relay.journal.port import JournalFailed, JournalState, OutboundJournal, Out
 from relay.needs import AckClass, Need
 
 NOT_THERE = JournalFailed("the other center's copy does not have it, and its class does not do without")
+
+
+_TOLD_ON: Final = frozenset({OutboundState.SENT, OutboundState.CANCELLED})
 
 
 class _Variables(Protocol):
@@ -92,7 +96,7 @@ class NeededOutbound:
 
     def step_outbound(self, record: OutboundStep, done: Callable[[StepResult], None]) -> None:
         acks = self._acks
-        if record.state is not OutboundState.SENT or acks.is_local(AckClass.OUTWARD):
+        if record.state not in _TOLD_ON or acks.is_local(AckClass.OUTWARD):
             self._journal.step_outbound(record, done)
         elif acks.now(AckClass.OUTWARD) is None:
             acks.told(AckClass.OUTWARD, REFUSED)

@@ -212,7 +212,7 @@ class FakeCore:
         is_fence = call.rest.endswith(c.FENCE_SUFFIX)
         center = unquote(call.rest.removesuffix(c.FENCE_SUFFIX))
         if not _PRINTABLE.match(center) or "/" in center:
-            raise _Bad(404, "no such resource")
+            raise _Bad(400, "no name of a center")
         self._allow(call.method, "PUT" if is_fence else "GET")
         self._count("center")
         caller = _caller(call.headers, has_attempt=False)

@@ -111,7 +111,7 @@ class Stage:
     def __init__(self, directory: Path, settings: StageSettings, customers: Customers, sites: Sequence[Site]) -> None:
         self.directory = directory
         self.settings = settings
-        self.ledger = Ledger()
+        self.ledger = Ledger(utc_offset_minutes=0)  # its days are those of [reconcile] above
         for card in customers.cards:
             if card.refusal:
                 self.ledger.block_account(card.pan.reveal(), card.refusal)

@@ -2,7 +2,8 @@
 
 Owns a desk and an outbound desk over the adopted journal, both in the name of the center that it belongs to: keys, attempts
 and Relay-Center are that center's, and only the life is new. It must never touch this center's own journal. The traps: no
-body of a request is in the journal, so what was open is inquired or undone and never posted again
+body of a request is in the journal, so what was open is inquired and never posted again; the journal is a copy, and may lack
+the last that its center wrote, an approval that left among it, so nothing is undone for want of an intent
 (relay/exchange/recovery.py); and a message of the core that may have left is unknown, because no line here remembers what a
 line there began with.
 """
@@ -16,12 +17,15 @@ from typing import Protocol
 from relay.clock import Clock, Timers
 from relay.core.client import CoreClient
 from relay.exchange.desk import Desk
+from relay.exchange.exchange import State
 from relay.exchange.limits import DeskLimits
 from relay.exchange.recovery import recover
+from relay.exchange.register import Open
 from relay.journal.port import Journal, OutboundJournal
 from relay.outbound.desk import Outbound, OutboundLimits
 from relay.outbound.ports import OutboundLink
 from relay.permit import Permit
+from relay.takeover.asking import AdoptedCore
 from relay.telemetry.metrics import Metrics
 
 
@@ -49,17 +53,28 @@ class Adopted:
     ) -> None:
         self.center = center
         self.journal = journal
+        self._clock = clock
         self._completion_deadline_ms = desk_limits.completion_deadline_ms
-        self.desk = Desk(journal, client, permit, clock, timers, metrics, chance, center, desk_limits)
+        self._heard_until_ms = 0
+        core = AdoptedCore(client, journal.incarnation)
+        self.desk = Desk(journal, core, permit, clock, timers, metrics, chance, center, desk_limits)
+        self.desk.saf.holds = self._awaits_word
         self.outbound = Outbound(
             journal, client, permit, find_line, why_never, clock, timers, metrics, chance, center, outbound_limits
         )
 
     def take_up(self) -> dict[str, int]:
         """Everything that was open goes on. Returns how many exchanges there were, by stored state."""
-        counts = recover(self.desk, self._completion_deadline_ms)
+        self._heard_until_ms = self._clock.monotonic_ms() + self._completion_deadline_ms
+        counts = recover(self.desk, self._completion_deadline_ms, is_copy=True)
         self.outbound.recover()
         return counts
+
+    def _awaits_word(self, entry: Open) -> bool:
+        """Whether its terminal may still come over and say what it heard, by a repeat or a reversal: until then it is not
+        given to a person."""
+        is_silent = entry.state is State.HELD and entry.intent is None and entry.link is None
+        return is_silent and self._clock.monotonic_ms() < self._heard_until_ms
 
     @property
     def open_count(self) -> int:

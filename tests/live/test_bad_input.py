@@ -73,6 +73,7 @@ class World:
         self.core = WrongCore(FakeCore(Ledger()), zones=("127.0.0.1",))
         self.daemon.core = self.core
         self.hasty_port = self.daemon.hold_port()
+        self.hasty_count = 0  # of the rows that came to this daemon: workers of the test run have one each
         self.innocent: ForeignAtm | None = None
         self.paid = 0
         self.traces = 0
@@ -266,6 +267,7 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
 
 
 def misbehave(world: World, row: Row) -> str:
+    world.hasty_count += row.is_hasty
     atm = ForeignAtm(world.hasty_port if row.is_hasty else world.daemon.port, terminal=row.terminal)
     try:
         if row.signs_on:
@@ -304,7 +306,7 @@ async def test_afterwards_the_ledger_agrees_with_the_innocent_and_nothing_is_in_
     ledger = world.core.core.ledger
     assert not ledger.posted_twice()
     tombstones = [entry for entry in ledger.entries() if entry.state is EntryState.TOMBSTONE]
-    assert len(tombstones) == sum(row.is_hasty for row in ROWS), "what nobody gave a word for can never be posted"
+    assert len(tombstones) == world.hasty_count, "what nobody gave a word for can never be posted"
     assert sum(e.standing_minor for e in ledger.entries() if e.terminal == INNOCENT) == 100 * world.paid
     status = await asyncio.to_thread(world.daemon.control.status)
     assert status.listeners[0].links == 1, "the guilty are gone, the innocent is not"

@@ -100,9 +100,9 @@ async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path) -
             one.client.check(foreign)
         declared = f.FailoverDeclareArgs(plan_text=plan_here(), who="Abe", role="operations", why="drill")
         await asyncio.to_thread(one.client.declare, declared)
-        run = (await one.until(lambda view: bool(view.run))).run
-        # Between midnight and six in Japan gate 1 waits for it, whatever the hour is where this runs.
-        one.client.say(f.FailoverSayArgs(topic="batch-checkpoint", run=run, text="drill", who="Abe"))
+        opened = await one.until(lambda view: view.gate is not None)
+        known = f.FailoverSayArgs(topic="batch-checkpoint", run=opened.run, text="step 12 is done", who="Baba")
+        await asyncio.to_thread(one.client.say, known)  # it is night in Japan when this runs, or it is not
         view = await one.until(lambda view: view.gate is not None and not view.gate.stops)
         gate = view.gate
         assert gate is not None

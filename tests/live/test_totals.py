@@ -37,7 +37,7 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest_asyncio.fixture(loop_scope="session", params=["sqlite", "postgresql"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[DaemonWorld]:
-    world = DaemonWorld(tmp_path)
+    world = DaemonWorld(tmp_path, utc_offset_minutes=0)
     await world.start_core()
     journal = ""
     if request.param == "postgresql":

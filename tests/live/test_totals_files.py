@@ -32,7 +32,7 @@ AHEAD_DAYS = 4  # a file of salaries comes before the day on which they are paid
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
-    world.ledger = WaitedLedger()
+    world.ledger = WaitedLedger(utc_offset_minutes=0)
     world.core = CoreServer(FakeCore(world.ledger), world.faults, zones=(HOST,))
     write_credentials(tmp_path / "credentials")
     await world.start_core()

@@ -191,10 +191,10 @@ class WorkersWorld(World):
             if relay.desk.register.by_key or relay.desk.saf.owed_count:
                 states = sorted(f"{entry.state.name} {key}" for key, entry in relay.desk.register.by_key.items())
                 raise Violation(f"law 3: worker {number} still has open after {SETTLE_MS} ms of quiet: {states[:5]}")
-        super()._check_end()
         left = [stored.taken.key for stored in self.disk.exchanges.values() if stored.state in OPEN_STATES]
-        if left:
+        if left:  # before the money is counted, which is why it is missing
             raise Violation(f"law 1: open on the disk, and nobody has it: {left[:3]}")
+        super()._check_end()
 
     def _check_reversals(self, before_ms: int) -> None:
         """A reversal waits for nothing but its own chain; which here may be placed at another worker first."""

@@ -135,7 +135,7 @@ class DeskWorld:
         self.recovered: dict[str, int] = {}
         self._start()
 
-    def _start(self) -> None:
+    def _start(self, *, is_copy: bool = False) -> None:
         self.metrics = Metrics()
         self.desk = Desk(
             self.journal,
@@ -148,7 +148,7 @@ class DeskWorld:
             "tokyo",
             self.limits,
         )
-        self.recovered = recover(self.desk, self.limits.completion_deadline_ms)
+        self.recovered = recover(self.desk, self.limits.completion_deadline_ms, is_copy=is_copy)
 
     def link(self) -> ListLink:
         return ListLink(self.facts)

@@ -15,6 +15,7 @@ from relay.journal.keytable import Identity
 from relay.journal.port import JournalState
 from relay.journal.postgres.door import Connection, Lost
 from relay.journal.postgres.engine import PostgresJournal
+from relay.journal.shared import Share
 from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
 from tests.support.pgserver import PostgresServer
@@ -66,7 +67,13 @@ class PostgresRig:
         self.journal = self.open()
 
     def open(
-        self, password: Secret | None = None, *, key: bytes = KEY, older: Sequence[bytes] = (), identity: Identity | None = None
+        self,
+        password: Secret | None = None,
+        *,
+        key: bytes = KEY,
+        older: Sequence[bytes] = (),
+        identity: Identity | None = None,
+        share: Share | None = None,
     ) -> PostgresJournal:
         return PostgresJournal(
             self.settings,
@@ -78,6 +85,7 @@ class PostgresRig:
             on_failed=self.failures.append,
             older_keys=older,
             identity=identity,
+            share=share,
         )
 
     def sql(self, statement: str) -> str:

@@ -76,8 +76,8 @@ def write_credentials(directory: Path) -> None:
 class WaitedLedger(Ledger):
     """Says when something is posted."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, utc_offset_minutes: int = 540) -> None:
+        super().__init__(utc_offset_minutes=utc_offset_minutes)
         self._heard = asyncio.Event()
 
     def post(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> c.TransactionAnswer | Refused:

@@ -1,9 +1,9 @@
 """What a person writes into a journal on PostgreSQL without its relay: a record of a reveal, and an adoption.
 
 Owns those two transactions and a loop of its own, for programs that have none. It must never touch an exchange. The traps: two
-relays that go on with one journal give the same numbers twice, so an adoption takes the journal's lock first; and a server that
-was replaced may still write, so the servers are asked in the DSN's order, as a restarted relay does, and of those that write
-the one with the latest timeline is taken.
+relays that go on with one journal give the same numbers twice, so an adoption takes the journal's locks first, those of all its
+workers, of which the first may be gone while another lives; and a server that was replaced may still write, so the servers are
+asked in the DSN's order, as a restarted relay does, and of those that write the one with the latest timeline is taken.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from relay.journal.postgres import schema
 from relay.journal.postgres.door import BadRecord, Connection, Lost, Refused, connect, servers
 from relay.journal.postgres.keytable import identity_of
 from relay.journal.postgres.reveal import write_reveals
+from relay.journal.shared import FIRST
 from relay.settings import JournalSettings
 
+_WORKERS: Final = "SELECT worker FROM owner ORDER BY worker"
 _SIGN: Final = "INSERT INTO adoption (who, why, center, realm) VALUES ($1, $2, $3, $4)"
 _OWN: Final = (
     "INSERT INTO identity VALUES (true, $1, $2)"
@@ -44,11 +46,12 @@ def adopt(settings: JournalSettings, password: Secret | None, mine: Identity, wh
 
     async def take_over(connection: Connection) -> Identity | None:
         name = settings.schema_name
-        if not await schema.lock(connection, name):
-            raise JournalUnusable(
-                f"The journal {name} is in use by another relay ({await schema.holder(connection, name)}).",
-                "Stop that relay first. Two that go on with one journal give the same numbers twice.",
-            )
+        for worker in sorted({FIRST, *(int(row[0]) for row in await connection.rows(_WORKERS))}):
+            if not await schema.lock(connection, name, worker):
+                raise JournalUnusable(
+                    f"The journal {name} is in use by another relay ({await schema.holder(connection, name, worker)}).",
+                    "Stop that relay first. Two that go on with one journal give the same numbers twice.",
+                )
         await connection.run("BEGIN")
         try:
             before = await identity_of(connection)

@@ -111,7 +111,7 @@ class Regions:
     """`tls` is the certificate of both."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.ledgers = {city: Ledger(city, FIRST_EPOCH) for city in CENTERS}
+        self.ledgers = {city: Ledger(city, FIRST_EPOCH, utc_offset_minutes=0) for city in CENTERS}
         for ledger in self.ledgers.values():
             for card in customers().cards:
                 if card.refusal:

@@ -40,6 +40,14 @@ def test_one_process_has_it() -> None:
     assert found(takeover={"dsn": DSN}, journal=own, relay={"workers": 2}) == [("relay.workers", False)]
 
 
+def test_a_mark_that_the_copy_lacks_would_be_sent_again() -> None:
+    pair = {"peer": "osaka", "journal_standby": "osaka"}
+    assert found(takeover={"dsn": DSN}, pair=pair) == []
+    by_disk = {**pair, "ack_needs_outward": ("local+peer", "local")}
+    assert found(takeover={"dsn": DSN}, pair=by_disk) == [("pair.ack_needs_outward", False)]
+    assert found(pair=by_disk) == [], "nobody takes anything over"
+
+
 def test_every_credential_is_named_with_its_place() -> None:
     table = TakeoverSettings(dsn=DSN, older_key_credentials=("old-key",), password_credential="pw")
     assert [name for _, name in takeover_credentials(table)] == ["peer-journal-key", "old-key", "pw"]

@@ -126,6 +126,7 @@ def test_the_way_in_a_model() -> None:
     assert sorted(tables_with(Settings, "reply_deadline_ms")) == ["[[dialer]]", "[[listener]]"]
     assert set(tables_with(Settings, "minimum_version")) == {
         "[core.tls]",
+        "[console.tls]",
         "[outbound.tls]",
         "[listener.tls]",
         "[dialer.tls]",

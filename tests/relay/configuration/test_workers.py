@@ -86,6 +86,8 @@ def test_only_listeners_of_a_spread_dialect_are_spread_and_only_over_several() -
         ({"announce": {"addresses": ("192.0.2.1",)}}, ("announce", "addresses")),
         ({"announce": {"text_port": 9_587}}, ("announce", "text_port")),
         ({"pair": {"peer": "osaka"}}, ("pair", "peer")),
+        ({"pair": {"journal_standby": "osaka"}}, ("pair", "journal_standby")),
+        ({"pair": {"ack_needs_telegram": ("core",)}}, ("pair", "ack_needs_telegram")),
     ],
 )
 def test_what_is_not_safe_with_several_is_refused_and_said_why(tables: dict[str, Any], where: tuple[str, str]) -> None:

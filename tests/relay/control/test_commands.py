@@ -35,7 +35,16 @@ def test_only_what_changes_nothing_is_left_out_of_the_log() -> None:
     silent = {name for name, spec in COMMANDS.items() if not spec.changes}
     lists = {"status", "links", "listed", "parked", "pressure", "saf-list", "saf-show", "outbound-list", "outbound-show"}
     failover = {"failover-status", "failover-check", "failover-report"}
-    assert silent == {*lists, *failover, "reconcile-report", "region-status", "announce-status", "lease-status", "drain-status"}
+    assert silent == {
+        *lists,
+        *failover,
+        "takeover-status",
+        "reconcile-report",
+        "region-status",
+        "announce-status",
+        "lease-status",
+        "drain-status",
+    }
 
 
 @pytest.mark.parametrize(

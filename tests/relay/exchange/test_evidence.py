@@ -67,7 +67,7 @@ def closed(state: StoredState, policy: DoubtPolicy = DoubtPolicy.UNDO, **rest: o
         state=state,
         intent=rest.pop("intent", None),  # type: ignore[arg-type]  # as above
         outcome=None if outcome is None else pack(outcome),  # type: ignore[arg-type]  # as above
-        standing_minor=None,
+        standing_minor=rest.pop("standing_minor", None),  # type: ignore[arg-type]  # as above
         tries=0,
         epoch=1,
         updated_ms=0,
@@ -81,7 +81,9 @@ def test_an_intent_on_disk_is_the_answer() -> None:
 @pytest.mark.parametrize(
     ("stored", "answer"),
     [
-        (closed(StoredState.SETTLED, outcome=Approved()), Refusal.REVERSED),
+        (closed(StoredState.SETTLED, outcome=Approved(), standing_minor=0), Refusal.REVERSED),
+        (closed(StoredState.SETTLED, outcome=Approved()), Approved()),  # held, from a copy, while its terminal waited
+        (closed(StoredState.SETTLED, outcome=Superseded()), Refusal.IN_DOUBT),
         (
             closed(StoredState.SETTLED, DoubtPolicy.REPEAT, outcome=Approved(authorisation_id="A")),
             Approved(authorisation_id="A"),

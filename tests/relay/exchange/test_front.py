@@ -96,6 +96,20 @@ def test_what_both_know_is_answered_as_it_was_answered_last() -> None:
     assert stored(pair.osaka, "ATM1-financial-3").taken.key, "its reversal was taken here, so is it"
 
 
+def test_what_was_answered_here_binds_also_while_the_other_still_has_it_open() -> None:
+    """Else the reversal would lie in the one journal, and the approval that it ends in the other."""
+    pair = Pair()
+    pair.at_tokyo(Message(trace="1"))
+    pair.say(Message(trace="1", repeat=True))
+    pair.osaka.core.calls[-1].reply(Approved())
+    pair.osaka.time.run(5)
+    pair.adopt()
+    assert pair.tokyo.states() == {W1: "UNDOING"}
+    assert pair.say(reversal("2", "1")).said == [("2", "taken")]
+    assert pair.say(Message(trace="1", repeat=True)).said == [("1", "reversed")]
+    assert list(pair.tokyo.journal.disk.ids) == [W1]
+
+
 def test_while_the_other_journal_is_not_at_hand_a_repeat_gets_silence_and_business_goes_on() -> None:
     pair = Pair()
     pair.front.is_awaited = True

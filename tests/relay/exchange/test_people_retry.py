@@ -60,6 +60,25 @@ def test_a_refused_advice_is_delivered_again_and_who_and_why_are_recorded() -> N
     assert world.unexpected() == 0
 
 
+def test_what_was_held_because_a_copy_lacked_its_intent_is_inquired_again_and_never_undone() -> None:
+    world = DeskWorld()
+    world.say(world.link(), Message(trace="1"))
+    world.desk.fence()
+    world.journal.crash()
+    world.journal = world.journal.survivor()
+    world._start(is_copy=True)
+    world.time.run(5)
+    world.core.last("inquire").reply(Approved())
+    world.time.run(5)
+    assert stored(world, W1).state is StoredState.LISTED
+    assert retried(world, W1) == ""
+    assert last_line(world, W1)[0] == "RETRIED_HOLD"
+    world.core.last("inquire").reply(Approved())
+    world.time.run(5)
+    assert stored(world, W1).state is StoredState.LISTED
+    assert "undo" not in {call.verb for call in world.core.calls}
+
+
 def test_refused_again_it_is_listed_again() -> None:
     world = listed_advice()
     retried(world, ADVICE)

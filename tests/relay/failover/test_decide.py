@@ -42,6 +42,14 @@ def test_a_gate_passes_when_two_have_approved_and_never_before() -> None:
     assert moves(book) == [d.PassGate(1)]
 
 
+def test_what_people_say_is_in_the_evidence_before_it_is_decided_on() -> None:
+    book = Book()
+    book.to_gate(1)
+    assert d.TakeEvidence() not in moves(book)
+    book.write(e.Said(topic="batch-checkpoint", text="step 12 is done", who="Baba"))
+    assert moves(book) == [d.TakeEvidence()]
+
+
 def test_time_only_calls_louder() -> None:
     book = Book()
     book.to_gate(1)
@@ -204,14 +212,3 @@ def test_at_night_service_returns_in_two_parts_with_the_gate_between() -> None:
     book.open(3, ("batch", "online"))
     book.passed(3)
     assert steps(book) == ["open-online"]
-
-
-def test_what_people_say_is_in_a_snapshot_at_once_and_not_after_a_minute() -> None:
-    """A gate that waits for the batch's checkpoint would wait for the next snapshot, too."""
-    book = Book()
-    book.to_gate(1)
-    assert d.TakeEvidence() not in moves(book)
-    book.write(e.Said(topic="batch-checkpoint", text="step 14", who="Abe"))
-    assert d.TakeEvidence() in moves(book)
-    book.show(Evidence(batch_checkpoint="step 14"))
-    assert d.TakeEvidence() not in moves(book)

@@ -128,6 +128,21 @@ def test_no_mark_is_written_while_the_standby_is_away() -> None:
     assert count(bench, "outward", "refused") == 1
 
 
+def test_the_core_hears_that_a_message_will_never_be_sent_when_the_copy_has_it() -> None:
+    """Else whoever takes this center over finds it waiting, and sends it."""
+    bench = Bench()
+    said = bench.mark(OutboundState.CANCELLED)
+    bench.time.run(1)
+    assert said == []
+    bench.time.run(30)
+    assert said == [None]
+    bench = Bench()
+    bench.copy.is_gone = True
+    bench.time.run(600)
+    assert bench.mark(OutboundState.CANCELLED) == [NOT_THERE]
+    assert bench.state() is OutboundState.QUEUED
+
+
 def test_a_single_host_passes_everything_through() -> None:
     bench = Bench(dict(ALONE))
     bench.copy.is_gone = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from relay.journal.archive.record import ArchiveKind, ArchiveRecord, ReleasedRow
 from relay.journal.items import SLICE_COUNT
 from relay.journal.port import JournalFailed, JournalState
 from tests.support.journal_suite import DAY_MS, T0_MS, answered, taken
-from tests.support.sqliterig import RigClock, SqliteRig
+from tests.support.sqliterig import PATIENCE_S, RigClock, SqliteRig
 
 COUNT = 400
 ROW_MS = 1  # what each exchange costs here: ten of them are the limit
@@ -36,6 +37,7 @@ class Counting:
         self.real = real
         self.clock = clock
         self.slices: list[int] = []
+        self.held_until: threading.Event | None = None  # the end of a slice waits for it
         self.of_this = 0
 
     def execute(self, sql: str, *parameters: Any) -> Any:
@@ -43,6 +45,8 @@ class Counting:
             self.of_this = 0
         if sql == "COMMIT" and self.of_this:
             self.slices.append(self.of_this)
+            if self.held_until is not None:
+                assert self.held_until.wait(PATIENCE_S)
         return self.real.execute(sql, *parameters)
 
     def executemany(self, sql: str, rows: list[Any]) -> Any:
@@ -168,8 +172,18 @@ def test_while_the_disk_is_full_no_walk_begins(rig: CostlyRig) -> None:
 def test_what_the_close_came_before_is_not_called_done(rig: CostlyRig) -> None:
     """Who hears that an archive is known, or that bodies have gone, believes it."""
     results: list[Any] = []
+    rows = rows_of(rig)
+    closing = rig.counting.held_until = threading.Event()
+    thread = rig.journal._writer._thread
+    join = thread.join
+
+    def joined() -> None:  # the word that it ends is in the writer's queue
+        closing.set()
+        join()
+
+    thread.join = joined  # type: ignore[method-assign, assignment]  # there is no other sign of it
     release(rig, results)
-    rig.journal.note_archive(archive_of(rows_of(rig)), results.append)
+    rig.journal.note_archive(archive_of(rows), results.append)
     rig.journal.close()
     while rig.journal.waiting_count():
         rig.loop.turn()

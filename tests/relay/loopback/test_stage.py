@@ -11,14 +11,17 @@ import pytest_asyncio
 
 from relay.bridge import drain
 from relay.cli.reach import settings_of
+from relay.core import contract as c
 from relay.credentials import Credentials
 from relay.errors import RelayError
 from relay.journal.reader import JournalReader
 from relay.loopback import inspector
 from relay.loopback.customers import Customers
 from relay.loopback.isotroupe import atm_site
+from relay.loopback.ledger import Caller
 from relay.loopback.stage import Stage, StageSettings, free_port
 from relay.loopback.troupe import HOST, Site
+from relay.reconcile.dates import Cutover
 
 PORT = free_port()
 SITE = atm_site(PORT, 1)
@@ -76,6 +79,18 @@ def test_refused_cards_are_refused_by_the_ledger(tmp_path: Path) -> None:
     assert made.outbound_port != made.metrics_port
     assert made.last_words() == ""
     assert 0 < free_port() < 65_536
+
+
+async def test_the_core_files_a_message_under_the_day_that_the_relay_counts(stage: Stage) -> None:
+    """Else `relay reconcile now` in the demo asks for everything by key, whenever it is another day in Japan."""
+    await stage.start()
+    found = settings_of(str(stage.config_path)).reconcile
+    cutover = Cutover(found.cutover_minute, found.utc_offset_minutes)
+    for hour in range(24):
+        wall_ms = hour * 3_600_000
+        asked = c.TransactionRequest(kind="deposit", channel="atm", realm="bank", terminal="ATM00001")
+        stage.ledger.post(str(hour), asked, Caller("demo/1/1", "demo", 1, 1), wall_ms)
+        assert list(stage.ledger.entries())[-1].business_date == cutover.date_at(wall_ms), hour
 
 
 async def test_a_site_brings_its_secrets_and_files(stage: Stage) -> None:

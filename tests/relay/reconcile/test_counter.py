@@ -82,7 +82,7 @@ async def test_all_who_came_before_a_walk_share_it_and_who_comes_during_it_waits
         loop.call_soon_threadsafe(ask, "late", stated("ATM2"))
 
     walk.work = meanwhile
-    await until(lambda: len(told) == 5)
+    await until(lambda: len(told) == 5 and walk.ended == 2)  # its end is in a thread of its own
     ours = (OwnSum(2, 500), OwnSum())
     assert dict(told) == {"a": ours, "b": ours, "c": ours, "line": ours, "late": (OwnSum(), OwnSum())}
     assert walk.walked in (["2026-11-23", DATE, DATE], [DATE, "2026-11-23", DATE])

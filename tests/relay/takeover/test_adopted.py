@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from relay.core.port import Undone
+import pytest
+
+from protocols.vocabulary import Approved, Declined, DoubtPolicy
+from relay.core.port import Looked, NotFound, Reversed, Undone
 from relay.journal.memory import MemoryJournal
 from relay.outbound.desk import OutboundLimits
 from relay.takeover.adopted import Adopted
 from relay.telemetry.metrics import Metrics
-from tests.support.deskworld import W1, DeskWorld, Message, stored
+from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored
+from tests.support.scriptedcore import Call, ScriptedCore
 
 
 def adopted(world: DeskWorld) -> Adopted:
@@ -38,19 +43,142 @@ def adopted(world: DeskWorld) -> Adopted:
     return made
 
 
-def test_an_open_exchange_goes_on_under_its_own_key_and_attempt() -> None:
-    world = DeskWorld()
-    world.say(world.link(), Message(trace="1"))
-    first = world.core.calls[-1]
-    business = adopted(world)
-    assert business.open_count > 0
+class LookedAt(ScriptedCore):
+    """With the inquiry that counts as no answer."""
+
+    def look(self, key: str, attempt: Any, permit: Any, timeout_ms: int, done: Callable[[Any], None]) -> Call:
+        return self._keep(Call("look", key, attempt, permit, done))
+
+
+def left(policy: DoubtPolicy = DoubtPolicy.UNDO, needs_completion: bool = False) -> tuple[DeskWorld, Adopted]:
+    """One exchange that is recorded in the copy, without an intent."""
+    world = DeskWorld(core=LookedAt())
+    world.say(world.link(), Message(trace="1", policy=policy, needs_completion=needs_completion))
+    return world, adopted(world)
+
+
+def outlive_the_word(world: DeskWorld) -> None:
+    """The time is over in which its terminal may come and say what it heard."""
+    world.time.run(world.limits.completion_deadline_ms + 1_000)
+
+
+def answer_look(world: DeskWorld, finding: Any, attempt: str = "") -> None:
+    world.core.last("look").reply(Looked(finding, attempt=attempt))
     world.time.run(20)
-    undo = world.core.calls[-1]
-    assert (undo.verb, undo.key, undo.attempt) == ("undo", first.key, first.attempt)
+
+
+@pytest.mark.parametrize("policy", DoubtPolicy)
+def test_nothing_is_undone_or_posted_because_the_copy_lacks_an_intent(policy: DoubtPolicy) -> None:
+    world, business = left(policy)
+    outlive_the_word(world)
+    answer_look(world, NotFound())
+    world.time.run(600_000)
+    assert {call.verb for call in world.core.calls} == {"look"}
+    assert business.open_count == 1
+    assert world.unexpected() == 0
+
+
+def test_an_approval_of_which_nobody_says_anything_goes_to_a_person() -> None:
+    world, business = left()
+    asked = world.core.calls
+    assert business.open_count > 0
+    world.time.run(5_000)
+    assert asked == [], "its terminal may still come and say what it heard"
+    outlive_the_word(world)
+    answer_look(world, Approved())
+    inquiry = world.core.last("inquire")
+    assert (inquiry.key, inquiry.attempt.center, inquiry.attempt.incarnation) == (W1, "tokyo", 1)
+    inquiry.reply(Approved())
+    world.time.run(20)
+    assert stored(world, W1).state.value == "listed"
+    assert business.open_count == 0
+    assert "undo" not in {call.verb for call in asked}
+
+
+@pytest.mark.parametrize("finding", [Declined(reason="no-funds"), Reversed()])
+def test_what_does_not_stand_is_settled(finding: Any) -> None:
+    world, business = left()
+    outlive_the_word(world)
+    answer_look(world, finding)
+    assert stored(world, W1).state.value == "settled"
+    assert business.open_count == 0
+
+
+def test_what_its_terminal_asked_for_here_since_is_taken_over() -> None:
+    world, business = left()
+    outlive_the_word(world)
+    answer_look(world, Approved(), attempt="osaka/1/7")
+    assert stored(world, W1).state.value == "settled"
+    assert business.open_count == 0
+    assert [call.verb for call in world.core.calls] == ["look"], "and nothing was said that counts as an answer"
+
+
+def test_its_own_attempt_is_nobody_elses() -> None:
+    world, _ = left()
+    outlive_the_word(world)
+    answer_look(world, Approved(), attempt=world.core.last("look").attempt.text())
+    assert world.core.last("inquire").key == W1
+
+
+def test_a_terminal_that_asks_again_hears_the_cores_word() -> None:
+    world, business = left()
+    link = world.link()
+    business.desk.open(Message(trace="1", repeat=True), link)
+    world.time.run(1_000)
+    assert link.said == [], "doubt would leave a customer without the money that was posted"
+    answer_look(world, Approved())
+    world.core.last("inquire").reply(Approved(authorisation_id="A"))
+    world.time.run(20)
+    assert link.said == [("1", "approved")]
+    assert stored(world, W1).state.value == "settled"
+    business.desk.open(Message(trace="1", repeat=True), link)
+    world.time.run(20)
+    assert link.said == [("1", "approved")] * 2
+    assert business.open_count == 0
+
+
+def test_a_terminal_that_asks_again_hears_doubt_when_the_core_is_silent_and_a_person_gets_it() -> None:
+    world, business = left()
+    link = world.link()
+    business.desk.open(Message(trace="1", repeat=True), link)
+    world.time.run(DEADLINE_MS + 100)
+    assert link.said == [("1", "in-doubt")]
+    answer_look(world, Approved())
+    world.core.last("inquire").reply(Approved())
+    world.time.run(20)
+    assert stored(world, W1).state.value == "listed"
+    assert link.said == [("1", "in-doubt")]
+    assert business.open_count == 0
+
+
+def test_a_terminal_that_reverses_it_ends_the_wait() -> None:
+    world, business = left()
+    link = world.link()
+    business.desk.open(reversal("2", "1"), link)
+    world.time.run(20)
+    assert link.said == [("2", "taken")]
+    undo = world.core.last("undo")
+    assert (undo.key, undo.automatic) == (W1, False)
     undo.reply(Undone("reversed"))
     world.time.run(20)
-    assert business.open_count == 0
     assert stored(world, W1).state.value == "settled"
+    assert business.open_count == 0
+
+
+def test_a_reversal_that_the_copy_has_ends_it_too() -> None:
+    world = DeskWorld(core=LookedAt())
+    world.say(world.link(), Message(trace="1"))
+    disk = world.journal.disk
+    recorded = dict(disk.exchanges)
+    world.say(world.link(), reversal("2", "1"))
+    disk.exchanges |= recorded  # the original's last step came after the reversal, and the copy lacks it
+    business = adopted(world)
+    world.time.run(20)
+    assert [call.verb for call in world.core.calls] == ["undo"]
+    world.core.last("undo").reply(Undone("reversed"))
+    world.time.run(20)
+    assert stored(world, W1).state.value == "settled"
+    assert business.open_count == 0
 
 
 def test_a_new_life_gives_no_number_again() -> None:

@@ -25,7 +25,7 @@ from relay.takeover.heir import Heir
 from relay.takeover.record import Record
 from relay.takeover.ways import NotNow
 from relay.telemetry.metrics import Metrics
-from tests.support.deskworld import W1, DeskWorld, Message
+from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message
 from tests.support.outboundworld import OutboundWorld
 
 T = TypeVar("T")
@@ -63,12 +63,13 @@ class Copy:
 
 
 class World:
-    """Osaka's own desk, and tokyo's disk with one withdrawal that was under way."""
+    """Osaka's own desk, and tokyo's disk with one withdrawal whose terminal was told "in doubt"."""
 
     def __init__(self) -> None:
         self.own = DeskWorld()
         tokyo = DeskWorld()
         tokyo.say(tokyo.link(), Message(trace="1"))
+        tokyo.time.run(DEADLINE_MS + 100)
         tokyo.journal.crash()
         self.time = self.own.time
         self.copy = Copy(self.time, tokyo.journal.disk)

@@ -7,9 +7,11 @@ import json
 import logging
 import sys
 from collections import Counter
+from collections.abc import Callable
 
+from tests.simulation.mutations import Mutation
 from tests.simulation.regions.copies import COPIES, CopiesWorld
-from tests.simulation.regions.mutations import REGIONS, caught
+from tests.simulation.regions.mutations import CENTERS, REGIONS, caught, crossing
 from tests.simulation.regions.world import RegionsWorld
 
 SUMMED = (
@@ -75,8 +77,13 @@ def copies(first: int, count: int) -> dict[str, object]:
 
 def mutations() -> dict[str, object]:
     found = {}
-    for mutation in (*REGIONS, *COPIES):
-        seed, said = caught(mutation, *([lambda seed: CopiesWorld(seed).history()] if mutation in COPIES else []))
+    tables: tuple[tuple[tuple[Mutation, ...], Callable[[int], object]], ...] = (
+        (REGIONS, lambda seed: RegionsWorld(seed).run()),
+        (CENTERS, crossing),
+        (COPIES, lambda seed: CopiesWorld(seed).history()),
+    )
+    for mutation, run in ((mutation, run) for table, run in tables for mutation in table):
+        seed, said = caught(mutation, run)
         found[mutation.name] = {"law": mutation.law, "seed": seed, "caught_by": said[:160]}
         say(f"{mutation.name}: {f'seed {seed}: {said[:120]}' if seed else 'NOT CAUGHT'}")
     return {"mutations": len(found), "not_caught": sum(not each["seed"] for each in found.values()), "each": found}

@@ -1,7 +1,8 @@
 """Broken relays that only two regions, or two centers, can show: each has to be noticed, by the check that is meant for it.
 
-Owns the table `REGIONS`, as tests/simulation/mutations.py owns its own, whose law 5 rows are tried here again. The trap: a
-tail that is not replayed is not seen where the copy was not behind, so a history has failovers enough.
+Owns the tables `REGIONS` and `CENTERS`, as tests/simulation/mutations.py owns its own, whose ratchet row is tried here again.
+The traps: a tail that is not replayed is not seen where the copy was not behind, so a history has failovers enough; and a
+superseded attempt needs a terminal that repeats at one center what it asked at the other, so theirs have little else.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from unittest import mock
 from msgspec.structs import replace
 
 from relay.journal.sides import Side
+from relay.loopback.ledger import Ledger
 from relay.reconcile.tailwalk import TailWalk
 from tests.simulation.mutations import MUTATIONS, Mutation, Put
 from tests.simulation.regions.world import RegionsWorld
 
 SEEDS = 10
+# Terminals on their way from one center to the other, and nothing that takes its time.
+CROSSING = ("cut-link", "cut-link", "half-open", "kill", "kill", "sleep", "cut-core", "storm", "storm", "stall")
 
 
 def _not_replayed(put: Put) -> None:
@@ -38,12 +42,30 @@ def _called_asked(put: Put) -> None:
     put(TailWalk, "__init__", dry)
 
 
+def _superseded_accepted(put: Put) -> None:
+    """The core undoes for whoever asks: also for an attempt whose terminal has gone to the other center, and was paid there."""
+    whole = Ledger._reverse
+
+    def accepted(self: Ledger, key: str, request: Any, caller: Any, wall_ms: int) -> Any:
+        return whole(self, key, replace(request, automatic=False), caller, wall_ms)
+
+    put(Ledger, "_reverse", accepted)
+
+
 _RATCHET = next(each for each in MUTATIONS if each.name == "ratchet kept in memory only")
 REGIONS = (
     Mutation("lost tail not replayed", "law 10", _not_replayed, seeds=SEEDS, caught_by="law 10"),
     Mutation("what is missing called replayed", "law 10", _called_asked, seeds=SEEDS, caught_by="law 10"),
     Mutation("ratchet kept in memory only, of two regions", "law 5", _RATCHET.apply, seeds=SEEDS, caught_by="law 5"),
 )
+CENTERS = (  # what two centers show, whatever becomes of the regions
+    Mutation("reversal by a superseded attempt accepted", "section 4", _superseded_accepted, seeds=SEEDS, caught_by="law 10"),
+)
+
+
+def crossing(seed: int) -> object:
+    """A history in which terminals change centers all the time."""
+    return RegionsWorld(seed, kinds=CROSSING).run()
 
 
 def caught(mutation: Mutation, run: Callable[[int], object] = lambda seed: RegionsWorld(seed).run()) -> tuple[int, str]:

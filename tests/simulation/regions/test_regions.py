@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.mutations import Mutation
-from tests.simulation.regions.mutations import REGIONS, caught
+from tests.simulation.regions.mutations import CENTERS, REGIONS, caught, crossing
 from tests.simulation.regions.world import RegionsWorld
 
 SEEDS = range(1, 13)
@@ -49,3 +49,11 @@ def test_it_is_caught(mutation: Mutation) -> None:
     seed, said = caught(mutation)
     assert seed, f"{mutation.seeds} histories noticed nothing"
     assert mutation.caught_by in said
+
+
+@pytest.mark.parametrize("mutation", CENTERS, ids=lambda mutation: mutation.name.replace(" ", "-"))
+def test_it_is_caught_where_terminals_change_centers(mutation: Mutation) -> None:
+    seed, said = caught(mutation, crossing)
+    assert seed, f"{mutation.seeds} histories noticed nothing"
+    assert mutation.caught_by in said
+    assert crossing(seed), "and the same history without the mistake keeps every law"

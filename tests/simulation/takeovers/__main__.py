@@ -14,7 +14,9 @@ from tests.simulation.takeovers.world import TakeoverWorld
 SUMMED = (
     "exchanges",
     "lost",
+    "behind",
     "adopted",
+    "listed",
     "answered",
     "refused_calls",
     "given_back",
@@ -29,11 +31,13 @@ SUMMED = (
 def histories(first: int, count: int) -> dict[str, object]:
     total = dict.fromkeys(SUMMED, 0)
     ways: Counter[str] = Counter()
+    copies: Counter[str] = Counter()
     simulated_ms = 0
     violations = []
     for seed in range(first, first + count):
         world = TakeoverWorld(seed)
         ways[world.way] += 1
+        copies[world.lag.value] += 1
         try:
             figures = world.run()
         except AssertionError as violation:
@@ -49,6 +53,7 @@ def histories(first: int, count: int) -> dict[str, object]:
         "histories": count,
         "violations": len(violations),
         "ways_to_be_lost": dict(ways),
+        "copies": dict(copies),
         "simulated_hours": round(simulated_ms / 3_600_000, 2),
         **total,
         "each": violations,

@@ -1,33 +1,82 @@
 """One relay center of the history: its disk, its copy of the other's, and the life that there is.
 
-Owns what outlives a process, and the copying of a disk. It must never decide when one dies, sleeps or is lost.
+Owns what outlives a process, the copying of a disk, and how far the copy is behind. It must never decide when one dies, sleeps
+or is lost. The trap: a copy is behind by whole groups, the newest, and never by one from the middle; and by none before the
+last whose acknowledgement waited for the copy.
 """
 
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from random import Random
 from typing import Any
 
 from protocols.iso8583.message import IsoMessage
+from protocols.vocabulary import MessageClass
+from relay.journal.answers import Outcomes
+from relay.journal.items import Item, TakeItem
+from relay.journal.memory import MemoryJournal
 from relay.journal.memory_disk import MemoryDisk
 from tests.simulation.regions.relay import ProcessTime
 from tests.simulation.regions.room import AtmRoom
 from tests.simulation.takeovers.relay import CenterRelay, SimulatedCopy
 
+BEHIND_GROUPS_MAX = 30  # what a copy may lack
+
+
+class Lag(Enum):
+    """What is acknowledged before the copy has it (`pair.ack_needs_*`)."""
+
+    EXACT = "exact"  # nothing
+    BEHIND = "behind"  # replies to questions: the default, while the copy follows
+    AWAY = "away"  # those, and advices and reversals that the core has confirmed: while it does not
+
 
 class Center:
-    """What outlives a life: `disk` is its journal, `copy` its copy of the other's."""
+    """What outlives a life: `disk` is its journal, `copy` its copy of the other's; `past` its disk as it was, the newest last,
+    as far back as the copy of it may be."""
 
-    def __init__(self, name: str, promoted: Callable[[], MemoryDisk], chance: Random) -> None:
+    def __init__(self, name: str, promoted: Callable[[], MemoryDisk], chance: Random, lag: Lag) -> None:
         self.name = name
+        self.lag = lag
+        self.past: deque[MemoryDisk] = deque(maxlen=BEHIND_GROUPS_MAX)
         self.disk = MemoryDisk()
         self.copy = SimulatedCopy(promoted, chance)
         self.relay: CenterRelay | None = None
         self.time: ProcessTime | None = None
         self.is_lost = False
         self.is_orphan = False  # nobody copies its disk any more: nothing becomes durable there
+
+    def written(self, is_needed_there: bool) -> None:
+        """A group is on the disk. `is_needed_there`: it holds what is acknowledged only when the copy has it."""
+        if self.lag is Lag.EXACT or self.is_orphan:
+            return
+        if is_needed_there and self.lag is Lag.BEHIND:
+            self.past.clear()
+        self.past.append(copy_of(self.disk))
+
+    def copied(self, chance: Random) -> tuple[MemoryDisk, int]:
+        """What the copy has now, and by how many groups it is behind."""
+        behind = chance.randrange(len(self.past)) if self.past else 0
+        return (self.past[-1 - behind] if behind else copy_of(self.disk)), behind
+
+
+class CopiedJournal(MemoryJournal):
+    """A life's journal, whose groups its center's copy follows."""
+
+    def __init__(self, center: Center, *args: Any, **named: Any) -> None:
+        super().__init__(center.disk, *args, **named)
+        self._center = center
+        center.written(is_needed_there=False)
+
+    def _commit(self, group: list[Item]) -> Outcomes:
+        outcomes = super()._commit(group)
+        takes = (item.record for item in group if isinstance(item, TakeItem))
+        self._center.written(any(taken.message_class is not MessageClass.FINANCIAL for taken in takes))
+        return outcomes
 
 
 class PairRoom(AtmRoom):

@@ -29,7 +29,9 @@ class Figures(msgspec.Struct, kw_only=True):
     seed: int
     exchanges: int
     lost: int  # centers
+    behind: int  # groups of records that the copy lacked
     adopted: int  # exchanges that were open
+    listed: int  # of all journals, at the end: for a person
     answered: int  # repeats, from the adopted journal
     refused_calls: int  # of the lost center's lives, by the fence
     given_back: int
@@ -131,12 +133,15 @@ class Laws:
 
     def _refused_elsewhere(self) -> list[Listed]:
         """Counted, not hidden (docs/takeover.md, Before it is done): one center posted a deposit and could not say so, and the
-        other was asked again before it had the other's journal; it refused, and the terminal gave the notes back."""
+        other was asked again before it had the other's journal; it refused, and the terminal gave the notes back. The same
+        between two centers that both live: there an answer may be on the one's disk whose link was lost before it left."""
         found = []
+        returned_ms = self._world.returned_ms or self._world.time.wall_ms()
         for disk in self.disks():
             for stored in disk.exchanges.values():
                 taken = stored.taken
-                if stored.intent is not None or taken.policy is not DoubtPolicy.REPEAT or taken.original_key:
+                is_told = stored.intent is not None and taken.recorded_ms <= returned_ms
+                if is_told or taken.policy is not DoubtPolicy.REPEAT or taken.original_key:
                     continue
                 terminal, number = act_of(stored)
                 act = self._world.room.books.find(terminal, number)

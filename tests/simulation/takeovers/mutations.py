@@ -43,9 +43,9 @@ def _another_key(put: Put) -> None:
             entry.has_body = True
         return entry
 
-    def recover(desk: Any, completion_deadline_ms: int) -> dict[str, int]:
+    def recover(desk: Any, completion_deadline_ms: int, *, is_copy: bool) -> dict[str, int]:
         with mock.patch.object(recovery, "rebuild", renamed):
-            return recovery.recover(desk, completion_deadline_ms)
+            return recovery.recover(desk, completion_deadline_ms, is_copy=is_copy)
 
     put(adopted, "recover", recover)
 
@@ -68,11 +68,17 @@ def _numbers_again(put: Put) -> None:
     put(life, "MemoryJournal", Again)
 
 
+def _undone(put: Put) -> None:
+    """An exchange without an intent in the copy is undone, as on the disk that wrote it."""
+    put(adopted, "recover", lambda desk, completion_deadline_ms, *, is_copy: recovery.recover(desk, completion_deadline_ms))
+
+
 TAKEOVERS = (
     Mutation("no fence before the adoption", "law 5", _unfenced, seeds=SEEDS, caught_by="law 5"),
     Mutation("an open exchange is posted under another key", "law 10", _another_key, seeds=3 * SEEDS, caught_by="law"),
     Mutation("adopted duplicates are not looked up", "law 2", _not_looked_up, seeds=SEEDS, caught_by="law 2"),
     Mutation("numbers given again", "law 2", _numbers_again, seeds=SEEDS, caught_by="law 2"),
+    Mutation("what a lagging copy holds is undone", "law 1", _undone, seeds=3 * SEEDS, caught_by="law 10"),
 )
 
 

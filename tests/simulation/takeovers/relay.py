@@ -16,9 +16,11 @@ from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
 from relay.errors import JournalUnusable
 from relay.exchange.front import FrontDesk
+from relay.journal.acks import Acks
 from relay.journal.generation import LINK_NAME, Generation, read_generation, relay_epoch
 from relay.journal.memory import MemoryJournal
 from relay.journal.memory_disk import MemoryDisk
+from relay.needs import IN_PAIR
 from relay.outbound.front import FrontOutbound
 from relay.permit import Permit
 from relay.takeover.adopted import Adopted, AdoptedJournal
@@ -96,12 +98,14 @@ class CopyOfLife:
 
 
 class CenterRelay(SimulatedRelay):
-    """`copy` is this center's copy of the other one's journal."""
+    """`copy` is this center's copy of the other one's journal. `is_copy_away`: nobody copies this center's own, so that what is
+    acknowledged here needs the core."""
 
     time: ProcessTime
 
-    def __init__(self, copy: SimulatedCopy, world_time: Any, *args: Any, **named: Any) -> None:
+    def __init__(self, copy: SimulatedCopy, world_time: Any, is_copy_away: bool, *args: Any, **named: Any) -> None:
         self._copy = copy
+        self._is_copy_away = is_copy_away
         self._world_time = world_time
         self._deeds: set[asyncio.Task[None]] = set()
         self.adopted_count = 0
@@ -117,6 +121,9 @@ class CenterRelay(SimulatedRelay):
         return self.front_outbound
 
     def _before_recovery(self) -> None:
+        if self._is_copy_away:
+            acks = Acks(IN_PAIR, None, lambda: self.region.permit() is not None, self.time, self.metrics)
+            self.desk.acks.use(acks)
         self.copy = CopyOfLife(self, self._copy, self._world_time)
         self.heir = Heir(
             self.client, self.region.permit, self.copy, self._make, self.front, self.front_outbound, CALL_TIMEOUT_MS

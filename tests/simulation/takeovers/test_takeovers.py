@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.mutations import Mutation
+from tests.simulation.takeovers.center import Lag
 from tests.simulation.takeovers.mutations import TAKEOVERS, caught
 from tests.simulation.takeovers.world import TakeoverWorld
 
@@ -28,6 +29,8 @@ def test_a_lost_center_is_taken_over_and_nothing_is_lost_nor_doubled() -> None:
     worlds = [TakeoverWorld(seed) for seed in SEEDS]
     figures = [world.run() for world in worlds]
     assert len({world.way for world in worlds}) == 3, "dead, asleep and cut off: each of them"
+    assert {world.lag for world in worlds} == set(Lag)
+    assert sum(each.behind for each in figures) > 0, "the copy lacked what need not be there"
     assert sum(each.given_back for each in figures) == len(SEEDS)
     assert sum(each.adopted for each in figures) > len(SEEDS), "an adoption of nothing proves nothing"
     assert sum(each.answered for each in figures) > 0, "terminals came again with what the lost center had taken"

@@ -1,9 +1,9 @@
 """A history of two relay centers, from a seed: one is lost, the other takes it over, the lost one wakes up, and gets it
 back.
 
-Owns the history and what must hold. The lost center leaves what its synchronous copy has: every record that it was answered
-is there, none of those under way. It is dead, asleep, or alive without its network; it comes back on its old disk, which
-nobody copies any more, so that nothing becomes durable there. The trap: it still has its way to the core, with calls long
+Owns the history and what must hold. The lost center leaves what its copy has, which is all of it or lacks the last that need
+not be there before it is acknowledged (Lag). It is dead, asleep, or alive without its network; it comes back on its old disk,
+which nobody copies any more, so that nothing becomes durable there. The trap: it still has its way to the core, with calls long
 under way, and the only thing between them and the ledger is the fence.
 """
 
@@ -16,8 +16,8 @@ from functools import partial
 from random import Random
 
 from relay.exchange.exchange import Event, State
-from relay.journal.memory import MemoryJournal
 from relay.journal.memory_disk import MemoryDisk
+from relay.journal.records import LISTED_STATES
 from relay.loopback.core import FakeCore
 from relay.loopback.faults import STORM, FaultInjector
 from relay.loopback.ledger import Ledger
@@ -27,7 +27,7 @@ from tests.simulation.coreside import Region, SimulatedDoor
 from tests.simulation.lines import Lines
 from tests.simulation.regions.relay import ProcessTime
 from tests.simulation.rooms import Violation
-from tests.simulation.takeovers.center import Center, PairRoom, copy_of
+from tests.simulation.takeovers.center import Center, CopiedJournal, Lag, PairRoom
 from tests.simulation.takeovers.laws import SETTLE_MS, Figures, Laws
 from tests.simulation.takeovers.relay import CenterRelay
 from tests.simulation.virtualloop import VirtualLoop
@@ -59,11 +59,14 @@ class TakeoverWorld:
         self.injector = FaultInjector(seed)
         self.ledger = Ledger("tokyo", 1)
         self.core = FakeCore(self.ledger)
+        self.copying = Random(f"{seed}/copy")
+        self.lag = self.copying.choice(tuple(Lag))
+        self.behind = 0  # groups that the copy lacked
         self.laws = Laws(self)
         self.ledger.on_commit = self.laws.committed
         self.lines = Lines(("atm",))
         self.centers = [
-            Center(name, partial(self.promoted, other), Random(f"{seed}/{name}/copy"))
+            Center(name, partial(self.promoted, other), Random(f"{seed}/{name}/copy"), self.lag)
             for name, other in (("tokyo", 1), ("osaka", 0))
         ]
         lost = self.people.randrange(2)
@@ -75,8 +78,7 @@ class TakeoverWorld:
         self.known: dict[int, str] = {}  # exchange -> key, as the copy had them when it began to write
         self.wrong = ""
         self.crashes = self.crashes_amid = self.faults = self.refused_calls = self.given_back = 0
-        self.adopted = self.answered = 0
-        self.refused_elsewhere = 0
+        self.adopted = self.answered = self.refused_elsewhere = 0
         self.transcript: deque[str] = deque(maxlen=TRANSCRIPT_LINES)
         self._hash = hashlib.sha256()
         with self.loop.running():
@@ -110,11 +112,12 @@ class TakeoverWorld:
             return
         time = ProcessTime(self.time)
         door = SimulatedDoor(time, self.chance, self.core, self.injector, Region(self.chance))
-        journal = MemoryJournal(center.disk, time, time, on_failed=lambda why: self._fenced(center))
+        journal = CopiedJournal(center, time, time, on_failed=lambda why: self._fenced(center))
         center.time = time
         center.relay = CenterRelay(
             center.copy,
             self.time,
+            self.lag is Lag.AWAY,
             time,
             self.chance,
             journal,
@@ -174,14 +177,19 @@ class TakeoverWorld:
             time.is_asleep = True
             self.time.after(back_ms, time.wake)
         else:
-            self.snapshot = copy_of(center.disk)
-            center.is_orphan = True
+            self._cut_off_copy(center)
             if self.way == "dead":
                 self.kill(center, back_ms)
             else:
                 self._orphan(center)
         self.time.after(back_ms, lambda: setattr(center, "is_lost", False))
         self.time.after(self.people.randint(*SIGNED_MS), self._sign)
+
+    def _cut_off_copy(self, center: Center) -> None:
+        """From now on nothing more comes to it."""
+        self.snapshot, self.behind = center.copied(self.copying)
+        center.is_orphan = True
+        self.note(f"the copy of {center.name} is {self.behind} groups behind")
 
     def _orphan(self, center: Center) -> None:
         """Its commits wait for a copy that is not there: they never end, or the server says that they failed."""
@@ -195,11 +203,10 @@ class TakeoverWorld:
             relay.journal._sync_ms = NEVER_MS
 
     def promoted(self, other: int) -> MemoryDisk:
-        """The copy writes from now on: with every record that was answered."""
+        """The copy writes from now on, with what it has."""
         center = self.centers[other]
         if self.snapshot is None:
-            self.snapshot = copy_of(center.disk)
-            center.is_orphan = True
+            self._cut_off_copy(center)
             self._orphan(center)
         self.known = {number: stored.taken.key for number, stored in self.snapshot.exchanges.items()}
         self.room._disks.append(self.snapshot)
@@ -327,7 +334,9 @@ class TakeoverWorld:
             seed=self.seed,
             exchanges=sum(len(disk.exchanges) for disk in self.laws.disks()),
             lost=1,
+            behind=self.behind,
             adopted=self.adopted,
+            listed=sum(stored.state in LISTED_STATES for disk in self.laws.disks() for stored in disk.exchanges.values()),
             answered=self.answered,
             refused_calls=self.refused_calls,
             given_back=self.given_back,

@@ -7,9 +7,11 @@ import pytest
 from relay.errors import JournalUnusable
 from relay.journal.keytable import Identity
 from relay.journal.postgres.alone import adopt, record_alone
+from relay.journal.shared import Share
 from tests.support.postgresrig import PostgresRig
 from tests.support.secrets_suite import revealing
 
+LEASE_MS = 6_000
 TOKYO, OSAKA = Identity("tokyo", "bank"), Identity("osaka", "bank")
 
 
@@ -23,6 +25,20 @@ def test_a_journal_of_another_relay_is_refused_until_somebody_signs_for_it(rig: 
         rig.open(identity=OSAKA)
     assert adopt(rig.settings, None, OSAKA, "Sato", "host replaced") == TOKYO
     assert rig.sql("SELECT who, why, center, realm FROM adoption").strip().endswith("Sato|host replaced|tokyo|bank")
+    rig.journal = rig.open(identity=OSAKA)
+
+
+def test_a_worker_that_outlived_the_first_stops_an_adoption(rig: PostgresRig) -> None:
+    rig.journal.close()
+    rig.journal = rig.open(identity=TOKYO, share=Share(1, LEASE_MS, begins_run=True))
+    second = rig.open(identity=TOKYO, share=Share(2, LEASE_MS))
+    rig.journal.close()
+    try:
+        with pytest.raises(JournalUnusable, match="in use by another relay"):
+            adopt(rig.settings, None, OSAKA, "Sato", "host replaced")
+    finally:
+        second.close()
+    assert adopt(rig.settings, None, OSAKA, "Sato", "host replaced") == TOKYO
     rig.journal = rig.open(identity=OSAKA)
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import msgspec
 
 from relay.core import contract as c
+from relay.loopback.lab.centers import configuration
 from relay.loopback.lab.regions import FIRST_EPOCH, Lag, Promote, Regions, State
+from relay.loopback.ledger import Caller, Commit
+from relay.reconcile.dates import Cutover
 
+EVENING_MS = 20 * 3_600_000  # of the first of January, when it is the second one in Japan
 BODY = msgspec.json.encode({"command": "x"})
 
 
@@ -40,3 +46,11 @@ async def test_a_promotion_and_a_new_copy() -> None:
     status = await regions.on_state(msgspec.json.encode(State("tokyo", "blocked")))
     assert status.rows[0].state == "blocked"
     assert (await regions.on_books(b"{}")).lines == ()
+
+
+def test_both_cores_file_a_message_under_the_day_that_their_relays_count() -> None:
+    for city, ledger in Regions().ledgers.items():
+        offset = tomllib.loads(configuration(city, "/nowhere", "/b.ctl", []))["reconcile"]["utc_offset_minutes"]
+        asked = c.TransactionRequest(kind="deposit", channel="atm", realm="bank", terminal="ATM00001")
+        ledger.redo(Commit("post", "key", asked, Caller("tokyo/1/1", "tokyo", 1, 1), EVENING_MS))
+        assert [entry.business_date for entry in ledger.entries()] == [Cutover(0, offset).date_at(EVENING_MS)]

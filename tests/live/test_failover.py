@@ -73,6 +73,11 @@ class Process:
                     assert self.process is None or self.process.returncode is None, (self.folder / "log").read_text()
                 await asyncio.sleep(0.05)
 
+    def end(self) -> None:
+        """Whatever became of the test."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+
     async def kill(self, number: int = signal.SIGKILL) -> int:
         assert self.process is not None
         self.process.send_signal(number)
@@ -89,9 +94,10 @@ def said(relay: Answering, kind: type[msgspec.Struct]) -> int:
 
 
 @pytest.mark.timeout(120)
-async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path) -> None:
+async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with answering(tmp_path, {**relay_of(tmp_path)}) as relay:
         one = Process(tmp_path, relay.path)
+        request.addfinalizer(one.end)
         await one.start()
         checked = await asyncio.to_thread(one.client.check, f.FailoverCheckArgs(plan_text=plan_here()))
         assert {row.where for row in checked.findings} == {"move-the-record"}, checked  # its credentials are not here

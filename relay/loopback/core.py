@@ -210,7 +210,10 @@ class FakeCore:
     def _center(self, call: _Call, echoed: str) -> CoreAnswer:
         """GET .../{center}, and PUT .../{center}/fence."""
         is_fence = call.rest.endswith(c.FENCE_SUFFIX)
-        center = unquote(call.rest.removesuffix(c.FENCE_SUFFIX))
+        told = call.rest.removesuffix(c.FENCE_SUFFIX)
+        if not told or "/" in told:
+            raise _Bad(404, "no such resource")
+        center = unquote(told)
         if not _PRINTABLE.match(center) or "/" in center:
             raise _Bad(400, "no name of a center")
         self._allow(call.method, "PUT" if is_fence else "GET")

@@ -269,6 +269,8 @@ def test_a_fence_that_comes_too_late_or_from_nobody_is_none() -> None:
         (f"{c.CENTERS_PATH}tokyo", "GET", {}, b"", 400),
         (f"{c.CENTERS_PATH}", "GET", SENDER, b"", 404),
         (f"{c.CENTERS_PATH}a/b", "GET", SENDER, b"", 404),
+        (f"{c.CENTERS_PATH}a%2Fb", "GET", SENDER, b"", 400),
+        (f"{c.CENTERS_PATH}%01", "GET", SENDER, b"", 400),
     ):
         assert core.handle(method, target, headers, body, 0).status == status, target
 

@@ -9,18 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from relay.loopback.lab.door import why_not
 from tests.live.lab.__main__ import show
 from tests.live.lab.play import Play, played
 from tests.live.lab.scenarios import SCENARIOS
+from tests.support.tools import need_lab
 
 SHORT = ("region", "killed")  # in this order the role has to move back for nobody
 
 
 @pytest.mark.timeout(400)  # a minute on a machine that has nothing else to do
 def test_two_centers_and_two_regions_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    if why := why_not():
-        pytest.skip(f"this machine cannot have a lab: {why}")
+    need_lab()
     with played() as play:
         for name in SHORT:
             result = SCENARIOS[name](play)

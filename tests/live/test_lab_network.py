@@ -16,11 +16,12 @@ from pathlib import Path
 import pytest
 
 from relay.loopback.lab import cuts
-from relay.loopback.lab.door import Door, entered, has_netem, why_not
+from relay.loopback.lab.door import Door, entered, has_netem
 from relay.loopback.lab.lab import Lab
 from relay.loopback.lab.laying import lay, namespace, wires
 from relay.loopback.lab.registry import folder_of
 from relay.loopback.lab.topology import Topology, two_centers
+from tests.support.tools import need_lab
 
 DELAY_MS = 10.0
 SILENT_S = 0.3  # so long nothing comes of what was cut; and what was not cut comes well before
@@ -30,8 +31,7 @@ ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 @pytest.fixture
 def name() -> str:
-    if why := why_not():
-        pytest.skip(f"this machine cannot have a lab: {why}")
+    need_lab()
     return f"n{os.getpid() % 1_000_000}"
 
 

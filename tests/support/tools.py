@@ -15,6 +15,8 @@ from typing import NoReturn
 
 import pytest
 
+from relay.loopback.lab.door import missing_tools, why_not
+
 
 def need_tool(name: str) -> str:
     """The path of `name`, looked for beside this interpreter and then on PATH."""
@@ -48,6 +50,14 @@ def need_exabgp() -> str:
     if not found.exists():
         _missing("exabgp")
     return str(found)
+
+
+def need_lab() -> None:
+    """All that a lab is made of. A missing program is as for every other tool; what the kernel lacks is a reason to skip."""
+    if missing := missing_tools():
+        _missing(", ".join(missing))
+    if why := why_not():
+        pytest.skip(f"this machine cannot have a lab: {why}")
 
 
 def _version(folder: Path) -> int:

@@ -48,14 +48,16 @@ def postgresql() -> Path | None:
     return folders[-1].parent if folders else None
 
 
+def missing_tools() -> list[str]:
+    """Programs of a lab that are not installed."""
+    return [name for name in TOOLS if tool(name) is None] + ([] if postgresql() else ["PostgreSQL server"])
+
+
 def why_not() -> str:
     """What this machine lacks for a lab; "" where it has all."""
     if os.geteuid() != 0:
         return "network namespaces are made by root only"
-    missing = [name for name in TOOLS if tool(name) is None]
-    if postgresql() is None:
-        missing.append("PostgreSQL server")
-    if missing:
+    if missing := missing_tools():
         return f"there is no {', '.join(missing)}; `make tools` installs them"
     if not Path("/dev/net/tun").exists():
         return "there is no /dev/net/tun"

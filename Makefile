@@ -34,8 +34,8 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
-tools: $(VENV)/.installed  ## promtool, systemd-analyze, gcc, PostgreSQL, BIND, Knot, BIRD and ExaBGP, which some tests need (installed when missing and allowed)
-	@.ci/tools promtool systemd-analyze gcc postgresql name-servers bird exabgp
+tools: $(VENV)/.installed  ## promtool, systemd-analyze, gcc, PostgreSQL, BIND, Knot, BIRD, ExaBGP and Chromium, which some tests need (installed when missing and allowed)
+	@.ci/tools promtool systemd-analyze gcc postgresql name-servers bird exabgp browser
 
 run: setup  ## the demonstration: relay, fake core and fake peers of every dialect on this machine; Ctrl-C stops it
 	$(BIN)/relay demo $(ARGS)
@@ -71,6 +71,7 @@ lock:  ## raise the locked versions; read the diff before committing it
 	test -x $(VENV)-lock/bin/uv || { "$(PYTHON)" -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
 	$(UV_COMPILE) --upgrade --extra speed --extra dev pyproject.toml -o requirements/dev.lock
 	$(UV_COMPILE) --extra speed --extra postgresql -c requirements/dev.lock pyproject.toml -o requirements/runtime.lock
+	$(UV_COMPILE) --extra speed --extra postgresql --extra aws -c requirements/dev.lock pyproject.toml -o requirements/runtime-aws.lock
 
 clean:  ## remove what make built
 	rm -rf $(VENV) $(VENV)-lock $(VENV)-exabgp dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -39,6 +39,8 @@ class LinkOpened(msgspec.Struct, frozen=True):
     realm: str = ""  # of the listener: what a dialect needs to name an exchange in `Evidence`
     link_id: str = ""  # never given before by this relay center: what a wire without identities mints its keys from
     right: LineRight | None = None  # of a line that only one relay center may use at a time; None: of any other
+    inherited: Mapping[str, bytes] = {}  # what a listener of this name kept durable at another center that this one has taken
+    # over: a live view, which fills when that center's journal is opened here and is empty when it has gone back
 
 
 class BytesArrived(msgspec.Struct, frozen=True):
@@ -150,6 +152,15 @@ class Forget(msgspec.Struct, frozen=True):
     name: str
 
 
+class HandBack(msgspec.Struct, frozen=True):
+    """What the other center is to find under `name`, one of `LinkOpened.inherited`, when its journal goes back to it. Said when
+    the same is durable here. Nothing waits for it and nothing answers: where it is lost, that center finds what it had, and its
+    dialogues cope with an old value as after any change of the center."""
+
+    name: str
+    value: bytes
+
+
 class Timer(msgspec.Struct, frozen=True):
     """(Re)start the named timer, or cancel it with `after_ms=None`."""
 
@@ -220,7 +231,7 @@ class HangUp(msgspec.Struct, frozen=True):
     abort: bool = False  # True: reset instead of an orderly close
 
 
-_Kept: TypeAlias = Store | Forget | Timer | Identify | Note | Tell | HangUp
+_Kept: TypeAlias = Store | Forget | HandBack | Timer | Identify | Note | Tell | HangUp
 Action: TypeAlias = Send | Ask | Refuse | Command | CommandAnswered | Evidence | Delivery | TotalsStated | _Kept
 
 

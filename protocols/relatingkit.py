@@ -1,9 +1,9 @@
 """The ports of a dialect kit whose settings must fit others: those of its link (a wait of the profile against a deadline), or
 those of the dialect's other links (numbers that must not be shared).
 
-Owns `RelatingKit`, `SharingKit`, `NamingDialect` and `NumberingDialect`, optional beside `protocols.dialect.DialectKit`. It
-must never know where a setting stands in a file. The trap: a relation is judged on values that are valid by themselves,
-defaults included, because a default that does not fit is as wrong as a value that was written.
+Owns `RelatingKit`, `SharingKit`, `SerialKit`, `NamingDialect` and `NumberingDialect`, optional beside
+`protocols.dialect.DialectKit`. It must never know where a setting stands in a file. The trap: a relation is judged on values
+that are valid by themselves, defaults included, because a default that does not fit is as wrong as a value that was written.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ class LinkFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     reply_deadline_ms: int  # a terminal is answered within it
     completion_deadline_ms: int  # an approval without its evidence goes to the person's list after it
+    is_paired: bool = False  # another relay center serves the same terminals
 
 
 class Relation(msgspec.Struct, frozen=True):
@@ -49,6 +50,23 @@ class SharingKit(Protocol):
 
     def clashes(self, profiles: Sequence[object]) -> Sequence[tuple[int, str, str]]:
         """(index of the profile, path in it, problem) for all links of this dialect in one file, in its order."""
+        ...
+
+
+class SerialRange(msgspec.Struct, frozen=True):
+    """Numbers from `first` to `last`; `path` is that of the setting in the profile."""
+
+    path: str
+    first: int
+    last: int
+
+
+@runtime_checkable
+class SerialKit(Protocol):
+    """A kit whose links give a terminal numbers, by which alone it says later how a transaction ended. Optional."""
+
+    def serials(self, profile: object) -> SerialRange | None:
+        """None for a profile of another kit."""
         ...
 
 

@@ -212,6 +212,7 @@ class Refusal(StrEnum):
     CORE_UNREACHABLE = "core-unreachable"
     REGION_SWITCHING = "region-switching"
     SUSPENDED = "suspended"
+    OUT_OF_HOURS = "out-of-hours"
     DRAINING = "draining"
     KEY_CONFLICT = "key-conflict"
     IN_PROGRESS = "in-progress"

@@ -73,8 +73,8 @@ class Acking:
         self._tick()
 
     def _tick(self) -> None:
+        self._timer = self._daemon.timers.after(REFRESH_MS, self._tick)  # first: no error of this one makes it the last
         self.acks.refresh()
-        self._timer = self._daemon.timers.after(REFRESH_MS, self._tick)
 
     async def stop(self) -> None:
         if self._timer is not None:
@@ -119,6 +119,10 @@ def _word(need: Need | None) -> str:
 
 def _ask(looker: StandbyLook, done: Callable[[Look], None]) -> None:
     async def look() -> None:
-        done(await looker.look())
+        found = Look("", why="it could not be looked at")
+        try:
+            found = await looker.look()
+        finally:
+            done(found)  # also when we are wrong ourselves: a look without an answer would be the last one
 
     spawn("look at the standby", look())

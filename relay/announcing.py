@@ -48,12 +48,9 @@ DEEDS_SHOWN = 20
 
 
 class Announcing:
-    """`lease` says whether a lease lets this center serve; whoever keeps leases puts it in before `start`."""
-
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._settings = settings = daemon.settings.announce
-        self.lease: Callable[[], bool] = lambda: True
         self._book = Book(daemon.journal)
         for kind in FAILURE_KINDS:
             daemon.metrics.announce_failures.labels(kind)
@@ -63,7 +60,7 @@ class Announcing:
             self._announcer(),
             self._signs,
             self._traffic,
-            Serving(self._accept, self._refuse, self._grasp),
+            Serving(self._accept, self._refuse, self._grasp, self._gained),
             daemon.clock,
             daemon.timers,
             daemon.metrics,
@@ -114,11 +111,13 @@ class Announcing:
 
     # ---- what the herald sees and moves ------------------------------------------------------------------------------
     def _signs(self) -> Signs:
-        d = self._daemon
+        d, pairing = self._daemon, self._daemon.regions.pairing
+        is_silent = d.region.silent_ms >= self._settings.region_silent_ms
         return Signs(
-            journal=d.journal.state.value == "writable" and not d.fenced,
-            region=d.region.silent_ms < self._settings.region_silent_ms,
-            lease=self.lease(),
+            journal=d.journal.state.value == "writable" and (not d.fenced or d.regions.taking_over.is_superseded),
+            region=not is_silent,
+            standing=not d.regions.taking_over.is_superseded,
+            peer=not (is_silent and pairing is not None and pairing.serves_better),
             # Not before the last session is gone: the route takes with it whoever still waits for an answer.
             drain=not (self._daemon.drainer.is_empty and self._is_draining()),
         )
@@ -143,12 +142,16 @@ class Announcing:
             if self._daemon.doors.release(listener.name, ROLE) and not listener.is_accepting:
                 try:
                     listener.bind()
-                    listener.outlive_address()
                     listener.begin()
                 except RelayError as error:
                     return f"{error.problem} {error.next_step}".strip()
                 self._daemon.reconnect.role_gained(f"{listener.name} serves the service address now")
         return ""
+
+    def _gained(self, why: str) -> None:
+        d = self._daemon
+        if d.settings.pair.peer is not None or self._settings.adapter != "none":  # else they were always here
+            d.reconnect.fleet_comes(why)
 
     def _refuse(self) -> None:
         for listener in self._service():
@@ -175,7 +178,8 @@ class Announcing:
         }
 
     async def _withdraw(self, args: c.AnnounceArgs) -> Done:
-        self._herald.decide(Event.PEOPLE_WITHDREW, _signed(args.who, args.why))
+        if self._herald.role is not Role.PAUSED:  # else it was not recorded the first time, or somebody else signs it, too
+            self._herald.decide(Event.PEOPLE_WITHDREW, _signed(args.who, args.why))
         deed = self._deed("withdraw", args)
         result: StepResult = await answer_of(partial(self._book.keep_paused, deed))
         if result is not None:
@@ -191,10 +195,19 @@ class Announcing:
     async def _resume(self, args: c.AnnounceArgs) -> Done:
         if self._herald.role is not Role.PAUSED:
             raise RelayError("people have not withdrawn it.", "relay announce status")
-        result: StepResult = await answer_of(partial(self._book.keep_paused, None))
+
+        def keep(done: Callable[[StepResult], None]) -> None:
+            def kept(result: StepResult) -> None:
+                # Here, and not below: where nobody waits for it any more, the next start would be the first to know.
+                if result is None and self._herald.role is Role.PAUSED:
+                    self._herald.decide(Event.PEOPLE_RESUMED, f"resumed by {args.who}")
+                done(result)
+
+            self._book.keep_paused(None, kept)
+
+        result: StepResult = await answer_of(keep)
         if result is not None:
             raise RelayError(f"the end of it was not recorded: {result.why}.", "Nothing has changed; try again.")
-        self._herald.decide(Event.PEOPLE_RESUMED, f"resumed by {args.who}")
         await self._did(self._deed("resume", args))
         return Done("resumed: announced as standby as soon as this center is fit")
 

@@ -20,16 +20,17 @@ from pydantic import BaseModel, ValidationError
 from protocols.dialect import Dialect, DialectKit
 from protocols.errors import LocalMisuse
 from protocols.hookedkit import HookedKit
-from protocols.relatingkit import LinkFacts, RelatingKit, SharingKit
+from protocols.relatingkit import LinkFacts, RelatingKit, SerialKit, SharingKit
 from relay.configuration.endpoints import check_endpoints
 from relay.configuration.hooks import HooksUnusable, load_hooks
 from relay.configuration.lines import Path, dotted, key_lines, line_of
 from relay.configuration.peeling import Table, parse, peel
 from relay.configuration.relations import Finding, check_relations, links
+from relay.configuration.serials import Range, check_serials
 from relay.configuration.wording import did_you_mean
 from relay.errors import ConfigurationError
 from relay.overlays import overlay_reader
-from relay.settings import LinkSettings, Settings
+from relay.settings import LinkSettings, ListenerSettings, Settings
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 
@@ -165,6 +166,7 @@ def _rename_twins(data: Table) -> Iterator[Finding]:
 # ---- profiles -----------------------------------------------------------------------------------------------------------
 def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], str]) -> Iterator[Finding]:
     sound: dict[str, list[tuple[Path, object]]] = {}
+    ranges: list[Range] = []
     for path, link in links(settings):
         kit = kits.get(link.dialect)
         if kit is None:
@@ -184,6 +186,7 @@ def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], s
             yield Finding((*base, *at), misuse.problem, misuse.suggestion if isinstance(misuse, HooksUnusable) else "")
             continue
         sound.setdefault(link.dialect, []).append((base, profile))
+        ranges += _range_of(kit, profile, base, link)
         if isinstance(kit, RelatingKit):
             yield from _unrelated(kit, profile, path, link, settings)
     for name, profiles in sound.items():
@@ -191,13 +194,41 @@ def _check_dialects(settings: Settings, kits: Kits, read_text: Callable[[str], s
         if isinstance(kit, SharingKit):
             for n, where, problem in kit.clashes([profile for _, profile in profiles]):
                 yield Finding((*profiles[n][0], *where.split(".")), problem)
+    yield from check_serials(ranges)
+
+
+def serial_ranges(settings: Settings, kits: Kits | None = None) -> list[Range]:
+    """The numbers that each link gives its terminals, of a file without mistakes."""
+    found: list[Range] = []
+    for path, link in links(settings):
+        kit = _all_kits(kits)[link.dialect]
+        profile = parse(cast("type[BaseModel]", kit.profile_model), link.profile)
+        found += _range_of(kit, profile, (*path, "profile"), link)
+    return found
+
+
+def _range_of(kit: DialectKit, profile: object, base: Path, link: LinkSettings) -> list[Range]:
+    told = kit.serials(profile) if isinstance(kit, SerialKit) else None
+    if told is None:
+        return []
+    terminals = link.terminals if isinstance(link, ListenerSettings) else ()
+    where = (*base, *told.path.split("."))
+    return [Range(path=where, link=link.name, dialect=link.dialect, terminals=terminals, first=told.first, last=told.last)]
 
 
 def _unrelated(kit: RelatingKit, profile: object, path: Path, link: LinkSettings, settings: Settings) -> Iterator[Finding]:
     """Settings of a profile that do not fit the relay's own."""
     completion_ms = settings.relay.completion_deadline_ms
-    also = {"reply_deadline_ms": (*path, "reply_deadline_ms"), "completion_deadline_ms": ("relay", "completion_deadline_ms")}
-    facts = LinkFacts(reply_deadline_ms=link.reply_deadline_ms, completion_deadline_ms=completion_ms)
+    also: dict[str, Path] = {
+        "reply_deadline_ms": (*path, "reply_deadline_ms"),
+        "completion_deadline_ms": ("relay", "completion_deadline_ms"),
+        "peer": ("pair", "peer"),
+    }
+    facts = LinkFacts(
+        reply_deadline_ms=link.reply_deadline_ms,
+        completion_deadline_ms=completion_ms,
+        is_paired=settings.pair.peer is not None,
+    )
     for one in kit.relations(profile, facts):
         where = (*path, "profile", *one.path.split("."))
         yield Finding(where, one.problem, one.suggestion, also=(also[one.fact],), is_warning=one.is_warning)

@@ -1,4 +1,5 @@
-"""The settings of `[console]`: the operator's web page, who may sign in, and for how long.
+"""The settings of `[console]` and `[control]`: the operator's web page, who may sign in, and for how long; the unix socket for
+people and tools, and who signs second there.
 
 Owns the model, beside relay/settings.py, whose rules for models hold here too.
 """
@@ -42,3 +43,19 @@ class ConsoleSettings(BaseModel):
     session_hours: int = Field(12, ge=1, le=168, description="After so long everybody signs in again, hours.")
     session_count_max: int = Field(64, ge=1, le=10_000, description="Sessions at once; the one idle for longest makes room.")
     connection_count_max: int = Field(64, ge=1, le=1_000, description="Open connections of browsers.")
+    tls_handshakes_count_max: int = Field(
+        32, ge=1, le=1_000, description="TLS handshakes with browsers at once; a quarter of them for one address at most."
+    )
+
+
+class ControlSettings(BaseModel):
+    """The unix socket for relay status and its relatives."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    path: str = Field("/run/relay/control.sock", description="Unix socket; mode 0660.")
+    two_signatures: Literal["accounts", "names"] = Field(
+        "accounts",
+        description="Who signs second where two sign (pin, lease take, take-over): somebody from another account, or a name "
+        "that the first one types. The latter only where people share an account.",
+    )

@@ -28,6 +28,7 @@ from relay.console.sources import Shared
 from relay.control.failoverclient import FailoverClient
 from relay.control.server import Handler
 from relay.credentials import CredentialUnusable
+from relay.errors import RelayError
 from relay.journal.engines import open_source
 from relay.journal.reader import ExchangeDetail, ExchangeView, JournalReader, Query
 from relay.outbound.server import HttpServer, ServerLimits
@@ -45,7 +46,11 @@ log = get_log("console")
 T = TypeVar("T")
 
 BACKLOG_COUNT: Final = 64
-FORM_BYTES_MAX: Final = 16_384
+FORM_BYTES_MAX: Final = 65_536  # a checklist with what was seen, in Japanese: nine bytes a character
+SHARES: Final = 4  # one address has that part of the connections, and of the handshakes
+FIRST_MS: Final = 5_000  # a connection that says nothing for so long is closed
+REQUEST_MS: Final = 5_000  # from a request's first byte to its last; and for the handshake of TLS
+IDLE_MS: Final = 15_000  # a page asks again within five seconds
 ANSWER_MS: Final = 130_000  # a deed may take two minutes
 
 
@@ -60,8 +65,10 @@ class DaemonSources:
 
     async def ask(self, command: str, args: msgspec.Struct) -> msgspec.Struct:
         socket = self._daemon.settings.console.failover_socket
-        if command == "failover-status" and socket is not None:
-            return await asyncio.to_thread(FailoverClient(socket).view)  # another process's, which may be slow
+        if command.startswith("failover-"):
+            if socket is None:
+                raise RelayError("no orchestrator is configured here.", "See console.failover_socket.")
+            return await asyncio.to_thread(FailoverClient(socket).told, command, args)  # another process's, which may be slow
         result = self._handlers[command](args)
         return result if isinstance(result, msgspec.Struct) else await result
 
@@ -128,7 +135,16 @@ class Consoling:
             wanted = TlsSettings(certificate=tls.certificate, key=tls.key, minimum_version=tls.minimum_version)
             context = server_context(wanted, d.credentials.path)
         limits = ServerLimits(
-            connection_count_max=settings.connection_count_max, body_bytes_max=FORM_BYTES_MAX, answer_ms=ANSWER_MS
+            connection_count_max=settings.connection_count_max,
+            share_count_max=max(1, settings.connection_count_max // SHARES),
+            body_bytes_max=FORM_BYTES_MAX,
+            request_ms=REQUEST_MS,
+            answer_ms=ANSWER_MS,
+            first_ms=FIRST_MS,
+            idle_ms=IDLE_MS,
+            tls_handshake_ms=REQUEST_MS,
+            tls_handshake_count_max=settings.tls_handshakes_count_max,
+            tls_handshake_share_count_max=max(1, settings.tls_handshakes_count_max // SHARES),
         )
         server = HttpServer(
             self._site(context is not None).handle,

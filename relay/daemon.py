@@ -24,12 +24,15 @@ from relay.archivist import Archivist
 from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
+from relay.configuration.announce import is_on_service_address
 from relay.consoling import Consoling
 from relay.control.report import DaemonState
 from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
 from relay.control.server import ControlServer
+from relay.control.twosigning import TwoSigning
 from relay.core.balance import Balance, BalanceRules
 from relay.core.client import ClientSettings, CoreClient
+from relay.core.clients import Clients
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.credentials import Credentials
@@ -43,6 +46,7 @@ from relay.exchange.ports import ListenerFacts
 from relay.exchange.recovery import recover
 from relay.exclusive import Exclusive
 from relay.gauges import Gauges
+from relay.hours import hours_of
 from relay.journal.engines import open_journal
 from relay.journal.keytable import Identity
 from relay.keeper import Keeper
@@ -117,11 +121,13 @@ class Daemon:
             clock=self.clock,
             tls=None if core.tls is None else client_context(core.tls, self.credentials.path),
             limits=TransportLimits(
+                connections_max=core.connections_max,
                 connections_per_address_max=core.connections_per_address_max,
                 connect_timeout_ms=core.connect_timeout_ms,
                 answer_bytes_max=core.answer_bytes_max,
             ),
             metrics=self.metrics,
+            random=chance,
         )
         self.client = CoreClient(
             ClientSettings(
@@ -141,6 +147,7 @@ class Daemon:
             bearer=None if core.bearer_credential is None else self.credentials.secret(core.bearer_credential),
             on_wrong_region=lambda: self.region.look_now(),
         )
+        self.clients = Clients(self.client, self.journal.epoch)
         self.book = Book(self.journal)
         follows_dns, claim = settings.region.source == "dns", self.book.claim()
         self.region = ActiveRegion(
@@ -155,7 +162,8 @@ class Daemon:
             on_change=self._permit_changed,
             addresses=self.client.addresses_in_words,
             begin=self.book.begin if follows_dns else None,
-            region=claim.region if follows_dns and claim is not None and claim.epoch == self.journal.epoch else "",
+            keep=None if follows_dns else lambda record, done: self.regions.keep(record, done),
+            region=claim.region if claim is not None and claim.epoch == self.journal.epoch else "",
             on_epoch=lambda epoch, region: self.regions.epoch_began(epoch, region),
         )
         self.workers = Workers(self, share_of(settings, environment))
@@ -171,7 +179,10 @@ class Daemon:
             desk_limits(settings),
             lambda: self.regions.is_sealed(),
         )
+        self.desk.is_in_pair = settings.pair.peer is not None
+        self.desk.gate.hours = hours_of(settings.hours, settings.reconcile.utc_offset_minutes)
         self.chance = chance
+        self.signing = TwoSigning(self.clock, by_names=settings.control.two_signatures == "names")
         self.regions = Regions(self, self.book)
         self.steering = Steering(self, self.book)
         self.roster: Roster[Link] = Roster()
@@ -217,6 +228,7 @@ class Daemon:
             credential_path=self.credentials.path,
             statements=self.statements if self.workers.is_first else NO_STATEMENTS,
             guard_of=self.exclusive.guard_of,
+            inherited=self.regions.taking_over.inherited,
         )
         self.listeners = {each.name: self.new_listener(each) for each in settings.listener}
         self.dialers = {each.name: self.new_dialer(each) for each in settings.dialer}
@@ -265,7 +277,8 @@ class Daemon:
 
     def new_listener(self, settings: ListenerSettings) -> Listener:
         """Not started. Raises ConfigurationError."""
-        return Listener(settings, self.facts(settings), self.parts, self.reactor, self.environment)
+        outlives_address = is_on_service_address(settings.endpoint, self.settings.announce)
+        return Listener(settings, self.facts(settings), self.parts, self.reactor, self.environment, outlives_address)
 
     def new_dialer(self, settings: DialerSettings) -> Dialer:
         """Not started. Raises ConfigurationError."""
@@ -314,8 +327,7 @@ class Daemon:
         self._start_watchdog()
         gc.collect()
         gc.freeze()  # what lives as long as the process is never scanned again
-        self.state = "serving"
-        self.drainer.show_state()
+        self.drainer.serves()
         self.notifier.ready(f"serving as {settings.relay.center}, incarnation {self.journal.incarnation}")
         log.info("serving", center=settings.relay.center, incarnation=self.journal.incarnation, metrics_port=port, **recovered)
 

@@ -117,15 +117,11 @@ class Drainer:
         self._only_one()
         deadline_ms = args.deadline_s * 1_000 or d.settings.drain.deadline_ms
         order = Order(tuple(sorted(wanted)), args.who, args.why, d.clock.wall_ms(), deadline_ms)
-        try:
-            self._durable(await answer_of(partial(self._keep, order)), "the drain")
-            self._drain.start(wanted, deadline_ms, d.clock.monotonic_ms())
-        finally:
-            self._is_deciding = False
-        self._began(order)
+        await self._recorded(order, "the drain", partial(self._began, order, deadline_ms))
         return Done(f"draining {', '.join(order.classes)}; what is left after {deadline_ms // 1_000} s is reset")
 
-    def _began(self, order: Order) -> None:
+    def _began(self, order: Order, deadline_ms: int) -> None:
+        self._drain.start(frozenset(order.classes), deadline_ms, self._daemon.clock.monotonic_ms())
         self._order = order
         log.warning("drain", classes=order.classes, deadline_ms=order.deadline_ms, who=order.who, why=order.why)
         self.show_state()
@@ -135,11 +131,7 @@ class Drainer:
         if not self.is_active:
             return Done("nothing is drained")
         self._only_one()
-        try:
-            self._durable(await answer_of(partial(self._keep, None)), "the end of the drain")
-        finally:
-            self._is_deciding = False
-        self._ended(args.who, args.why)
+        await self._recorded(None, "the end of the drain", partial(self._ended, args.who, args.why))
         return Done("in service again: sessions that were told to sign off come back by themselves")
 
     def _ended(self, who: str, why: str) -> None:
@@ -163,8 +155,7 @@ class Drainer:
             self._ended("the first worker", "as it was told")
         if order is not None:
             deadline_ms = order.deadline_ms or self._daemon.settings.drain.deadline_ms
-            self._drain.start(frozenset(order.classes), deadline_ms, self._daemon.clock.monotonic_ms())
-            self._began(order)
+            self._began(order, deadline_ms)
 
     def _only_one(self) -> None:
         if self._is_deciding:
@@ -173,11 +164,23 @@ class Drainer:
             raise RelayError(f"the relay is {self._daemon.state}.")
         self._is_deciding = True
 
-    def _keep(self, order: Order | None, done: Callable[[StepResult], None]) -> None:
-        packed = None if order is None else msgspec.msgpack.encode(order)
-        self._daemon.journal.store_variable(LINK_NAME, _ORDER, packed, done)
+    async def _recorded(self, order: Order | None, what: str, then: Callable[[], None]) -> None:
+        """`then` follows when it is durable, also where that took so long that nobody waits for the answer any more: what is on
+        disk and is not done here would be done by the next life, long after everybody had forgotten it."""
 
-    def _durable(self, result: StepResult, what: str) -> None:
+        def keep(done: Callable[[StepResult], None]) -> None:
+            def kept(result: StepResult) -> None:
+                self._is_deciding = False
+                if result is None:
+                    then()
+                else:
+                    log.error("not recorded", what=what, why=result.why)
+                done(result)
+
+            packed = None if order is None else msgspec.msgpack.encode(order)
+            self._daemon.journal.store_variable(LINK_NAME, _ORDER, packed, kept)
+
+        result: StepResult = await answer_of(keep)
         if result is not None:
             raise RelayError(
                 f"{what} was not recorded: {result.why}.", "Nothing has changed; try again when the journal writes."
@@ -185,11 +188,20 @@ class Drainer:
 
     # ---- at work -----------------------------------------------------------------------------------------------------
     def _look(self) -> None:
-        d, drain = self._daemon, self._drain
         if self._timer is not None:
             self._timer.cancel()
-        if drain.stage in (Stage.SERVING, Stage.DRAINED) or d.is_stopping:
+        if self._drain.stage in (Stage.SERVING, Stage.DRAINED) or self._daemon.is_stopping:
             return
+        look_ms = LOOK_MS
+        try:
+            if self._step() > MANY_COUNT:
+                look_ms = MANY_LOOK_MS
+        finally:  # whatever went wrong: a drain that is never looked at again has no deadline
+            self._timer = self._daemon.timers.after(look_ms, self._look)
+
+    def _step(self) -> int:
+        """What the plan says now. How many sessions there are."""
+        d, drain = self._daemon, self._drain
         sessions = [each for each in self._sessions() if each.name in drain.classes]
         before = drain.stage
         deeds = drain.look(d.clock.monotonic_ms(), sessions)
@@ -207,7 +219,7 @@ class Drainer:
             d.exclusive.pause(frozenset(self._names()), "drained")
             self.show_state()
         self._show(_counts(sessions))
-        self._timer = d.timers.after(MANY_LOOK_MS if len(sessions) > MANY_COUNT else LOOK_MS, self._look)
+        return len(sessions)
 
     def _bar(self) -> None:
         for name in self._names():
@@ -253,8 +265,14 @@ class Drainer:
         self._open.set(sum(number for number, _ in counts.values()))
         self._busy.set(sum(busy for _, busy in counts.values()))
 
+    def serves(self) -> None:
+        """The relay has come up. One that the core or its journal has silenced meanwhile stays what it is."""
+        if not self._daemon.fenced:
+            self._daemon.state = "serving"
+        self.show_state()
+
     def show_state(self) -> None:
-        """The relay's own state, where all its classes are drained; called again when the daemon serves."""
+        """The relay's own state, where all its classes are drained."""
         d, order = self._daemon, self._order
         if d.is_stopping or d.fenced:
             return

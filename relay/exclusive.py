@@ -19,12 +19,13 @@ from relay.control import lease as c
 from relay.control.commands import StatusArgs
 from relay.control.report import Done, ExclusiveReport
 from relay.control.server import Handler
+from relay.control.twosigning import half
 from relay.errors import RelayError
 from relay.handoversettings import LeaseSettings
 from relay.journal.port import StepResult
 from relay.lease.access import Mine, Numbers, access_of, open_store
 from relay.lease.book import Kept, LeaseBook, LineDeed, Standing
-from relay.lease.keeper import Keeper, Signed
+from relay.lease.keeper import Keeper, Overtaken, Signed
 from relay.lease.lease import Answer, Denied, Granted, Lease
 from relay.lease.limits import LeaseLimits
 from relay.lease.states import ASKING, SPEAKING, State
@@ -124,7 +125,7 @@ class Exclusive:
                 keeper.found_in_fault(f"as at the end of the last life ({standing.kept}: {standing.why})")
             elif standing.kept == "idle":
                 log.warning("exclusive line left alone", resource=resource, why=standing.why)
-            elif not any(map(self._daemon.drainer.is_drained, self._groups[resource])):
+            elif not self._is_over and not any(map(self._daemon.drainer.is_drained, self._groups[resource])):
                 keeper.want("the relay started")
 
     async def stop(self) -> None:
@@ -146,10 +147,17 @@ class Exclusive:
                 self._is_passing = False
 
     def resume(self, names: frozenset[str], why: str) -> None:
+        if self._is_over:
+            return
         for keeper in self._keepers.values():
             is_theirs = names & set(self._groups[keeper.resource])
             if is_theirs and keeper.lease.state is State.IDLE and self._book.standing(keeper.resource).kept != "idle":
                 keeper.want(why)
+
+    @property
+    def _is_over(self) -> bool:
+        """The other center has taken this one over: a line that this life had would be nobody's."""
+        return self._daemon.regions.taking_over.is_superseded
 
     def _settled(self, keeper: Keeper) -> None:
         """A change of state is kept; the end of the process, and a drain, are none that a restart should remember."""
@@ -207,15 +215,18 @@ class Exclusive:
         )
 
     async def _take(self, args: c.LeaseTakeArgs) -> Done:
-        keeper = self._keeper(args.line)
-        who, second = " ".join(args.who.split()), " ".join(args.second.split())
-        if not who or not second or who.casefold() == second.casefold():
-            raise RelayError("a line is taken by two different people.", "Give --who and --second.")
+        keeper = self._wanted(args.line)
         if keeper.lease.state in SPEAKING:
             raise RelayError(f"{args.line} is held here already.", "relay lease status")
-        why = f"taken by {who} and {second}: {args.why}"
-        await self._did(f"take {args.line}", who, args.why, second)
-        answer: Answer = await answer_of(partial(keeper.take, Signed(who, second, args.why), why))
+        by = self._daemon.signing.sign(("take", args.line, str(args.by_hand)), args.who, args.second, args.why)
+        if by is None:
+            return half(args.who, args.second)
+        why = f"taken by {by.who} and {by.second}: {by.why}"
+        released = keeper.release_count
+        await self._did(f"take {args.line}", by.who, by.why, by.second)
+        answer: Answer | Overtaken = await answer_of(partial(keeper.take, Signed(by.who, by.second, by.why), why, released))
+        if isinstance(answer, Overtaken):  # not by hand either: whoever said it last knew of more
+            raise _not_taken(keeper, answer)
         if isinstance(answer, Granted):
             return Done(f"{args.line} is held here under token {answer.right.token}, by the lease database")
         if isinstance(answer, Denied):
@@ -228,15 +239,19 @@ class Exclusive:
                 f"no lease database answers ({answer.why}).",
                 "Nobody but you two can know whether the other center has stopped. When it has: the same with --by-hand.",
             )
-        return await self._take_by_hand(keeper, why)
+        return await self._take_by_hand(keeper, why, released)
 
-    async def _take_by_hand(self, keeper: Keeper, why: str) -> Done:
+    async def _take_by_hand(self, keeper: Keeper, why: str, released: int) -> Done:
         token = keeper.lease.token_seen + 1
         standing = Standing("by-hand", token, why, self._daemon.clock.wall_ms(), *keeper.lease.last_other)
         self._durable(await answer_of(partial(self._book.keep, keeper.resource, standing)), "the taking")
         if keeper.lease.state in SPEAKING:
+            self._settled(keeper)  # or the next start would take it for held by hand, and so for a fault
             return Done(f"{keeper.resource} is held here: the lease database answered meanwhile")
-        keeper.take_by_hand(why)
+        overtaken = keeper.take_by_hand(why, released)
+        if overtaken is not None:
+            self._settled(keeper)
+            raise _not_taken(keeper, overtaken)
         return Done(f"{keeper.resource} is held here by your word, under token {token}; the other center must not have it")
 
     async def _release(self, args: c.LeaseSignedArgs) -> Done:
@@ -248,7 +263,7 @@ class Exclusive:
         return Done(f"{args.line} is shut here, and free; this center takes it again by a person's word only")
 
     async def _standby(self, args: c.LeaseSignedArgs) -> Done:
-        keeper = self._keeper(args.line)
+        keeper = self._wanted(args.line)
         if keeper.lease.state not in (State.FAULT, State.IDLE):
             raise RelayError(f"{args.line} is {keeper.lease.state.name.lower()} here.", "relay lease status")
         await self._did(f"standby {args.line}", args.who, args.why)
@@ -270,6 +285,13 @@ class Exclusive:
             raise RelayError(f"no exclusive line {line} is configured.", f"There are: {', '.join(self._keepers) or 'none'}.")
         return keeper
 
+    def _wanted(self, line: str) -> Keeper:
+        """To have it here, or to stand by."""
+        keeper = self._keeper(line)
+        if self._is_over:
+            raise RelayError("the other center has taken this one over: no line is for it.", "relay takeover status")
+        return keeper
+
     def _durable(self, result: StepResult, what: str) -> None:
         if result is not None:
             raise RelayError(
@@ -280,6 +302,10 @@ class Exclusive:
         log.warning("people decided about an exclusive line", what=what, who=who, second=second, why=why)
         deed = LineDeed(self._daemon.clock.wall_ms(), what, who, why, second)
         self._durable(await answer_of(partial(self._book.note, deed)), "the signature")
+
+
+def _not_taken(keeper: Keeper, answer: Overtaken) -> RelayError:
+    return RelayError(f"{keeper.resource} is not taken: {answer.why}.", "relay lease status; both sign again if it is wanted.")
 
 
 def groups_of(links: tuple[LinkSettings, ...]) -> dict[str, tuple[str, ...]]:

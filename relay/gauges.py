@@ -29,6 +29,7 @@ class Gauges:
         self._timers = timers
         self._timer: Cancellable | None = None
         self._round = 0
+        self._hours_seen: set[tuple[str, str]] = set()
         self.listed_count = 0
         metrics.incarnation.set(journal.incarnation)  # once: it is this life's number
         open_states = [state for state in State if state not in TERMINAL]
@@ -61,6 +62,7 @@ class Gauges:
         metrics.core_inflight_target.set(desk.target.target)
         metrics.core_queue.set(desk.lanes.waiting_count)
         self._read_hot()
+        self._read_hours()
         metrics.saf_owed.set(desk.saf.owed_count)
         metrics.saf_oldest_seconds.set(self.oldest_owed_ms() / 1000)
         metrics.unknown_oldest_seconds.set(self.oldest_unknown_ms() / 1000)
@@ -71,6 +73,14 @@ class Gauges:
             metrics.listed.set(self.listed_count)
         self._round += 1
         self._timer = self._timers.after(INTERVAL_MS, self._read)
+
+    def _read_hours(self) -> None:
+        now = self._desk.gate.hours.open_now(self._clock.wall_ms())
+        for gone in self._hours_seen - set(now):  # a reload took its hours away
+            self._metrics.hours_open.remove(*gone)
+        self._hours_seen = set(now)
+        for labels, is_open in now.items():
+            self._metrics.hours_open.labels(*labels).set(int(is_open))
 
     def _read_hot(self) -> None:
         """Also where rates are judged while nothing arrives, so that a hot lane ends in a quiet hour."""

@@ -84,3 +84,9 @@ class TakeoverSettings(Model):
         (), max_length=16, description="Program and arguments that make the copy write; absent: the server's pg_promote()."
     )
     look_ms: Milliseconds = Field(1_000, description="Pause between two looks while something is awaited, milliseconds.")
+    own_look_ms: int = Field(
+        2_000,
+        ge=100,
+        le=60_000,
+        description="In a pair: how often this center asks the core whether it was taken over itself, milliseconds.",
+    )

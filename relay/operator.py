@@ -13,19 +13,25 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
 from prometheus_client import Gauge
 
 from relay import __version__
 from relay.bridge import answer_of
 from relay.configfile import load
+from relay.console.audit import Book
+from relay.console.sampler import reading
 from relay.control import commands as c
 from relay.control import report as r
+from relay.control.audit import AuditArgs, AuditReport, AuditRow
+from relay.control.pace import PaceReport
 from relay.control.pressure import PressureReport
 from relay.control.server import Handler
 from relay.drain.plan import CLASS_OF
 from relay.errors import JournalUnusable, RelayError
 from relay.exchange.hotspots import HotLimits
 from relay.exchange.people import resolve, retry
+from relay.hours import hours_of
 from relay.journal.port import JournalFailed
 from relay.journal.records import StoredExchange
 from relay.owedlist import owed_detail, owed_report
@@ -33,7 +39,9 @@ from relay.parkedlist import parked_report
 from relay.pressurelist import pressure_report
 from relay.reload import ReloadPlan, plan_reload, reasons_of
 from relay.settings import DialerSettings, ListenerSettings, Settings
+from relay.steering import to_the_end
 from relay.telemetry.log import configure_logging, get_log
+from relay.telemetry.metrics import LATENCY_S
 from relay.wire.link import Link
 from relay.wire.swap import Swap
 
@@ -56,6 +64,8 @@ class Operator:
             "listed": self._listed,
             "parked": self._parked,
             "pressure": lambda _: self._pressure(),
+            "pace": lambda _: self._pace(),
+            "audit": self._audit,
             "drain": self._drain,
             "reload": lambda _: self.reload(),
             "resolve": self._resolve,
@@ -66,7 +76,7 @@ class Operator:
             "command": self._command,
             **self._daemon.dispatcher.handlers(),
             **self._daemon.reconciler.handlers(),
-            **self._daemon.steering.handlers(),
+            **to_the_end(self._daemon.steering.handlers()),
             **self._daemon.keeper.handlers(),
             **self._daemon.announcing.handlers(),
             **self._daemon.exclusive.handlers(),
@@ -93,6 +103,7 @@ class Operator:
             region=d.regions.report(),
             pair=d.regions.pair_report(),
             listeners=self._listeners(),
+            hours=desk.gate.hours.standings(now_ms),
             reconnect=d.reconnect.report(),
             core=self._core(),
             journal=r.JournalReport(
@@ -115,6 +126,7 @@ class Operator:
             exclusive=d.exclusive.report(),
             drained=d.drainer.drained(),
             counters=self._counters(),
+            signatures=d.signing.waiting(),
         )
 
     def _listed_count(self) -> int:
@@ -181,6 +193,20 @@ class Operator:
                         totals[name] = totals.get(name, 0) + int(sample.value)
         return totals
 
+    def _audit(self, args: AuditArgs) -> AuditReport:
+        rows = Book(self._daemon.journal).newest(args.count_max)
+        return AuditReport(rows=tuple(AuditRow(**msgspec.structs.asdict(row)) for row in rows))
+
+    def _pace(self) -> PaceReport:
+        now = reading(self._daemon.metrics, self._daemon.clock.wall_ms())
+        return PaceReport(
+            at_ms=now.at_ms,
+            bounds_ms=tuple(bound * 1_000 for bound in LATENCY_S),
+            endings=dict(now.endings),
+            reply=tuple(now.reply),
+            core=tuple(now.core),
+        )
+
     def _links(self, args: c.LinksArgs) -> r.LinksReport:
         d = self._daemon
         matching = [
@@ -238,8 +264,8 @@ class Operator:
             raise RelayError(problem)
         return r.Done(f"resolved by {args.who}")
 
-    def _saf_list(self, args: c.SafListArgs) -> r.SafReport:
-        return owed_report(self._daemon.desk, self._daemon.journal, args)
+    async def _saf_list(self, args: c.SafListArgs) -> r.SafReport:
+        return await owed_report(self._daemon.desk, self._daemon.journal, args, lambda: asyncio.sleep(0))
 
     async def _saf_show(self, args: c.SafKeyArgs) -> r.SafDetail:
         stored: StoredExchange | JournalFailed | None = await answer_of(partial(self._daemon.journal.find, args.key))
@@ -317,6 +343,8 @@ class Operator:
             now_ms = d.clock.monotonic_ms()
             d.desk.traffic.use(HotLimits(**new.hot_lanes.model_dump()), now_ms)
             d.desk.pump(now_ms)
+        if new.hours != d.settings.hours:
+            d.desk.gate.hours = hours_of(new.hours, new.reconcile.utc_offset_minutes)
         if new.reconnect != d.settings.reconnect:
             d.reconnect.use(new.reconnect)
         d.settings = new

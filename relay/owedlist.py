@@ -1,10 +1,16 @@
 """What is owed to the core and what waits for a person: what `relay saf` shows.
 
-Owns the gathering. It must never change anything (relay/exchange/people.py does). The trap: of what is owed the memory knows
-more than the disk (the last answer, who waits behind whom), and of what is listed only the disk knows anything.
+Owns the gathering. It must never change anything (relay/exchange/people.py does). The traps: of what is owed the memory knows
+more than the disk (the last answer, who waits behind whom), and of what is listed only the disk knows anything; and a silent
+core leaves tens of thousands owed, which in one go would keep every message waiting, so they are looked through a slice at a
+time, and what settles meanwhile is shown as it is by then.
 """
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from heapq import nsmallest
+from typing import Final
 
 from relay.control.commands import SafListArgs
 from relay.control.report import SafDetail, SafReport, SafRow, SafStep
@@ -14,23 +20,30 @@ from relay.exchange.register import Open
 from relay.journal.port import Journal
 from relay.journal.records import StoredExchange, StoredState
 
+SLICE_COUNT: Final = 500  # of what is owed, looked at in one turn of the loop
 LISTED = frozenset({StoredState.LISTED, StoredState.UNPROVEN})
 
 
-def owed_report(desk: Desk, journal: Journal, args: SafListArgs) -> SafReport:
-    """Owed ones first, each kind oldest first."""
+async def owed_report(desk: Desk, journal: Journal, args: SafListArgs, turn: Callable[[], Awaitable[None]]) -> SafReport:
+    """Owed ones first, each kind oldest first. `turn` lets everybody else have the loop."""
     listed = list(journal.listed())
     on_list = {stored.taken.exchange_id for stored in listed}  # perhaps before the memory has heard that this is durable
-    owed = [entry for entry in desk.saf.entries() if entry.exchange_id not in on_list]
-    owed.sort(key=lambda entry: entry.exchange_id)
+    entries, owed_count, oldest = list(desk.saf.entries()), 0, list[Open]()
+    slice_count = max(SLICE_COUNT, args.count_max)
+    for start in range(0, len(entries), slice_count):
+        owed = [entry for entry in entries[start : start + slice_count] if entry.exchange_id not in on_list]
+        owed_count += len(owed)
+        if args.what != "listed":
+            oldest = nsmallest(args.count_max, (*oldest, *owed), key=lambda entry: entry.exchange_id)
+        await turn()
     rows: list[SafRow] = []
     if args.what != "listed":
-        rows += [owed_row(desk, entry) for entry in owed[: args.count_max]]
+        rows += [owed_row(desk, entry) for entry in oldest]
     if args.what != "owed":
         wanted = listed[: args.count_max - len(rows)]
         reasons = journal.reasons([stored.taken.exchange_id for stored in wanted])
         rows += [listed_row(stored, reasons.get(stored.taken.exchange_id, "")) for stored in wanted]
-    return SafReport(owed=len(owed), listed=len(listed), rows=tuple(rows))
+    return SafReport(owed=owed_count, listed=len(listed), rows=tuple(rows))
 
 
 def owed_detail(desk: Desk, journal: Journal, stored: StoredExchange) -> SafDetail:

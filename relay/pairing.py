@@ -22,9 +22,12 @@ from relay.control.pair import PairPathRow, PairPeer, PairReport, PairSightRow
 from relay.core.client import CoreClient
 from relay.core.contract import RegionAnswer
 from relay.core.door import Address
+from relay.exchange.elsewhere import is_reversed_here
 from relay.pair.beat import Beat, Sight
+from relay.pair.better import serves_better
 from relay.pair.detour import Detour, DetourRules, Way
 from relay.pair.differing import Differing, skew_ms
+from relay.pair.enquiry import Enquiry
 from relay.pair.findings import Finding, Settling, find
 from relay.pair.forwarder import Forwarder, ForwardLimits
 from relay.pair.hearing import Hearing, HearingRules, PathState
@@ -72,6 +75,7 @@ class Pairing:
             now_ms,
         )
         self._settling = Settling(s.settle_ms, now_ms)
+        self._turned_ms = now_ms
         self._detour = Detour(DetourRules(s.return_after_ms, s.return_max_ms, s.damping_window_ms))
         self._differing = Differing()
         self._timer: Cancellable | None = None
@@ -89,6 +93,20 @@ class Pairing:
             metrics=daemon.metrics,
             beat_ms=s.beat_ms,
         )
+        self.enquiry = Enquiry(
+            daemon.settings.relay.center,
+            peer,
+            [daemon.credentials.mac_key(name) for name in s.mac_credentials],
+            lambda: PathState.UP in self._states(),
+            self._heart.send_all,
+            partial(is_reversed_here, daemon.journal),
+            clock=daemon.clock,
+            timers=daemon.timers,
+            random=daemon.chance,
+            metrics=daemon.metrics,
+        )
+        self._heart.on_question = self.enquiry.heard
+        daemon.desk.ask_other = self.enquiry.ask
         self._lookout = Lookout(
             self._looks(),
             regions.name_servers_answer,
@@ -118,7 +136,7 @@ class Pairing:
 
             client.region(self._daemon.journal.epoch, s.probe_timeout_ms, heard)
 
-        return {name: partial(look, name, self._regions.probe_client(max(1, s.probe_timeout_ms // 2))) for name in names}
+        return {name: partial(look, name, self._regions.probe_client(max(1, s.probe_timeout_ms // 2))[0]) for name in names}
 
     def _make_ways(self) -> tuple[Tunnel | None, Forwarder | None]:
         d, s = self._daemon, self._settings
@@ -139,7 +157,9 @@ class Pairing:
                 client_context(tls, d.credentials.path),
                 name,
                 lambda: [state is PathState.UP for state in self._states()],
-                TunnelLimits(buffer_bytes_max=s.forward_buffer_bytes_max, idle_ms=s.forward_idle_ms),
+                TunnelLimits(
+                    buffer_bytes_max=s.forward_buffer_bytes_max, bytes_max=s.forward_bytes_max, idle_ms=s.forward_idle_ms
+                ),
                 d.metrics,
             )
         if s.serve_peer:
@@ -153,6 +173,7 @@ class Pairing:
                 ForwardLimits(
                     count_max=s.forward_count_max,
                     buffer_bytes_max=s.forward_buffer_bytes_max,
+                    bytes_max=s.forward_bytes_max,
                     head_ms=s.forward_head_ms,
                     connect_ms=d.settings.core.connect_timeout_ms,
                     idle_ms=s.forward_idle_ms,
@@ -194,6 +215,7 @@ class Pairing:
         self._is_running = False
         if self._timer is not None:
             self._timer.cancel()
+        self.enquiry.stop()
         self._heart.stop()
         self._lookout.stop()
         if self._forwarder is not None:
@@ -202,8 +224,8 @@ class Pairing:
             await self._tunnel.aclose()
 
     def _tick(self) -> None:
+        self._timer = self._daemon.timers.after(LOOK_MS, self._tick)  # first: no error of this look makes it the last
         self._look()
-        self._timer = self._daemon.timers.after(LOOK_MS, self._tick)
 
     # ---- what is said --------------------------------------------------------------------------------------------------
     def _say(self, sequence: int) -> Beat:
@@ -257,6 +279,7 @@ class Pairing:
 
     def _turn(self) -> None:
         d, way, tunnel = self._daemon, self._detour.way, self._tunnel
+        self._turned_ms = d.clock.monotonic_ms()
         d.metrics.pair_switches.labels(way.value).inc()
         log.warning("core calls take another way", way=way.value, inflight=d.client.inflight)
         d.transport.dial_by(tunnel.dial if way is Way.THROUGH_PEER and tunnel is not None else None)
@@ -279,6 +302,14 @@ class Pairing:
         """The link between the centers (the first path) is up, both ways: what must be durable at the other center, too, may
         be asked for. It is no promise that its copy is in order."""
         return bool(self._paths) and self._hearing.state(0, self._daemon.clock.monotonic_ms()) is PathState.UP
+
+    @property
+    def serves_better(self) -> bool:
+        """The other center reaches the active region and is announced, and the way through it does not help us."""
+        now_ms = self._daemon.clock.monotonic_ms()
+        beat = self._hearing.beat if PathState.UP in self._hearing.states(now_ms) else None
+        can_detour = self._tunnel is not None and beat is not None and beat.serves_peer
+        return serves_better(self._settling.finding, beat, can_detour, self._detour.way, now_ms - self._turned_ms)
 
     def _has_twin(self, now_ms: int) -> bool:
         return self._hearing.has_twin(now_ms) or self._hearing.has_namesake(now_ms)

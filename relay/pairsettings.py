@@ -100,6 +100,12 @@ class PairSettings(BaseModel):
     forward_buffer_bytes_max: int = Field(
         65_536, ge=4_096, le=1_048_576, description="Bytes under way in each direction of one of them, in this process."
     )
+    forward_bytes_max: int = Field(
+        83_886_080,
+        ge=1_048_576,
+        le=1_073_741_824,
+        description="Bytes under way of all of them together, at either end; one more connection is refused beyond it.",
+    )
     forward_head_ms: Wait = Field(3_000, description="Longest TLS handshake, and longest wait for a request, milliseconds.")
     forward_idle_ms: Wait = Field(
         60_000, description="A forwarded connection that carries nothing for so long ends, milliseconds."

@@ -10,7 +10,7 @@ import msgspec
 
 
 class Permit(msgspec.Struct, frozen=True):
-    """`epoch` is the region epoch that the call will carry; `region` is for people."""
+    """The call will carry both: the region epoch, and the region as that names itself."""
 
     epoch: int
     region: str

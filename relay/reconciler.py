@@ -27,15 +27,17 @@ from relay.journal.port import StepResult
 from relay.journal.sides import SideReader
 from relay.journal.source import SourceDamaged
 from relay.reconcile.asking import Asking, NotRun
-from relay.reconcile.balance import CoreTotals, DayTotals, balance
+from relay.reconcile.balance import DayTotals, balance
+from relay.reconcile.centers import CoreTotals, InPair
 from relay.reconcile.correction import Correction
 from relay.reconcile.counter import Counter, JournalWalks
-from relay.reconcile.dates import DAY_MS, Cutover
+from relay.reconcile.dates import Cutover
+from relay.reconcile.due import Due
 from relay.reconcile.judging import Judge
 from relay.reconcile.matcher import Difference
 from relay.reconcile.page import as_html
 from relay.reconcile.plain import as_text
-from relay.reconcile.report import Layer, Report, sign
+from relay.reconcile.report import Report, sign
 from relay.reconcile.runs import Run, RunRules
 from relay.reconcile.shelf import Shelf
 from relay.reconcile.statements import Statements, Variables, counted_since
@@ -110,21 +112,17 @@ class Reconciler:
         d = self._daemon
         self._timer = d.timers.after(self._settings.look_ms, self._look)
         unfinished = self._shelf.progress()
-        due = self._cutover.closed_date(d.clock.wall_ms(), self._settings.settle_ms)
-        # One that an operator made while the day still ran does not count.
-        over_ms = self._cutover.begins_ms(due) + DAY_MS + self._settings.settle_ms
-        is_done = any(
-            each.layer is Layer.DAILY and each.business_date == due and each.made_ms >= over_ms
-            for each in self._shelf.reports()
-        )
+        due = Due(self._shelf.reports(), self._cutover, d.clock.wall_ms(), self._settings.settle_ms)
         checked = self._shelf.checked()
         d.metrics.reconcile_behind_seconds.set(0 if checked is None else (d.clock.wall_ms() - checked.at_ms) / 1_000)
         if unfinished is not None:
             self._begin(unfinished.business_date)
-        elif not is_done:
-            self._begin(due)
+        elif due.newest:
+            self._begin(due.newest)
         elif d.clock.monotonic_ms() >= self._correction_due_ms or (checked is not None and checked.is_under_way):
             self._begin("")
+        elif due.missed:
+            self._begin(due.missed[0])
 
     def _begin(self, business_date: str) -> bool:
         """The sweep of a date, or ("") a correction run. False when one is under way."""
@@ -141,7 +139,8 @@ class Reconciler:
             source = await asyncio.to_thread(open_source, d.settings.journal, d.credentials.secret)
             reader = SideReader(source)
             core_timeout_ms, center = d.settings.core.call_timeout_ms, d.settings.relay.center
-            asking = Asking(d.client, reader, d.region.permit, self._sleep, center, core_timeout_ms, RETRY_MS)
+            peer = d.settings.pair.peer or ""
+            asking = Asking(d.client, reader, d.region.permit, self._sleep, center, core_timeout_ms, RETRY_MS, peer=peer)
             is_mending = settings.enabled and settings.mending == "mend"
             judge = Judge(asking, self._reopening.judge, is_mending=is_mending, moves_max=settings.moves_count_max)
             if business_date:
@@ -178,7 +177,9 @@ class Reconciler:
         self._count()
         log.info("reconciled", business_date=report.business_date, report=report.number, result=result, listed=report.listed)
 
-    async def _totals(self, business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals:
+    async def _totals(
+        self, business_date: str, told: CoreTotals | None, found: Sequence[Difference], pair: InPair
+    ) -> DayTotals:
         d = self._daemon
         closed = d.statements.closed(business_date)
         kept = d.statements.of_date(business_date)
@@ -189,7 +190,7 @@ class Reconciler:
         finally:
             await asyncio.to_thread(walks.end)
         explained = frozenset((each.terminal, each.kind) for each in found)
-        return balance(tally, told, kept, closed, d.statements.left_out(business_date), explained)
+        return balance(tally, told, kept, closed, d.statements.left_out(business_date), explained, pair)
 
     def _sleep(self, delay_ms: int) -> asyncio.Future[None]:
         passed: asyncio.Future[None] = asyncio.get_running_loop().create_future()

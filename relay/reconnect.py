@@ -51,6 +51,12 @@ class Reconnect:
         self.door.begin(why)
         self._telling.begin()
 
+    def fleet_comes(self, why: str) -> None:
+        """A standby that has listened for long gets the terminals of the other center: as `role_gained`. A ramp that is under
+        way goes on instead, for beginning it anew would keep out longest who dials right after a start."""
+        if not self.door.ramp.is_ramping:
+            self.role_gained(why)
+
     def start(self) -> None:
         """Before the listeners do."""
         self._unended = {entry.request.terminal for entry in self._daemon.desk.register.by_key.values()}

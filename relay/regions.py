@@ -22,19 +22,21 @@ from relay.control.pair import PairReport
 from relay.control.report import RegionReport
 from relay.core.balance import Balance, BalanceRules
 from relay.core.client import ClientSettings, CoreClient
-from relay.core.contract import RegionAnswer
 from relay.core.discovery import Discovery, DiscoveryRules
 from relay.core.dns import DnsDoor, parse_name_server
 from relay.core.notify import NotifyEar
-from relay.core.site import Site
+from relay.core.probedoor import ProbeDoor
+from relay.core.site import Looked, Site
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
 from relay.core.zone import TsigKey, ZoneDoor
+from relay.journal.port import StepResult
 from relay.pairing import new_pairing
 from relay.region.agreement import Names, quorum_of
 from relay.region.book import Book
 from relay.region.chooser import Chooser, ChooserRules
 from relay.region.poller import NOT_ASKED, Poller
+from relay.region.record import RegionRecord
 from relay.region.view import RegionWord
 from relay.tailing import new_tails, tail_row
 from relay.takingover import TakingOver
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from relay.daemon import Daemon
 
 log = get_log("regions")
+PROBE_CONNECTIONS_MAX = 4  # of one client that asks one region for nothing but GET /v1/region
 
 
 class Regions:
@@ -70,6 +73,7 @@ class Regions:
             self._make_poller()
         else:
             self._make_discovery()
+        daemon.metrics.region_frozen.set_function(lambda: int(bool(self._frozen_in_words())))
         self.pairing = new_pairing(daemon, self)
         self.acking = Acking(daemon)
         if self.pairing is not None:
@@ -94,12 +98,12 @@ class Regions:
         d, core = self._daemon, self._daemon.settings.core
         door = DnsDoor(core.name_servers)
         for name, address_name in map(parse_region, self._settings.regions):
-            client = self.probe_client(core.connect_timeout_ms)
+            client, door_of_probe = self.probe_client(core.connect_timeout_ms)
             self._sites[name] = Site(
                 name,
                 address_name,
                 door.resolve,
-                partial(_probe, client, core.connect_timeout_ms + core.region_probe_ms),
+                partial(_probe, client, door_of_probe, core.connect_timeout_ms + core.region_probe_ms),
                 client.use_addresses,
                 self._site_changed,
                 lambda: d.journal.epoch,
@@ -108,10 +112,11 @@ class Regions:
                 random=d.chance,
                 metrics=d.metrics,
                 interval_ms=self._settings.shadow_probe_ms,
-                rules=DiscoveryRules(core.ttl_floor_ms, core.serve_stale_ms),
+                rules=DiscoveryRules(core.ttl_floor_ms, None),
+                last_known=self._book.addresses(name),
             )
 
-    def probe_client(self, connect_timeout_ms: int) -> CoreClient:
+    def probe_client(self, connect_timeout_ms: int) -> tuple[CoreClient, ProbeDoor]:
         """One that only asks GET /v1/region: with the name, the certificate and the token of the one that carries money."""
         d, core = self._daemon, self._daemon.settings.core
         transport = Transport(
@@ -119,12 +124,16 @@ class Regions:
             timers=d.timers,
             clock=d.clock,
             tls=None if core.tls is None else client_context(core.tls, d.credentials.path),
-            limits=TransportLimits(connections_per_address_max=2, connect_timeout_ms=connect_timeout_ms),
+            limits=TransportLimits(
+                connections_max=PROBE_CONNECTIONS_MAX, connections_per_address_max=2, connect_timeout_ms=connect_timeout_ms
+            ),
+            random=d.chance,
         )
         self._transports.append(transport)
-        return CoreClient(
+        watched = ProbeDoor(transport, d.clock)
+        client = CoreClient(
             ClientSettings(core.name, core.port, core.tls is not None, d.settings.relay.center, d.journal.relay_epoch),
-            transport,
+            watched,
             Balance(BalanceRules(core.eject_failures, core.eject_ms)),
             clock=d.clock,
             timers=d.timers,
@@ -132,6 +141,7 @@ class Regions:
             epoch_floor=lambda: 0,
             bearer=None if core.bearer_credential is None else d.credentials.secret(core.bearer_credential),
         )
+        return client, watched
 
     def _make_poller(self) -> None:
         d, s = self._daemon, self._settings
@@ -215,10 +225,17 @@ class Regions:
         d = self._daemon
         if self.follows_dns:
             self._use_site(region)
-        d.client.epoch_began(epoch)
+        d.clients.epoch_began(epoch)
         d.reconnect.role_gained(f"epoch {epoch}")
         if d.workers.is_first:
             self.tails.begin(epoch)
+
+    def keep(self, record: RegionRecord, done: Callable[[StepResult], None]) -> None:
+        """The epoch and whose it is, by the region's own word; whose it is, is written down by one worker for all."""
+        if self._daemon.workers.is_first:
+            self._book.begin(record, done)
+        else:
+            self._daemon.journal.raise_epoch(record.epoch, done)
 
     def answer_age_ms(self) -> int | None:
         """Of the DNS answer with the addresses in use."""
@@ -228,6 +245,7 @@ class Regions:
         return None if site is None else site.answer_age_ms
 
     def _site_changed(self, name: str) -> None:
+        self._book.keep_addresses(name, self._sites[name].addresses)
         if name == self._daemon.region.region:
             self._use_site(name)
 
@@ -240,8 +258,8 @@ class Regions:
     def _use(self, ips: tuple[str, ...]) -> None:
         d = self._daemon
         d.client.use_addresses(ips)
-        if d.region.permit() is None:
-            d.region.look_now()  # at start the first probe found no address yet
+        if d.region.permit() is None or not self.follows_dns:
+            d.region.look_now()  # at start the first probe found no address yet; and a name may lead to another region now
 
     def _confirm(self, region: str, done: Callable[[RegionWord | None], None]) -> None:
         site = self._sites.get(region)
@@ -279,7 +297,7 @@ class Regions:
             region=region.region,
             epoch=self._daemon.journal.epoch,
             has_permit=region.permit() is not None,
-            detail=region.trouble,
+            detail=region.trouble or self._nowhere_in_words(),
             silent_ms=region.silent_ms,
             pinned=self._pin_in_words(),
             sealed_epoch=region.sealed_epoch,
@@ -315,20 +333,30 @@ class Regions:
             else tuple(c.ServerRow(server=server, result=result) for server, result in self._poller.results.items()),
             sites=tuple(c.SiteRow(**msgspec.structs.asdict(site.report())) for site in self._sites.values()),
             deeds=tuple(c.DeedRow(**msgspec.structs.asdict(deed)) for deed in self._book.deeds()),
-            tail=tail_row(self.tails),
+            tail=tail_row(self.tails, self.taking_over.tails),
         )
 
     def _pin_in_words(self) -> str:
-        pin = None if self.chooser is None else self.chooser.pin
-        if pin is None:
+        chooser = self.chooser
+        if chooser is None or (pin := chooser.pin) is None:
             return ""
-        left_m = max(0, pin.until_ms - self._daemon.clock.wall_ms()) // 60_000
+        left_m = chooser.pin_left_ms // 60_000
         return f"at {pin.region}, epoch {pin.epoch}, for {left_m} more minutes, by {pin.who} and {pin.second}: {pin.why}"
+
+    def _nowhere_in_words(self) -> str:
+        region = self._daemon.region
+        if not region.region or region.permit() is not None or self.addresses_of(region.region):
+            return ""
+        return f"no address of {region.region} is known: no name server has named one"
 
     def _frozen_in_words(self) -> str:
         frozen = None if self.chooser is None else self.chooser.frozen
-        return "" if frozen is None else f"epoch {frozen.epoch} is named for {' and for '.join(frozen.regions)}"
+        if frozen is not None:
+            return f"epoch {frozen.epoch} is named for {' and for '.join(frozen.regions)}"
+        two = self._daemon.region.contradiction
+        return f"epoch {self._daemon.region.epoch} is served by {' and by '.join(two)}" if two else ""
 
 
-def _probe(client: CoreClient, timeout_ms: int, epoch: int, done: Callable[[RegionAnswer | None], None]) -> Cancellable:
-    return client.region(epoch, timeout_ms, done)
+def _probe(client: CoreClient, door: ProbeDoor, timeout_ms: int, epoch: int, done: Callable[[Looked], None]) -> Cancellable:
+    door.forget()
+    return client.region(epoch, timeout_ms, lambda said: done(Looked(said, door.why, door.skew_ms)))

@@ -13,6 +13,7 @@ import msgspec
 from pydantic import BaseModel
 
 from relay.configuration.effects import Effect, effect_of
+from relay.configuration.reference import toml_value
 from relay.settings import LinkSettings, ListenerSettings, Settings
 
 _TABLES = (
@@ -25,6 +26,7 @@ _TABLES = (
     "lease",
     "drain",
     "hot_lanes",
+    "hours",
     "reconnect",
     "outbound",
     "reconcile",
@@ -157,4 +159,4 @@ def _differences(old: BaseModel, new: BaseModel) -> Iterator[tuple[str, object, 
 
 
 def _value(value: object) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value is None else toml_value(value) if isinstance(value, tuple) else str(value)

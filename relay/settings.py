@@ -12,8 +12,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from relay.basesettings import Milliseconds, Model, Name, Port
-from relay.consolesettings import ConsoleSettings
+from relay.consolesettings import ConsoleSettings, ControlSettings
 from relay.handoversettings import DrainSettings, LeaseSettings, TakeoverSettings
+from relay.hourssettings import HoursSettings
 from relay.pairsettings import PairSettings
 from relay.reconnectsettings import ReconnectSettings
 from relay.servicesettings import AnnounceSettings
@@ -125,7 +126,8 @@ class CoreSettings(Model):
     name_servers: tuple[str, ...] = Field((), description="Name servers as host:port; empty means those of the system.")
     call_timeout_ms: Milliseconds = Field(4_000, description="One call to the core, milliseconds.")
     connect_timeout_ms: Milliseconds = Field(1_000, description="One connection attempt, milliseconds.")
-    connections_per_address_max: int = Field(64, ge=1, le=1_000, description="Pooled connections per address.")
+    connections_max: int = Field(512, ge=1, le=10_000, description="Connections to the core, opening and closing ones too.")
+    connections_per_address_max: int = Field(64, ge=1, le=1_000, description="The same to one address.")
     answer_bytes_max: int = Field(1_048_576, ge=1_024, description="Largest HTTP answer accepted, bytes.")
     ttl_floor_ms: Milliseconds = Field(1_000, description="Shortest time a DNS answer is kept, milliseconds.")
     serve_stale_ms: Milliseconds = Field(3_600_000, description="How long a last good DNS answer serves when DNS is silent.")
@@ -362,12 +364,6 @@ class TelemetrySettings(Model):
     log_format: Literal["json", "text"] = Field("json", description="JSON lines for journald, text for people.")
 
 
-class ControlSettings(Model):
-    """The unix socket for relay status and its relatives."""
-
-    path: str = Field("/run/relay/control.sock", description="Unix socket; mode 0660.")
-
-
 class Settings(Model):
     """The whole configuration file."""
 
@@ -381,6 +377,7 @@ class Settings(Model):
     pair: PairSettings = Field(default_factory=PairSettings)
     takeover: TakeoverSettings = Field(default_factory=TakeoverSettings)
     hot_lanes: HotLanesSettings = Field(default_factory=HotLanesSettings)
+    hours: HoursSettings = Field(default_factory=HoursSettings)
     reconnect: ReconnectSettings = Field(default_factory=ReconnectSettings)
     outbound: OutboundSettings = Field(default_factory=OutboundSettings)
     reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)

@@ -3,22 +3,27 @@
 Owns the handlers of `relay region`, and the order of durable, effective, answered. It must never touch an exchange, nor judge
 what the name servers say. The traps: a seal is acknowledged only when it is durable and nothing is under way in the sealed
 epoch any more, for a failover run promotes a database on the strength of that word; what shuts takes effect before it is
-durable and what opens after it; what could not be made durable is taken back and told so; and of two people at once each
-changes what the other left, so reading, changing and writing is one thing. Safe to repeat: each says where it is already so.
+durable and what opens after it; what could not be made durable is taken back and told so; of two people at once each changes
+what the other left, so reading, changing and writing is one thing; and whoever waits may give up (the control server has a
+time limit), which must not leave half a decision (`to_the_end`). Safe to repeat: each says where it is already so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from relay.bridge import answer_of, spawn
 from relay.control import regions as c
 from relay.control.commands import StatusArgs
 from relay.control.report import Done
 from relay.control.server import Handler
+from relay.control.twosigning import half
 from relay.errors import RelayError
 from relay.exchange.gate import CLASSES
 from relay.journal.port import StepResult
@@ -61,9 +66,6 @@ class Steering:
 
     async def _pin(self, args: c.RegionPinArgs) -> Done:
         chooser = self._pinnable()
-        who, second = " ".join(args.who.split()), " ".join(args.second.split())
-        if not who or who.casefold() == second.casefold() or not second:
-            raise RelayError("a pin is signed by two different people.", "Give --who and --second.")
         names = self._daemon.regions.names
         if args.region not in names:
             raise RelayError(f"no region {args.region} is configured.", f"There are: {', '.join(names)}.")
@@ -71,21 +73,36 @@ class Steering:
         why_not = "no epoch is known: say which" if not epoch else chooser.why_no_pin(args.region, epoch)
         if why_not:
             raise RelayError(f"{why_not}.", "relay region status shows what is known.")
+        what = ("pin", args.region, str(epoch), str(args.minutes))
+        signed = self._daemon.signing.sign(what, args.who, args.second, args.why)
+        if signed is None:
+            return half(args.who, args.second)
         now_ms = self._daemon.clock.wall_ms()
-        pin = Pin(args.region, epoch, now_ms + args.minutes * 60_000, who, second, args.why, now_ms)
-        self._durable(await answer_of(partial(self._book.keep_pin, pin)), "the pin")
-        chooser.use_pin(pin)
-        await self._did(f"pin {pin.region} epoch {pin.epoch} for {args.minutes} minutes", who, args.why, second)
+        pin = Pin(args.region, epoch, now_ms + args.minutes * 60_000, signed.who, signed.second, signed.why, now_ms)
+        await self._pinned(chooser, pin, "the pin")
+        await self._did(f"pin {pin.region} epoch {pin.epoch} for {args.minutes} minutes", signed.who, signed.why, signed.second)
         return Done(f"pinned at {pin.region}, epoch {epoch}, for {args.minutes} minutes; its region has to confirm the epoch")
 
     async def _unpin(self, args: c.RegionUnpinArgs) -> Done:
         chooser = self._pinnable()
         if chooser.pin is None:
             raise RelayError("nothing is pinned.")
-        self._durable(await answer_of(partial(self._book.keep_pin, None)), "the end of the pin")
-        chooser.use_pin(None)
+        await self._pinned(chooser, None, "the end of the pin")
         await self._did("unpin", args.who, args.why)
         return Done("not pinned any more: the name servers decide")
+
+    async def _pinned(self, chooser: Chooser, pin: Pin | None, what: str) -> None:
+        """It holds as soon as it is durable, also where nobody waits for that any more: else it would at the next start."""
+
+        def keep(done: Callable[[StepResult], None]) -> None:
+            def kept(result: StepResult) -> None:
+                if result is None:
+                    chooser.use_pin(pin)
+                done(result)
+
+            self._book.keep_pin(pin, kept)
+
+        self._durable(await answer_of(keep), what)
 
     def _pinnable(self) -> Chooser:
         chooser = self._daemon.regions.chooser
@@ -114,13 +131,14 @@ class Steering:
         return Done(f"epoch {args.epoch} is sealed, durably; {ended} calls were cut short and are unknown")
 
     async def _end_calls(self, below: int) -> int:
-        """Wait until nothing is under way below an epoch; what outlasts the deadline ends now. Returns how many that were."""
+        """Wait until nothing is under way below an epoch, in whosever name; what outlasts the deadline ends now. Returns how
+        many that were."""
         d = self._daemon
         until_ms = d.clock.monotonic_ms() + d.settings.core.old_epoch_deadline_ms
-        while d.client.count_below(below) and d.clock.monotonic_ms() < until_ms:
+        while d.clients.count_below(below) and d.clock.monotonic_ms() < until_ms:
             await answer_of(partial(self._after, SEAL_LOOK_MS))
-        left = d.client.count_below(below)
-        d.client.end_below(below)
+        left = d.clients.count_below(below)
+        d.clients.end_below(below)
         return left
 
     def _after(self, delay_ms: int, done: Callable[[None], None]) -> None:
@@ -151,7 +169,8 @@ class Steering:
 
     async def _release(self, args: c.RegionReleaseArgs) -> Done:
         wanted = _classes(args.classes)
-        unfinished = unfinished_in_words(self._daemon.regions.tails)
+        regions = self._daemon.regions
+        unfinished = unfinished_in_words(regions.tails, regions.taking_over.tails)
         if unfinished and not args.despite_tail:
             raise RelayError(
                 f"{unfinished}.", "Wait until `relay region status` says that the tail is replayed, or add --despite-tail."
@@ -207,6 +226,29 @@ class Steering:
         log.warning("people decided about a region", what=what, who=who, second=second, why=why)
         async with self._changing:
             await answer_of(partial(self._book.note, Deed(self._daemon.clock.wall_ms(), what, who, why, second)))
+
+
+def to_the_end(handlers: Mapping[str, Handler]) -> Mapping[str, Handler]:
+    """The same, those that wait as work of its own: what was begun is done, also where nobody waits for it any more."""
+    return {
+        name: partial(_to_the_end, name, handler) if iscoroutinefunction(handler) else handler
+        for name, handler in handlers.items()
+    }
+
+
+async def _to_the_end(
+    name: str, handler: Callable[[msgspec.Struct], Awaitable[msgspec.Struct]], args: msgspec.Struct
+) -> msgspec.Struct:
+    async def work() -> msgspec.Struct | RelayError:
+        try:
+            return await handler(args)
+        except RelayError as error:  # a refusal is an answer, and no failure of the work
+            return error
+
+    done = await asyncio.shield(spawn(name, work()))
+    if isinstance(done, RelayError):
+        raise done
+    return done
 
 
 def _classes(names: tuple[str, ...]) -> frozenset[str]:

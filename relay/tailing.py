@@ -12,19 +12,26 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from relay.bridge import answer_of, spawn
 from relay.control import regions as c
 from relay.control.report import Done
+from relay.core.client import CoreClient
 from relay.errors import RelayError
+from relay.exchange.desk import Desk
 from relay.exchange.reopening import Reopening
 from relay.journal.engines import open_source
 from relay.journal.tailrows import TailReader
+from relay.permit import Permit
 from relay.reconcile.asking import Asking
-from relay.reconcile.tail import Tail
+from relay.reconcile.shelf import Shelf
+from relay.reconcile.tail import Tail, Variables
 from relay.reconcile.tails import AllRows, TailParts, Tails
 from relay.reconcile.tailwalk import TailRules
 from relay.reconciler import RETRY_MS, cutover_of
-from relay.settings import Settings
+from relay.settings import JournalSettings, Settings
+from relay.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from relay.daemon import Daemon
@@ -39,12 +46,44 @@ def work_ms(settings: Settings) -> int:
     return max(longest_ms, settings.relay.completion_deadline_ms) + settings.core.call_timeout_ms
 
 
+class Business(msgspec.Struct, frozen=True):
+    """Whose lost tail it is: a journal, the desk over it, and in whose name the core is asked. `at` is where the journal is
+    read beside its desk; `shelf` is where its reports go; `holds` are the classes of new messages that wait for it."""
+
+    center: str
+    journal: Variables
+    desk: Desk
+    client: CoreClient
+    permit: Callable[[], Permit | None]
+    at: JournalSettings
+    metrics: Metrics
+    shelf: Callable[[], Shelf]
+    holds: frozenset[str] = frozenset()
+
+
 def new_tails(daemon: Daemon) -> Tails:
-    settings, region = daemon.settings, daemon.settings.region
-    reopening = Reopening(daemon.desk.register, daemon.desk.saf, daemon.timers)
+    """Of this center's own journal."""
+    settings = daemon.settings
+    own = Business(
+        settings.relay.center,
+        daemon.journal,
+        daemon.desk,
+        daemon.client,
+        daemon.region.permit,
+        settings.journal,
+        daemon.metrics,
+        lambda: daemon.reconciler.shelf,
+        frozenset(settings.region.tail_holds),
+    )
+    return tails_of(daemon, own)
+
+
+def tails_of(daemon: Daemon, business: Business) -> Tails:
+    settings, region, desk = daemon.settings, daemon.settings.region, business.desk
+    reopening = Reopening(desk.register, desk.saf, daemon.timers)
 
     async def open_rows() -> AllRows:
-        return TailReader(await asyncio.to_thread(open_source, settings.journal, daemon.credentials.secret))
+        return TailReader(await asyncio.to_thread(open_source, business.at, daemon.credentials.secret))
 
     async def close_rows(rows: AllRows) -> None:
         await asyncio.to_thread(rows.close)
@@ -56,26 +95,24 @@ def new_tails(daemon: Daemon) -> Tails:
         return answer_of(begin)
 
     def asking(rows: AllRows) -> Asking:
-        return Asking(
-            daemon.client, rows, daemon.region.permit, sleep, settings.relay.center, settings.core.call_timeout_ms, RETRY_MS
-        )
+        return Asking(business.client, rows, business.permit, sleep, business.center, settings.core.call_timeout_ms, RETRY_MS)
 
     return Tails(
         TailParts(
-            journal=daemon.journal,
+            journal=business.journal,
             reopen=reopening.judge,
-            saf=daemon.desk.saf,
-            gate=daemon.desk.gate,
+            saf=desk.saf,
+            gate=desk.gate,
             open_rows=open_rows,
             close_rows=close_rows,
             asking=asking,
-            shelf=lambda: daemon.reconciler.shelf,
+            shelf=business.shelf,
             date_at=cutover_of(settings).date_at,
             clock=daemon.clock,
             timers=daemon.timers,
-            metrics=daemon.metrics,
+            metrics=business.metrics,
             spawn=spawn,
-            center=settings.relay.center,
+            center=business.center,
             rules=TailRules(
                 margin_ms=region.tail_margin_ms,
                 work_ms=work_ms(settings),
@@ -83,27 +120,29 @@ def new_tails(daemon: Daemon) -> Tails:
                 asking_count_max=region.tail_asking_count_max,
             ),
             lag_ms=region.tail_lag_assumed_ms,
-            holds=frozenset(region.tail_holds),
+            holds=business.holds,
         )
     )
 
 
-def tail_row(tails: Tails) -> c.TailRow:
-    """For `relay region status`."""
+def tail_row(tails: Tails, adopted: Tails | None = None) -> c.TailRow:
+    """For `relay region status`. `adopted`: of another center's journal that is at work here; it has not come to its end before
+    that has."""
     tail = tails.tail
     if tail is None:
         return c.TailRow()
+    also = None if adopted is None or adopted.is_finished else adopted.tail
     return c.TailRow(
         epoch=tail.epoch,
         began_ms=tail.began_ms,
         since_ms=tail.since_ms,
         evidence=_evidence(tail),
-        left=tail.left,
+        left=tail.left + (0 if also is None else also.left),
         asked=tail.asked,
         missing=tail.missing,
         mended=tail.mended,
         listed=tail.listed,
-        is_finished=tails.is_finished,
+        is_finished=tails.is_finished and (adopted is None or adopted.is_finished),
         finished_ms=tail.finished_ms,
         trouble=tails.trouble,
     )
@@ -114,11 +153,11 @@ def _evidence(tail: Tail) -> str:
     return f"{said}, by {tail.who}: {tail.why}" if tail.who else f"{said}, assumed"
 
 
-def unfinished_in_words(tails: Tails) -> str:
-    """Why service should not be released yet; "" where nothing is left."""
+def unfinished_in_words(tails: Tails, adopted: Tails | None = None) -> str:
+    """Why service should not be released yet; "" where nothing is left. `adopted` as for `tail_row`."""
     tail = tails.tail
     if tails.is_finished:
-        return ""
+        return "" if adopted is None else unfinished_in_words(adopted)
     if tail is None or not tail.is_measured:
         return "what the old region confirmed last has not been asked for yet"
     return f"{tail.left} rows of what the old region confirmed last are not asked for, or not settled"
@@ -136,6 +175,8 @@ def measure_again(daemon: Daemon, args: c.RegionTailArgs) -> Done:
             "that time is not within region.tail_replay_window_hours before the new epoch.",
             "What is older cannot be said again; compare it with `relay reconcile now --date`.",
         )
-    tails.measure_again(args.lag_ms, args.from_ms, args.who, args.why)
+    for each in (tails, daemon.regions.taking_over.tails):
+        if each is not None and each.tail is not None:
+            each.measure_again(args.lag_ms, args.from_ms, args.who, args.why)
     what = "from the given time" if args.from_ms else f"with a lag of {args.lag_ms} ms"
     return Done(f"what epoch {tail.epoch} may lack is asked for anew, {what}; `relay region status` shows how far it is")

@@ -16,24 +16,32 @@ from typing import TYPE_CHECKING
 from relay.bridge import spawn
 from relay.control import takeover as c
 from relay.control.commands import StatusArgs
+from relay.control.regions import TailRow
 from relay.control.report import Done
 from relay.control.server import Handler
+from relay.control.twosigning import half
 from relay.core.client import ClientSettings, CoreClient
 from relay.errors import JournalUnusable, RelayError
 from relay.exchange.front import FrontDesk
 from relay.exchange.limits import desk_limits
 from relay.journal.engines import open_copy
 from relay.journal.generation import relay_epoch
+from relay.journal.inherited import Inherited
 from relay.journal.keytable import Identity
 from relay.outbound.front import FrontOutbound
 from relay.outbound.limits import outbound_limits
 from relay.permit import Permit
+from relay.reconcile.shelf import Shelf
+from relay.reconcile.tails import Tails
+from relay.settings import JournalSettings
+from relay.tailing import Business, tail_row, tails_of
 from relay.takeover.adopted import Adopted, AdoptedJournal
 from relay.takeover.heir import Heir
 from relay.takeover.record import Record, Signed, TakeoverBook
 from relay.takeover.run import TakeOver
 from relay.takeover.standing import OwnStanding, Standing
 from relay.takeover.states import State
+from relay.takeover.ways import NotNow
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 from relay.wire.ports import DeskPort
@@ -55,10 +63,13 @@ class TakingOver:
         self.is_configured = self._settings.dsn is not None and daemon.settings.pair.peer is not None
         self._front: FrontDesk | None = None
         self._front_outbound: FrontOutbound | None = None
+        self.inherited = Inherited()
         self._takeover: TakeOver | None = None
         self._heir: Heir | None = None
         self._own: OwnStanding | None = None
+        self._tails: Tails | None = None  # of the other center's journal
         self._woken = asyncio.Event()
+        self._is_superseded = False
 
     # ---- the fronts --------------------------------------------------------------------------------------------------
     @property
@@ -75,6 +86,11 @@ class TakingOver:
             self._front_outbound = FrontOutbound(self._daemon.outbound)
         return self._front_outbound
 
+    @property
+    def tails(self) -> Tails | None:
+        """Of the other center's journal, while that is at work here."""
+        return self._tails if self._heir is not None and self._heir.is_at_work else None
+
     # ---- life --------------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """After recovery, before the doors open. Raises JournalUnusable for a journal that the other center has at work."""
@@ -85,19 +101,12 @@ class TakingOver:
                 f"This journal was taken over by {holder} and has not been given back.", f"At {holder}: relay takeover finish."
             )
         if self._front is None:
-            d.client.on_superseded = lambda: self._stands(Standing.SUPERSEDED)
+            self._begin_own_standing(bars_doors=False)
             return
         s, core = self._settings, d.settings.core
         peer = Identity(d.settings.pair.peer or "", d.settings.relay.realm)
         copy = open_copy(
-            d.settings.journal.model_copy(
-                update={
-                    "engine": "postgresql",
-                    "dsn": s.dsn,
-                    "schema_name": s.schema_name,
-                    "archive_directory": None,
-                }
-            ),
+            self._copy_settings(),
             d.credentials.journal_key(s.key_credential),
             [d.credentials.journal_key(name) for name in s.older_key_credentials],
             None if s.password_credential is None else d.credentials.secret(s.password_credential),
@@ -106,7 +115,9 @@ class TakingOver:
             call_soon_threadsafe=asyncio.get_running_loop().call_soon_threadsafe,
             clock=d.clock,
         )
-        heir = self._heir = Heir(d.client, d.region.permit, copy, self._make, self._front, self.outbound, core.call_timeout_ms)
+        heir = self._heir = Heir(
+            d.client, d.region.permit, copy, self._make, self._front, self.outbound, self.inherited, core.call_timeout_ms
+        )
         takeover = self._takeover = TakeOver(
             d.settings.relay.center,
             TakeoverBook(d.journal),
@@ -117,11 +128,20 @@ class TakingOver:
             self._changed,
             d.metrics.takeover_troubles.inc,
         )
-        self._front.is_awaited = takeover.is_awaited
         d.metrics.takeover_open.set_function(lambda: heir.open_count)
         self._changed()
-        for name in (*d.listeners, *d.dialers):
-            d.doors.bar(name, NOT_CLEAR)
+        self._begin_own_standing(bars_doors=True)
+        spawn("takeover", takeover.run())
+
+    def _begin_own_standing(self, bars_doors: bool) -> None:
+        """A center without another one is taken over by nobody, and asks nothing; it believes a refusal all the same."""
+        d = self._daemon
+        if d.settings.pair.peer is None:
+            d.client.on_superseded = lambda: self._stands(Standing.SUPERSEDED)
+            return
+        if bars_doors:
+            for name in (*d.listeners, *d.dialers):
+                d.doors.bar(name, NOT_CLEAR)
         self._own = OwnStanding(
             d.settings.relay.center,
             d.journal.relay_epoch,
@@ -129,11 +149,24 @@ class TakingOver:
             d.region.permit,
             d.timers,
             self._stands,
-            s.look_ms,
-            core.call_timeout_ms,
+            self._settings.look_ms,
+            self._settings.own_look_ms,
+            d.settings.core.call_timeout_ms,
+            is_awaited=bars_doors,
         )
         self._own.start()
-        spawn("takeover", takeover.run())
+
+    def _copy_settings(self) -> JournalSettings:
+        """Of the other center's journal, in the copy."""
+        s = self._settings
+        changes = {
+            "engine": "postgresql",
+            "dsn": s.dsn,
+            "schema_name": s.schema_name,
+            "password_credential": s.password_credential,
+            "archive_directory": None,
+        }
+        return self._daemon.settings.journal.model_copy(update=changes)
 
     def stop(self) -> None:
         if self._own is not None:
@@ -158,15 +191,21 @@ class TakingOver:
             now = takeover.record.state is state
             self._daemon.metrics.takeover_state.labels(state.name.lower()).set(int(now))
         if self._front is not None:
-            self._front.is_awaited = takeover.is_awaited
+            self._front.is_awaited = self.outbound.is_awaited = takeover.is_awaited
 
     # ---- this center's own standing ----------------------------------------------------------------------------------
+    @property
+    def is_superseded(self) -> bool:
+        """This life is over: another center has taken this one over."""
+        return self._is_superseded
+
     def _stands(self, standing: Standing) -> None:
         d = self._daemon
         if standing is Standing.CLEAR:
             for name in (*d.listeners, *d.dialers):
                 d.doors.unbar(name, NOT_CLEAR)
             return
+        self._is_superseded = True
         d.metrics.center_superseded.set(1)
         d.fenced, d.state, d.why = True, "fenced", "superseded: the core refuses this life"  # and its route is withdrawn
         d.desk.fence()
@@ -199,7 +238,8 @@ class TakingOver:
             bearer=None if core.bearer_credential is None else d.credentials.secret(core.bearer_credential),
             on_wrong_region=d.region.look_now,
         )
-        return Adopted(
+        d.clients.add(client)
+        adopted = Adopted(
             record.center,
             journal,
             client,
@@ -213,6 +253,13 @@ class TakingOver:
             desk_limits(d.settings),
             outbound_limits(d.settings),
         )
+        shelf = Shelf(journal)  # its reports are read at its own center
+        business = Business(
+            record.center, journal, adopted.desk, client, adopted.permit, self._copy_settings(), metrics, lambda: shelf
+        )
+        self._tails = tails_of(d, business)
+        adopted.use_tails(self._tails)
+        return adopted
 
     def _permit(self) -> Permit | None:
         takeover = self._takeover
@@ -226,19 +273,27 @@ class TakingOver:
             "takeover-finish": self._finish,
         }
 
-    def _status(self, _: StatusArgs) -> c.TakeoverReport:
+    async def _status(self, _: StatusArgs) -> c.TakeoverReport:
         takeover, heir, own = self._takeover, self._heir, self._own
-        if takeover is None or heir is None or own is None:
-            return c.TakeoverReport()
-        record, trouble, listed_count = takeover.record, takeover.trouble, 0
+        stands = "" if own is None else own.standing.value
+        by = own.by if own is not None and own.standing is Standing.SUPERSEDED else ""
+        if takeover is None or heir is None:
+            return c.TakeoverReport(own=stands, own_superseded_by=by)
+        unread, listed_count, copied_until_ms = "", 0, takeover.record.copied_until_ms
+        if takeover.record.state in (State.NONE, State.RETURNED):
+            try:
+                copied_until_ms = await heir.copied_until()
+            except NotNow as error:
+                copied_until_ms, unread = 0, error.problem
         try:
-            listed_count = 0 if heir.adopted is None else sum(1 for _ in heir.adopted.journal.listed())
-        except JournalUnusable as error:
-            trouble = trouble or error.problem
+            listed_count = await heir.listed_count()
+        except NotNow as error:
+            unread = error.problem
+        record, trouble = takeover.record, takeover.trouble or unread
         return c.TakeoverReport(
             is_configured=True,
-            own=own.standing.value,
-            own_superseded_by=own.by if own.standing is Standing.SUPERSEDED else "",
+            own=stands,
+            own_superseded_by=by,
             state=record.state_name.lower(),
             center=record.center,
             run=record.run,
@@ -247,6 +302,8 @@ class TakingOver:
             is_fence_seen=takeover.may_speak,
             open_count=heir.open_count,
             listed_count=listed_count,
+            copied_until_ms=copied_until_ms,
+            tail=TailRow() if self.tails is None else tail_row(self.tails),
             changed_ms=record.changed_ms,
             trouble=trouble,
             began=_shown(record.began),
@@ -257,13 +314,19 @@ class TakingOver:
         takeover = self._working()
         if args.center != self._daemon.settings.pair.peer:
             raise RelayError(f"{args.center} is not the other center.", f"It is {self._daemon.settings.pair.peer} (pair.peer).")
-        await takeover.begin(args.center, self._signed(args.who, args.second, args.why))
+        signed = self._signed(("takeover", args.center), args.who, args.second, args.why)
+        if signed is None:
+            return half(args.who, args.second)
+        await takeover.begin(args.center, signed)
         self._woken.set()
         return Done(f"{args.center} is being taken over; relay takeover status shows how it stands")
 
     async def _finish(self, args: c.TakeoverFinishArgs) -> Done:
         takeover = self._working()
-        record = await takeover.give_back(self._signed(args.who, args.second, args.why))
+        signed = self._signed(("give-back", takeover.record.center), args.who, args.second, args.why)
+        if signed is None:
+            return half(args.who, args.second)
+        record = await takeover.give_back(signed)
         self._woken.set()
         return Done(f"the journal of {record.center} is {record.state_name.lower()}")
 
@@ -272,8 +335,9 @@ class TakingOver:
             raise RelayError("no copy of another center's journal is configured.", "Add [takeover] and [pair].")
         return self._takeover
 
-    def _signed(self, who: str, second: str, why: str) -> Signed:
-        return Signed(" ".join(who.split()), " ".join(second.split()), why, self._daemon.clock.wall_ms())
+    def _signed(self, what: tuple[str, ...], who: str, second: str, why: str) -> Signed | None:
+        by = self._daemon.signing.sign(what, who, second, why)
+        return None if by is None else Signed(by.who, by.second, by.why, self._daemon.clock.wall_ms())
 
 
 def _shown(signed: Signed) -> c.TakeoverSigned:

@@ -13,8 +13,13 @@ from collections.abc import AsyncIterator
 from itertools import zip_longest
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
+
+# An example that takes long says how busy the machine is, and nothing about the code: pytest's own timeout says who hangs.
+hypothesis.settings.register_profile("machine", deadline=None)
+hypothesis.settings.load_profile("machine")
 
 
 @pytest_asyncio.fixture(scope="session", autouse=True, loop_scope="session")
@@ -36,8 +41,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     timeout of its own. And one of those that wait for processes beside one that only reckons, as long as there are both, so
     that there is something to do while a daemon drains. The same in every worker, as xdist demands."""
     items.sort(key=_patience_s, reverse=True)
-    live = [item for item in items if "live" in item.path.parts]
-    others = [item for item in items if "live" not in item.path.parts]
+    waiting = {"live", "browser"}
+    live = [item for item in items if waiting & set(item.path.parts)]
+    others = [item for item in items if not waiting & set(item.path.parts)]
     pairs = zip_longest(live, others)
     items[:] = [item for pair in pairs for item in pair if item is not None]
 

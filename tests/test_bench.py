@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from protocols.dialects import DIALECTS
-from tests.bench import failover, fairness, growth, journal, plots, storm
+from tests.bench import console, failover, fairness, growth, journal, plots, storm, stormplot
 from tests.bench.__main__ import load, table
 from tests.bench.dialectpath import MAKERS, Talk
 from tests.bench.dialects import FAR_ENDS
@@ -26,6 +26,20 @@ def test_the_street_of_the_fairness_demonstration_is_served(tmp_path: Path) -> N
     assert fairness.figures(rounds)["p99_on_vs_quiet"] == 1.0
     fairness.draw(tmp_path / "plot.svg", rounds)
     assert (tmp_path / "plot.svg").exists()
+
+
+async def test_a_console_is_looked_at_and_seen_while_messages_go_on() -> None:
+    sides = {side: [console.one(viewers, 1.0, 700, 4)] for side, viewers in (("nobody", 0), ("one page", 2), ("ten pages", 3))}
+    assert sides["one page"][0]["looks"] >= 2
+    assert console.ratios(sides, sides)["ten_pages_throughput"] > 0
+    seen = await console.paint(1, 700)
+    assert all(each["first_paint_ms"] >= each["first_byte_ms"] > 0 for rounds in seen.values() for each in rounds)
+    assert console.alone(1, 0.5, 700) >= 0
+    medians = {page: rounds[0] for page, rounds in seen.items()}
+    for rounds in sides.values():
+        rounds[0]["core_percent"] = 1.0
+    figures = {"paint": medians, "paint_under_load": medians, "sides": {side: rounds[0] for side, rounds in sides.items()}}
+    assert "| typed search |" in console.table(figures)
 
 
 async def test_a_wave_of_messages_is_approved() -> None:
@@ -102,7 +116,7 @@ def test_a_storm_is_measured_and_nobody_is_missing(tmp_path: Path) -> None:
     found = storm.one(tmp_path, 60, rooms=2)
     assert storm.missing_or_wrong(found) == storm.over_limit(found) == 0
     assert storm.figures(found)["on"] == 60
-    storm.draw(tmp_path / "plot.svg", found)
+    stormplot.draw(tmp_path / "plot.svg", found, storm.GOAL_S)
     assert (tmp_path / "plot.svg").exists()
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from relay.configfile import check
 from relay.consolesettings import ConsoleSettings, ConsoleTlsSettings
 from relay.handoversettings import DrainSettings, LeaseSettings
+from relay.hourssettings import HoursSettings
 from relay.pairsettings import PairSettings
 from relay.reconnectsettings import ReconnectSettings
 from relay.servicesettings import AnnounceSettings
@@ -69,6 +70,13 @@ SAMPLES = {
     "ack_needs_ej",
     "ack_needs_outward",
     "ack_needs_serial",
+    "atm",
+    "branch",
+    "partner",
+    "inquiry",
+    "lines",
+    "extra_holidays",
+    "extra_bank_days",
 }
 
 
@@ -108,6 +116,7 @@ TABLES: list[tuple[str, type[BaseModel], Any]] = [
     ("drain", DrainSettings, lambda data: data["drain"]),
     ("pair", PairSettings, lambda data: data["pair"]),
     ("hot_lanes", HotLanesSettings, lambda data: data["hot_lanes"]),
+    ("hours", HoursSettings, lambda data: data["hours"]),
     ("reconnect", ReconnectSettings, lambda data: data["reconnect"]),
     ("outbound", OutboundSettings, lambda data: data["outbound"]),
     ("telemetry", TelemetrySettings, lambda data: data["telemetry"]),

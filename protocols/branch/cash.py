@@ -135,13 +135,26 @@ class Cash:
     def confirmed_by_number(self, message: BranchMessage, actions: list[Action]) -> None:
         """前回確定通番: the transaction it names is complete. It says nothing about any other."""
         keeper = self._keeper
-        if message.business_date != keeper.book.date:
-            return
-        entry = keeper.book.find(message.confirmed_serial)
-        if entry is None or not entry.approved:
-            return
-        actions += [Note("confirmed-by-number", f"{entry.serial:06}"), Evidence(entry.key, "confirmed")]
-        keeper.keep(keeper.book.with_moved(entry.serial, entry.effect), actions, [])
+        if keeper.catch_up(actions):
+            for date, serial in keeper.named:
+                self._confirm(date, serial, actions)
+        if not self._confirm(message.business_date, message.confirmed_serial, actions):
+            keeper.name(message.business_date, message.confirmed_serial)
+
+    def _confirm(self, date: str, serial: int, actions: list[Action]) -> bool:
+        """False: no book here has this number waiting for it."""
+        keeper = self._keeper
+        entry = keeper.book.find(serial) if date == keeper.book.date else None
+        if entry is not None and entry.approved:
+            actions += [Note("confirmed-by-number", f"{entry.serial:06}"), Evidence(entry.key, "confirmed")]
+            keeper.keep(keeper.book.with_moved(entry.serial, entry.effect), actions, [])
+            return True
+        # A number of the other center's book whose cash this till does not count. The desk may hear it again.
+        entry = keeper.beside.find(serial) if date == keeper.beside.date else None
+        if entry is not None and entry.approved:
+            actions.append(Evidence(entry.key, "confirmed"))
+            return True
+        return False
 
     def overdue(self, actions: list[Action]) -> None:
         """T-complete: who has not completed yet, for an operator."""

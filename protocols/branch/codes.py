@@ -36,6 +36,7 @@ CODES: dict[str, str] = {
     Refusal.ORIGINAL_NOT_FOUND: "2007",
     Refusal.OVERLOADED: "3001", Refusal.NO_JOURNAL: "3002", Refusal.CORE_UNREACHABLE: "3003",
     Refusal.REGION_SWITCHING: "3004", Refusal.SUSPENDED: "3005", Refusal.DRAINING: "3006", Refusal.INTERNAL: "3007",
+    Refusal.OUT_OF_HOURS: "3008",
     Refusal.IN_DOUBT: "4001", Refusal.TOO_LATE: "4002", Refusal.REVERSED: "4003",
     DO_NOT_HONOUR: "5000", "insufficient-funds": "5001", "no-such-account": "5002", "account-closed": "5003",
     "invalid-amount": "5004", "limit-exceeded": "5005", "not-permitted": "5006", "invalid-transaction": "5007",

@@ -68,7 +68,7 @@ class Day:
             return
         if not self._keeper.terminal:
             self._keeper.take_over(message.terminal_name, actions)
-            self._notices.take_over(message.terminal_name, self._keeper.variables, actions)
+            self._notices.take_over(message.terminal_name, self._keeper.variables, self._keeper.inherited, actions)
             actions.append(Identify(message.terminal_name))
         book = self._keeper.book
         if message.business_date < book.date:

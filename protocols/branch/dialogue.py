@@ -310,7 +310,7 @@ class BranchDialogue:
     def _opened(self, event: LinkOpened, now_ms: int, actions: list[Action]) -> None:
         session = self._rules.session
         self._heard_ms = now_ms
-        self._keeper.opened(event.realm, event.stored)
+        self._keeper.opened(event.realm, event.stored, event.inherited)
         self._idle_ms = spread_ms(session.idle_echo_ms, event.link_id)
         if self._idle_ms:
             actions.append(Timer(IDLE, self._idle_ms))

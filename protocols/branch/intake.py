@@ -39,6 +39,8 @@ class Intake:
     def arrived(self, message: BranchMessage, actions: list[Action], barred: str = "") -> None:
         """A telegram with a number, of the open day. `barred`: the word with which new questions are refused now."""
         receipt = self._keeper.book.receipt(message, message.digest())
+        if receipt in (Receipt.GAP, Receipt.CONFLICT) and self._keeper.catch_up(actions):
+            receipt = self._keeper.book.receipt(message, message.digest())
         if receipt is Receipt.GAP:
             self._hold(message, actions)
             return

@@ -16,7 +16,7 @@ import msgspec
 
 from protocols.branch.message import BranchMessage
 from protocols.branch.rules import LinkRules
-from protocols.dialect import Action, Delivery, Note, OutboundOffered, Send, Store, Timer
+from protocols.dialect import Action, Delivery, HandBack, Note, OutboundOffered, Send, Store, Timer
 
 NOTICE = "notice"
 KINDS = (NOTICE,)
@@ -38,6 +38,14 @@ class NoticeBook(msgspec.Struct, frozen=True):
     recent: tuple[tuple[int, str], ...] = ()
 
 
+def together(own: NoticeBook, other: NoticeBook) -> NoticeBook:
+    """Of two centers: numbers go on above both, and both are known by them; one that both gave names neither's message."""
+    mine, theirs = dict(own.recent), dict(other.recent)
+    both = {number for number, id in mine.items() if theirs.get(number, id) != id}
+    recent = sorted((number, id) for number, id in {**theirs, **mine}.items() if number not in both)
+    return NoticeBook(max(own.last, other.last), tuple(recent[-RECENT_COUNT:]))
+
+
 class UnderWay(msgspec.Struct, frozen=True):
     id: str
     number: int
@@ -54,19 +62,23 @@ def variable_name(terminal: str) -> str:
 
 
 class Notices:
-    __slots__ = ("_book", "_name", "_now", "_rules")
+    __slots__ = ("_book", "_inherited", "_name", "_now", "_rules", "_seen")
 
     def __init__(self, rules: LinkRules) -> None:
         self._rules = rules
         self._book = NoticeBook()
         self._name = ""
         self._now: UnderWay | None = None
+        self._inherited: Mapping[str, bytes] = {}  # of a center that was taken over, a live view
+        self._seen: bytes | None = None
 
     @property
     def is_waiting(self) -> bool:
         return self._now is not None
 
-    def take_over(self, terminal: str, stored: Mapping[str, bytes], actions: list[Action]) -> None:
+    def take_over(
+        self, terminal: str, stored: Mapping[str, bytes], inherited: Mapping[str, bytes], actions: list[Action]
+    ) -> None:
         """From now on these are the notices of `terminal`. A book that cannot be read begins above every number it may hold."""
         self._name = variable_name(terminal)
         data = stored.get(self._name)
@@ -76,12 +88,27 @@ class Notices:
             except msgspec.MsgspecError:
                 self._book = NoticeBook(last=self._rules.wall_ms() // 1_000)
                 actions.append(Note("notice-book-unreadable", terminal))
+        self._inherited = inherited
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Numbers of the other center, where its journal is at work here: this one's go on above them."""
+        data = self._inherited.get(self._name)
+        if data is None or data == self._seen:
+            return
+        self._seen = data
+        try:
+            other = _decoder.decode(data)
+        except msgspec.MsgspecError:
+            other = NoticeBook(last=self._rules.wall_ms() // 1_000)
+        self._book = together(self._book, other)
 
     def offered(self, event: OutboundOffered, heard: BranchMessage | None, actions: list[Action]) -> None:
         """The core's message is at the head of the queue. `heard` is the 開局 of the open day, None before it."""
         if heard is None or self._now is not None:
             actions.append(Delivery(event.id, "deferred", "before 開局" if heard is None else "another notice is under way"))
             return
+        self._catch_up()
         if self._book.last >= NUMBER_MAX:
             actions.append(Delivery(event.id, "failed", "no notice number is left"))
             return
@@ -118,10 +145,14 @@ class Notices:
             actions.append(Delivery(now.id, "deferred", "the notice number is not durable"))
             return
         self._now = UnderWay(now.id, now.number, now.data, is_sent=True)
+        if self._name in self._inherited:
+            self._seen = _encoder.encode(self._book)
+            actions.append(HandBack(self._name, self._seen))
         actions += [Delivery(now.id, "sent"), Send(now.data), Timer(NOTICE, self._rules.session.notice_ms)]
 
     def received(self, message: BranchMessage, actions: list[Action]) -> None:
         """通知受信確認."""
+        self._catch_up()
         number, now = int(message.center_serial), self._now
         id = dict(self._book.recent).get(number)
         if id is None or (now is not None and now.number == number and not now.is_sent):
@@ -137,6 +168,7 @@ class Notices:
 
     def named(self, opening: BranchMessage, actions: list[Action]) -> None:
         """開局 names in センター通番 the last notice that the terminal showed. It says nothing about any other."""
+        self._catch_up()
         id = dict(self._book.recent).get(int(opening.center_serial))
         if id is not None and (self._now is None or self._now.id != id):
             actions.append(Delivery(id, "acknowledged", "named at 開局"))

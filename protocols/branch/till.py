@@ -59,6 +59,8 @@ class TillBook(msgspec.Struct, frozen=True):
     cash: int = 0
     pending: tuple[Pending, ...] = ()
     is_closed: bool = False
+    since: int = 0  # the numbers up to it are not in this book: another center took them, or nobody
+    opening: int = -1  # yen in the till as 開局 said when the book was begun; -1: begun before this was kept
 
     # ---- numbers ---------------------------------------------------------------------------------------------------------
     def is_next(self, serial: int) -> bool:
@@ -93,8 +95,8 @@ class TillBook(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(book, recent=(*book.recent[:-1], Taken(serial, digest, True, word)))
 
     def with_unused(self, last: int) -> TillBook:
-        """Numbers up to `last` were never used; a person said so."""
-        return msgspec.structs.replace(self, last=last)
+        """Numbers up to `last` were never used, as far as this center knows; a person said so."""
+        return msgspec.structs.replace(self, last=last, since=self.since if self.last else last)
 
     def _settled(self, serial: int, *, cash: int = 0, pending: tuple[Pending, ...] | None = None) -> TillBook:
         recent = tuple(
@@ -151,7 +153,7 @@ class TillBook(msgspec.Struct, frozen=True):
         """A new 営業日 begins at number 1 with `cash` yen in the till; the same day goes on where it was."""
         if date == self.date:
             return msgspec.structs.replace(self, is_closed=False)
-        return TillBook(date=date, cash=cash)
+        return TillBook(date=date, cash=cash, opening=cash)
 
     def closed(self, cash: int) -> TillBook:
         """The day is over: nothing is pending any more, `cash` was counted."""

@@ -61,6 +61,7 @@ REFUSED: dict[Refusal, Codes] = {
     Refusal.CORE_UNREACHABLE:          Codes("91", "907", "9107"),
     Refusal.REGION_SWITCHING:          Codes("91", "907", "9107"),
     Refusal.SUSPENDED:                 Codes("91", "912", "9112"),
+    Refusal.OUT_OF_HOURS:              Codes("91", "912", "9112"),
     Refusal.DRAINING:                  Codes("91", "912", "9112"),
     Refusal.KEY_CONFLICT:              Codes("94", "913", "9113"),
     Refusal.IN_PROGRESS:               Codes("09", "923", "9123"),

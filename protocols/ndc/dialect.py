@@ -15,11 +15,12 @@ from protocols.ndc.asking import CashNotice, OpenedJournal, OpenedRequest
 from protocols.ndc.dialogue import NdcDialogue
 from protocols.ndc.hooks import NO_HOOKS, Hooks
 from protocols.ndc.load import Load, parse_load
-from protocols.ndc.profile import NdcProfile
+from protocols.ndc.profile import TSN_SPAN_MIN, NdcProfile
 from protocols.ndc.rules import LinkRules, show_amount
 from protocols.ndc.saying import NdcSaying
+from protocols.ndc.serials import TSN_MAX
 from protocols.ndc.translate import compile_to_reply, compile_to_request
-from protocols.relatingkit import LinkFacts, Relation
+from protocols.relatingkit import LinkFacts, Relation, SerialRange
 from protocols.saying import Conversation, Wish
 from protocols.vocabulary import Answer, Received, Refusal, Reply, Request
 
@@ -108,7 +109,22 @@ class NdcKit:
                     is_warning=True,
                 )
             )
+        first, last = profile.tsn_range
+        if facts.is_paired and max(first - 1, TSN_MAX - last) <= TSN_SPAN_MIN:
+            found.append(
+                Relation(
+                    "tsn_range",
+                    "peer",
+                    f"with {first} to {last} no serials are left for the other center, whose machines are the same: the number "
+                    "of one center would prove something about the other's transaction",
+                    "[1, 4_999] at one center and [5_000, 9_999] at the other; relay check --peer FILE compares the two files",
+                )
+            )
         return found
+
+    def serials(self, profile: object) -> SerialRange | None:
+        """protocols.relatingkit.SerialKit."""
+        return SerialRange("tsn_range", *profile.tsn_range) if isinstance(profile, NdcProfile) else None
 
     def conversation(self, dialect: Dialect, wish: Wish) -> Conversation:
         if not isinstance(dialect, NdcDialect):

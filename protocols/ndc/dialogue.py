@@ -63,6 +63,7 @@ from protocols.vocabulary import Refusal
 
 PARTIAL, JOURNAL_AGAIN = "partial", "journal-again"
 JOURNAL_AGAIN_MS = 5_000  # a block that could not be taken is offered again: an ATM that stays connected may never repeat it
+JOURNAL_SILENT_MS = 30_000  # after so long without a word about a block it is offered again: longer than any reply deadline
 _NAMES = {"echo": SEND_CONFIG_ID, "sign-on": GO_IN_SERVICE, "sign-off": GO_OUT_OF_SERVICE}
 _REFUSALS = {State.DRAINING: Refusal.DRAINING, State.STOPPED: Refusal.SUSPENDED, State.CONFIG_ERROR: Refusal.SUSPENDED}
 
@@ -93,7 +94,7 @@ class NdcDialogue:
         self._rule: TerminalRule | None = None
         self._luno = ""
         self._journal_last = ""  # the last character acknowledged on this link
-        self._journal_held: OpenedJournal | None = None  # a block that the journal did not take yet
+        self._journal_held: OpenedJournal | None = None  # a block that is not acknowledged yet
         self._heard_ms = 0
         self._partial_since_ms: int | None = None
         self._partial_timer = False
@@ -183,8 +184,14 @@ class NdcDialogue:
         """To the desk. A gap or an overlap is noted, no reason to refuse: text that is here is better than none."""
         if not continues(block, self._journal_last):
             actions.append(Note("journal-gap", f"{block.previous} follows {self._journal_last}"))
-        self._journal_held = None
-        actions.append(Ask(OpenedJournal(block, self.terminal)))
+        self._journal_held = OpenedJournal(block, self.terminal)
+        self._ask_journal(actions)
+
+    def _ask_journal(self, actions: list[Action]) -> None:
+        """Again after a long silence: the desk says nothing where what an acknowledgement needs is not met in time, and expects
+        the ATM to repeat."""
+        if self._journal_held is not None:
+            actions += [Ask(self._journal_held), Timer(JOURNAL_AGAIN, JOURNAL_SILENT_MS)]
 
     def _malformed(self, body: bytes, error: FieldError, actions: list[Action]) -> None:
         """Refused. A request whose head can be read is declined, because its customer waits."""
@@ -221,10 +228,11 @@ class NdcDialogue:
         session = self._session
         session.terminal = terminal
         session.plans.bind(terminal, self._luno)
-        session.is_held_out = link.stored.get(f"{STOPPED}{terminal}") == b"1"
+        session.inherited, held = link.inherited, f"{STOPPED}{terminal}"
+        session.is_held_out = link.stored.get(held, link.inherited.get(held)) == b"1"
         book = link.stored.get(f"{VARIABLE}{terminal}")
         self._transaction = session.transaction = Transaction(
-            self._rules, session.cassettes, link.realm, link.link_id, terminal, book
+            self._rules, session.cassettes, link.realm, link.link_id, terminal, book, link.inherited
         )
         actions.append(Identify(terminal))
         return True
@@ -253,9 +261,11 @@ class NdcDialogue:
     def _reply(self, event: ReplyDecided, now_ms: int, actions: list[Action]) -> None:
         message = event.message
         if isinstance(message, OpenedJournal):
+            if self._journal_held is None and message.block.last == self._journal_last:
+                return  # it was asked twice, and acknowledged
             if event.reply.code == TAKEN_CODE:
-                self._journal_last = message.block.last
-                actions.append(Send(self._rules.journal_acknowledged(message.block.last)))
+                self._journal_last, self._journal_held = message.block.last, None
+                actions += [Timer(JOURNAL_AGAIN, None), Send(self._rules.journal_acknowledged(message.block.last))]
             else:
                 self._journal_held = message
                 actions.append(Note("journal-refused", event.reply.code))
@@ -316,13 +326,14 @@ class NdcDialogue:
             self._idle_fired(now_ms, actions)
         elif name == PARTIAL:
             self._partial_fired(now_ms, actions)
-        elif name == JOURNAL_AGAIN and self._journal_held is not None:
-            held, self._journal_held = self._journal_held, None
-            actions.append(Ask(held))
+        elif name == JOURNAL_AGAIN:
+            self._ask_journal(actions)
 
     def _idle_fired(self, now_ms: int, actions: list[Action]) -> None:
         session = self._session
         limit = session.idle_ms
+        if self._transaction is not None:
+            self._transaction.recall(actions)
         quiet_ms = now_ms - self._heard_ms
         actions.append(Timer(IDLE, limit if quiet_ms >= limit else limit - quiet_ms))
         is_idle = session.state is State.IN_SERVICE and session.phase is Phase.IDLE and session.commands.is_free

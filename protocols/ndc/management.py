@@ -8,9 +8,11 @@ rejected step is not tried again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from protocols.dialect import Action, Delivery, HangUp, Note, Store, Tell, Timer
+from protocols.dialect import Action, Delivery, HandBack, HangUp, Note, Store, Tell, Timer
 from protocols.machine import Unexpected, next_state
 from protocols.ndc import commanding as c
 from protocols.ndc import fields as f
@@ -48,6 +50,7 @@ class Management:
         "commands",
         "config_id",
         "idle_ms",
+        "inherited",
         "is_held_out",
         "plans",
         "rules",
@@ -66,6 +69,7 @@ class Management:
         self.plans = Plans(rules, "")
         self.transaction: Transaction | None = None  # once the terminal is known
         self.idle_ms = rules.session.idle_probe_ms  # after so long a silence we ask; the dialogue has this link's own
+        self.inherited: Mapping[str, bytes] = {}  # of a center that was taken over
         self.is_held_out = False  # somebody took it out of service, maybe before a restart
         self._has_loaded = False  # in this session: a load that did not change the id is not sent again
         self._has_keys = False  # loaded a moment ago, with the load
@@ -357,7 +361,10 @@ class Management:
     def _hold_out(self, is_held_out: bool, actions: list[Action]) -> None:
         """Durably, because a restart must not put an ATM into service that somebody took out."""
         self.is_held_out = is_held_out
-        actions.append(Store(f"{STOPPED}{self.terminal}", b"1" if is_held_out else b""))
+        name, value = f"{STOPPED}{self.terminal}", b"1" if is_held_out else b""
+        actions.append(Store(name, value))
+        if name in self.inherited:
+            actions.append(HandBack(name, value))
 
     def _give_back(self, why: str, actions: list[Action]) -> None:
         """A "go in service" of the core whose turn did not come: not sent, so it may be offered again."""

@@ -29,6 +29,7 @@ Serial = Annotated[int, Field(ge=1, le=9_999)]
 State = Annotated[str, Field(pattern=r"^[0-9A-Z]{3}$")]
 PRINT_FIELDS = frozenset({"tsn", "amount", "currency", "authorisation", "balance", "reason"})
 ASCII_MAX = 0x7E
+TSN_SPAN_MIN = 100  # from the first to the last serial number: what is open of one terminal never comes around
 
 
 class Model(BaseModel):
@@ -222,7 +223,7 @@ class NdcProfile(Model):
             for kind in sorted(defaults.NEVER_UNDONE)
             if rules[kind].doubt is DoubtPolicy.UNDO
         ]
-        if self.tsn_range[1] - self.tsn_range[0] < 100:
+        if self.tsn_range[1] - self.tsn_range[0] < TSN_SPAN_MIN:
             problems.append("tsn_range: at least a hundred numbers, the first before the last")
         if self.load and not self.config_id:
             problems.append("load: a load is sent when the configuration id is not the wanted one; set config_id")

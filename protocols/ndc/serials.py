@@ -9,6 +9,8 @@ is on the list by then).
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import msgspec
 
 from protocols.ndc.evidence import Sent
@@ -35,12 +37,13 @@ class Serials:
     would be evidence for the other's.
     """
 
-    __slots__ = ("_first", "_last", "_open", "_until")
+    __slots__ = ("_first", "_is_new", "_last", "_open", "_until")
 
     def __init__(self, stored: bytes | None, first: int = 1, last: int = TSN_MAX) -> None:
         self._first, self._until = first, last
         self._last = first - 1
         self._open: dict[int, Sent] = {}
+        self._is_new = not stored
         if stored:
             try:
                 book = _decoder.decode(stored)
@@ -49,11 +52,20 @@ class Serials:
             self._last = book.last
             self._open = {sent.tsn: sent for sent in book.open}
 
-    def take(self) -> int:
-        """The next number of the range, skipping those whose end is unknown."""
-        for _ in range(OPEN_COUNT_MAX + 1):
+    @property
+    def is_unused(self) -> bool:
+        """No number of this range was ever given to the terminal."""
+        return self._is_new and self._last == self._first - 1
+
+    def covers(self, tsn: int) -> bool:
+        """Whether it may be a number of this center's."""
+        return self._first <= tsn <= self._until
+
+    def take(self, elsewhere: Container[int] = ()) -> int:
+        """The next number of the range, skipping those whose end is unknown, here or `elsewhere`."""
+        for _ in range(2 * OPEN_COUNT_MAX + 1):
             self._last = self._last + 1 if self._first <= self._last + 1 <= self._until else self._first
-            if self._last not in self._open:
+            if self._last not in self._open and self._last not in elsewhere:
                 break
         return self._last
 
@@ -65,6 +77,12 @@ class Serials:
 
     def closed(self, tsn: int) -> None:
         self._open.pop(tsn, None)
+
+    def proven(self, sent: Sent) -> None:
+        """`sent` is at its end. Nothing where its number is another's here: `sent` may be of another center's book."""
+        mine = self._open.get(sent.tsn)
+        if mine is not None and mine.key == sent.key:
+            del self._open[sent.tsn]
 
     def open(self) -> tuple[Sent, ...]:
         return tuple(self._open.values())

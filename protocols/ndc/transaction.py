@@ -9,12 +9,12 @@ evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
 import msgspec
 
-from protocols.dialect import Action, Ask, Evidence, HangUp, Note, Send, Store, Timer
+from protocols.dialect import Action, Ask, Evidence, HandBack, HangUp, Note, Send, Store, Timer
 from protocols.errors import ProtocolError
 from protocols.ndc import defaults
 from protocols.ndc import fields as f
@@ -31,6 +31,7 @@ from protocols.ndc.evidence import (
     judge_last,
     judge_unordered,
 )
+from protocols.ndc.inherited import InheritedSerials
 from protocols.ndc.message import LastStatus, SolicitedStatus, TransactionRequest
 from protocols.ndc.replies import parts_of
 from protocols.ndc.rules import LinkRules
@@ -39,6 +40,8 @@ from protocols.ndc.status import SupplyCounters
 from protocols.vocabulary import Reply, Verdict
 
 STATUS_TIMER = "status"
+NOTHING: Mapping[str, bytes] = {}
+AMBIGUOUS = Finding(UNPROVEN, "the serial may be either center's: their ranges overlap (tsn_range)")
 
 
 class Phase(Enum):
@@ -54,7 +57,9 @@ class Transaction:
         "_cassettes",
         "_denominations",
         "_function",
+        "_heard",
         "_held",
+        "_inherited",
         "_is_lost",
         "_is_nameless",
         "_is_stored",
@@ -73,7 +78,14 @@ class Transaction:
     )
 
     def __init__(
-        self, rules: LinkRules, cassettes: Cassettes, realm: str, link_id: str, terminal: str, stored: bytes | None
+        self,
+        rules: LinkRules,
+        cassettes: Cassettes,
+        realm: str,
+        link_id: str,
+        terminal: str,
+        stored: bytes | None,
+        inherited: Mapping[str, bytes] = NOTHING,
     ) -> None:
         self._rules = rules
         self._cassettes = cassettes
@@ -82,6 +94,8 @@ class Transaction:
         self.terminal = terminal
         self._serials = Serials(stored, *rules.profile.tsn_range)
         self._stored_name = f"{VARIABLE}{terminal}"
+        self._inherited = InheritedSerials(inherited, self._stored_name, self._serials)
+        self._heard: LastStatus | None = None  # of a serial that no book here explains: perhaps one that is still to come
         self._denominations = rules.cash.denominations
         self.phase = Phase.IDLE
         self._mints = 0
@@ -94,7 +108,7 @@ class Transaction:
         self._held: Reply | None = None
         self._sent: Sent | None = None
         self._last_key = ""  # of the last reply that ordered or took notes
-        self._noted: set[int] = set()  # TSNs about which a note was given in this session
+        self._noted: set[str] = set()  # keys about which a note was given in this session
 
     def mint(self) -> str:
         self._mints += 1
@@ -104,6 +118,7 @@ class Transaction:
     def may_begin(self, request: TransactionRequest, body: bytes, now_ms: int, actions: list[Action]) -> bool:
         """Whether a request opens a transaction now; a repeat is swallowed, an impossible one resets the link."""
         self.look(now_ms, actions)
+        self.recall(actions)
         if self.phase is Phase.IDLE:
             return True
         if body == self._body:  # also after our reply, which it crossed: the next customer's has another MCN
@@ -131,8 +146,8 @@ class Transaction:
     def begin(self, request: TransactionRequest, body: bytes, config_id: str, now_ms: int, actions: list[Action]) -> None:
         """Open it: number, book, question, in this order of durability."""
         last = request.last
-        if last is not None:
-            self._earlier(last.tsn, lambda sent: judge_last(sent, last), actions)
+        if last is not None and not self._earlier(last.tsn, lambda sent: judge_last(sent, last), actions):
+            self._keep_in_mind(last)
         tables = self._rules.tables(config_id)
         opened = open_request(
             request,
@@ -157,8 +172,9 @@ class Transaction:
 
     def _fresh_serial(self, last: LastStatus | None) -> int:
         """Never the one that the ATM reports as its last: were the reply lost, that report would pass for its proof."""
-        tsn = self._serials.take()
-        return self._serials.take() if last is not None and last.tsn == f"{tsn:04}" else tsn
+        elsewhere = self._inherited.numbers()
+        tsn = self._serials.take(elsewhere)
+        return self._serials.take(elsewhere) if last is not None and last.tsn == f"{tsn:04}" else tsn
 
     def _key(self, opened: OpenedRequest) -> str:
         return key_of(self._realm, self.terminal, opened.mint)
@@ -273,7 +289,7 @@ class Transaction:
         if finding.verdict:
             actions.append(Evidence(sent.key, finding.verdict, finding.standing_minor, finding.why))
         if finding.verdict in (CONFIRMED, UNDONE, "part"):
-            self._serials.closed(sent.tsn)
+            self._serials.proven(sent)
         if finding.alarm == "key":
             actions.append(Note("key-alarm", finding.why))
         elif finding.alarm:
@@ -303,17 +319,42 @@ class Transaction:
         """Supply counters, asked for at the start of a session."""
         self._earlier(counters.tsn, lambda sent: judge_counters(sent, counters), actions)
 
-    def _earlier(self, tsn: str, judged: Callable[[Sent], Finding], actions: list[Action]) -> None:
-        """Late evidence about a reply of another session: it confirms, or adds one note."""
-        sent = self._serials.find(tsn)
-        if sent is None:
-            return
-        finding = judged(sent)
+    def _earlier(self, tsn: str, judged: Callable[[Sent], Finding], actions: list[Action]) -> bool:
+        """Late evidence about a reply of another session, or another center: it confirms, or adds one note. False: no book has
+        the serial."""
+        sent, theirs = self._serials.find(tsn), self._inherited.find(tsn)
+        if theirs is not None:
+            is_certain = sent is None and self._inherited.is_certain(theirs)
+            self._tell_late(theirs, judged(theirs) if is_certain else AMBIGUOUS, actions)
+        if sent is not None:
+            self._tell_late(sent, judged(sent) if theirs is None else AMBIGUOUS, actions)
+        return sent is not None or theirs is not None
+
+    def _tell_late(self, sent: Sent, finding: Finding, actions: list[Action]) -> None:
         if finding.verdict == UNPROVEN:
-            if sent.tsn in self._noted:
+            if sent.key in self._noted:
                 return
-            self._noted.add(sent.tsn)
+            self._noted.add(sent.key)
         self._tell(sent, finding, actions)
+        left = self._inherited.closed(sent.tsn) if finding.verdict == CONFIRMED else None
+        if left is not None:
+            actions.append(HandBack(self._stored_name, left))
+
+    def _keep_in_mind(self, last: LastStatus) -> None:
+        """Perhaps a center that is lost gave this serial, and its book is not here yet."""
+        tsn = int(last.tsn) if last.tsn.isascii() and last.tsn.isdigit() else NO_MONEY
+        if tsn != NO_MONEY and (self._serials.is_unused or not self._serials.covers(tsn)):
+            self._heard = last
+
+    def recall(self, actions: list[Action]) -> None:
+        """What the ATM said on this link before the lost center's book was here."""
+        last = self._heard
+        if last is None:
+            return
+        theirs = self._inherited.find(last.tsn)
+        if theirs is not None:
+            self._heard = None
+            self._tell_late(theirs, judge_last(theirs, last), actions)
 
     # ---- the end -----------------------------------------------------------------------------------------------------
     def overdue(self, actions: list[Action]) -> None:

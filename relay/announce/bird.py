@@ -99,6 +99,7 @@ class BirdAnnouncer:
         if self._is_asking:
             self._asks_again = True
         elif not self._is_stopped:
+            self._is_asking = True  # from now, and not from the task's first turn: two at once would undo each other's orders
             spawn("ask bird", self._look())
 
     async def _look(self) -> None:

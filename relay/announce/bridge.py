@@ -73,13 +73,13 @@ class ExaPipe:
         if med == self.has:
             return ""
         self.has = None
-        for prefix in self._prefixes:
-            verb = "withdraw" if med == NONE else "announce"
-            trouble = self._say(f"{verb} route {prefix} next-hop self" + ("" if med == NONE else f" med {med}"))
-            if trouble:
-                return trouble
-        self.has = med
-        return ""
+        verb, by = ("withdraw", "") if med == NONE else ("announce", f" med {med}")
+        # All of them, whatever becomes of the first: a withdrawal of one address is not to wait for the other's.
+        troubles = [self._say(f"{verb} route {prefix} next-hop self{by}") for prefix in self._prefixes]
+        trouble = next(filter(None, troubles), "")
+        if not trouble:
+            self.has = med
+        return trouble
 
     def drain(self) -> None:
         """Something came that answers no command. Raises ExaGone at the end of the pipe."""
@@ -122,6 +122,8 @@ class Bridge:
                         self._wait(AGAIN_MS)
                         continue
                     self._serve(relay)
+                self._pipe.set(NONE)
+                self._wait(AGAIN_MS)  # where another bridge is served, each would throw the other out without a pause
 
     def _wait(self, delay_ms: int) -> None:
         if select.select([self._pipe.descriptor], [], [], delay_ms / 1000)[0]:

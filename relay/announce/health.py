@@ -21,25 +21,27 @@ class Cause(Enum):
     LOOP = "loop"  # the event loop is on time
     JOURNAL = "journal"  # it can be written
     REGION = "region"  # the active region answers
-    LEASE = "lease"  # whoever hands out exclusive rights lets this center serve
     DEVICE = "device"  # the service address can be put on this host
     HEARD = "heard"  # somebody hears the announcement
     DRAIN = "drain"  # people have not drained whoever serves on the address
+    STANDING = "standing"  # the core listens to this center: it was not taken over
+    PEER = "peer"  # the other center would not serve better: it does not reach a region that we do not reach
 
 
-HARD = frozenset({Cause.LOOP, Cause.JOURNAL, Cause.LEASE, Cause.DEVICE, Cause.DRAIN})
+HARD = frozenset({Cause.LOOP, Cause.JOURNAL, Cause.DEVICE, Cause.STANDING, Cause.DRAIN, Cause.PEER})
 
 
 class Signs(msgspec.Struct, frozen=True, kw_only=True):
-    """One look: True is well. `lease` is True where this center needs none."""
+    """One look: True is well. `peer` is True where there is none."""
 
     loop: bool = True
     journal: bool = True
     region: bool = True
-    lease: bool = True
     device: bool = True
     heard: bool = True
     drain: bool = True
+    standing: bool = True
+    peer: bool = True
 
 
 class _Counter:

@@ -33,6 +33,7 @@ class Serving(msgspec.Struct, frozen=True):
     accept: Callable[[], str]  # begin to accept; why it cannot, "" where it can
     refuse: Callable[[], None]  # accept no more
     grasp: Callable[[], Callable[[], None]]  # take hold of the sessions that are open now: what is returned resets them
+    gained: Callable[[str], None]  # the terminals of another center begin to come here, and why
 
 
 class Herald:
@@ -138,6 +139,13 @@ class Herald:
         self._timer = self._timers.after(self._look_ms, self._look)
 
     def _look(self) -> None:
+        try:
+            self._see()
+        finally:  # whatever went wrong: a center that is never looked at again is never withdrawn
+            if self.role is not Role.GONE:
+                self._arm()
+
+    def _see(self) -> None:
         now_ms = self._clock.monotonic_ms()
         speaker = self._announcer.state()
         signs = msgspec.structs.replace(
@@ -152,8 +160,6 @@ class Herald:
         if change is not None:
             self._do(change)
         self._show()
-        if self.role is not Role.GONE:
-            self._arm()
 
     def _try(self, event: Event, why: str) -> None:
         try:
@@ -182,6 +188,8 @@ class Herald:
                 self._cannot(problem)
                 return
             self._device_problem = ""
+            if change.event is Event.TRAFFIC:
+                self._serving.gained(change.why)
             if change.event in (Event.UNHEARD, Event.HANDED_BACK):
                 self._later(change, self._serving.grasp())
         self._show()

@@ -51,6 +51,7 @@ TABLE: Final[dict[tuple[Role, Event], Role]] = {
     (Role.PAUSED, Event.DRAINING): Role.GONE,
     (Role.PAUSED, Event.ENDED): Role.GONE,
     (Role.STANDBY, Event.TRAFFIC): Role.HOLDING,
+    (Role.STANDBY, Event.UNHEARD): Role.STANDBY,  # whoever stayed when it stepped back is cut off now
     (Role.STANDBY, Event.UNFIT): Role.WITHDRAWN,
     (Role.STANDBY, Event.PEOPLE_WITHDREW): Role.PAUSED,
     (Role.STANDBY, Event.DRAINING): Role.LEAVING,

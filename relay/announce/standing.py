@@ -21,9 +21,10 @@ IN_WORDS: Final[dict[Cause, str]] = {
     Cause.LOOP: "the event loop is late",
     Cause.JOURNAL: "the journal cannot be written",
     Cause.REGION: "the active region does not answer",
-    Cause.LEASE: "the lease is not ours",
     Cause.DEVICE: "the service address cannot be put on this host",
     Cause.HEARD: "nobody hears the announcement",
+    Cause.STANDING: "the other center has taken this one over",
+    Cause.PEER: "only the other center reaches the active region",
     Cause.DRAIN: "whoever serves the address is drained",
 }
 
@@ -61,6 +62,7 @@ class Standing:
         self.role = Role.PAUSED if paused else Role.WITHDRAWN
         self.why = paused or "starting"
         self.waits_ms = 0  # how long damping holds back the next step up
+        self._has_kept = False  # it stepped back, and its sessions stayed
 
     @property
     def level(self) -> Level:
@@ -72,6 +74,8 @@ class Standing:
         health.see(signs)
         self.waits_ms = 0
         hard, soft = health.ill_hard, health.ill_soft
+        if self.role is Role.STANDBY and not traffic:
+            hard = tuple(cause for cause in hard if cause is not Cause.PEER)  # it has nobody to send away, and may be needed
         if self.role is Role.WITHDRAWN:
             if hard:
                 self.why = _in_words(hard)
@@ -81,6 +85,9 @@ class Standing:
             return self._go(now_ms, Event.UNFIT, _in_words(hard))
         if self.role is Role.HOLDING and soft:
             return self._go(now_ms, Event.UNHEARD if Cause.HEARD in soft else Event.WEAK, _in_words(soft))
+        if self.role is Role.STANDBY and self._has_kept and Cause.HEARD in soft:
+            self._has_kept = False  # once: whoever comes after that has found a way
+            return Change(self.role, next_state(TABLE, self.role, Event.UNHEARD), Event.UNHEARD, IN_WORDS[Cause.HEARD])
         if self.role is Role.STANDBY and traffic and not soft:
             return self._up(now_ms, Event.TRAFFIC, "terminals come here")
         return None
@@ -97,7 +104,7 @@ class Standing:
 
     def _go(self, now_ms: int, event: Event, why: str) -> Change:
         change = Change(self.role, next_state(TABLE, self.role, event), event, why)
-        self.role, self.why = change.after, why
+        self.role, self.why, self._has_kept = change.after, why, event is Event.WEAK
         if change.moves_route:
             self._damping.changed(now_ms, is_flap=event in (Event.UNFIT, Event.WEAK, Event.UNHEARD))
         return change

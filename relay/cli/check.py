@@ -15,6 +15,7 @@ import msgspec
 from relay.cli.keys import key_findings
 from relay.clock import SystemClock
 from relay.configfile import Checked, check
+from relay.configpair import compare
 from relay.configuration.environment import machine_check
 from relay.configuration.relations import Finding
 from relay.settings import Settings
@@ -30,6 +31,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", help="TOML file")
     parser.add_argument("--json", action="store_true", help="a list of {file, line, path, problem, suggestion}")
     parser.add_argument(
+        "--peer",
+        metavar="FILE",
+        help="a copy of the other center's file: what both centers would give out, and only one may",
+    )
+    parser.add_argument(
         "--no-environment",
         action="store_true",
         help="the file only: no look at the files, certificates, credentials and directories of this host",
@@ -38,6 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     checked = check(args.config, machine=None if args.no_environment else _look_at_the_host)
+    if args.peer is not None and not checked.mistakes:
+        checked = msgspec.structs.replace(checked, mistakes=compare(args.config, args.peer))
     for warning in checked.warnings:
         print(f"warning: {warning.text()}", file=sys.stderr)
     if args.json:
@@ -58,7 +66,7 @@ def summary(file: str, checked: Checked) -> str:
     """One line for people: what the file says, or how many mistakes it has."""
     warnings = f", {_count(len(checked.warnings), 'warning')}" if checked.warnings else ""
     settings = checked.settings
-    if settings is None:
+    if settings is None or checked.mistakes:
         return f"{file}: {_count(len(checked.mistakes), 'mistake')}{warnings}"
     parts = [_count(len(settings.listener), "listener")]
     if settings.dialer:

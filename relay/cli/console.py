@@ -1,4 +1,4 @@
-"""`relay console`: the accounts of the web console: add, passwd, role, list, remove.
+"""`relay console`: the accounts of the web console (add, passwd, role, list, remove), what was done there, its code tables.
 
 Owns the words typed. It must never take a password as an argument, which everybody who lists processes would see: it is read
 from the terminal twice, or as one line of standard input. The traps: the file belongs to the relay's user, so whoever runs
@@ -12,24 +12,33 @@ import argparse
 import getpass
 import sys
 
+import msgspec
+
 from protocols.vocabulary import Secret
 from relay.cli import reach
+from relay.cli.consolelists import audit_lines, code_lines
 from relay.cli.screen import safe, table
 from relay.cli.when import show_moment
 from relay.clock import SystemClock
 from relay.console.accounts import PASSWORD_CHARS_MAX, Account, account, read_accounts, write_accounts
 from relay.console.identity import Role
 from relay.consolesettings import ConsoleSettings
+from relay.control.audit import AUDIT_ROWS_MAX, AuditArgs
 from relay.errors import RelayError
 
 NAME = "console"
-HELP = "accounts of the web console: user add, passwd, role, list, remove"
+HELP = "the web console: user add, passwd, role, list, remove; audit; tables"
 
 DEFAULT_CONFIG = "/etc/relay/relay.toml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    audit = what.add_parser("audit", help="who did what there, newest first", description="Who did what at the console.")
+    reach.add_arguments(audit)
+    audit.add_argument("--count", type=int, default=100, metavar="N", help="at most so many (default: 100)")
+    audit.add_argument("--json", action="store_true", help="one object")
+    what.add_parser("tables", help="what a terminal is told for each reason", description="Reasons in each dialect.")
     user = what.add_parser("user", help="who may sign in, and as what", description="Who may sign in, and as what.")
     deeds = user.add_subparsers(dest="deed", metavar="DEED", required=True)
     for name, text in (
@@ -53,6 +62,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.what == "tables":
+        print("\n".join(code_lines()))
+        return 0
+    if args.what == "audit":
+        report = reach.client(args).audit(AuditArgs(count_max=min(max(args.count, 1), AUDIT_ROWS_MAX)))
+        print(msgspec.json.encode(report).decode() if args.json else "\n".join(audit_lines(report.rows)))
+        return 0
     path = _path(args)
     accounts = read_accounts(path)
     if args.deed == "list":

@@ -11,17 +11,24 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import secrets
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 
+from relay.cli import reach
 from relay.cli.failoverpage import lines_of
 from relay.cli.screen import safe
+from relay.cli.signatures import EXIT_WORDS, tell
 from relay.control import failover as c
+from relay.control.client import ControlClient, NotReachable, Refused
 from relay.control.failoverclient import FailoverClient
 from relay.control.report import Done
 from relay.errors import ConfigurationError
+from relay.failover.codes import SECRET_BYTES, secret_text
+from relay.failover.cosign import LoneRow
 from relay.failover.people import hash_code
 from relay.failover.plan import parse_plan, version_of
 from relay.failover.plancheck import check_plan
@@ -29,6 +36,7 @@ from relay.orchestrator.settings import SOCKET, load_settings
 
 NAME = "failover"
 HELP = "the regional failover: check, declare, approve, deny, hold, abort, status, report"
+RELAY_MS = 2_000  # the relay is asked for its own half-signed commands; one that hangs does not keep this page
 CODE_GROUPS, CODE_LETTERS = 5, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -47,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--paper", action="store_true", help="on paper only: no orchestrator is asked")
 
     status = verb("status", "the run on one page: gate, evidence, the bank's day, clock, steps, log")
-    status.add_argument("--json", action="store_true", help="one object")
+    status.add_argument("--json", action="store_true", help="one object; what waits at the relay is in relay status --json")
 
     report = verb("report", "the report of the newest run")
     report.add_argument("--html", action="store_true", help="one page instead of JSON")
@@ -78,14 +86,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         ("hold", "begin nothing new"),
         ("resume", "go on after a hold"),
         ("abort", "call it off and take back what was done; not after the promotion"),
+        ("escalate", "call people, once a minute at most"),
         ("adopt", "this center's orchestrator goes on with the run"),
     ):
         one = verb(name, text)
         if name == "adopt":
             one.add_argument("--second", default="", help="the second who signs that the other orchestrator has stopped")
+            one.epilog = EXIT_WORDS
         _sign(one)
 
     step = verb("step", "answer for a step: waived, by-hand (two sign), again; or tick a line of its checklist")
+    step.epilog = EXIT_WORDS
     step.add_argument("how", choices=("waived", "by-hand", "again", "tick"))
     step.add_argument("step", metavar="STEP", help="as the status names it")
     step.add_argument("--line", type=int, default=0, help="of the checklist")
@@ -94,11 +105,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _sign(step, "what was seen or done")
 
     say = verb("say", "what people know: batch-checkpoint, accept-loss (two), alone (two), zengin, remark")
+    say.epilog = EXIT_WORDS
     say.add_argument("topic", choices=("batch-checkpoint", "accept-loss", "alone", "zengin", "remark"))
     say.add_argument("--second", default="", help="the second who signs")
     _sign(say, "what is so")
 
     verb("seal-code", "make a code for a sealed envelope, and what the configuration keeps of it")
+    phone = verb("authenticator", "make the secret of one person's authenticator, with which the console is believed")
+    phone.add_argument("name", metavar="NAME", help="the person, as the orchestrator's configuration has them")
 
 
 def _gate(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +132,8 @@ def run(args: argparse.Namespace) -> int:
             return serve(load_settings(args.file))
         case "seal-code":
             return _seal_code()
+        case "authenticator":
+            return _authenticator(args.name)
         case "check" if args.paper:
             return _paper(_text(args.plan))
     client = FailoverClient(args.socket or os.environ.get("RELAY_FAILOVER_SOCKET") or SOCKET)
@@ -126,12 +142,11 @@ def run(args: argparse.Namespace) -> int:
             return _checked(client.check(c.FailoverCheckArgs(plan_text=_text(args.plan))))
         case "status":
             view = client.view()
-            print(msgspec.json.encode(view).decode() if args.json else "\n".join(lines_of(view)))
+            print(msgspec.json.encode(view).decode() if args.json else "\n".join(lines_of(view, _at_the_relay())))
             return 0
         case "report":
             return _report(client, args)
-    print(safe(_told(client, args).text))
-    return 0
+    return tell(_told(client, args))
 
 
 def _told(client: FailoverClient, args: argparse.Namespace) -> Done:
@@ -142,7 +157,7 @@ def _told(client: FailoverClient, args: argparse.Namespace) -> Done:
     if not run:
         raise ConfigurationError("no run was declared here.", "relay failover declare PLAN")
     match args.what:
-        case "hold" | "resume" | "abort":
+        case "hold" | "resume" | "abort" | "escalate":
             return client.change_run(c.FailoverRunArgs(how=args.what, run=run, who=args.who, why=args.why))
         case "adopt":
             return client.change_run(c.FailoverRunArgs(how="adopt", run=run, who=args.who, second=args.second, why=args.why))
@@ -175,6 +190,14 @@ def _told(client: FailoverClient, args: argparse.Namespace) -> Done:
                     why=args.why,
                 )
             )
+
+
+def _at_the_relay() -> tuple[LoneRow, ...]:
+    """What one of two has signed there (pin, lease take, take-over); a relay that is away has none that counts."""
+    try:
+        return ControlClient(reach.usual_path(), RELAY_MS).status().signatures
+    except (NotReachable, Refused):
+        return ()
 
 
 def _text(file: str) -> str:
@@ -218,4 +241,17 @@ def _seal_code() -> int:
     print(f"for the envelope, and nowhere else:  {code}")
     print("for the orchestrator's configuration at both centers:")
     print(f'[[code]]\nname = "envelope-1"\nsalt = "{salt.hex()}"\nhash = "{hash_code(code, salt)}"')
+    return 0
+
+
+def _authenticator(name: str) -> int:
+    """For the person's telephone and for the orchestrators' credentials; it is kept nowhere else."""
+    secret = secret_text(secrets.token_bytes(SECRET_BYTES))
+    word = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "person"
+    print(f"into the authenticator of {safe(name)}, and nowhere else:  {secret}")
+    print(f"or as an address:  otpauth://totp/relay%20failover:{quote(name)}?secret={secret}&issuer=relay%20failover")
+    print(f"the same into /etc/relay/credentials/failover-{word} at both centers (root, mode 600), and a drop-in of the unit:")
+    print(f"LoadCredential=failover-{word}:/etc/relay/credentials/failover-{word}")
+    print("for the orchestrator's configuration, at the person:")
+    print(f'logins = ["THEIR LOGIN AT THE CONSOLE"]\nauthenticator = "failover-{word}"')
     return 0

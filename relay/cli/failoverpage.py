@@ -6,17 +6,22 @@ says what to type; and an approval signs the whole snapshot, so nothing of it th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from relay.cli.screen import duration, safe, table
+from relay.cli.signatures import lone_lines
 from relay.cli.when import show_moment
+from relay.failover.cosign import LoneRow
 from relay.failover.view import GateView, RunView
 
 LOG_SHOWN = 12
 SEEN_CHARS = 16
+TROUBLE_SHOWN = 5
+OVER = ("IDLE", "DONE", "ABORTED")
 
 
-def lines_of(view: RunView) -> Iterator[str]:
+def lines_of(view: RunView, at_the_relay: Sequence[LoneRow] = ()) -> Iterator[str]:
+    """`at_the_relay`: what one of two has signed there and not here."""
     day = view.day
     if day is not None:
         kind = "a bank day" if day.is_bank_day else f"no bank day; the next is {day.next_bank_day}"
@@ -24,6 +29,8 @@ def lines_of(view: RunView) -> Iterator[str]:
         yield f"{view.center}: {day.today}, {kind}, phase {day.phase}; {ahead}"
     if not view.run:
         yield "no run was declared here"
+        yield from _lone(at_the_relay)
+        yield from _plans(view)
         return
     yield f"run {view.run}: {view.state}"
     if view.held:
@@ -37,11 +44,11 @@ def lines_of(view: RunView) -> Iterator[str]:
         + (", THE PEER HAS NO COPY" if view.is_peer_away else "")
         + (f"; stopped: {safe(view.stopped)}" if view.stopped else "")
     )
-    back = "the point of no return is passed" if view.has_promoted else "it can be called off: relay failover abort"
-    yield f"  {back if view.may_abort or view.has_promoted else 'it cannot be called off from here'}"
+    yield f"  {_back(view)}"
     yield from _clock(view)
     if view.gate is not None:
         yield from _gate(view, view.gate)
+    yield from _lone((*view.lone, *at_the_relay))
     yield from _evidence(view)
     yield ""
     rows = [["step", "phase", "standing", "tries", "detail"]]
@@ -53,8 +60,42 @@ def lines_of(view: RunView) -> Iterator[str]:
                 rows.append([f"  [{'x' if number in step.ticked else ' '}] {number}", "", "", "", safe(line)[:100]])
     yield from table(rows, right=(3,))
     yield ""
+    if view.state in OVER:
+        yield from _plans(view)
+        yield ""
     for row in view.log[-LOG_SHOWN:]:
         yield f"  {row.number:4} {show_moment(row.at_ms)} {row.what} {safe(row.who)} {safe(row.text)[:120]}".rstrip()
+
+
+def _back(view: RunView) -> str:
+    if view.has_promoted:
+        return "the point of no return is passed"
+    if view.may_abort:
+        return "it can be called off: relay failover abort"
+    return "it was called off" if view.state in OVER else "it was called off, and is being taken back"
+
+
+def _lone(rows: Sequence[LoneRow]) -> Iterator[str]:
+    if rows:
+        yield ""
+        yield from lone_lines(rows)
+
+
+def _plans(view: RunView) -> Iterator[str]:
+    """Between two failovers: what would fail, and what nobody has tried for long."""
+    yield ""
+    if view.plans_trouble:
+        yield f"plans: NONE IS CHECKED: {safe(view.plans_trouble)}"
+    rows = [["plan", "checked", "result", "last exercised"]]
+    for one in view.plans:
+        checked = f"{duration(view.now_ms - one.checked_ms)} ago" if one.checked_ms else "not yet"
+        good = f", good {duration(view.now_ms - one.good_ms)} ago" if one.good_ms else ""
+        result = "good" if one.is_good else f"NOT GOOD{good}" if one.trouble else "-"
+        last = show_moment(one.exercised_ms)[:10] if one.exercised_ms else "never"
+        late = f", MORE THAN {view.exercise_days} d AGO" if one.is_unexercised(view.now_ms, view.exercise_days) else ""
+        rows.append([safe(one.file), checked, result, last + late])
+        rows += [["", "", f"  {safe(text)[:100]}", ""] for text in one.trouble[:TROUBLE_SHOWN]]
+    yield from table(rows)
 
 
 def _clock(view: RunView) -> Iterator[str]:
@@ -78,7 +119,11 @@ def _gate(view: RunView, gate: GateView) -> Iterator[str]:
     yield f"GATE {gate.gate}{part} waits since {since} for: {', '.join(gate.missing) or 'nobody'}"
     for one in gate.approvals:
         word = "GLASS BROKEN by" if one.is_glass else "approved by"
-        yield f"  {word} {safe(one.who)} {one.role}" + ("" if one.is_valid else " - STALE, to be given anew")
+        held = f"holds until {show_moment(one.until_ms)[11:19]}" if one.is_valid else "STALE, to be given anew"
+        yield f"  {word} {safe(one.who)} {one.role}".rstrip() + f", {show_moment(one.at_ms)[11:19]} - {held}"
+    for row in gate.free:
+        names = ", ".join(map(safe, row.names)) or "NOBODY: nobody else has this role (break-glass, or abort)"
+        yield f"  may approve as {row.role}: {names}"
     for text in gate.stops:
         yield f"  it stays shut: {safe(text)}"
     for text in gate.warnings:
@@ -95,7 +140,8 @@ def _evidence(view: RunView) -> Iterator[str]:
     yield ""
     lag = "not known" if evidence.lag_ms is None else duration(evidence.lag_ms)
     accepted = " (the loss is accepted)" if evidence.is_lag_accepted else ""
-    yield f"evidence: copy behind by {lag}{accepted}; standby {safe(evidence.standby) or 'good'}"
+    seen = "evidence" if view.gate is not None else "evidence, as it was at the last gate"  # nobody looks again between two
+    yield f"{seen}: copy behind by {lag}{accepted}; standby {safe(evidence.standby) or 'good'}"
     if evidence.is_peer_away:
         yield "  the peer center was away: what is approved on this is approved to go on alone"
     for name, said in (("batch checkpoint", evidence.batch_checkpoint), ("Zengin", evidence.zengin)):

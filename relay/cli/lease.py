@@ -14,6 +14,7 @@ import msgspec
 
 from relay.cli import reach
 from relay.cli.screen import duration, safe, table
+from relay.cli.signatures import EXIT_WORDS, tell
 from relay.cli.when import show_moment
 from relay.control import lease as c
 from relay.control.report import Done
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     take = what.add_parser(
         "take", help="take a line for this center; two people sign", description="Take a line for this center."
     )
+    take.epilog = EXIT_WORDS
     take.add_argument("line", metavar="LINE", help="as in `relay lease status`")
     take.add_argument("--second", required=True, help="the second person who signs")
     take.add_argument(
@@ -80,8 +82,7 @@ def run(args: argparse.Namespace) -> int:
         done = client.lease_release(c.LeaseSignedArgs(line=args.line, who=args.who, why=args.why))
     else:
         done = client.lease_standby(c.LeaseSignedArgs(line=args.line, who=args.who, why=args.why))
-    print(safe(done.text))
-    return 0
+    return tell(done)
 
 
 def _init(file: str) -> int:

@@ -33,6 +33,7 @@ _EXIT = (
     ("2", "wrong usage or a wrong configuration; for relay status: degraded"),
     ("3", "the journal cannot be used"),
     ("4", "a listener cannot bind its address"),
+    ("5", "signed by one of two people: nothing is done until the second has said the same"),
     ("130", "stopped by Ctrl-C"),
 )
 _SIGNALS = (

@@ -6,9 +6,10 @@ import argparse
 import os
 
 from relay.configfile import check
+from relay.consolesettings import ControlSettings
 from relay.control.client import ControlClient
 from relay.errors import ConfigurationError
-from relay.settings import ControlSettings, Settings
+from relay.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,11 @@ def socket_path(args: argparse.Namespace) -> str:
         return str(args.socket)
     if args.config is not None:
         return settings_of(args.config).control.path
+    return usual_path()
+
+
+def usual_path() -> str:
+    """Where nobody names one."""
     return os.environ.get("RELAY_SOCKET") or ControlSettings().path
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from relay.cli import reach
 from relay.cli.screen import duration, safe, table
+from relay.cli.signatures import EXIT_WORDS, tell
 from relay.cli.when import parse_moment, show_moment
 from relay.clock import SystemClock
 from relay.configuration.regions import parse_region
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     status.add_argument("--json", action="store_true", help="one object")
 
     pin = what.add_parser("pin", help="hold the relay at a region", description="No name server moves it until the pin ends.")
+    pin.epilog = EXIT_WORDS
     pin.add_argument("region", metavar="REGION", help="as configured in region.regions")
     pin.add_argument(
         "--epoch", type=int, default=0, metavar="N", help="under this epoch (default: the known one; never a lower)"
@@ -105,8 +107,7 @@ def run(args: argparse.Namespace) -> int:
         report = client.region_status()
         print(msgspec.json.encode(report).decode() if args.json else "\n".join(_lines(report)))
         return 0
-    print(safe(_decide(args).text))
-    return 0
+    return tell(_decide(args))
 
 
 def _decide(args: argparse.Namespace) -> Done:
@@ -201,7 +202,7 @@ def _lines(report: c.RegionsReport) -> Iterator[str]:
         yield from table([["name server", "said"], *([row.server, row.result] for row in report.servers)])
     if report.sites:
         yield ""
-        yield from table([["region", "addresses", "says", "epoch", "state", "for"], *map(_site, report.sites)])
+        yield from table([["region", "addresses", "says", "epoch", "state", "for", "clock"], *map(_site, report.sites)])
     if report.deeds:
         yield ""
         for deed in report.deeds[-DEEDS_SHOWN:]:
@@ -225,4 +226,5 @@ def _tail(tail: c.TailRow) -> Iterator[str]:
 def _site(site: c.SiteRow) -> list[str]:
     epoch = str(site.said_epoch) if site.said_epoch else "-"
     shown = [site.name, ", ".join(site.addresses) or f"none of {site.address_name}", site.result or "not asked yet"]
-    return [safe(cell) for cell in [*shown, epoch, site.said_state or "-", duration(site.since_ms)]]
+    clock = "-" if site.skew_ms is None else "same" if not site.skew_ms else f"{site.skew_ms / 1_000:+.1f} s"
+    return [safe(cell) for cell in [*shown, epoch, site.said_state or "-", duration(site.since_ms), clock]]

@@ -21,8 +21,8 @@ COMMANDS = {
     "check": "every mistake in a configuration file, with line and suggestion",
     "status": "the running relay on one screen",
     "report": "where it builds up: pressure before the core",
-    "top": "live sessions, refreshed each second",
-    "console": "accounts of the web console: user add, passwd, role, list, remove",
+    "top": "the console in a terminal: overview, sessions, what waits, reconciliation, failover",
+    "console": "the web console: user add, passwd, role, list, remove; audit; tables",
     "control": "tell the running relay: drain, reload, resolve, log level, echo",
     "region": "the active region: status, pin, seal, block, and the signed record in DNS",
     "failover": "the regional failover: check, declare, approve, deny, hold, abort, status, report",
@@ -38,7 +38,7 @@ COMMANDS = {
     "decode": "hex, file or pcap as fields, masked, with offsets",
     "send": "one message to a listener, and its answer",
     "load": "many fake terminals at a rate, and the conservation check",
-    "lab": "two centers and two regions on this machine: up, status, fail, heal, switch, down",
+    "lab": "two centers and two regions on this machine: up, status, fail, heal, switch, take-over, drill, down",
     "completion": "completion script for bash, zsh or fish",
 }
 RUN = "run"  # has no module here: the daemon is above this floor, and relay/main.py starts it

@@ -15,6 +15,7 @@ import msgspec
 
 from relay.cli import reach
 from relay.cli.screen import BOLD, CLEAR_BELOW, DIM, GREEN, HOME, RED, YELLOW, Paint, count, duration, safe, size, table
+from relay.cli.signatures import lone_lines
 from relay.control.client import NotReachable
 from relay.control.problems import Problem, problems
 from relay.control.report import SILENT_MS_MAX, AddressReport, StatusReport
@@ -85,10 +86,11 @@ def show(report: StatusReport, paint: Paint) -> list[str]:
         f"  {paint(RED, '!')} {safe(each.text)}" + paint(DIM, f"  → {each.next_step}" if each.next_step else "")
         for each in found
     ]
+    lines += [f"  {paint(YELLOW, '*')} {text}" for text in lone_lines(report.signatures)]
     lines += [f"  {paint(YELLOW, '*')} {text}" for text in _notes(report)]
     lines += [f"  {paint(YELLOW, '*')} {text}" for text in _workers(report)]
     lines += ["", *_listeners(report, paint), "", *_core(report, paint), *_pair(report, paint), ""]
-    lines += [*_durable(report, paint), *_role(report, paint)]
+    lines += [*_durable(report, paint), *_role(report, paint), *_hours(report, paint)]
     return [*lines, "", paint(DIM, _footer(report))]
 
 
@@ -179,6 +181,16 @@ def _pair(report: StatusReport, paint: Paint) -> list[str]:
     heard = "never heard" if pair.other.age_ms is None else f"heard {duration(pair.other.age_ms)} ago"
     paths = ", ".join(f"{path.name} {path.state}" for path in pair.paths)
     return [f"{paint(DIM, 'pair    ')}{safe(f'{pair.peer}: {pair.finding}; {heard}; {paths}; core calls {pair.way}')}"]
+
+
+def _hours(report: StatusReport, paint: Paint) -> list[str]:
+    """What is served now, of what has hours of service; on the bank's own clock."""
+    told = []
+    for row in report.hours:
+        text = f"{'line ' if row.is_line else ''}{safe(row.name)} {'open' if row.is_open else 'closed'}"
+        text += f" until {row.changes_at}" if row.changes_at else " always" if row.is_open else ", and never opens"
+        told.append(text if row.is_open else paint(YELLOW, text))
+    return [f"{paint(DIM, 'hours   ')}{'; '.join(told)}"] if told else []
 
 
 def _health(address: AddressReport) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import msgspec
 
 from relay.cli import reach
-from relay.cli.screen import safe
+from relay.cli.screen import duration, safe
+from relay.cli.signatures import EXIT_WORDS, tell
 from relay.cli.when import show_moment
 from relay.control import takeover as c
 from relay.control.report import Done
@@ -55,6 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _sign(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EXIT_WORDS
     parser.add_argument("--who", required=True, help="the person who signs")
     parser.add_argument("--second", required=True, help="the second person who signs")
     parser.add_argument("--why", required=True, help="the reason, for the record")
@@ -71,8 +73,14 @@ def run(args: argparse.Namespace) -> int:
         done = client.takeover_begin(c.TakeoverBeginArgs(center=args.center, who=args.who, second=args.second, why=args.why))
     else:
         done = client.takeover_finish(c.TakeoverFinishArgs(who=args.who, second=args.second, why=args.why))
-    print(safe(done.text))
-    return 0
+    return tell(done)
+
+
+def _copied(report: c.TakeoverReport) -> str:
+    moment = show_moment(report.copied_until_ms)
+    if report.state in ("none", "returned"):
+        return f"{moment}; old is all right where that center writes nothing"
+    return f"{moment}, {duration(report.began.at_ms - report.copied_until_ms)} before it was begun"
 
 
 def _lines(report: c.TakeoverReport) -> Iterator[str]:
@@ -83,7 +91,11 @@ def _lines(report: c.TakeoverReport) -> Iterator[str]:
         return
     of = f" of {safe(report.center)}" if report.center else ""
     yield f"take-over{of}: {report.state} - {_MEANS.get(report.state, '')}"
+    if report.copied_until_ms:
+        yield f"  the copy {'has' if report.state in ('none', 'returned') else 'had'} what was written until {_copied(report)}"
     if report.state == "none":
+        if report.trouble:
+            yield f"  the copy: {safe(report.trouble)}"
         return
     yield f"  since {show_moment(report.changed_ms)}, run {safe(report.run)}"
     if report.fence:
@@ -92,6 +104,11 @@ def _lines(report: c.TakeoverReport) -> Iterator[str]:
     if report.state == "adopted":
         at_work = "at work" if report.is_at_work else "NOT OPEN"
         yield f"  its journal is {at_work}: {report.open_count} open, {report.listed_count} on the person's list"
+    if report.tail.epoch and not report.tail.is_finished:
+        trouble = f"; {safe(report.tail.trouble)}" if report.tail.trouble else ""
+        yield f"  its lost tail of epoch {report.tail.epoch}: NOT REPLAYED YET, {report.tail.left:,} rows left{trouble}"
+    elif report.tail.listed:
+        yield f"  its lost tail: {report.tail.listed:,} for a person, in the report that goes back with its journal"
     if report.trouble:
         yield f"  waits: {safe(report.trouble)}"
     for what, signed in (("begun", report.began), ("given back", report.returned)):

@@ -1,175 +1,145 @@
-"""`relay top`: the live sessions, busiest first, refreshed each second.
+"""`relay top`: the console's first page, its lists and the failover room in a terminal; refreshed as often as is asked for.
 
-Owns the page and the rates, which are differences between two answers of the daemon. It must never ask more than once a
-second: looking must not cost the watched. The trap: the terminal has to be given back as it was, however the tool ends.
+Owns the loop of looking, drawing and pressing. It must never judge or format. The traps: looking must not cost the watched, so
+it is never asked more than once a second, whatever is pressed; where there is no terminal one look is printed and nothing is
+left behind; and at three in the morning there is only ssh, so what the console can show is here.
 """
 
 from __future__ import annotations
 
 import argparse
-import select
-import shutil
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TextIO
+import threading
+from typing import Final
 
 import msgspec
 
 from relay.cli import reach
-from relay.cli.screen import (
-    ALTERNATE_OFF,
-    ALTERNATE_ON,
-    BOLD,
-    CLEAR_BELOW,
-    CLEAR_LINE,
-    DIM,
-    GREEN,
-    HOME,
-    RED,
-    YELLOW,
-    Paint,
-    count,
-    cut,
-    duration,
-    safe,
-    table,
-)
-from relay.control.client import NotReachable
-from relay.control.commands import LinksArgs
-from relay.control.problems import problems
-from relay.control.report import LinksReport, StatusReport
-from relay.wire.roster import RosterEntry
+from relay.cli.screen import Paint
+from relay.cli.toppage import View, plain, press, screen, settle
+from relay.cli.topsessions import ORDERS
+from relay.cli.topsnap import PANES, Looker, Snapshot
+from relay.cli.topterminal import Ended, is_terminal, page
+from relay.cli.topwords import language_of
+from relay.clock import Clock, SystemClock
+from relay.control.client import CALL_MS, ControlClient, NotReachable
+from relay.control.failoverclient import FailoverClient
+from relay.orchestrator.settings import SOCKET
 
 NAME = "top"
-HELP = "live sessions, refreshed each second"
+HELP = "the console in a terminal: overview, sessions, what waits, reconciliation, failover"
 
-REFRESH_S = 1.0
-LINKS_ASKED_MAX = 2_000
-ORDERS = ("rate", "age", "terminal")
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One session with what it did since the last look, messages per second."""
-
-    entry: RosterEntry
-    in_per_s: float = 0.0
-    out_per_s: float = 0.0
+EVERY_S: Final = 1.0
+EVERY_S_MAX: Final = 60.0
+LOOK_MS: Final = 3_000  # of a page: what is not answered by then is told, in red; no key is read meanwhile
+PLAIN_COLUMNS: Final = 160
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     reach.add_arguments(parser)
+    parser.add_argument("--pane", choices=PANES, default="overview", help="which page first (default: overview)")
     parser.add_argument("--listener", default="", metavar="NAME", help="only this listener's sessions")
+    parser.add_argument("--find", default="", metavar="TEXT", help="only sessions with this in their name, address or line")
     parser.add_argument(
         "--order", choices=ORDERS, default="rate", help="busiest, youngest or by terminal first (default: rate)"
     )
-    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="stop after N looks (default: at Ctrl-C or q)")
+    parser.add_argument("--language", choices=("en", "ja"), default=None, help="default: as the shell's locale")
+    parser.add_argument(
+        "--every", type=_seconds, default=EVERY_S, metavar="S", help="seconds between two looks (default: 1, at most 60)"
+    )
+    parser.add_argument("--once", action="store_true", help="one look, printed; as where there is no terminal")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="stop after N looks")
     parser.add_argument("--json", action="store_true", help="one object per look, without a page")
+    parser.add_argument(
+        "--failover-socket", metavar="PATH", help="the orchestrator's (default: $RELAY_FAILOVER_SOCKET, else as installed)"
+    )
+
+
+def _seconds(typed: str) -> float:
+    value = float(typed)
+    if not EVERY_S <= value <= EVERY_S_MAX:
+        raise argparse.ArgumentTypeError(f"between {EVERY_S:.0f} and {EVERY_S_MAX:.0f} seconds")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:
-    client = reach.client(args)
-    asked = LinksArgs(listener=args.listener, count_max=LINKS_ASKED_MAX)
-    earlier: LinksReport | None = None
-    looks = 0
-    with _page(sys.stdout) as is_page:
-        while True:
-            try:
-                status, links = client.status(), client.links(asked)
-            except NotReachable as error:
-                if earlier is None or not is_page:
-                    raise
-                _draw([f"NOT REACHABLE: {error.problem}", error.next_step], is_page)
-            else:
-                if args.json:
-                    print(msgspec.json.encode(links).decode(), flush=True)
-                else:
-                    columns, lines = shutil.get_terminal_size() if is_page else (160, len(links.links) + 8)
-                    rows = ordered(rates(earlier, links), args.order)
-                    _draw(show(status, links, rows, columns, lines, Paint.for_stream(sys.stdout)), is_page)
-                earlier = links
-            looks += 1
-            if looks == args.rounds or _is_quit(REFRESH_S):
-                return 0
-
-
-def rates(earlier: LinksReport | None, now: LinksReport) -> list[Row]:
-    """What each session did since `earlier`. A session is known by its peer and the time it began."""
-    before = {} if earlier is None else {(e.listener, e.peer, e.since_ms): e for e in earlier.links}
-    seconds = 0.0 if earlier is None else (now.at_ms - earlier.at_ms) / 1_000
-    rows = []
-    for entry in now.links:
-        last = before.get((entry.listener, entry.peer, entry.since_ms))
-        if seconds <= 0 or last is None:
-            rows.append(Row(entry))
-        else:
-            came, went = entry.messages_in - last.messages_in, entry.messages_out - last.messages_out
-            rows.append(Row(entry, max(came, 0) / seconds, max(went, 0) / seconds))
-    return rows
-
-
-def ordered(rows: list[Row], order: str) -> list[Row]:
-    """Rows in the asked order; equal ones by terminal, so that they do not jump about."""
-    if order == "terminal":
-        return sorted(rows, key=lambda row: (row.entry.terminal, row.entry.peer))
-    if order == "age":
-        return sorted(rows, key=lambda row: (-row.entry.since_ms, row.entry.terminal))
-    return sorted(rows, key=lambda row: (-(row.in_per_s + row.out_per_s), row.entry.terminal, row.entry.peer))
-
-
-def show(status: StatusReport, links: LinksReport, rows: list[Row], columns: int, lines_max: int, paint: Paint) -> list[str]:
-    """The page in `columns` by `lines_max`."""
-    came, went = sum(row.in_per_s for row in rows), sum(row.out_per_s for row in rows)
-    found = list(problems(status))
-    colour = GREEN if status.state == "serving" and not found else RED if status.state == "fenced" else YELLOW
-    signed = sum(row.entry.signed_on for row in rows)
-    head = [
-        f"{paint(BOLD + colour, status.state.upper())}  {count(links.total)} links, {count(signed)} signed on, "
-        f"{came:.0f} in/s, {went:.0f} out/s, core {count(status.core.inflight)}/{count(status.core.inflight_target)} "
-        f"in flight, {count(status.core.queue)} queued, {count(status.owed)} owed, {count(status.listed)} listed",
-        *(paint(RED, cut(f"! {safe(problem.text)}", columns)) for problem in found[:2]),
-        "",
-    ]
-    cells = [["terminal", "listener", "peer", "", "age", "in/s", "out/s", "in", "out"]]
-    room = max(lines_max - len(head) - 3, 1)
-    for row in rows[:room]:
-        entry = row.entry
-        sign = "on" if entry.signed_on else "off"
-        numbers = [f"{row.in_per_s:.1f}", f"{row.out_per_s:.1f}", count(entry.messages_in), count(entry.messages_out)]
-        age = duration(links.at_ms - entry.since_ms)
-        cells.append([safe(entry.terminal) or "-", entry.listener, safe(entry.peer), sign, age, *numbers])
-    body = [cut(line, columns) for line in table(cells, right=(4, 5, 6, 7, 8))]
-    hidden = links.total - min(len(rows), room)
-    tail = [paint(DIM, f"and {count(hidden)} more")] if hidden > 0 else []
-    return [*head, paint(DIM, body[0]), *body[1:], *tail]
-
-
-# ---- the terminal -------------------------------------------------------------------------------------------------------
-@contextmanager
-def _page(stream: TextIO) -> Iterator[bool]:
-    """A screen of our own while it lasts; where there is no terminal, nothing. Yields whether there is one."""
-    if not stream.isatty():
-        yield False
-        return
-    stream.write(ALTERNATE_ON)
+    clock = SystemClock()
+    view = View(
+        pane=args.pane,
+        language=args.language or language_of(os.environ),
+        order=args.order,
+        find=args.find,
+    )
+    if args.json or args.once or not is_terminal(sys.stdin, sys.stdout, os.environ):
+        return _print(args, looker(args, clock, CALL_MS), view)
     try:
-        yield True
-    finally:
-        stream.write(ALTERNATE_OFF)
-        stream.flush()
+        return _show(args, looker(args, clock, LOOK_MS), view, clock)
+    except Ended:
+        return 0
 
 
-def _draw(lines: list[str], is_page: bool) -> None:
-    if is_page:
-        print(HOME + "\n".join(line + CLEAR_LINE for line in lines) + "\n" + CLEAR_BELOW, end="", flush=True)
-    else:
-        print("\n".join(lines), flush=True)
+def looker(args: argparse.Namespace, clock: Clock, call_ms: int) -> Looker:
+    """Of the relay and the orchestrator that the arguments mean, each of which has so long for an answer."""
+    orchestrator = args.failover_socket or os.environ.get("RELAY_FAILOVER_SOCKET") or SOCKET
+    relay = ControlClient(reach.socket_path(args), call_ms)
+    return Looker(relay, FailoverClient(orchestrator, call_ms), clock, args.listener)
 
 
-def _is_quit(wait_s: float) -> bool:
-    """Wait, and say whether the person asked to stop: q and Enter (or end of input)."""
-    if not sys.stdin.isatty():
-        select.select([], [], [], wait_s)
-        return False
-    ready, _, _ = select.select([sys.stdin], [], [], wait_s)
-    return bool(ready) and sys.stdin.readline().strip().lower() in {"q", "quit", ""}
+def _print(args: argparse.Namespace, looker: Looker, view: View) -> int:
+    """Looks without a page: one, or as many as were asked for. Raises NotReachable."""
+    rounds = args.rounds or (0 if args.json and not args.once else 1)
+    _must(looker.look(view.pane))
+    done = 0
+    while True:
+        pause(args.every)  # rates are differences of two looks
+        snapshot = _must(looker.look(view.pane))
+        if args.json:
+            print(msgspec.json.encode(snapshot).decode(), flush=True)
+        else:
+            print("\n".join(plain(snapshot, (view.pane,), view, PLAIN_COLUMNS)), flush=True)
+        done += 1
+        if done == rounds:
+            return 0
+
+
+def _must(snapshot: Snapshot) -> Snapshot:
+    if snapshot.trouble:
+        raise NotReachable(snapshot.trouble, snapshot.next_step)
+    return snapshot
+
+
+def pause(seconds: float) -> None:
+    threading.Event().wait(seconds)
+
+
+def _show(args: argparse.Namespace, looker: Looker, view: View, clock: SystemClock) -> int:
+    """The page, until q, Ctrl-C or the end of the terminal."""
+    paint = Paint.for_stream(sys.stdout)
+    every_ms = int(args.every * 1_000)
+    done, next_ms = 0, clock.monotonic_ms()
+    with page() as terminal:
+        while True:
+            now_ms = clock.monotonic_ms()
+            if now_ms >= next_ms:
+                looker.look(view.pane)
+                done += 1
+                now_ms = clock.monotonic_ms()
+                next_ms = now_ms + every_ms  # after the answer: a slow relay is asked less often
+            columns, rows = terminal.size()
+            view = settle(looker.newest, view, rows)
+            terminal.draw(screen(looker.newest, view, now_ms, columns, rows, paint))
+            if done == args.rounds:
+                return 0
+            for key in terminal.keys((next_ms - now_ms) / 1_000):
+                after = press(view, key, max(1, rows - 3))
+                if after is None:
+                    return 0
+                if after.pane != view.pane:
+                    next_ms = min(next_ms, _ready_ms(looker.newest.at_ms, now_ms))
+                view = after
+
+
+def _ready_ms(looked_ms: int, now_ms: int) -> int:
+    """When a pane that was just opened may be asked for: at once, but never twice within a second."""
+    return max(now_ms, looked_ms + int(EVERY_S * 1_000))

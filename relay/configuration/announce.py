@@ -32,8 +32,12 @@ def interface_of(endpoint: str) -> str:
 
 def service_listeners(settings: Settings) -> tuple[str, ...]:
     """The listeners that serve on the service address."""
-    wanted = {_canonical(address) for address in settings.announce.addresses} - {""}
-    return tuple(each.name for each in settings.listener if _canonical(interface_of(each.endpoint)) in wanted)
+    return tuple(each.name for each in settings.listener if is_on_service_address(each.endpoint, settings.announce))
+
+
+def is_on_service_address(endpoint: str, settings: AnnounceSettings) -> bool:
+    wanted = {_canonical(address) for address in settings.addresses} - {""}
+    return _canonical(interface_of(endpoint)) in wanted
 
 
 def check_announce(settings: Settings) -> Iterator[Wrong]:

@@ -19,6 +19,13 @@ from relay.pairsettings import PairSettings
 
 _PATH = re.compile(r"([a-z0-9][a-z0-9-]{0,31})=([0-9A-Fa-f:.]+)>([0-9A-Fa-f:.]+)")
 SENT_KEPT_BEATS = 60  # whose time is remembered (relay/pair/hearing.py keeps a few more)
+READ_BYTES_MAX = 262_144  # what asyncio and uvloop read from a socket at once
+
+
+def held_bytes_max(buffer_bytes_max: int) -> int:
+    """The most bytes that one forwarded connection keeps in this process, both directions together, where no more than
+    `buffer_bytes_max` is kept of a direction before reading stops."""
+    return 2 * (buffer_bytes_max + READ_BYTES_MAX)
 
 
 class PairPath(msgspec.Struct, frozen=True):
@@ -122,6 +129,14 @@ def _forwarding(pair: PairSettings) -> Iterator[Wrong]:
                 ("pair", setting),
                 "core calls are led through the other center only with certificates on both sides",
                 "add certificate, key and authorities to [pair]",
+            )
+        fit_count = pair.forward_bytes_max // held_bytes_max(pair.forward_buffer_bytes_max)
+        if fit_count < pair.forward_count_max:
+            yield Wrong(
+                ("pair", "forward_bytes_max"),
+                f"{fit_count} connections fit into it, fewer than pair.forward_count_max",
+                f"forward_bytes_max = {pair.forward_count_max * held_bytes_max(pair.forward_buffer_bytes_max)}",
+                is_warning=fit_count > 0,
             )
     elif named != (None, None, None):
         yield Wrong(

@@ -19,6 +19,7 @@ from relay.settings import JournalSettings, RegionSettings
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DNS_NAME = re.compile(r"(?=.{1,253}\.?\Z)(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+_ENDPOINT = re.compile(r"(?:(?P<four>[0-9.]+)|\[(?P<six>[0-9A-Fa-f:.]+)\]):(?P<port>[0-9]{1,5})")
 _TAIL = frozenset(name for name in RegionSettings.model_fields if name.startswith("tail_"))
 _KEPT_BY_CORE = frozenset({"source", "shadow_probe_ms"}) | _TAIL
 
@@ -118,12 +119,17 @@ def _servers(region: RegionSettings) -> Iterator[Wrong]:
         yield Wrong(
             ("region", "name_servers"), "the authoritative name servers are not named", "each as host:port, no resolver"
         )
+    seen: list[tuple[str, int]] = []
     for n, server in enumerate(servers):
-        host, colon, port = server.rpartition(":")
-        if not colon or not port.isdecimal() or not 0 < int(port) < 65_536 or not is_address(host.strip("[]")):
-            yield Wrong(("region", "name_servers", n), f'"{server}" is no name server', 'write "10.0.0.53:53"')
-        elif server in servers[:n]:
+        endpoint = _endpoint(server)
+        if endpoint is None:
+            yield Wrong(
+                ("region", "name_servers", n), f'"{server}" is no name server', 'write "10.0.0.53:53" or "[2001:db8::53]:53"'
+            )
+            continue
+        if endpoint in seen:
             yield Wrong(("region", "name_servers", n), "named twice: it would agree with itself", "each server once")
+        seen.append(endpoint)
     if len(servers) == 1:
         yield Wrong(
             ("region", "name_servers"),
@@ -131,7 +137,19 @@ def _servers(region: RegionSettings) -> Iterator[Wrong]:
             "name its secondary, too",
             is_warning=True,
         )
-    if region.notify_endpoint is not None:
-        host, colon, port = region.notify_endpoint.rpartition(":")
-        if not colon or not port.isdecimal() or not 0 < int(port) < 65_536 or not is_address(host.strip("[]")):
-            yield Wrong(("region", "notify_endpoint"), "not an address and a port", 'write "10.20.0.11:53"')
+    if region.notify_endpoint is not None and _endpoint(region.notify_endpoint) is None:
+        yield Wrong(("region", "notify_endpoint"), "not an address and a port", 'write "10.20.0.11:53"')
+
+
+def _endpoint(text: str) -> tuple[str, int] | None:
+    """Address and port, in one spelling each: another one of the same server would agree with it. An IPv6 address stands in
+    brackets, or its port would be taken for the end of it."""
+    match = _ENDPOINT.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) < 65_536:
+        return None
+    try:
+        address = ipaddress.IPv4Address(match["four"]) if match["four"] else ipaddress.IPv6Address(match["six"])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address), int(match["port"])

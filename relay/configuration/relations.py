@@ -17,6 +17,7 @@ import msgspec
 from relay.configuration.acks import check_acks
 from relay.configuration.announce import check_announce
 from relay.configuration.console import check_console
+from relay.configuration.hours import check_hours
 from relay.configuration.leases import check_leases
 from relay.configuration.lines import Path, dotted
 from relay.configuration.pair import check_pair
@@ -70,6 +71,7 @@ def check_relations(settings: Settings) -> Iterator[Finding]:
         *check_announce(settings),
         *check_leases(settings),
         *check_takeover(settings),
+        *check_hours(settings),
         *check_console(settings.console),
     ):
         yield Finding(wrong.path, wrong.problem, wrong.suggestion, is_warning=wrong.is_warning)
@@ -147,6 +149,7 @@ def _reconcile(settings: Settings) -> Iterator[Finding]:
 def _core(core: CoreSettings) -> Iterator[Finding]:
     for low, high in (
         ("inflight_count_min", "inflight_count_max"),
+        ("connections_per_address_max", "connections_max"),
         ("retry_first_ms", "retry_max_ms"),
         ("connect_timeout_ms", "call_timeout_ms"),
         ("ttl_floor_ms", "serve_stale_ms"),

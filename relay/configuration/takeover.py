@@ -24,8 +24,15 @@ _EXAMPLE = "postgresql://relay@127.0.0.1:5433/relay"
 def check_takeover(settings: Settings) -> Iterator[Wrong]:
     """Everything that keeps the other center from being taken over, or lets it be taken over wrongly."""
     takeover, journal = settings.takeover, settings.journal
+    if settings.pair.peer is None and "own_look_ms" in takeover.model_fields_set:
+        yield Wrong(
+            ("takeover", "own_look_ms"),
+            "no other center is named that could take this one over: the core is not asked",
+            '[pair] with peer = "osaka"',
+            is_warning=True,
+        )
     if takeover.dsn is None:
-        unused = sorted(takeover.model_fields_set - {"dsn"})
+        unused = sorted(takeover.model_fields_set - {"dsn", "own_look_ms"})
         if unused:
             yield Wrong(
                 ("takeover", unused[0]),

@@ -26,7 +26,8 @@ Done = Callable[[StepResult], None]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """`result` is done, refused, or "" while nobody knows; `said` is the relay's answer. Wall clock, milliseconds."""
+    """`result` is done, half (signed by one of two), refused, or "" while nobody knows; `said` is the relay's answer. Wall
+    clock, milliseconds."""
 
     number: int = 0
     at_ms: int

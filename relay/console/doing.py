@@ -16,9 +16,12 @@ import msgspec
 
 from relay.bridge import answer_of
 from relay.console.audit import Book, Entry
-from relay.console.deeds import WHY_CHARS_MAX, WHY_CHARS_MIN, Deed, Unfit, arguments, target_of
+from relay.console.deedkinds import Deed
+from relay.console.deeds import WHY_CHARS_MAX, WHY_CHARS_MIN, Unfit, arguments, lines_of, target_of
 from relay.console.identity import Person
+from relay.console.roomdeeds import PROOF
 from relay.control.report import Done, OutboundRow, ReloadReport
+from relay.control.server import CALLER_LOGIN
 from relay.errors import RelayError
 from relay.journal.port import StepResult
 from relay.telemetry.log import get_log
@@ -27,6 +30,7 @@ from relay.telemetry.metrics import Metrics
 
 log = get_log("console")
 
+_DIGITS: Final = frozenset({"run", "gate", "seen", "version", "epoch", "proof", "code", "csrf", "form"})  # never a card number
 DEED_S_MAX: Final = 120.0  # as of a command on the control socket
 
 Form = Mapping[str, tuple[str, ...]]
@@ -39,6 +43,7 @@ class Outcome(msgspec.Struct, frozen=True):
     is_done: bool
     said: str
     next_step: str = ""
+    is_half: bool = False  # signed by one of two
 
 
 class NotMeant(Exception):
@@ -58,9 +63,20 @@ class Doing:
 
     def read(self, deed: Deed, form: Form, person: Person) -> tuple[msgspec.Struct, str]:
         """The command's arguments and the reason. Raises NotMeant; nothing was done."""
+        if deed.is_room:  # its log is read by many, and kept for years
+            form = {name: values if name in _DIGITS else tuple(map(mask_text, values)) for name, values in form.items()}
         why = " ".join(" ".join(form.get("why", ())[:1]).split())
+        if not deed.why_as:
+            why = "; ".join(f"{number}: {saw}" for number, saw in lines_of(form))[:WHY_CHARS_MAX]
+            if not why:
+                raise NotMeant("deed.no-lines")
         if not WHY_CHARS_MIN <= len(why) <= WHY_CHARS_MAX:
             raise NotMeant("deed.no-why")
+        for field in deed.fields:
+            if field.kind == "typed" and [text.strip() for text in form.get(field.name, ())] != list(form.get("run", ())):
+                raise NotMeant("deed.not-typed")
+            if field == PROOF and not "".join(form.get(field.name, ())).strip():
+                raise NotMeant("deed.no-proof")
         if deed.is_grave and form.get("sure") != ("yes",):
             raise NotMeant("deed.not-sure")
         try:
@@ -87,8 +103,9 @@ class Doing:
             self._metrics.console_deeds.labels("unrecorded").inc()
             return Outcome(False, f"not recorded, so not done: {written.why}", "runbook: RelayJournalNotWritable")
         log.info("console deed", deed=deed.name, who=person.name, target=entry.target, why=entry.why, address=address)
+        CALLER_LOGIN.set(person.name)
         outcome = await self._done(deed, args)
-        result = "done" if outcome.is_done else "refused"
+        result = "half" if outcome.is_half else "done" if outcome.is_done else "refused"
         self._book.ended(kept[0], result, mask_text(outcome.said))
         self._metrics.console_deeds.labels(result).inc()
         return outcome
@@ -113,7 +130,7 @@ def outcome_of(answer: msgspec.Struct) -> Outcome:
             return Outcome(True, "; ".join(answer.changes) or "nothing changed")
         return Outcome(False, "nothing was changed: " + "; ".join(answer.reasons))
     if isinstance(answer, Done):
-        return Outcome(True, answer.text)
+        return Outcome(True, answer.text, is_half=answer.is_half)
     if isinstance(answer, OutboundRow):
         return Outcome(True, f"{answer.key} is {answer.state}")
     return Outcome(True, "done")

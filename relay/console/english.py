@@ -9,9 +9,11 @@ from typing import Final
 
 from relay.console.english_deeds import ENGLISH_DEEDS
 from relay.console.english_failover import ENGLISH_FAILOVER
+from relay.console.english_room import ENGLISH_ROOM
 
 ENGLISH: Final[dict[str, str]] = {
     **ENGLISH_DEEDS,
+    **ENGLISH_ROOM,
     **ENGLISH_FAILOVER,
     # ---- around every page
     "nav": "Pages",
@@ -29,7 +31,7 @@ ENGLISH: Final[dict[str, str]] = {
     "clock.what": "The relay's clock, in the bank's time",
     "sign-out": "Sign out",
     "lost": "The relay does not answer; this page shows what it last said, at",
-    "signed-out": "You are signed out. Reload the page to sign in again.",
+    "held": "This page stands still while words in it are selected; it shows what the relay said at",
     "every": "all",
     "find": "Find",
     "clear": "Clear",
@@ -54,11 +56,13 @@ ENGLISH: Final[dict[str, str]] = {
     "login.wrong": "Name or password is wrong.",
     "login.wait": "Too many wrong passwords. The next try counts in {wait}.",
     "login.busy": "Too many people sign in at this moment. Try again in a few seconds.",
+    "login.late": "Nothing was done: you had been signed out before it was sent. Sign in, look at the form again, and send it.",
     "login.stale": "This form was open for too long. Please fill it in again.",
     # ---- overview
     "state.serving": "serving",
     "state.serving-well": "Serving, and all is well",
     "state.serving-with": "Serving, with {n} to look at",
+    "state.serving-listed": "Serving; {n} wait for a person",
     "state.starting": "Starting",
     "state.draining": "Draining",
     "state.fenced": "Fenced: no money messages are taken",
@@ -138,7 +142,7 @@ ENGLISH: Final[dict[str, str]] = {
     "col.at": "At",
     "col.event": "Event",
     "col.detail": "Detail",
-    "col.line": "Line",
+    "col.line": "To",
     "col.deeds": "To do",
     "col.code": "Code",
     "col.pan": "Card",
@@ -260,15 +264,15 @@ ENGLISH: Final[dict[str, str]] = {
     "stored.done": "done",
     "stored.done.what": "Nothing more is to be done.",
     "stored.confirmed": "confirmed",
-    "stored.confirmed.what": "The core has confirmed it.",
+    "stored.confirmed.what": "The terminal has said that it did it.",
     "stored.part-undone": "partly undone",
-    "stored.part-undone.what": "A part of the amount stands.",
+    "stored.part-undone.what": "The terminal did a part of it; the core is told what stands.",
     "stored.undone": "undone",
-    "stored.undone.what": "Nothing of it stands.",
+    "stored.undone.what": "The terminal did nothing of it; a reversal is owed to the core.",
     "stored.unproven": "unproven",
     "stored.unproven.what": "No evidence came; a person finds out.",
     "stored.settled": "settled",
-    "stored.settled.what": "A person settled it by other means, and signed.",
+    "stored.settled.what": "Closed by the core's word, by the terminal's reversal, or by a person who signed.",
     "stored.listed": "for a person",
     "stored.listed.what": "On the list of those whom a person decides about.",
     "ending.open": "Not decided in this run.",

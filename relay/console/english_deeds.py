@@ -26,12 +26,20 @@ ENGLISH_DEEDS: Final[dict[str, str]] = {
     "system.no-classes": "Nothing is drained.",
     "system.region": "Active region",
     "system.permit": "The core may be asked",
+    "system.hours": "Hours of service",
+    "hours.open": "open",
+    "hours.closed": "closed",
+    "hours.until": "until {at}",
     "system.blocked": "Suspended by people",
     "system.sealed": "Sealed epoch",
     "system.announce": "Which center serves",
     "system.role": "Role",
     "system.address": "Address",
     "system.seen": "The speaker shows",
+    "system.two": "Signed by two",
+    "system.two.what": (
+        "The first signs and names the second, who sends the same form under their own login within five minutes."
+    ),
     "system.core": "The core",
     "system.name": "Name",
     "system.inflight": "In flight",
@@ -44,6 +52,12 @@ ENGLISH_DEEDS: Final[dict[str, str]] = {
     "system.records": "Records waiting",
     "system.exchanges": "Open exchanges",
     "stage.serving": "in service",
+    "stage.depreferring": "showing terminals the other way",
+    "stage.closing": "letting nobody in any more",
+    "stage.shedding": "letting sessions go, one after the other",
+    "stage.finishing": "finishing what is under way",
+    "stage.signing-off": "signing off",
+    "stage.resetting": "resetting what is left",
     "stage.drained": "out of service",
     "health.healthy": "healthy",
     "health.failing": "failing",
@@ -60,8 +74,6 @@ ENGLISH_DEEDS: Final[dict[str, str]] = {
     "audit.target": "About",
     "audit.why": "Why",
     "audit.result": "Result",
-    "audit.said": "The relay said",
-    "audit.from": "From",
     "result.done": "done",
     "result.refused": "refused",
     "result.unknown": "end not known",
@@ -110,6 +122,28 @@ ENGLISH_DEEDS: Final[dict[str, str]] = {
     "deed.announce-resume.what": "This center is announced again, as standby.",
     "deed.announce-hand-back": "Give the role to the other center",
     "deed.announce-hand-back.what": "Terminals go to the other center; sessions here are reset when the route has moved.",
+    "deed.region-pin": "Pin the region",
+    "deed.region-pin.what": (
+        "The relay is held at this region under this epoch, whatever the name servers say, and its region has to confirm it. "
+        "Two sign: the second sends the same form under their own login within five minutes, and names you."
+    ),
+    "deed.region-unpin": "End the pin",
+    "deed.region-unpin.what": "The name servers decide again.",
+    "deed.lease-take": "Take a line",
+    "deed.lease-take.what": (
+        "An exclusive line is taken here. Two sign: the second sends the same form under their own login within five minutes. "
+        "By hand, where no lease database answers, they say by it that the other center has stopped."
+    ),
+    "deed.takeover-begin": "Take the other center over",
+    "deed.takeover-begin.what": (
+        "The other center is lost, and its business is answered here. Two sign: the second sends the same form under their own "
+        "login within five minutes."
+    ),
+    "deed.takeover-finish": "Give the journal back",
+    "deed.takeover-finish.what": (
+        "The other center's journal goes back to it. Two sign: the second sends the same form under their own login within "
+        "five minutes."
+    ),
     "deed.reload": "Reload the configuration",
     "deed.reload.what": "The file is read again: all of it is taken over, or nothing.",
     "deed.stop": "Stop the relay",
@@ -122,6 +156,11 @@ ENGLISH_DEEDS: Final[dict[str, str]] = {
     "field.although_owed": "also where another message of its chain is owed: that goes to the list",
     "field.state": "What became of it",
     "field.business_date": "Business date",
+    "field.region": "Region",
+    "field.minutes": "For how many minutes",
+    "field.line": "Line",
+    "field.by_hand": "by hand: no lease database answers, and the other center has stopped",
+    "field.center": "The other center",
     "field.classes": "Classes",
     # ---- trouble
     "trouble.home": "To the overview",

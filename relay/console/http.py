@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 
@@ -106,6 +106,13 @@ def own_path(text: str) -> str:
     return text if is_own and len(text) < 1_000 else "/"
 
 
+def path_of(path: str, query: Mapping[str, tuple[str, ...]]) -> str:
+    """A path of ours with what was asked there, as far as `own_path` takes it."""
+    asked = urlencode([(name, value) for name, values in query.items() for value in values])
+    whole = f"{path}?{asked}" if asked else path
+    return whole if own_path(whole) == whole else path
+
+
 # ---- answers -----------------------------------------------------------------------------------------------------------
 def html(status: int, text: str, *, is_tls: bool, cookies: tuple[str, ...] = ()) -> HttpAnswer:
     headers = (*_safe(is_tls), NO_STORE, *(("Set-Cookie", each) for each in cookies))
@@ -117,10 +124,10 @@ def see_other(path: str, *, is_tls: bool, cookies: tuple[str, ...] = ()) -> Http
     return HttpAnswer(303, b"", "text/plain", headers)
 
 
-def attachment(name: str, text: str, *, is_tls: bool) -> HttpAnswer:
+def attachment(name: str, text: str, *, is_tls: bool, content_type: str = HTML_TYPE) -> HttpAnswer:
     """A page of its own to keep or print: never opened as one of ours."""
     headers = (*_safe(is_tls), NO_STORE, ("Content-Disposition", f'attachment; filename="{name}"'))
-    return HttpAnswer(200, text.encode(), HTML_TYPE, headers)
+    return HttpAnswer(200, text.encode(), content_type, headers)
 
 
 def asset(found: Asset, known_etag: str, *, is_tls: bool) -> HttpAnswer:

@@ -9,9 +9,11 @@ from typing import Final
 
 from relay.console.japanese_deeds import JAPANESE_DEEDS
 from relay.console.japanese_failover import JAPANESE_FAILOVER
+from relay.console.japanese_room import JAPANESE_ROOM
 
 JAPANESE: Final[dict[str, str]] = {
     **JAPANESE_DEEDS,
+    **JAPANESE_ROOM,
     **JAPANESE_FAILOVER,
     # ---- around every page
     "nav": "ページ一覧",
@@ -29,7 +31,7 @@ JAPANESE: Final[dict[str, str]] = {
     "clock.what": "中継装置の時刻（銀行の時間帯）",
     "sign-out": "サインアウト",
     "lost": "中継装置が応答しません。最後に受信した内容を表示しています:",
-    "signed-out": "サインアウトされました。再読み込みしてサインインしてください。",
+    "held": "文字を選択している間、この画面は更新されません。表示している内容の時刻:",
     "every": "すべて",
     "find": "検索",
     "clear": "条件を消す",
@@ -54,11 +56,13 @@ JAPANESE: Final[dict[str, str]] = {
     "login.wrong": "名前またはパスワードが違います。",
     "login.wait": "誤りが続きました。次に試せるまで {wait}。",
     "login.busy": "現在サインインが混み合っています。数秒後にもう一度お試しください。",
+    "login.late": "実行されていません。送信前にサインアウトされていました。サインイン後に再度送信してください。",
     "login.stale": "このフォームは期限切れです。もう一度入力してください。",
     # ---- overview
     "state.serving": "稼働中",
     "state.serving-well": "正常に稼働しています",
     "state.serving-with": "稼働中（確認事項 {n} 件）",
+    "state.serving-listed": "稼働中（要確認 {n} 件）",
     "state.starting": "起動中",
     "state.draining": "閉塞処理中",
     "state.fenced": "遮断: 資金電文を受け付けていません",
@@ -258,15 +262,15 @@ JAPANESE: Final[dict[str, str]] = {
     "stored.done": "完了",
     "stored.done.what": "処理は残っていない。",
     "stored.confirmed": "確認済",
-    "stored.confirmed.what": "勘定系が確認した。",
+    "stored.confirmed.what": "端末が実行を報告した。",
     "stored.part-undone": "一部取消",
-    "stored.part-undone.what": "金額の一部が確定している。",
+    "stored.part-undone.what": "端末が一部だけ実行した。確定させる金額を勘定系へ送達中。",
     "stored.undone": "取消済",
-    "stored.undone.what": "金額は残っていない。",
+    "stored.undone.what": "端末は実行していない。勘定系へ取消を送達中。",
     "stored.unproven": "未立証",
     "stored.unproven.what": "証跡が届かず、人が調査する。",
     "stored.settled": "処理済",
-    "stored.settled.what": "人が別途処理し、署名した。",
+    "stored.settled.what": "送達または疑義の後に終了。勘定系の確認、端末の取消、または署名した人の処理による。",
     "stored.listed": "要確認",
     "stored.listed.what": "人の判断を待つ一覧にある。",
     "ending.open": "今回の実行では未決定。",

@@ -26,12 +26,18 @@ JAPANESE_DEEDS: Final[dict[str, str]] = {
     "system.no-classes": "閉塞中の種別はありません。",
     "system.region": "稼働リージョン",
     "system.permit": "勘定系への照会",
+    "system.hours": "取扱時間",
+    "hours.open": "取扱中",
+    "hours.closed": "時間外",
+    "hours.until": "{at} まで",
     "system.blocked": "人手による停止",
-    "system.sealed": "封鎖エポック",
+    "system.sealed": "封印エポック",
     "system.announce": "担当センター",
     "system.role": "役割",
     "system.address": "アドレス",
     "system.seen": "経路広告の状態",
+    "system.two": "二名で署名する操作",
+    "system.two.what": ("一人目が署名して二人目の名前を挙げ、二人目は五分以内に自分のログインで同じ内容を送ります。"),
     "system.core": "勘定系",
     "system.name": "名称",
     "system.inflight": "処理中",
@@ -44,6 +50,12 @@ JAPANESE_DEEDS: Final[dict[str, str]] = {
     "system.records": "書込待ち",
     "system.exchanges": "処理中の取引",
     "stage.serving": "運用中",
+    "stage.depreferring": "他センターへ誘導中",
+    "stage.closing": "新規接続を停止",
+    "stage.shedding": "セッションを順次終了中",
+    "stage.finishing": "処理中の取引の完了待ち",
+    "stage.signing-off": "閉局中",
+    "stage.resetting": "残りを強制切断中",
     "stage.drained": "閉塞",
     "health.healthy": "正常",
     "health.failing": "障害",
@@ -60,8 +72,6 @@ JAPANESE_DEEDS: Final[dict[str, str]] = {
     "audit.target": "対象",
     "audit.why": "理由",
     "audit.result": "結果",
-    "audit.said": "応答",
-    "audit.from": "接続元",
     "result.done": "完了",
     "result.refused": "拒否",
     "result.unknown": "結果未記録",
@@ -106,6 +116,26 @@ JAPANESE_DEEDS: Final[dict[str, str]] = {
     "deed.announce-resume.what": "待機系として再び広告します。",
     "deed.announce-hand-back": "他センターへ引き渡す",
     "deed.announce-hand-back.what": "端末は他センターへ移ります。経路の切替後、当センターのセッションを切断します。",
+    "deed.region-pin": "リージョンを固定",
+    "deed.region-pin.what": (
+        "ネームサーバーにかかわらず、このエポックでこのリージョンに固定します。リージョン側の確認が必要です。"
+        "二名の署名が必要です。二人目は五分以内に自分のログインで同じ内容を送り、あなたの名前を挙げます。"
+    ),
+    "deed.region-unpin": "固定を解除",
+    "deed.region-unpin.what": "再びネームサーバーに従います。",
+    "deed.lease-take": "専用回線を取得",
+    "deed.lease-take.what": (
+        "専用回線をこのセンターで取得します。二名の署名が必要です。二人目は五分以内に自分のログインで同じ内容を送ります。"
+        "リースのデータベースが応答しない場合の手動取得は、相手センターの停止を二名で保証するものです。"
+    ),
+    "deed.takeover-begin": "相手センターを引き継ぐ",
+    "deed.takeover-begin.what": (
+        "相手センターは失われ、その業務をここで引き受けます。二名の署名が必要です。二人目は五分以内に自分のログインで同じ内容を送ります。"
+    ),
+    "deed.takeover-finish": "ジャーナルを返す",
+    "deed.takeover-finish.what": (
+        "相手センターのジャーナルを返します。二名の署名が必要です。二人目は五分以内に自分のログインで同じ内容を送ります。"
+    ),
     "deed.reload": "設定を再読込",
     "deed.reload.what": "設定ファイルを読み直し、全体を適用します。問題があれば何も適用しません。",
     "deed.stop": "中継装置を停止",
@@ -116,6 +146,11 @@ JAPANESE_DEEDS: Final[dict[str, str]] = {
     "field.although_owed": "同一連鎖の別電文が未達でも実行する（要確認へ移ります）",
     "field.state": "結果",
     "field.business_date": "営業日",
+    "field.region": "リージョン",
+    "field.minutes": "固定する分数",
+    "field.line": "回線",
+    "field.by_hand": "手動：リースのデータベースが応答せず、相手センターは停止している",
+    "field.center": "相手センター",
     "field.classes": "種別",
     # ---- trouble
     "trouble.home": "全体へ",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
 
+import msgspec
+
 from relay.console.audit import Book
 from relay.console.html import Html
 from relay.console.http import Asked
@@ -25,22 +27,26 @@ from relay.console.pages.sessions import SIGNED, sessions
 from relay.console.pages.system import system
 from relay.console.pages.tables import tables
 from relay.console.pages.traffic import SPANS_MS, traffic
-from relay.console.roll import TEXT_CHARS_MAX, Wanted, look_through
+from relay.console.roll import TEXT_CHARS_MAX, Page, Wanted, look_through
 from relay.console.sources import Busy, Shared, Sources
 from relay.control import commands as c
 from relay.control.drain import DrainReport
+from relay.control.failover import FailoverReportArgs, FailoverRoomArgs
 from relay.control.regions import RegionsReport
-from relay.control.report import OutboundListReport, SafDetail, SafReport, StatusReport
+from relay.control.report import Done, OutboundListReport, SafDetail, SafReport, StatusReport
 from relay.errors import RelayError
-from relay.failover.view import RunView
+from relay.failover.room import RoomView
 from relay.journal.reader import Query
 from relay.journal.records import StoredState
 from relay.reconcile.plain import as_text
+from relay.telemetry.mask import mask_text
 
 ROWS_COUNT_MAX: Final = 100
 REPORTS_COUNT_MAX: Final = 100
 SLOW_REFRESH_MS: Final = 5_000
 WALKS_COUNT_MAX: Final = 4  # searches through the sessions at once
+WALK_KEPT_MS: Final = 4_500  # what one page walked for, pages that refresh themselves with the same search take
+WALKS_KEPT_COUNT_MAX: Final = 8
 KEY_CHARS_MAX: Final = 400
 _HOUR_MS: Final = 3_600_000
 
@@ -58,6 +64,7 @@ class Rooms:
         self._shared = shared
         self._book = book
         self._walks = 0
+        self._walked: dict[Wanted, Page] = {}
         self.table: Mapping[str, Show] = {
             "/": self._overview,
             "/sessions": self._sessions,
@@ -98,15 +105,26 @@ class Rooms:
             after=asked.one("after"),
             before="" if asked.one("after") else asked.one("before"),
         )
+        dialects = self._sources.dialects()
+        found = self._walked.get(wanted) if asked.is_refresh else None
+        if found is None or not 0 <= frame.now_ms - found.at_ms < WALK_KEPT_MS:
+            found = await self._walk(wanted, dialects, frame.now_ms)
+        return sessions(frame, found, wanted, tuple(dialects), SLOW_REFRESH_MS)
+
+    async def _walk(self, wanted: Wanted, dialects: Mapping[str, str], now_ms: int) -> Page:
+        """Who asks by themselves is always walked for; ten pages that stand open cost one walk."""
         if self._walks >= WALKS_COUNT_MAX:
             raise Busy
         self._walks += 1
         try:
-            dialects = self._sources.dialects()
-            found = await look_through(self._sources.links(), wanted, dialects, frame.now_ms, self._sources.turn)
+            found = await look_through(self._sources.links(), wanted, dialects, now_ms, self._sources.turn)
         finally:
             self._walks -= 1
-        return sessions(frame, found, wanted, tuple(dialects), SLOW_REFRESH_MS)
+        self._walked.pop(wanted, None)
+        self._walked[wanted] = found
+        while len(self._walked) > WALKS_KEPT_COUNT_MAX:
+            del self._walked[next(iter(self._walked))]
+        return found
 
     async def _traffic(self, frame: Frame, asked: Asked) -> Html:
         span = asked.one("span") if asked.one("span") in SPANS_MS else next(iter(SPANS_MS))
@@ -117,7 +135,8 @@ class Rooms:
         if which not in WHICH:
             raise NoSuchPage
         args = c.SafListArgs(what=which, count_max=ROWS_COUNT_MAX)  # type: ignore[arg-type]  # one of WHICH
-        return owed(frame, await self._shared.get("saf-list", args, SafReport), which, SLOW_REFRESH_MS)
+        report = await self._shared.get("saf-list", args, SafReport, is_sliced=True)
+        return owed(frame, report, which, SLOW_REFRESH_MS)
 
     async def _owed_one(self, frame: Frame, asked: Asked) -> Html:
         key = _key(asked)
@@ -179,8 +198,22 @@ class Rooms:
     async def _failover(self, frame: Frame, asked: Asked) -> Html:
         if not frame.has_failover:
             raise NoSuchPage
-        view = await self._shared.get("failover-status", c.StatusArgs(), RunView, is_sliced=True)
-        return failover(frame, view, SLOW_REFRESH_MS)
+        login = "" if frame.person is None else frame.person.name
+        room = await self._shared.get("failover-room", FailoverRoomArgs(login=login), RoomView, is_sliced=True)
+        status = await self._shared.get("status", c.StatusArgs(), StatusReport)
+        return failover(frame, room, SLOW_REFRESH_MS, status.signatures)
+
+    async def failover_room(self, login: str) -> RoomView:
+        """As it is at this moment. Raises RelayError."""
+        return cast(RoomView, await self._sources.ask("failover-room", FailoverRoomArgs(login=login)))
+
+    async def failover_text(self, form: str) -> str:
+        """The report of the newest run ("html", "json") or its "status", card numbers masked. Raises RelayError."""
+        if form == "status":
+            status = await self._sources.ask("failover-status", c.StatusArgs())
+            return mask_text(msgspec.json.format(msgspec.json.encode(status), indent=1).decode())
+        args = FailoverReportArgs(form="html" if form == "html" else "json")
+        return mask_text(cast(Done, await self._sources.ask("failover-report", args)).text)
 
     async def _audit(self, frame: Frame, asked: Asked) -> Html:
         below = asked.one("below")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 import msgspec
@@ -22,12 +21,14 @@ from relay.console import http
 from relay.console.accounts import PASSWORD_CHARS_MAX, TooManySignIns
 from relay.console.assets import ASSETS
 from relay.console.audit import Book, Entry
-from relay.console.deeds import DEEDS, Deed, allowed
+from relay.console.deedkinds import Deed
+from relay.console.deeds import DEEDS, allowed, said_again
 from relay.console.doing import Doing, NotMeant
 from relay.console.html import Html, address
 from relay.console.identity import Claim, Identity, Person
 from relay.console.lockout import Lockout
 from relay.console.pages.deed import deed_done, deed_form
+from relay.console.pages.failover_deed import offer_of
 from relay.console.pages.layout import Frame
 from relay.console.pages.login import login
 from relay.console.pages.trouble import trouble
@@ -37,6 +38,7 @@ from relay.console.sources import Busy, Shared, Sources
 from relay.console.words import Language, Words, language_of, preferred
 from relay.errors import RelayError
 from relay.outbound.api import HttpAnswer, HttpRequest
+from relay.outbound.crowd import network_of
 from relay.reconcile.page import as_html
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -47,6 +49,13 @@ SESSION, FORM, LANGUAGE = "relay-session", "relay-form", "relay-language"
 FORM_COOKIE_S: Final = 3_600
 LANGUAGE_COOKIE_S: Final = 31_536_000
 NAME_CHARS_MAX: Final = 64
+ASKED_CHARS_MAX: Final = 1_000  # of one value of an address that the page says again
+JSON_TYPE: Final = "application/json"
+KEPT: Final = {
+    "html": ("failover-report.html", http.HTML_TYPE),
+    "json": ("failover-report.json", JSON_TYPE),
+    "status": ("failover-status.json", JSON_TYPE),
+}
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +108,11 @@ class Site:
             return http.asset(found, asked.headers.get("if-none-match", ""), is_tls=self._manner.is_tls)
         words, cookies = self._words(asked)
         frame = self._frame(words, asked.path)
+        if asked.method == "GET":
+            here = tuple(
+                (name, value) for name, values in asked.query.items() for value in values if len(value) <= ASKED_CHARS_MAX
+            )
+            frame = msgspec.structs.replace(frame, asked=here)
         answer = await self._guarded(frame, self._route(asked, frame))
         set_cookies = tuple(("Set-Cookie", each) for each in cookies)
         return msgspec.structs.replace(answer, headers=(*answer.headers, *set_cookies)) if set_cookies else answer
@@ -133,11 +147,17 @@ class Site:
             return self._html(500, trouble(frame, "failed"))
 
     def _unknown(self, asked: http.Asked) -> HttpAnswer:
-        """To the sign-in, and from there to where he wanted to go; a refresh is only told that it is over."""
+        """To the sign-in, and from there to where he wanted to go; a refresh is only told that it is over. Who sent a form is
+        told that nothing was done, and gets it back as it was filled in."""
         if asked.is_refresh:
             return HttpAnswer(401, b"", "text/plain", (http.NO_STORE,))
-        wanted = asked.path if asked.method == "GET" else "/"
-        path = address("/login", next=None if wanted == "/" else wanted)
+        deed = DEEDS.get(asked.path.removeprefix("/deed/")) if asked.method == "POST" else None
+        wanted = "/"
+        if asked.method == "GET":
+            wanted = http.path_of(asked.path, asked.query)
+        elif deed is not None:
+            wanted = http.path_of(asked.path, said_again(deed, asked.form))
+        path = address("/login", next=None if wanted == "/" else wanted, late="yes" if deed is not None else None)
         return http.see_other(path, is_tls=self._manner.is_tls)
 
     async def _known(self, asked: http.Asked, frame: Frame, session: Session, person: Person) -> HttpAnswer:
@@ -155,8 +175,19 @@ class Site:
             raise NoSuchPage
         if asked.path == "/reports/print":
             return self._print(asked)
+        if asked.path == "/failover/keep" and frame.has_failover:
+            return await self._keep(asked)
         shown = await self._rooms.show(frame, asked)
         return self._html(200, shown)
+
+    async def _keep(self, asked: http.Asked) -> HttpAnswer:
+        """The newest failover run as a file: its report as a page or as JSON (with every line of the log), or the status."""
+        form = asked.one("form")
+        if form not in KEPT:
+            raise NoSuchPage
+        name, content_type = KEPT[form]
+        text = await self._rooms.failover_text(form)
+        return http.attachment(name, text, is_tls=self._manner.is_tls, content_type=content_type)
 
     def _print(self, asked: http.Asked) -> HttpAnswer:
         number = asked.one("number")
@@ -168,26 +199,26 @@ class Site:
     # ---- deeds -------------------------------------------------------------------------------------------------------
     async def _deed(self, asked: http.Asked, frame: Frame, session: Session, person: Person) -> HttpAnswer:
         deed = DEEDS.get(asked.path.removeprefix("/deed/"))
-        if deed is None:
+        if deed is None or (deed.is_room and not frame.has_failover):
             raise NoSuchPage
         if not allowed(person.role, deed.name):
             self._metrics.console_deeds.labels("forbidden").inc()
             return self._html(403, trouble(frame, "forbidden"))
         if asked.method == "GET":
-            return self._form(frame, session, deed, asked.query)
+            return await self._form(frame, session, deed, asked.query)
         if not self._sessions.spend(session, asked.field("form")):
-            return self._form(frame, session, deed, asked.form, frame.words("deed.again"), status=409)
+            return await self._form(frame, session, deed, asked.form, frame.words("deed.again"), status=409)
         try:
             args, why = self._doing.read(deed, asked.form, person)
         except NotMeant as error:
             problem = f"{frame.words(error.key)} {error.detail}".strip()
-            return self._form(frame, session, deed, asked.form, problem, status=422)
+            return await self._form(frame, session, deed, asked.form, problem, status=422)
         outcome = await self._doing.do(deed, args, why, asked.form, person, asked.address, self._clock.wall_ms())
         self._shared.forget()
-        shown = deed_done(frame, deed, outcome.said, outcome.next_step, is_done=outcome.is_done)
+        shown = deed_done(frame, deed, outcome.said, outcome.next_step, is_done=outcome.is_done, is_half=outcome.is_half)
         return self._html(200 if outcome.is_done else 422, shown)
 
-    def _form(
+    async def _form(
         self,
         frame: Frame,
         session: Session,
@@ -196,12 +227,17 @@ class Site:
         problem: str = "",
         status: int = 200,
     ) -> HttpAnswer:
-        return self._html(status, deed_form(frame, deed, self._sessions.form(session), given, problem))
+        offer = None
+        if deed.is_room:  # what is shown is what an approval signs: asked for at this moment, and no shared answer
+            room = await self._rooms.failover_room(session.name)
+            offer, given = offer_of(frame, deed, room, given)
+        return self._html(status, deed_form(frame, deed, self._sessions.form(session), given, problem, offer))
 
     # ---- signing in --------------------------------------------------------------------------------------------------
     async def _login(self, asked: http.Asked, frame: Frame) -> HttpAnswer:
         if asked.method == "GET":
-            return self._login_page(asked, frame, 200, next_path=http.own_path(asked.one("next") or "/"))
+            problem = frame.words("login.late") if asked.one("late") == "yes" else ""
+            return self._login_page(asked, frame, 200, next_path=http.own_path(asked.one("next") or "/"), problem=problem)
         given = asked.cookies.get(http.cookie_name(FORM, is_tls=self._manner.is_tls), "")
         is_ours = bool(given) and secrets.compare_digest(csrf_of(given).encode(), asked.field("csrf").encode())
         if not http.is_from_here(asked) or not is_ours:
@@ -268,12 +304,3 @@ class Site:
 
     def _html(self, status: int, page: Html) -> HttpAnswer:
         return http.html(status, page, is_tls=self._manner.is_tls)
-
-
-def network_of(address: str) -> str:
-    """Who tries passwords: an IPv4 address, or the /64 of an IPv6 one, which is one household's."""
-    try:
-        read = ip_address(address)
-    except ValueError:
-        return address
-    return str(ip_network(f"{read}/64", strict=False)) if isinstance(read, IPv6Address) else address

@@ -105,6 +105,10 @@ class Words:
         minutes = int(self._offset.total_seconds()) // 60
         return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
+    def unbroken(self, ms: int) -> str:
+        """A duration among other words, which no line breaks apart."""
+        return self.duration(ms).replace(" ", "\N{NO-BREAK SPACE}")
+
     def duration(self, ms: int) -> str:
         """At most two units."""
         if ms < _SECOND_MS:

@@ -15,6 +15,7 @@ import msgspec
 
 from relay.clock import Clock, SystemClock
 from relay.control.announce import AnnounceArgs, AnnounceReport
+from relay.control.audit import AuditArgs, AuditReport
 from relay.control.commands import (
     ANSWER_BYTES_MAX,
     COMMANDS,
@@ -44,6 +45,7 @@ from relay.control.commands import (
 )
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
 from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
+from relay.control.pace import PaceReport
 from relay.control.pressure import PressureReport
 from relay.control.regions import (
     RegionBlockArgs,
@@ -97,7 +99,11 @@ class Refused(RelayError):
 
 
 class ControlClient:
-    """Each call opens a connection of its own, so that a restarted daemon is found again."""
+    """Each call opens a connection of its own, so that a restarted daemon is found again. `daemon` and `unit` are what it is
+    called in complaints."""
+
+    daemon = "the relay"
+    unit = "relay"
 
     def __init__(self, path: str, timeout_ms: int = CALL_MS, clock: Clock | None = None) -> None:
         self.path = path
@@ -118,6 +124,12 @@ class ControlClient:
 
     def pressure(self) -> PressureReport:
         return self._call("pressure", StatusArgs(), PressureReport)
+
+    def audit(self, args: AuditArgs) -> AuditReport:
+        return self._call("audit", args, AuditReport)
+
+    def pace(self) -> PaceReport:
+        return self._call("pace", StatusArgs(), PaceReport)
 
     def drain(self, args: DrainArgs) -> Done:
         return self._call("drain", args, Done)
@@ -239,6 +251,12 @@ class ControlClient:
     def region_tail(self, args: RegionTailArgs) -> Done:
         return self._call("region-tail", args, Done)
 
+    def _elsewhere(self) -> str:
+        return f"See: systemctl status {self.unit}. Another path: --socket PATH or --config FILE."
+
+    def _permission(self) -> str:
+        return "Try: sudo -u relay relay status"
+
     def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
         """Raises NotReachable, or Refused with the relay's own words."""
         assert COMMANDS[name].answer is answer_type
@@ -249,9 +267,10 @@ class ControlClient:
                 return _decoder(answer_type).decode(answer.answer)
         except msgspec.DecodeError as error:
             raise Refused(
-                f"the relay's answer to {name} cannot be read: {error}.", "Is this tool of another version than the daemon?"
+                f"the answer of {self.daemon} to {name} cannot be read: {error}.",
+                "Is this tool of another version than the daemon?",
             ) from error
-        raise Refused(answer.problem or f"the relay did not answer {name}.", answer.next_step)
+        raise Refused(answer.problem or f"{self.daemon} did not answer {name}.", answer.next_step)
 
     def _exchange(self, request: bytes, timeout_ms: int) -> bytes:
         deadline_ms = self._clock.monotonic_ms() + timeout_ms
@@ -263,25 +282,25 @@ class ControlClient:
                 return self._read_line(connection, deadline_ms)
             except TimeoutError as error:
                 raise NotReachable(
-                    f"the relay did not answer within {timeout_ms / 1000:.0f} s on {self.path}.",
-                    "Its event loop may be blocked; systemd's watchdog restarts it. See: journalctl -u relay",
+                    f"{self.daemon} did not answer within {timeout_ms / 1000:.0f} s on {self.path}.",
+                    f"Its event loop may be blocked; systemd's watchdog restarts it. See: journalctl -u {self.unit}",
                 ) from error
             except FileNotFoundError as error:
                 raise NotReachable(
-                    f"the relay is not running: there is no socket {self.path}.",
-                    "See: systemctl status relay. Another path: --socket PATH or --config FILE.",
+                    f"{self.daemon} is not running: there is no socket {self.path}.",
+                    self._elsewhere(),
                 ) from error
             except ConnectionRefusedError as error:
                 raise NotReachable(
-                    f"the relay is not running: nobody listens on {self.path}.",
-                    "See: systemctl status relay, journalctl -u relay",
+                    f"{self.daemon} is not running: nobody listens on {self.path}.",
+                    f"See: systemctl status {self.unit}, journalctl -u {self.unit}",
                 ) from error
             except PermissionError as error:
                 raise NotReachable(
-                    f"you may not talk to the relay: {self.path} is for its group.", "Try: sudo -u relay relay status"
+                    f"you may not talk to {self.daemon}: {self.path} is for its group.", self._permission()
                 ) from error
             except OSError as error:
-                raise NotReachable(f"the relay cannot be reached on {self.path}: {error.strerror or error}.") from error
+                raise NotReachable(f"{self.daemon} cannot be reached on {self.path}: {error.strerror or error}.") from error
 
     def _read_line(self, connection: socket.socket, deadline_ms: int) -> bytes:
         received = bytearray()
@@ -292,7 +311,9 @@ class ControlClient:
             connection.settimeout(left_ms / 1000)
             part = connection.recv(262_144)
             if not part:
-                raise NotReachable(f"the relay hung up on {self.path} before it answered.", "It may be stopping: try again.")
+                raise NotReachable(
+                    f"{self.daemon} hung up on {self.path} before it answered.", "It may be stopping: try again."
+                )
             received += part
             if len(received) > ANSWER_BYTES_MAX:
                 raise Refused(f"the relay's answer has more than {ANSWER_BYTES_MAX} bytes.", "Ask for fewer rows.")

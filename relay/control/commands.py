@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from relay.control.announce import AnnounceArgs, AnnounceReport
+from relay.control.audit import AuditArgs, AuditReport
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
 from relay.control.failover import (
     FailoverCheckArgs,
@@ -18,11 +19,14 @@ from relay.control.failover import (
     FailoverDeclareArgs,
     FailoverGateArgs,
     FailoverReportArgs,
+    FailoverRoomArgs,
     FailoverRunArgs,
     FailoverSayArgs,
     FailoverStepArgs,
+    FailoverTickArgs,
 )
 from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
+from relay.control.pace import PaceReport
 from relay.control.pressure import PressureReport
 from relay.control.regions import (
     RegionBlockArgs,
@@ -48,6 +52,7 @@ from relay.control.report import (
     StatusReport,
 )
 from relay.control.takeover import TakeoverBeginArgs, TakeoverFinishArgs, TakeoverReport
+from relay.failover.room import RoomView
 from relay.failover.view import RunView
 
 LINE_BYTES_MAX = 65_536  # one request
@@ -242,6 +247,8 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "listed": CommandSpec(ListedArgs, ListedReport, changes=False),
     "parked": CommandSpec(ParkedArgs, ParkedReport, changes=False),
     "pressure": CommandSpec(StatusArgs, PressureReport, changes=False),
+    "audit": CommandSpec(AuditArgs, AuditReport, changes=False),
+    "pace": CommandSpec(StatusArgs, PaceReport, changes=False),
     "drain": CommandSpec(DrainArgs, Done, changes=True),
     "reload": CommandSpec(ReloadArgs, ReloadReport, changes=True),
     "resolve": CommandSpec(ResolveArgs, Done, changes=True),
@@ -276,11 +283,13 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "drain-status": CommandSpec(StatusArgs, DrainReport, changes=False),
     "drain-abort": CommandSpec(DrainAbortArgs, Done, changes=True),
     "failover-status": CommandSpec(StatusArgs, RunView, changes=False),
+    "failover-room": CommandSpec(FailoverRoomArgs, RoomView, changes=False),
     "failover-check": CommandSpec(FailoverCheckArgs, FailoverChecked, changes=False),
     "failover-declare": CommandSpec(FailoverDeclareArgs, Done, changes=True),
     "failover-gate": CommandSpec(FailoverGateArgs, Done, changes=True),
     "failover-run": CommandSpec(FailoverRunArgs, Done, changes=True),
     "failover-step": CommandSpec(FailoverStepArgs, Done, changes=True),
+    "failover-tick": CommandSpec(FailoverTickArgs, Done, changes=True),
     "failover-say": CommandSpec(FailoverSayArgs, Done, changes=True),
     "failover-report": CommandSpec(FailoverReportArgs, Done, changes=False),
     "rekey": CommandSpec(RekeyArgs, KeysReport, changes=True),

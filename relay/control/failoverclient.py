@@ -6,18 +6,38 @@ is restarted.
 
 from __future__ import annotations
 
+import msgspec
+
 from relay.control import failover as c
-from relay.control.client import SLOW_CALL_MS, ControlClient
-from relay.control.commands import StatusArgs
+from relay.control.client import CALL_MS, SLOW_CALL_MS, ControlClient
+from relay.control.commands import COMMANDS, StatusArgs
 from relay.control.report import Done
+from relay.failover.room import RoomView
 from relay.failover.view import RunView
 
 
 class FailoverClient(ControlClient):
     """Each call raises NotReachable, or Refused with the orchestrator's own words."""
 
+    daemon = "the orchestrator"
+    unit = "relay-failover"
+
+    def _elsewhere(self) -> str:
+        return f"See: systemctl status {self.unit}. Another path: --socket PATH or $RELAY_FAILOVER_SOCKET."
+
+    def _permission(self) -> str:
+        return "Work under your own account, as a member of the relay's group: who asks is what counts here."
+
     def view(self) -> RunView:
         return self._call("failover-status", StatusArgs(), RunView)
+
+    def room(self, args: c.FailoverRoomArgs) -> RoomView:
+        return self._call("failover-room", args, RoomView)
+
+    def told(self, command: str, args: msgspec.Struct) -> msgspec.Struct:
+        """Any command by its name, for whoever passes them on."""
+        spec = COMMANDS[command]
+        return self._call(command, args, spec.answer, SLOW_CALL_MS if spec.changes else CALL_MS)
 
     def check(self, args: c.FailoverCheckArgs) -> c.FailoverChecked:
         return self._call("failover-check", args, c.FailoverChecked, SLOW_CALL_MS)

@@ -40,12 +40,12 @@ def problems(report: StatusReport) -> Iterator[Problem]:
         gone = report.workers - report.workers_live
         yield Problem(f"{gone} of {report.workers} workers do not live", "runbook: RelayWorkerGone")
     yield from _region_problems(report.region)
+    yield from _core_problems(report)
     for text, next_step in announce_problems(report.announce) if report.state == "serving" else ():
         yield Problem(text, next_step)
     yield from (Problem(*words) for words in pair_words(report.pair))
     if report.keys.why:
         yield Problem(f"rows still need an older key of the journal: {report.keys.why}", "runbook: RelayJournalRekeyFailed")
-    yield from _core_problems(report)
     yield from _exclusive_problems(report)
     shut = {name for line in report.exclusive if line.state not in ("held", "by-hand") for name in line.links}
     for listener in report.listeners:

@@ -13,7 +13,7 @@ import msgspec
 Signature = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 RegionName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Epoch = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 ClassName = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{1,16}$")]
 PIN_MINUTES_MAX = 72 * 60
 
@@ -22,7 +22,7 @@ class RegionPinArgs(msgspec.Struct, frozen=True, kw_only=True):
     """Hold the relay at `region` for `minutes`; `epoch` 0 is the one that is known."""
 
     region: RegionName
-    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)] = 0
     minutes: Annotated[int, msgspec.Meta(ge=1, le=PIN_MINUTES_MAX)]
     who: Signature
     second: Signature
@@ -94,6 +94,7 @@ class SiteRow(msgspec.Struct, frozen=True, kw_only=True):
     said_epoch: int = 0
     said_state: str = ""
     since_ms: int = 0
+    skew_ms: int | None = None  # its clock less ours
 
 
 class ServerRow(msgspec.Struct, frozen=True, kw_only=True):

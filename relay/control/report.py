@@ -12,6 +12,8 @@ import msgspec
 
 from relay.control.announce import AnnounceReport
 from relay.control.pair import PairReport
+from relay.failover.cosign import LoneRow
+from relay.hours import Standing
 from relay.wire.roster import RosterEntry
 
 DaemonState: TypeAlias = Literal["starting", "serving", "draining", "fenced"]
@@ -164,6 +166,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     region: RegionReport = RegionReport()
     pair: PairReport = PairReport()
     listeners: tuple[ListenerReport, ...] = ()
+    hours: tuple[Standing, ...] = ()  # of what has hours of service
     reconnect: ReconnectReport = ReconnectReport()
     core: CoreReport = CoreReport()
     journal: JournalReport = JournalReport()
@@ -180,6 +183,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: tuple[ExclusiveReport, ...] = ()
     drained: tuple[str, ...] = ()  # classes that people drain
     counters: dict[str, int] = {}  # since the start: exchanges by ending, and refusals, duplicates
+    signatures: tuple[LoneRow, ...] = ()  # first ones (pin, lease take, take-over) that wait for the second
 
 
 class LinksReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,9 +286,11 @@ class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A command without more to say than a sentence."""
+    """A command without more to say than a sentence. `is_half`: signed by one of two, and nothing is done until the second
+    says the same."""
 
     text: str = ""
+    is_half: bool = False
 
 
 class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ _PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid; socket(7), SO_PEERCRED
 _log = get_log("control")
 
 CALLER_UID: ContextVar[int] = ContextVar("caller_uid", default=-1)  # whose question a handler answers, as the kernel says
+CALLER_LOGIN: ContextVar[str] = ContextVar("caller_login", default="")  # or as the console's sign-in says; then no kernel does
 
 
 class ControlServer:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from relay.control.regions import Reason, Signature
+from relay.control.regions import Reason, Signature, TailRow
 
 CenterName = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
@@ -55,6 +55,8 @@ class TakeoverReport(msgspec.Struct, frozen=True, kw_only=True):
     is_fence_seen: bool = False  # in the region's present epoch
     open_count: int = 0
     listed_count: int = 0
+    tail: TailRow = TailRow()  # of its journal: what the region before confirmed last
+    copied_until_ms: int = 0  # wall clock of the newest record in the copy: now, or when it was promoted; 0: it cannot say
     changed_ms: int = 0
     trouble: str = ""
     began: TakeoverSigned = TakeoverSigned()

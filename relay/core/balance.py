@@ -64,9 +64,12 @@ class Balance:
         return tuple(endpoint.address for endpoint in self._endpoints)
 
     def update(self, addresses: Iterable[Address]) -> None:
-        """DNS names these addresses now. Those known before keep their health and their calls in flight."""
-        self._endpoints = [self._by_address.get(a) or _Endpoint(a) for a in dict.fromkeys(addresses)]
-        self._by_address = {endpoint.address: endpoint for endpoint in self._endpoints}
+        """DNS names these addresses now. Those known before keep their health and their calls in flight; one that is named no
+        more is remembered while a call of it is under way, for it may be named again before that ends."""
+        named = dict.fromkeys(addresses)
+        self._endpoints = [self._by_address.get(a) or _Endpoint(a) for a in named]
+        leaving = {a: endpoint for a, endpoint in self._by_address.items() if a not in named and endpoint.inflight > 0}
+        self._by_address = leaving | {endpoint.address: endpoint for endpoint in self._endpoints}
         self._count_healthy()
 
     def choose(self, now_ms: int, avoid: Collection[Address] = ()) -> Address | None:

@@ -23,7 +23,7 @@ from relay.core.asking import Asking, Read, Verb
 from relay.core.balance import Balance, Health
 from relay.core.door import Address, HttpCall, HttpDoor
 from relay.core.mapping import Asked, Remark
-from relay.core.port import Attempt, Finding, Look, Permit, UndoOutcome
+from relay.core.port import Attempt, Finding, Ground, Look, Permit, UndoOutcome
 from relay.errors import ConfigurationError
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -75,6 +75,8 @@ class CoreClient:
         self._on_wrong_region = on_wrong_region
         self._settings = settings
         self._epoch = 0
+        self._permit = Permit(0, "")
+        self._permit_lines = encoding.permit_lines(self._permit)
         self._tells = 0
         self._traces = encoding.TraceParents(settings.center, settings.incarnation)
         self._head = _constant_head(settings, bearer)
@@ -152,7 +154,7 @@ class CoreClient:
         standing_minor: int,
         currency: str,
         attempt: Attempt,
-        automatic: bool,
+        ground: Ground,
         permit: Permit,
         timeout_ms: int,
         done: Callable[[UndoOutcome], None],
@@ -162,7 +164,7 @@ class CoreClient:
             b"POST",
             encoding.key_path(key) + c.REVERSALS_SUFFIX.encode(),
             self._head_of(self._post_head, key_value, attempt, permit, 2),
-            encoding.reversal_body(standing_minor, currency, attempt, automatic),
+            encoding.reversal_body(standing_minor, currency, attempt, ground),
         )
         asked = Asked(key, key_value, None, standing_minor)
         return Asking(self, self._undo, asked, call, permit.epoch, timeout_ms, done)
@@ -308,12 +310,17 @@ class CoreClient:
         trace = self._traces.of(attempt.exchange_id, verb_number)
         return (
             f"{constant}Idempotency-Key: {key_value}\r\nAttempt: {attempt.text()}\r\n"
-            f"Region-Epoch: {epoch}\r\ntraceparent: {trace}\r\n"
+            f"{self._lines_of(permit)}traceparent: {trace}\r\n"
         ).encode("ascii")
 
     def _plain_head(self, constant: str, permit: Permit, verb_number: int) -> bytes:
         trace = self._traces.of(0, verb_number)
-        return f"{constant}Region-Epoch: {permit.epoch}\r\ntraceparent: {trace}\r\n".encode("ascii")
+        return f"{constant}{self._lines_of(permit)}traceparent: {trace}\r\n".encode("ascii")
+
+    def _lines_of(self, permit: Permit) -> str:
+        if permit is not self._permit:  # one permit serves many calls
+            self._permit, self._permit_lines = permit, encoding.permit_lines(permit)
+        return self._permit_lines
 
     def _verb(self, name: str, number: int, read: Read) -> Verb:
         counters: dict[type, Callable[[], None]] = {}

@@ -26,6 +26,7 @@ H_ATTEMPT = "Attempt"
 H_RELAY_CENTER = "Relay-Center"
 H_RELAY_EPOCH = "Relay-Epoch"
 H_REGION_EPOCH = "Region-Epoch"
+H_REGION = "Region"  # of a call: the region that it is meant for, as that names itself in GET /v1/region
 H_TRACEPARENT = "traceparent"
 H_PURPOSE = "Purpose"
 
@@ -36,6 +37,7 @@ PROBLEM_SUPERSEDED_RELAY = "urn:relay-core:problem:superseded-relay"  # 412: not
 PROBLEM_OVERLOADED = "urn:relay-core:problem:overloaded"  # 429 or 503 with Retry-After: not processed
 PROBLEM_IN_PROGRESS = "urn:relay-core:problem:in-progress"  # 409: inquire
 PROBLEM_SUPERSEDED_ATTEMPT = "urn:relay-core:problem:superseded-attempt"  # 409 on a reversal: taken over
+PROBLEM_CONTESTED_ATTEMPT = "urn:relay-core:problem:contested-attempt"  # 409 on a reversal: not undone, another has a say
 PROBLEM_KEY_CONFLICT = "urn:relay-core:problem:key-conflict"  # 422: same key, other body
 PROBLEM_INVALID = "urn:relay-core:problem:invalid"  # 400: not processed, the relay and the core disagree on the contract
 PROBLEM_FENCE_BEHIND = "urn:relay-core:problem:fence-behind"  # 409 on a fence: that relay epoch, or a higher one, spoke already
@@ -130,6 +132,7 @@ class ReversalRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     standing: Amount
     automatic: bool = False
     attempt: ShortText | None = None  # the attempt that an automatic reversal undoes
+    untold: bool = False  # of an automatic one: that attempt told nobody "approved", and never will
     reason: ShortText = ""
 
 
@@ -145,6 +148,7 @@ class InquiryAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     answer: TransactionAnswer | None = None  # for posted and declined: what was answered
     standing: Amount | None = None
     # The attempt that was answered last; another one than the asker's where any other was ever answered.
+    # None that is untold, but the asker's own.
     attempt: ShortText | None = None
 
 
@@ -157,13 +161,16 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     amount: Amount | None = None
     standing: Amount | None = None
     posted_at_ms: Annotated[int, Meta(ge=0)] = 0
+    center: ShortText = ""  # the Relay-Center of the call that posted the key, or stored its tombstone; never changes
+    reversed_by: ShortText = ""  # whose call lowered what stands last; absent where by an automatic reversal
 
 
-class LedgerTotal(msgspec.Struct, frozen=True):
+class LedgerTotal(msgspec.Struct, frozen=True, omit_defaults=True):
     terminal: ShortText
     kind: ShortText
     count: Annotated[int, Meta(ge=0)]
     standing: Amount
+    center: ShortText = ""  # as of the entries that it sums: one row per center, terminal, kind and currency
 
 
 class LedgerPage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

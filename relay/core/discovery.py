@@ -3,8 +3,8 @@
 Owns the age of what DNS said: when to ask again, how long an old answer still serves. It must never speak DNS itself: a
 `Resolve` does. The traps: a TTL of zero must not become a storm of questions, nor a TTL of a day a core that nobody finds
 after it moved, so both ends are bounded; silence, NXDOMAIN, SERVFAIL and an empty answer are not news, and the last known
-addresses stay until `serve_stale_ms` after they ran out; if one family answered and the other did not, the other keeps
-what it had.
+addresses stay until `serve_stale_ms` after they ran out, or for ever where others choose the region; if one family
+answered and the other did not, the other keeps what it had.
 """
 
 from __future__ import annotations
@@ -48,18 +48,18 @@ Resolve = Callable[[str, Callable[[DnsResult], None]], None]
 
 class DiscoveryRules(msgspec.Struct, frozen=True):
     ttl_floor_ms: int = 1_000
-    serve_stale_ms: int = 3_600_000
+    serve_stale_ms: int | None = 3_600_000  # None: the last known addresses never run out
 
 
 class KnownAddresses:
     """The pure part. `now_ms` is monotonic milliseconds everywhere."""
 
-    def __init__(self, rules: DiscoveryRules, random: Random) -> None:
+    def __init__(self, rules: DiscoveryRules, random: Random, last_known: tuple[str, ...] = ()) -> None:
         self._rules = rules
         self._random = random
-        self._addresses: tuple[str, ...] = ()
+        self._addresses = last_known
         self._found_ms: int | None = None
-        self._expires_ms = 0
+        self._expires_ms: int | None = None if rules.serve_stale_ms is None else 0
         self._misses = 0
         self.ask_at_ms = 0
 
@@ -73,7 +73,8 @@ class KnownAddresses:
         self._addresses = addresses
         self._found_ms = now_ms
         self._misses = 0
-        self._expires_ms = now_ms + ttl_ms + self._rules.serve_stale_ms
+        stale_ms = self._rules.serve_stale_ms
+        self._expires_ms = None if stale_ms is None else now_ms + ttl_ms + stale_ms
         self.ask_at_ms = now_ms + max(self._rules.ttl_floor_ms, ttl_ms * 8 // 10)
 
     def missed(self, now_ms: int) -> None:
@@ -82,12 +83,12 @@ class KnownAddresses:
         self.ask_at_ms = now_ms + backoff_ms(self._misses, self._rules.ttl_floor_ms, RETRY_MS_MAX, self._random)
 
     def addresses(self, now_ms: int) -> tuple[str, ...]:
-        return self._addresses if now_ms < self._expires_ms else ()
+        return self._addresses if self._expires_ms is None or now_ms < self._expires_ms else ()
 
     def look_again_at_ms(self, now_ms: int, is_asking: bool) -> int | None:
         """When something changes by itself: the next question is due, or the last known addresses run out."""
         due = [] if is_asking else [self.ask_at_ms]
-        if self._expires_ms > now_ms:
+        if self._expires_ms is not None and self._expires_ms > now_ms:
             due.append(self._expires_ms)
         return min(due, default=None)
 
@@ -104,7 +105,8 @@ class KnownAddresses:
 class Discovery:
     """The driver: asks `resolve` when it is time and tells `on_change` the addresses, each time they differ.
 
-    `name` may be an IP literal, which is told once and never asked for.
+    `name` may be an IP literal, which is told once and never asked for. `last_known` are addresses of a former life: they serve
+    until DNS says otherwise, where the rules let none run out.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Discovery:
         random: Random,
         metrics: Metrics,
         rules: DiscoveryRules | None = None,
+        last_known: tuple[str, ...] = (),
     ) -> None:
         self._name = name
         self._resolve = resolve
@@ -125,7 +128,7 @@ class Discovery:
         self._clock = clock
         self._timers = timers
         self._metrics = metrics
-        self._known = KnownAddresses(DiscoveryRules() if rules is None else rules, random)
+        self._known = KnownAddresses(DiscoveryRules() if rules is None else rules, random, last_known)
         self._told: tuple[str, ...] = ()
         self._timer: Cancellable | None = None
         self._is_asking = False
@@ -182,7 +185,14 @@ class Discovery:
         if addresses != self._told:
             _log.info("addresses of the core changed", name=self._name, before=self._told, now=addresses)
             self._told = addresses
-            self._on_change(addresses)
+            try:
+                self._on_change(addresses)
+            finally:  # no error of whoever is told makes this question the last
+                self._go_on(now_ms)
+        else:
+            self._go_on(now_ms)
+
+    def _go_on(self, now_ms: int) -> None:
         if not self._is_asking and now_ms >= self._known.ask_at_ms:
             self._is_asking = True
             self._resolve(self._name, self._heard)

@@ -2,8 +2,8 @@
 
 Owns the questions on the wire. It must never keep an answer: how long one serves is relay/core/discovery.py's. The traps: a
 truncated UDP answer holds half a truth and is asked again over TCP; a forged datagram must not end the wait for the real
-one; NXDOMAIN is an answer, so the next server is not asked, while SERVFAIL, REFUSED and silence only mean that this server
-does not know.
+one, nor a clock that is set back meanwhile put that end off; NXDOMAIN is an answer, so the next server is not asked, while
+SERVFAIL, REFUSED and silence only mean that this server does not know.
 """
 
 from __future__ import annotations
@@ -70,15 +70,16 @@ def system_name_servers() -> tuple[NameServer, ...]:
 async def ask_server(query: dns.message.Message, server: NameServer, timeout_s: float) -> dns.message.Message:
     """The answer to `query`, over UDP, and over TCP where that is cut short; `timeout_s` for each of the two. Datagrams that do
     not answer it are passed over. Raises DNSException, OSError and EOFError."""
-    response, _ = await dns.asyncquery.udp_with_fallback(
-        query,
-        server.ip,
-        timeout=timeout_s,
-        port=server.port,
-        ignore_unexpected=True,
-        ignore_errors=True,
-        backend=dns.asyncbackend.get_backend("asyncio"),
-    )
+    async with asyncio.timeout(2 * timeout_s):  # dnspython's own limit follows the wall clock, which may be set back
+        response, _ = await dns.asyncquery.udp_with_fallback(
+            query,
+            server.ip,
+            timeout=timeout_s,
+            port=server.port,
+            ignore_unexpected=True,
+            ignore_errors=True,
+            backend=dns.asyncbackend.get_backend("asyncio"),
+        )
     return response
 
 

@@ -18,7 +18,7 @@ import msgspec
 from protocols.errors import LocalMisuse
 from protocols.vocabulary import CardData, MessageClass, Request
 from relay.core import contract as c
-from relay.core.port import Attempt
+from relay.core.port import Attempt, Ground, Permit
 
 _encode = msgspec.json.Encoder().encode
 _KEY: Final = re.compile(r"[!-~]{1,255}").fullmatch
@@ -50,13 +50,15 @@ def transaction_body(request: Request) -> bytes:
     )
 
 
-def reversal_body(standing_minor: int, currency: str, attempt: Attempt, automatic: bool) -> bytes:
+def reversal_body(standing_minor: int, currency: str, attempt: Attempt, ground: Ground) -> bytes:
     """POST /v1/transactions/{key}/reversals. Only an automatic reversal names the attempt that it undoes."""
+    automatic = ground is not Ground.TERMINAL
     return _encode(
         c.ReversalRequest(
             standing=c.Amount(str(standing_minor), currency),
             automatic=automatic,
             attempt=attempt.text() if automatic else None,
+            untold=ground is Ground.UNTOLD,
         )
     )
 
@@ -73,6 +75,13 @@ def key_header_value(key: str) -> str:
     if _KEY(key) is None:
         raise LocalMisuse("an idempotency key is 1 to 255 visible ASCII characters", "key")
     return c.key_field(key)
+
+
+def permit_lines(permit: Permit) -> str:
+    """The header lines that say in which epoch, and to which region, a call speaks. A region's name comes from the network: one
+    that a header cannot hold is left out, and so is none."""
+    region = f"{c.H_REGION}: {permit.region}\r\n" if _KEY(permit.region) is not None else ""
+    return f"{c.H_REGION_EPOCH}: {permit.epoch}\r\n{region}"
 
 
 def key_path(key: str) -> bytes:

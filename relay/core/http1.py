@@ -4,7 +4,8 @@ Owns the HTTP/1.1 state of one socket, on httptools. It must never know a pool, 
 The traps: after a complete answer the same bytes may go on (a duplicate, a smuggled second answer): the connection closes;
 callbacks run inside the parser, so they only note what they saw, and decisions fall after `feed_data` has returned; a
 body that ends with the connection is complete only at a clean end; the parser buffers a half header line without limit,
-so wire bytes are counted here.
+so wire bytes are counted here; and the loops' own `abort` ends in good order as far as the peer can see, so a call that is
+given up resets its connection, or a peer that is starved collects them half open by the thousand.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Final, Protocol
 import httptools
 import msgspec
 
+from relay.core.closing import reset_on_close
 from relay.core.door import HttpAnswer, HttpResult, Lost, Why
 
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
@@ -168,6 +170,7 @@ class Connection(asyncio.Protocol):
         """Close without waiting for anybody: what a peer that does not answer the close gets."""
         self._end(Lost(Why.SHUTDOWN))
         if self._transport is not None:
+            reset_on_close(self._sock)
             self._transport.abort()
 
     # ---- streamed request bodies (httpx facade) --------------------------------------------------------------------
@@ -339,6 +342,7 @@ class Connection(asyncio.Protocol):
             if isinstance(result, HttpAnswer):
                 self._transport.close()
             else:
+                reset_on_close(self._sock)
                 self._transport.abort()  # whatever of ours is still unwritten must not be written any more
         if not was_dead:
             self._owner.gone(self)

@@ -80,6 +80,7 @@ class Meaning(Enum):
     NOT_PROCESSED = "not processed"
     IN_PROGRESS = "inquire"
     TAKEN_OVER = "another attempt was answered since"
+    CONTESTED = "another attempt was answered, and may have been told"
     CONFLICT = "same key, other body"
 
 
@@ -98,11 +99,13 @@ PROBLEMS: Final[dict[tuple[int, str], tuple[Meaning, str, Remark]]] = {
     (403, c.PROBLEM_NOT_AUTHORISED): (Meaning.NOT_PROCESSED, "not-authorised", Remark.NOT_AUTHORISED),
     (409, c.PROBLEM_IN_PROGRESS): (Meaning.IN_PROGRESS, "", Remark.NONE),
     (409, c.PROBLEM_SUPERSEDED_ATTEMPT): (Meaning.TAKEN_OVER, "", Remark.NONE),
+    (409, c.PROBLEM_CONTESTED_ATTEMPT): (Meaning.CONTESTED, "", Remark.NONE),
     (409, c.PROBLEM_FENCE_BEHIND): (Meaning.NOT_PROCESSED, "fence-behind", Remark.NONE),
     (422, c.PROBLEM_KEY_CONFLICT): (Meaning.CONFLICT, "", Remark.KEY_CONFLICT),
 }
 
 _UNKNOWN: Final = {remark: Reading(Unknown(why=remark.value), remark) for remark in Remark}
+_NO_WORD: Final = _UNKNOWN[Remark.STATUS].value
 _IN_PROGRESS: Final = Unknown(why="in-progress")
 _SUPERSEDED: Final = Superseded()
 _PROXY_STATUSES: Final = frozenset({502, 503, 504})
@@ -190,7 +193,7 @@ def read_undo(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
             if standing_minor > asked.standing_minor:
                 raise _NotTheWord(Remark.CONTRADICTION)  # more stands than we said may stand: not undone
             return Reading(Undone(good.state, standing_minor))
-        return _problem(asked, answer, on_taken_over=_SUPERSEDED)
+        return _problem(asked, answer, on_taken_over=_SUPERSEDED, on_contested=NotProcessed(reason="contested"))
     except _NotTheWord as no:
         return _UNKNOWN[no.remark]
 
@@ -245,8 +248,7 @@ def read_reported(asked: Asked, answer: HttpAnswer, epoch_min: int) -> Reading:
     try:
         if answer.status not in (200, 204):
             return _problem(asked, answer)
-        said = answer.headers.get(_F_EPOCH)
-        epoch = -1 if said is None else _number(said)
+        epoch = _number(answer.headers.get(_F_EPOCH, b""))
         if epoch < epoch_min:
             raise _NotTheWord(Remark.NO_EPOCH if epoch < 0 else Remark.OLD_EPOCH)
         if not _check_key(answer.headers.get(_F_KEY), asked):
@@ -335,7 +337,8 @@ def _problem(
     asked: Asked,
     answer: HttpAnswer,
     on_conflict: KeyConflict | Unknown = _UNKNOWN[Remark.KEY_CONFLICT].value,
-    on_taken_over: Superseded | Unknown = _UNKNOWN[Remark.STATUS].value,
+    on_taken_over: Superseded | Unknown = _NO_WORD,
+    on_contested: NotProcessed | Unknown = _NO_WORD,
 ) -> Reading:
     """Anything but a good answer: the table, if the core itself speaks; else Unknown."""
     stranger = Remark.PROXY if answer.status in _PROXY_STATUSES else Remark.STATUS
@@ -360,6 +363,8 @@ def _problem(
             return Reading(_IN_PROGRESS, remark)
         case Meaning.TAKEN_OVER:
             return Reading(on_taken_over, remark)
+        case Meaning.CONTESTED:
+            return Reading(on_contested, remark)
         case Meaning.CONFLICT:
             return Reading(on_conflict, remark)
 

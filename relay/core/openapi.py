@@ -46,8 +46,12 @@ What a relay center asks of the core, and what it takes for an answer. The rules
   key it stores a tombstone: a later POST of that key is declined with reason "reversed".
 * An automatic reversal names the attempt that it undoes; when another attempt of the key was answered since, it is
   refused with 409 superseded-attempt. A reversal that the terminal itself sent always applies.
+* An automatic reversal that is "untold" says more: its attempt told nobody "approved", and never will. The core keeps that,
+  also where it refuses. It undoes once every attempt of the key that it answered is untold; where one is not, and was
+  answered before, it refuses with 409 contested-attempt. What an untold attempt is answered later counts for nothing.
 * An inquiry's answer names the attempt that was answered last; where any other attempt than the asker's was ever
-  answered, it names the newest of those. Reconciliation reverses by itself only what no other attempt was told.
+  answered, it names the newest of those; none that is untold, but the asker's own. Reconciliation reverses by itself only
+  what no other attempt was told.
 * "Not processed" counts only with the problem type and the echoed key. A status without them, whoever sent it, leaves
   the outcome unknown to the caller, who will inquire or reverse.
 * An approved amount is never above the asked one, nor in another currency.
@@ -126,7 +130,7 @@ def _post_transaction() -> Node:
     return {
         "operationId": "postTransaction",
         "summary": "Do it, once",
-        "parameters": refs("Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        "parameters": refs("Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Region", "Traceparent"),
         "requestBody": body(
             "TransactionRequest",
             withdrawal=c.TransactionRequest(
@@ -159,10 +163,11 @@ def _reverse() -> Node:
     return {
         "operationId": "reverseTransaction",
         "summary": "State what stands of a transaction",
-        "parameters": refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+        "parameters": refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Region", "Traceparent"),
         "requestBody": body(
             "ReversalRequest",
             automatic=c.ReversalRequest(standing=c.Amount("0", "JPY"), automatic=True, attempt=ATTEMPT),
+            untold=c.ReversalRequest(standing=c.Amount("0", "JPY"), automatic=True, attempt=ATTEMPT, untold=True),
             partial=c.ReversalRequest(standing=c.Amount("10000", "JPY")),
         ),
         "responses": {
@@ -183,7 +188,9 @@ def _inquire() -> Node:
     return {
         "operationId": "inquireTransaction",
         "summary": "What became of a key, read from the writer",
-        "parameters": refs("PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Purpose", "Traceparent"),
+        "parameters": refs(
+            "PathKey", "Key", "Attempt", "RelayCenter", "RelayEpoch", "RegionEpoch", "Region", "Purpose", "Traceparent"
+        ),
         "responses": {
             "200": response(
                 "The state of the key. not-found is a state, not a 404, and ends no doubt by itself.",
@@ -207,8 +214,9 @@ def _ledger() -> Node:
         amount=c.Amount("30000", "JPY"),
         standing=c.Amount("30000", "JPY"),
         posted_at_ms=1_795_485_059_000,
+        center="tokyo",
     )
-    total = c.LedgerTotal("ATM00042", "withdrawal", 1, c.Amount("30000", "JPY"))
+    total = c.LedgerTotal("ATM00042", "withdrawal", 1, c.Amount("30000", "JPY"), "tokyo")
     return {
         "operationId": "listLedger",
         "summary": "What the ledger holds of one business date, page by page",
@@ -216,7 +224,7 @@ def _ledger() -> Node:
             parameter("business_date", "path", "The bank's accounting day.", DATE_SCHEMA, "2026-11-24"),
             parameter("terminal", "query", "One terminal only.", SHORT_SCHEMA, "ATM00042", required=False),
             parameter("cursor", "query", "next_cursor of the page before.", SHORT_SCHEMA, "500", required=False),
-            *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+            *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Region", "Traceparent"),
         ],
         "responses": {
             "200": response(
@@ -237,7 +245,7 @@ def _tell() -> Node:
         "description": _TELL_DESCRIPTION,
         "parameters": [
             parameter(c.H_KEY, "header", _REPORT_KEY_TEXT, KEY_SCHEMA, c.key_field(_REPORT_KEY), required=False),
-            *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent"),
+            *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Region", "Traceparent"),
         ],
         "requestBody": body(
             "NetworkEvent",
@@ -286,7 +294,7 @@ def _center() -> Node:
     return {
         "operationId": "relayCenter",
         "summary": "Which life of a relay center is listened to, and who fenced those before it; read from the writer",
-        "parameters": [_CENTER, *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent")],
+        "parameters": [_CENTER, *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Region", "Traceparent")],
         "responses": {
             "200": response(
                 "Answered to a center that is fenced, too.",
@@ -305,7 +313,7 @@ def _fence() -> Node:
         "operationId": "fenceRelayCenter",
         "summary": "From now on refuse every call of a relay center below a Relay-Epoch",
         "description": _FENCE_DESCRIPTION,
-        "parameters": [_CENTER, *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Traceparent")],
+        "parameters": [_CENTER, *refs("RelayCenter", "RelayEpoch", "RegionEpoch", "Region", "Traceparent")],
         "requestBody": body(
             "FenceRequest",
             tokyo=c.FenceRequest(relay_epoch=_FENCED.fence, run=_FENCED.run, reason="no power; Sato and Suzuki signed"),

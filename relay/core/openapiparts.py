@@ -22,6 +22,7 @@ _MEANS = {
     Meaning.NOT_PROCESSED: "This call posted nothing and never will.",
     Meaning.IN_PROGRESS: "The key is being worked on: inquire.",
     Meaning.TAKEN_OVER: "Another attempt of the key was answered since: the caller owes nothing any more.",
+    Meaning.CONTESTED: "Another attempt of the key was answered, and may have been told: nothing is undone; say it again.",
     Meaning.CONFLICT: "The key is known with another body: refused, and never reversed by the caller.",
 }
 
@@ -59,6 +60,15 @@ def parameters() -> dict[str, Node]:
         "RelayCenter": parameter(c.H_RELAY_CENTER, "header", "Who calls.", TOKEN_SCHEMA, "tokyo"),
         "RelayEpoch": parameter(c.H_RELAY_EPOCH, "header", "Incarnation of that center's journal.", EPOCH_SCHEMA, 7),
         "RegionEpoch": parameter(c.H_REGION_EPOCH, "header", "The region epoch that the caller knows.", EPOCH_SCHEMA, 8),
+        "Region": parameter(
+            c.H_REGION,
+            "header",
+            "The region that the call is meant for, as it names itself in GET /v1/region; absent where that is not known, or "
+            "where no header can hold it. Another region answers 421, whatever the epoch.",
+            TOKEN_SCHEMA,
+            "tokyo",
+            required=False,
+        ),
         "Purpose": parameter(
             c.H_PURPOSE,
             "header",

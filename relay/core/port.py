@@ -8,6 +8,7 @@ the verb returns when nothing could be sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -26,6 +27,14 @@ class Attempt(msgspec.Struct, frozen=True):
 
     def text(self) -> str:
         return f"{self.center}/{self.incarnation}/{self.exchange_id}"
+
+
+class Ground(Enum):
+    """Why a reversal is sent, which decides when the core may refuse it."""
+
+    TERMINAL = "the terminal's own: always applies"
+    EVIDENCE = "automatic: what the terminal showed after it had been told"
+    UNTOLD = "automatic: this attempt told nobody that it is approved, and never will"
 
 
 class Undone(msgspec.Struct, frozen=True):
@@ -87,12 +96,13 @@ class Core(Protocol):
         standing_minor: int,
         currency: str,
         attempt: Attempt,
-        automatic: bool,
+        ground: Ground,
         permit: Permit,
         timeout_ms: int,
         done: Callable[[UndoOutcome], None],
     ) -> Cancellable:
-        """POST /v1/transactions/{key}/reversals. `automatic` reversals name `attempt` as the one to undo."""
+        """POST /v1/transactions/{key}/reversals. Automatic ones name `attempt` as the one to undo. NotProcessed "contested":
+        another attempt was answered, and has not said that it told nobody."""
         ...
 
     def inquire(

@@ -23,11 +23,20 @@ from relay.telemetry.metrics import Metrics
 
 _log = get_log("core.site")
 
-Probe = Callable[[int, Callable[[RegionAnswer | None], None]], Cancellable]
+Probe = Callable[[int, Callable[["Looked"], None]], Cancellable]
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What one probe brought. `why` says why there is no answer; `skew_ms` is that region's clock less ours."""
+
+    said: RegionAnswer | None
+    why: str = "silent"
+    skew_ms: int | None = None
 
 
 class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one region; `result` is good, other-region, or silent, empty before the first answer."""
+    """What is known of one region; `result` is good, other-region, or why there is no answer (silent, refused, certificate,
+    tls, not-authorised, not-the-contract), empty before the first answer. `skew_ms`: its clock less ours, where it says so."""
 
     name: str
     address_name: str
@@ -36,6 +45,7 @@ class SiteReport(msgspec.Struct, frozen=True, kw_only=True):
     said_epoch: int = 0
     said_state: str = ""
     since_ms: int = 0  # for how long it has been so
+    skew_ms: int | None = None
 
 
 class Site:
@@ -58,6 +68,7 @@ class Site:
         metrics: Metrics,
         interval_ms: int,
         rules: DiscoveryRules | None = None,
+        last_known: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.address_name = address_name
@@ -73,13 +84,23 @@ class Site:
         self._good = metrics.region_shadow_good.labels(name)
         self._result = ""
         self._said: RegionAnswer | None = None
+        self._skew_ms: int | None = None
+        self._skew_seconds = metrics.region_clock_skew.labels(name)
         self._since_ms = clock.monotonic_ms()
         self._waiting: list[Callable[[RegionAnswer | None], None]] = []
         self._is_asking = False
         self._is_running = False
         self._timer: Cancellable | None = None
         self._discovery = Discovery(
-            address_name, resolve, self._found, clock=clock, timers=timers, random=random, metrics=metrics, rules=rules
+            address_name,
+            resolve,
+            self._found,
+            clock=clock,
+            timers=timers,
+            random=random,
+            metrics=metrics,
+            rules=rules,
+            last_known=last_known,
         )
 
     @property
@@ -122,6 +143,7 @@ class Site:
             said_epoch=0 if said is None else said.epoch,
             said_state="" if said is None else said.state,
             since_ms=self._clock.monotonic_ms() - self._since_ms,
+            skew_ms=self._skew_ms,
         )
 
     def _found(self, addresses: tuple[str, ...]) -> None:
@@ -135,13 +157,13 @@ class Site:
         self._is_asking = True
         waiting, self._waiting = self._waiting, []
 
-        def heard(answer: RegionAnswer | None) -> None:
+        def heard(looked: Looked) -> None:
             self._is_asking = False
             if self._is_running:
-                self._note(answer)
+                self._note(looked)
                 self._again()
             for done in waiting:
-                done(answer)
+                done(looked.said)
 
         self._probe(self._epoch(), heard)
 
@@ -152,8 +174,9 @@ class Site:
             fifth = self._interval_ms // 5
             self._timer = self._timers.after(self._interval_ms + self._random.randint(-fifth, fifth), self._ask)
 
-    def _note(self, answer: RegionAnswer | None) -> None:
-        result = "silent" if answer is None else "good" if answer.region == self.name else "other-region"
+    def _note(self, looked: Looked) -> None:
+        answer = looked.said
+        result = looked.why if answer is None else "good" if answer.region == self.name else "other-region"
         self._counter.labels(self.name, result).inc()
         self._good.set(1 if result == "good" else 0)
         if result != self._result:
@@ -162,3 +185,6 @@ class Site:
             self._since_ms = self._clock.monotonic_ms()
             self._result = result
         self._said = answer
+        self._skew_ms = looked.skew_ms
+        if looked.skew_ms is not None:
+            self._skew_seconds.set(looked.skew_ms / 1_000)

@@ -9,6 +9,7 @@ trouble is told as both.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final, Literal, TypeAlias
 
 import dns.asyncquery
@@ -61,7 +62,8 @@ async def change_zone(change: ZoneChange, server: NameServer, key: TsigKey, time
     except (dns.exception.DNSException, ValueError) as error:
         raise ConfigurationError("the names or the TSIG key of a DNS update cannot be used.", f"{error}.") from error
     try:
-        answer = await dns.asyncquery.tcp(update, server.ip, timeout=timeout_s, port=server.port)
+        async with asyncio.timeout(2 * timeout_s):  # to connect, and to be answered; dnspython's limit follows the wall clock
+            answer = await dns.asyncquery.tcp(update, server.ip, timeout=timeout_s, port=server.port)
     except dns.tsig.PeerError as error:
         return ChangeAnswer(
             "refused", f"the server does not take the key, or its access list refuses it: {type(error).__name__}"

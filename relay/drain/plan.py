@@ -122,16 +122,20 @@ class Drain(Generic[LinkT]):
         """Those that owe nothing and whose turn has come, as many as the pace allows."""
         room = max(1, (now_ms - self._told_ms) * self._rules.told_per_s_max // 1_000)
         self._told_ms = now_ms
-        waiting = list(untold)
+        waiting: list[Session[LinkT]] = untold
         while True:
             groups = self._groups[: self._turn + 1]
-            ready = [each for each in waiting if not each.is_busy and any(_is_in(each, group) for group in groups)]
+            ready: list[Session[LinkT]] = []
+            others: list[Session[LinkT]] = []
+            for each in waiting:  # once: comparing each with each takes seconds where there are tens of thousands
+                is_ready = not each.is_busy and any(_is_in(each, group) for group in groups)
+                (ready if is_ready else others).append(each)
             for each in ready[:room]:
                 yield each.link
             room -= len(ready)
             if room < 0 or self._turn >= len(self._groups):
                 return
-            waiting = [each for each in waiting if each not in ready]
+            waiting = others
             is_waited_for = any(_is_in(each, self._groups[self._turn]) for each in waiting)
             if is_waited_for and now_ms < self._turn_ms + self._rules.step_ms:
                 return

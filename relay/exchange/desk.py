@@ -35,18 +35,19 @@ from relay.exchange import evidence
 from relay.exchange.acknowledging import Acknowledging
 from relay.exchange.counters import Counters
 from relay.exchange.doubt import Doubt
+from relay.exchange.elsewhere import AskOther, nobody_else
 from relay.exchange.exchange import EVIDENCE_EVENT, IN_FLIGHT, Event, State
 from relay.exchange.gate import REFUSAL_OF, Gate
 from relay.exchange.limits import DeskLimits
 from relay.exchange.ports import LinkPort, ListenerFacts
-from relay.exchange.register import Open, Register
+from relay.exchange.register import Open, Register, record_of
 from relay.exchange.repeats import Elsewhere, Repeats
 from relay.exchange.saf import Answer as SafAnswer
 from relay.exchange.saf import Saf
 from relay.exchange.traffic import Traffic
 from relay.journal.acks import alone
 from relay.journal.port import Existing, Journal, JournalFailed, JournalState, StepResult, TakeResult
-from relay.journal.records import Intent, StoredState, Taken, pack_request, without_secrets
+from relay.journal.records import Intent, StoredState, without_secrets
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -78,13 +79,15 @@ class Desk:
         self.traffic = Traffic(limits, journal.fingerprint, metrics)
         self.target, self.lanes = self.traffic.target, self.traffic.lanes
         self.saf = Saf(self.register, core, permit, timers, chance, limits.saf, self._owed_settled)
-        self.doubt = Doubt(self, core, permit, timers, limits.doubt, limits.call_timeout_ms)
+        self.doubt = Doubt(self, core, permit, timers, limits.doubt, limits.call_timeout_ms, chance)
         self.repeats = Repeats(self)
         self.acks = Acknowledging(self, timers, alone(clock, metrics))
         self.place: Callable[[Open], None] = self.doubt.owed
         self.is_loose: Callable[[Open], bool] = lambda entry: False
         self.inflight = 0
         self.gate = Gate(permit, is_sealed)
+        self.is_in_pair = False  # set by whoever has another center: a repeat that is new here may have been taken there
+        self.ask_other: AskOther = nobody_else
         self._fenced = False
         self._pumping = False
 
@@ -98,15 +101,28 @@ class Desk:
             self.refuse_unrecorded(message, link, request)
         elif facts.terminals and request.terminal not in facts.terminals:
             self.refuse_unrecorded(message, link, Refusal.UNKNOWN_TERMINAL)
-        elif not self._fenced:
-            fingerprint = self._journal.fingerprint(request.fingerprint_text.reveal())
-            entry = self.register.by_key.get(request.key)
-            if entry is not None:
-                self.repeats.join(entry, request, fingerprint, message, link)
-            elif not self._may_record() or self.acks.refuses(request) or self.repeats.was_refused(request, facts):
-                self.repeats.look_up_without_journal(request, fingerprint, message, link)
-            else:
-                self._record(request, fingerprint, message, link, wall_ms)
+        elif self.is_in_pair and request.repeat and request.message_class is MessageClass.FINANCIAL:
+            self.ask_other(request.key, partial(self._open, request, message, link, wall_ms))
+        else:
+            self._open(request, message, link, wall_ms, False)
+
+    def _open(self, request: Request, message: object, link: LinkPort, wall_ms: int, is_reversed: bool) -> None:
+        """`is_reversed`: the other center has acknowledged its reversal, and on that record this answer rests."""
+        if self._fenced:
+            return
+        if is_reversed:
+            self.counters.duplicate(link.listener.name, "reversed-elsewhere")
+            self.refuse_unrecorded(message, link, Refusal.REVERSED)
+            return
+        facts = link.listener
+        fingerprint = self._journal.fingerprint(request.fingerprint_text.reveal())
+        entry = self.register.by_key.get(request.key)
+        if entry is not None:
+            self.repeats.join(entry, request, fingerprint, message, link)
+        elif not self._may_record() or self.acks.refuses(request) or self.repeats.was_refused(request, facts):
+            self.repeats.look_up_without_journal(request, fingerprint, message, link)
+        else:
+            self._record(request, fingerprint, message, link, wall_ms)
 
     def _record(self, request: Request, fingerprint: bytes, message: object, link: LinkPort, wall_ms: int) -> None:
         facts = link.listener
@@ -118,46 +134,24 @@ class Desk:
         answer: Answer | None
         if request.message_class is MessageClass.FINANCIAL:
             entry.deadline_ms = now_ms + facts.reply_deadline_ms
+            entry.may_be_elsewhere = self.is_in_pair and request.repeat
             answer = self._gate(entry, link, facts, now_ms)
-            state = StoredState.RECORDED if answer is None else StoredState.REFUSED
+            state = StoredState.RECORDED if answer is None or entry.may_be_elsewhere else StoredState.REFUSED
         else:
             entry.request = request = without_secrets(request)  # the same from the first delivery to the last
             answer = TAKEN
             state = StoredState.DELIVERING
-        reply = None if answer is None else facts.dialect.to_reply(message, answer, wall_ms)
-        amount = request.amount
+        reply = None if answer is None or entry.may_be_elsewhere else facts.dialect.to_reply(message, answer, wall_ms)
         self.register.by_key[request.key] = entry
-        journal.take(
-            Taken(
-                exchange_id=entry.exchange_id,
-                key=request.key,
-                listener=facts.name,
-                realm=request.realm,
-                terminal=request.terminal,
-                message_class=request.message_class,
-                kind=request.kind,
-                policy=request.doubt_policy,
-                fingerprint=fingerprint,
-                state=state,
-                recorded_ms=wall_ms,
-                request=pack_request(request),
-                pan=None if request.card is None else request.card.pan,
-                amount_minor=None if amount is None else amount.minor,
-                currency="" if amount is None else amount.currency,
-                business_date=request.business_date or "",
-                original_key=request.original_key or "",
-                incarnation=journal.incarnation,
-                intent=None if reply is None else Intent(reply.verdict, reply.code, reply.data),
-                is_loose=self.is_loose(entry),
-            ),
-            partial(self._taken, entry, answer, reply),
-        )
+        intent = None if reply is None else Intent(reply.verdict, reply.code, reply.data)
+        taken = record_of(entry, facts.name, state, intent, is_loose=self.is_loose(entry))
+        journal.take(taken, partial(self._taken, entry, answer, reply))
 
     def _gate(self, entry: Open, link: LinkPort, facts: ListenerFacts, now_ms: int) -> Refusal | None:
         """Why a new financial message is refused before it is asked, or None."""
         if link.is_draining:
             return Refusal.DRAINING
-        shut = self.gate.refusal(entry.request)
+        shut = self.gate.refusal(entry.request, facts.name, entry.recorded_ms)
         if shut is not None:
             return shut
         return Refusal.OVERLOADED if self.traffic.refuses(entry, facts, facts.reply_deadline_ms, now_ms) else None
@@ -181,6 +175,9 @@ class Desk:
             now_ms = self._clock.monotonic_ms()
             remaining_ms = max(1, entry.deadline_ms - now_ms)
             entry.deadline = self._timers.after(remaining_ms, partial(self.doubt.deadline_passed, entry))
+            if isinstance(answer, Refusal):  # a "no" could deny what the other center was told
+                self.doubt.begin(entry, answer.value, Event.ASKED_ELSEWHERE)
+                return
             self.traffic.offer(entry, now_ms)
             self.pump(now_ms)
         elif answer is TAKEN:
@@ -218,12 +215,14 @@ class Desk:
 
     def _ask(self, entry: Open, now_ms: int) -> None:
         permit = self._permit()
-        if permit is None or entry.deadline_ms - now_ms < self._limits.lanes.margin_ms:
-            self.register.move(entry, Event.REFUSED_UNASKED)
-            self.answer(entry, Refusal.CORE_UNREACHABLE if permit is None else Refusal.OVERLOADED)
-        else:
+        if permit is not None and entry.deadline_ms - now_ms >= self._limits.lanes.margin_ms:
             self.register.move(entry, Event.CALL_STARTED)
             self.start_call(entry, permit, now_ms)
+        elif entry.may_be_elsewhere:
+            self.doubt.begin(entry, "not asked here", Event.ASKED_ELSEWHERE)
+        else:
+            self.register.move(entry, Event.REFUSED_UNASKED)
+            self.answer(entry, Refusal.CORE_UNREACHABLE if permit is None else Refusal.OVERLOADED)
 
     def start_call(self, entry: Open, permit: Permit, now_ms: int) -> None:
         """POST it. The entry is ASKED already; doubt.py uses this too, for the same key in the same epoch."""
@@ -255,8 +254,10 @@ class Desk:
     def _judge(self, entry: Open, outcome: Outcome) -> None:
         if isinstance(outcome, (Approved, Declined)):
             self.known(entry, outcome)
-        elif isinstance(outcome, Unknown) or (isinstance(outcome, NotProcessed) and entry.attempts_unknown):
-            # "Not processed" speaks of this call only; an earlier one of the same key may still be on its way.
+        elif isinstance(outcome, Unknown) or (
+            isinstance(outcome, NotProcessed) and (entry.attempts_unknown or entry.may_be_elsewhere)
+        ):
+            # "Not processed" speaks of this call only; an earlier one of the same key, or the other center's, may still come.
             self.doubt.begin(entry, outcome.why if isinstance(outcome, Unknown) else outcome.reason)
         elif isinstance(outcome, KeyConflict):
             log.error("the core holds this key with another body", exchange_id=entry.exchange_id, key=entry.key)
@@ -363,9 +364,9 @@ class Desk:
         """What a terminal says about an exchange that awaits it, or that was listed for want of it. Else it is only counted."""
         entry, event = self.register.by_key.get(key), EVIDENCE_EVENT[verdict]
         if entry is None:
-            self.doubt.late_evidence(key, event, standing_minor, detail)
+            self.doubt.late_evidence(key, event, standing_minor, detail, is_only_word=True)
         elif entry.state is State.AWAITING_COMPLETION:
-            self.doubt.complete(entry, event, standing_minor, detail)
+            self.doubt.complete(entry, event, standing_minor, detail, is_only_word=True)
         else:
             self.counters.duplicate("", "evidence-unmatched")
 

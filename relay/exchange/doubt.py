@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from random import Random
 
 import msgspec
 
@@ -26,13 +27,15 @@ from protocols.vocabulary import (
 )
 from relay.clock import Timers
 from relay.core.port import Core, Finding, NotFound, Permit, Reversed
+from relay.core.retry import backoff_ms
 from relay.exchange.byhand import ByHand
 from relay.exchange.exchange import DEADLINE_EVENT, Event, State
 from relay.exchange.hub import Hub
 from relay.exchange.ports import LinkPort
-from relay.exchange.register import Open, rebuild
+from relay.exchange.register import Open, deliver_stored, rebuild
+from relay.exchange.turns import Turns
 from relay.journal.port import JournalFailed, StepResult
-from relay.journal.records import Intent, Step, StoredExchange, StoredState
+from relay.journal.records import Intent, Step, StoredExchange, StoredState, without_secrets
 from relay.telemetry.log import get_log
 
 log = get_log("doubt")
@@ -43,6 +46,7 @@ WITHDRAWABLE = frozenset({State.RECORDED, State.ASKED, State.IN_DOUBT, State.REP
 class DoubtLimits(msgspec.Struct, frozen=True):
     inquiry_first_ms: int = 500
     inquiry_max_ms: int = 4_000
+    inquiry_inflight_count_max: int = 32  # before the deadline, at once; who is owed something is bounded in saf.py
     resubmit_count_max: int = 3  # the same key again, same epoch, before the deadline
 
 
@@ -55,6 +59,7 @@ class Doubt:
         timers: Timers,
         limits: DoubtLimits,
         call_timeout_ms: int,
+        chance: Random,
     ) -> None:
         self._desk = desk
         self._core = core
@@ -62,24 +67,26 @@ class Doubt:
         self._timers = timers
         self._limits = limits
         self._call_timeout_ms = call_timeout_ms
+        self._chance = chance
+        self.turns = Turns(limits.inquiry_inflight_count_max)
         self.by_hand = ByHand(desk.register, desk.saf, timers)
 
     # ---- before the deadline -----------------------------------------------------------------------------------------
-    def begin(self, entry: Open, why: str) -> None:
-        """The call ended without the core's own word."""
+    def begin(self, entry: Open, why: str, event: Event = Event.OUTCOME_UNKNOWN) -> None:
+        """The call ended without the core's own word; or none can be made here, and the other center may have made one."""
         entry.attempts_unknown += 1
-        self._desk.register.move(entry, Event.OUTCOME_UNKNOWN)
+        self._desk.register.move(entry, event)
         self._inquire_later(entry)
 
     def _inquire_later(self, entry: Open) -> None:
         limits = self._limits
-        delay_ms = min(limits.inquiry_max_ms, limits.inquiry_first_ms << min(entry.tries, 8))
         entry.tries += 1
+        delay_ms = backoff_ms(entry.tries, limits.inquiry_first_ms, limits.inquiry_max_ms, self._chance)
         entry.retry = self._timers.after(delay_ms, partial(self._inquire, entry))
 
     def _inquire(self, entry: Open) -> None:
         entry.retry = None
-        if entry.state is not State.IN_DOUBT:
+        if entry.state is not State.IN_DOUBT or self.turns.has_to_wait(partial(self._inquire, entry)):
             return
         permit = self._permit()
         if permit is None:
@@ -93,7 +100,7 @@ class Doubt:
             self._desk.register.attempt(entry),
             permit,
             min(self._call_timeout_ms, remaining_ms),
-            partial(self._found, entry, serial),
+            self.turns.take(partial(self._found, entry, serial)),
         )
         if entry.serial == serial:
             entry.call = call
@@ -128,7 +135,11 @@ class Doubt:
     def deadline_passed(self, entry: Open) -> None:
         """The terminal waited long enough: never approved after this (law 3)."""
         entry.deadline = None
-        if entry.state is State.RECORDED:
+        if entry.state is State.RECORDED and entry.may_be_elsewhere:
+            self._desk.lanes.withdraw(entry)
+            self._desk.register.move(entry, Event.ASKED_ELSEWHERE)
+            self.give_up(entry, "reply deadline passed before it was asked here")
+        elif entry.state is State.RECORDED:
             self._desk.lanes.withdraw(entry)
             self._desk.register.move(entry, Event.REFUSED_UNASKED)
             self._desk.answer(entry, Refusal.OVERLOADED)
@@ -219,13 +230,19 @@ class Doubt:
     def await_completion(self, entry: Open, deadline_ms: int) -> None:
         entry.deadline = self._timers.after(deadline_ms, partial(self.complete, entry, Event.EVIDENCE_MISSING, None))
 
-    def complete(self, entry: Open, event: Event, standing_minor: int | None, detail: str = "") -> None:
-        """Evidence about an exchange that awaits its completion, or the end of the wait for it. `detail`: what was said."""
+    def complete(
+        self, entry: Open, event: Event, standing_minor: int | None, detail: str = "", *, is_only_word: bool = False
+    ) -> None:
+        """Evidence about an exchange that awaits its completion, or the end of the wait for it. `detail`: what was said;
+        `is_only_word`: no message of the terminal's tells the core the same."""
         amount = entry.request.amount
         if event is Event.EVIDENCE_PART and amount is not None and (standing_minor or 0) >= amount.minor:
             # A dialect that has forgotten the amount says "part" of what was paid: the whole is no part, more proves nothing.
             is_whole = standing_minor == amount.minor
             event, standing_minor = (Event.EVIDENCE_CONFIRMED if is_whole else Event.EVIDENCE_MISSING), None
+        if event is Event.EVIDENCE_CONFIRMED and is_only_word and 0 < entry.epoch < self._desk.register.journal.epoch:
+            # Nobody asked the new region for what still waited when its epoch began, and it may never have heard of it.
+            event = Event.EVIDENCE_CONFIRMED_ANEW
         if entry.state not in (State.AWAITING_COMPLETION, State.UNPROVEN) or not self._desk.register.move(entry, event):
             return
         entry.cancel_timers()
@@ -242,7 +259,9 @@ class Doubt:
             detail=detail,
         )
 
-    def late_evidence(self, key: str, event: Event, standing_minor: int | None, detail: str = "") -> None:
+    def late_evidence(
+        self, key: str, event: Event, standing_minor: int | None, detail: str = "", *, is_only_word: bool = False
+    ) -> None:
         """Evidence about an exchange that is not open: one that went to the person's list without it is closed by it, and what
         proves nothing is kept for the person."""
         register = self._desk.register
@@ -256,7 +275,7 @@ class Doubt:
                 and key not in register.resolving
             ):
                 entry = register.by_key[key] = rebuild(stored, register.clock.monotonic_ms())
-                self.complete(entry, event, standing_minor, detail)
+                self.complete(entry, event, standing_minor, detail, is_only_word=is_only_word)
             else:
                 self._desk.counters.duplicate("", "evidence-unmatched")
 
@@ -267,7 +286,10 @@ class Doubt:
             record = partial(self._record_completion, entry, event, detail)
             entry.retry = self._timers.after(self._limits.inquiry_max_ms, record)
             return
-        if entry.state in (State.PART_UNDONE, State.UNDONE):
+        if entry.state is State.DELIVERING:
+            entry.request = msgspec.structs.replace(without_secrets(entry.request), repeat=True)
+            deliver_stored(entry)
+        if entry.state in (State.DELIVERING, State.PART_UNDONE, State.UNDONE):
             self.by_hand.owe(entry)
         self._desk.register.forget_if_closed(entry)
 

@@ -12,10 +12,14 @@ same key again, HELD owes an inquiry. After that, outcomes are evidence: kept, n
 an intent, knows that no reply left, and takes the same three ways (the RECOVERED_* events). A copy that may be behind knows no
 such thing: there nothing is undone, what would be is HELD.
 
+In a pair of centers the same holds between the two: a message that says it is a repeat, and that is new here, may have been
+asked by the other center. What would be refused unasked then is IN_DOUBT (ASKED_ELSEWHERE): "no" could deny an approval.
+
 A terminal's own reversal withdraws an original that still waits or is in doubt: the reversal is an exchange of its own, is
 durable first, and always applies, so the original is SETTLED and owes nothing.
 
-AWAITING_COMPLETION is a reply that needs evidence from the terminal: CONFIRMED ends it. PART_UNDONE and UNDONE still owe the
+AWAITING_COMPLETION is a reply that needs evidence from the terminal: CONFIRMED ends it, unless another region serves by then,
+which may lack it: it is DELIVERING what happened (EVIDENCE_CONFIRMED_ANEW). PART_UNDONE and UNDONE still owe the
 core a reversal with the amount that stands; UNPROVEN and LISTED wait for a person, whose decision is RESOLVED, or who has a
 LISTED duty tried again (the RETRIED_* events, each back to where it came from). Nothing else ends a listed line, except that
 evidence which comes late still closes what is UNPROVEN.
@@ -70,6 +74,7 @@ class Event(Enum):
     REFUSED_UNASKED = auto()  # the queue or the gate gave it up before any byte left
     OUTCOME_KNOWN = auto()  # the core's own word: approved, declined, or not processed
     OUTCOME_UNKNOWN = auto()
+    ASKED_ELSEWHERE = auto()  # it cannot be asked here, and may have been asked by the other center of the pair
     CALL_REPEATED = auto()  # same key, same epoch, before the deadline, after an inquiry found nothing
     INTENT_DURABLE = auto()
     INTENT_DURABLE_COMPLETION_AWAITED = auto()
@@ -86,6 +91,7 @@ class Event(Enum):
     DELIVERED = auto()  # the core confirmed what was owed, or the held outcome is settled without loss
     GIVEN_TO_PERSON = auto()
     EVIDENCE_CONFIRMED = auto()
+    EVIDENCE_CONFIRMED_ANEW = auto()  # of what was asked in an epoch before this one: the region that serves now may lack it
     EVIDENCE_PART = auto()
     EVIDENCE_UNDONE = auto()
     EVIDENCE_MISSING = auto()
@@ -109,6 +115,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.OFFERED, E.OWED_DURABLE): S.DELIVERING,
     (S.RECORDED, E.CALL_STARTED): S.ASKED,
     (S.RECORDED, E.REFUSED_UNASKED): S.ANSWERED,
+    (S.RECORDED, E.ASKED_ELSEWHERE): S.IN_DOUBT,
     (S.RECORDED, E.WITHDRAWN): S.SETTLED,
     (S.RECORDED, E.RECOVERED_UNDO): S.UNDOING,
     (S.RECORDED, E.RECOVERED_REPEAT): S.REPEATING,
@@ -141,6 +148,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.DELIVERING, E.UNDO_ACKNOWLEDGED): S.SETTLED,
     (S.DELIVERING, E.GIVEN_TO_PERSON): S.LISTED,
     (S.AWAITING_COMPLETION, E.EVIDENCE_CONFIRMED): S.CONFIRMED,
+    (S.AWAITING_COMPLETION, E.EVIDENCE_CONFIRMED_ANEW): S.DELIVERING,
     (S.AWAITING_COMPLETION, E.EVIDENCE_PART): S.PART_UNDONE,
     (S.AWAITING_COMPLETION, E.EVIDENCE_UNDONE): S.UNDONE,
     (S.AWAITING_COMPLETION, E.EVIDENCE_MISSING): S.UNPROVEN,
@@ -150,6 +158,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.UNDONE, E.UNDO_ACKNOWLEDGED): S.SETTLED,
     (S.UNDONE, E.GIVEN_TO_PERSON): S.LISTED,
     (S.UNPROVEN, E.EVIDENCE_CONFIRMED): S.CONFIRMED,
+    (S.UNPROVEN, E.EVIDENCE_CONFIRMED_ANEW): S.DELIVERING,
     (S.UNPROVEN, E.EVIDENCE_MISSING): S.UNPROVEN,
     (S.UNPROVEN, E.EVIDENCE_PART): S.PART_UNDONE,
     (S.UNPROVEN, E.EVIDENCE_UNDONE): S.UNDONE,

@@ -11,6 +11,8 @@ what was said there.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -21,6 +23,8 @@ from relay.exchange.desk import Desk
 from relay.exchange.ports import LinkPort
 from relay.journal.chain import Chain
 from relay.journal.port import JournalFailed
+
+WORDS_KEPT_MAX = 4_096  # about exchanges that this center does not know; the oldest leave
 
 
 class _Asked(msgspec.Struct, eq=False):
@@ -33,6 +37,18 @@ class _Asked(msgspec.Struct, eq=False):
     answers: dict[bool, Chain | JournalFailed] = {}  # of our own journal, and of the other
 
 
+class _Word(msgspec.Struct, frozen=True):
+    """What a terminal said about an exchange, once: a completion is not acknowledged, and not said again."""
+
+    key: str
+    verdict: str
+    standing_minor: int | None
+    detail: str
+
+    def tell(self, desk: Desk) -> None:
+        desk.evidence(self.key, self.verdict, self.standing_minor, self.detail)
+
+
 class FrontDesk:
     """Fulfils relay.wire.ports.DeskPort. `is_awaited`: another center's journal is ours to have, and not open just now."""
 
@@ -41,6 +57,15 @@ class FrontDesk:
         self._clock = clock
         self.adopted: Desk | None = None
         self.is_awaited = False
+        self._unmatched: deque[_Word] = deque(maxlen=WORDS_KEPT_MAX)
+
+    def lead_to(self, adopted: Desk) -> None:
+        """The other center's business is at work here: what terminals said of its exchanges before is told now."""
+        self.adopted, self.is_awaited = adopted, False
+        words = list(self._unmatched)
+        self._unmatched.clear()
+        for word in words:
+            self._tell_adopted(adopted, word, lambda: None)
 
     # ---- the door ----------------------------------------------------------------------------------------------------
     def open(self, message: object, link: LinkPort) -> None:
@@ -77,6 +102,8 @@ class FrontDesk:
             self._without_other(asked.request, asked.message, asked.link)
         elif other and self.adopted is asked.adopted:
             asked.adopted.open(asked.message, asked.link)
+        elif other and (self.adopted is not None or self.is_awaited):  # that journal failed meanwhile: it is nothing new here
+            self.open(asked.message, asked.link)
         else:
             self._own.open(asked.message, asked.link)
 
@@ -90,17 +117,30 @@ class FrontDesk:
     def evidence(self, key: str, verdict: str, standing_minor: int | None, detail: str = "") -> None:
         """To whoever has the exchange; where none has it open, the other journal may have it on the person's list."""
         own, adopted = self._own, self.adopted
-        if adopted is None or key in own.register.by_key:
-            own.evidence(key, verdict, standing_minor, detail)
-        elif key in adopted.register.by_key:
-            adopted.evidence(key, verdict, standing_minor, detail)
+        word = _Word(key, verdict, standing_minor, detail)
+        if key in own.register.by_key:
+            word.tell(own)
+        elif adopted is None:
+            self._unmatched.append(word)
+            word.tell(own)
         else:
+            self._tell_adopted(adopted, word, partial(word.tell, own))
 
-            def found(chain: Chain | JournalFailed) -> None:
-                desk = own if isinstance(chain, JournalFailed) or not chain else adopted
-                desk.evidence(key, verdict, standing_minor, detail)
+    def _tell_adopted(self, adopted: Desk, word: _Word, otherwise: Callable[[], None]) -> None:
+        if word.key in adopted.register.by_key:
+            word.tell(adopted)
+            return
 
-            adopted.register.journal.find_chain(key, found)
+        def found(chain: Chain | JournalFailed) -> None:
+            if isinstance(chain, JournalFailed):
+                self._unmatched.append(word)  # told when it is at work again
+                otherwise()
+            elif not chain:
+                otherwise()
+            else:
+                word.tell(adopted)
+
+        adopted.register.journal.find_chain(word.key, found)
 
     def link_closed(self, link: LinkPort) -> None:
         self._own.link_closed(link)

@@ -53,6 +53,9 @@ class Hub(Protocol):
     def counters(self) -> Counters: ...
 
     @property
+    def is_in_pair(self) -> bool: ...
+
+    @property
     def doubt(self) -> Doubts: ...
 
     @property

@@ -18,7 +18,7 @@ from relay.core.port import Attempt
 from relay.exchange.exchange import REBUILT, STORED, TERMINAL, TRANSITIONS, Event, State
 from relay.exchange.ports import LinkPort, ListenerFacts
 from relay.journal.port import Journal, JournalFailed, StepResult
-from relay.journal.records import Intent, Step, StoredExchange, StoredState, unpack_request
+from relay.journal.records import Intent, Step, StoredExchange, StoredState, Taken, pack_request, unpack_request
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -60,6 +60,7 @@ class Open(msgspec.Struct, eq=False):
     in_lane: bool = False  # its terminal's lane is busy with it
     withdrawn: bool = False  # the terminal reversed it: no reply any more
     was_question: bool = False  # and is delivered as an advice now
+    may_be_elsewhere: bool = False  # the other center of the pair may have asked it already
     is_loose: bool = False  # the journal has it down as not placed yet (siblings.py)
     is_acknowledged: bool = False  # an advice or reversal, in this life (acknowledging.py)
     is_cleared: bool = False  # its reply need not wait for the other center any more
@@ -114,6 +115,33 @@ class Open(msgspec.Struct, eq=False):
         self.link = None
         self.others = None
         return waiters
+
+
+def record_of(entry: Open, listener: str, state: StoredState, intent: Intent | None, *, is_loose: bool) -> Taken:
+    """The record with which `entry` becomes durable, in `state`, and with the reply's intent where it is decided already."""
+    request, amount = entry.request, entry.request.amount
+    return Taken(
+        exchange_id=entry.exchange_id,
+        key=request.key,
+        listener=listener,
+        realm=request.realm,
+        terminal=request.terminal,
+        message_class=request.message_class,
+        kind=request.kind,
+        policy=request.doubt_policy,
+        fingerprint=entry.fingerprint,
+        state=state,
+        recorded_ms=entry.recorded_ms,
+        request=pack_request(request),
+        pan=None if request.card is None else request.card.pan,
+        amount_minor=None if amount is None else amount.minor,
+        currency="" if amount is None else amount.currency,
+        business_date=request.business_date or "",
+        original_key=request.original_key or "",
+        incarnation=entry.incarnation,
+        intent=intent,
+        is_loose=is_loose,
+    )
 
 
 def rebuild(stored: StoredExchange, now_ms: int) -> Open:

@@ -53,6 +53,8 @@ class Repeats:
     def join(self, entry: Open, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
         """It is open here: wait with it, or get the intent that is on disk."""
         name = link.listener.name
+        if request.repeat and self._desk.is_in_pair and entry.link is not link:
+            entry.may_be_elsewhere = True  # its terminal was on another link since, perhaps the other center's
         if self.elsewhere is not None and not self.elsewhere.is_sure:
             return  # another worker may have said something else by now; silence is asked again
         if entry.fingerprint != fingerprint:
@@ -112,9 +114,10 @@ class Repeats:
         return refused.holds(request.key, self._desk.register.clock.monotonic_ms())
 
     def look_up_without_journal(self, request: Request, fingerprint: bytes, message: object, link: LinkPort) -> None:
-        """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, a message
-        that says it is a repeat gets silence, because a refusal might deny an approval. The key is remembered during the look,
-        too: a copy that comes meanwhile, when the journal can be written again, must not be approved."""
+        """The journal cannot take a new record. A repeat is still answered from it; where it cannot even be read, or knows
+        nothing while there is another center, a message that says it is a repeat gets silence, because a refusal might deny an
+        approval. The key is remembered during the look, too: a copy that comes meanwhile, when the journal can be written
+        again, must not be approved."""
         self._looked_up[request.key] += 1
         self._desk.register.journal.find(request.key, partial(self._found, request, fingerprint, message, link))
 
@@ -129,9 +132,12 @@ class Repeats:
         self._looked_up[request.key] -= 1
         if not self._looked_up[request.key]:
             del self._looked_up[request.key]
+        is_financial = request.message_class is MessageClass.FINANCIAL
         if isinstance(found, StoredExchange) and found.intent is not None:
             self.answer_stored(found, fingerprint, message, link)
-        elif found is None or (isinstance(found, JournalFailed) and not request.repeat):
+        elif request.repeat and (isinstance(found, JournalFailed) or (self._desk.is_in_pair and is_financial)):
+            self._desk.counters.duplicate(link.listener.name, "in-silence")
+        elif not isinstance(found, StoredExchange):
             if _is_ended_by_refusal(request, link.listener):
                 self._refused.add(request.key, self._desk.register.clock.monotonic_ms())
             self._desk.refuse_unrecorded(message, link, Refusal.NO_JOURNAL)

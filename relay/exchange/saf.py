@@ -19,7 +19,7 @@ import msgspec
 
 from protocols.vocabulary import Approved, Declined, DoubtPolicy, KeyConflict, MessageClass, NotProcessed, Outcome, Unknown
 from relay.clock import Timers
-from relay.core.port import Core, Finding, NotFound, Permit, Reversed, Superseded, Undone, UndoOutcome
+from relay.core.port import Core, Finding, Ground, NotFound, Permit, Reversed, Superseded, Undone, UndoOutcome
 from relay.exchange import evidence
 from relay.exchange.exchange import Event, State
 from relay.exchange.register import Open, Register
@@ -65,6 +65,7 @@ STUBBORN: frozenset[tuple[State, str]] = frozenset(
         (State.PART_UNDONE, "superseded"),
         (State.UNDONE, "superseded"),
         (State.UNDOING, "key-conflict"),
+        (State.UNDOING, "contested"),  # the other attempt's relay may say yet that it told nobody
         (State.PART_UNDONE, "key-conflict"),
         (State.UNDONE, "key-conflict"),
         (State.DELIVERING, "key-conflict"),
@@ -220,10 +221,13 @@ class Saf:
         serial = entry.serial
         request = entry.request
         if entry.state in (State.UNDOING, State.PART_UNDONE, State.UNDONE):
-            call = self._core.undo(entry.key, entry.standing_minor, entry.currency, attempt, True, permit, timeout_ms, done)
+            # What is UNDOING told nobody an approval, in no life (law 1). The core cannot see that by itself.
+            ground = Ground.UNTOLD if entry.state is State.UNDOING else Ground.EVIDENCE
+            call = self._core.undo(entry.key, entry.standing_minor, entry.currency, attempt, ground, permit, timeout_ms, done)
         elif request.message_class is MessageClass.REVERSAL:
             key = request.original_key or request.key
-            call = self._core.undo(key, entry.standing_minor, entry.currency, attempt, False, permit, timeout_ms, done)
+            ground = Ground.TERMINAL
+            call = self._core.undo(key, entry.standing_minor, entry.currency, attempt, ground, permit, timeout_ms, done)
         elif entry.state is State.HELD or not entry.has_body:
             call = self._core.inquire(entry.key, attempt, permit, timeout_ms, done)
         else:

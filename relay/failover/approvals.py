@@ -134,6 +134,12 @@ def missing_roles(gate: Gate, now_ms: int) -> tuple[str, ...]:
     return tuple(role for role in gate.plan.roles if role not in given)
 
 
+def is_free(name: str, gate: Gate, now_ms: int) -> bool:
+    """May this person still approve in a role that is missing? Not who declared, and nobody twice."""
+    counting = [one for one in gate.approvals if is_valid(one, gate, now_ms)]
+    return not any(same_person(name, other) for other in (gate.declarer, *(one.who for one in counting)))
+
+
 def saw_peer_away(gate: Gate, now_ms: int) -> bool:
     """Had everybody whose approval counts been shown that the other center has no copy?"""
     counting = [one for one in gate.approvals if is_valid(one, gate, now_ms)]

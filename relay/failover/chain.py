@@ -1,8 +1,9 @@
 """The run log as bytes: one line per entry, each with its hash, each naming the hash of the line before. Pure.
 
-Owns the form (`<SHA-256 of the rest> <JSON>\\n`) and its verification. It must never touch a file. The traps: the hash is
-over the bytes as they were written, never over what newer code would write; a last line without its end is what a crash
-leaves, and is cut off, while anything wrong before the end is damage or forgery, and nothing is done on top of it.
+Owns the form (`<SHA-256 of the JSON> <key>.<MAC> <JSON>\\n`; without a key the middle is not there) and its verification. It
+must never touch a file. The traps: hash and MAC are over the bytes as they were written, never over what newer code would
+write; a last line without its end is what a crash leaves, and is cut off, while anything wrong before the end is damage or
+forgery, and nothing is done on top of it; and an end that somebody has cut off whole is found by the peer's copy only.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 
 from relay.errors import RelayError
 from relay.failover.events import Entry
+from relay.failover.logkeys import NO_KEYS, LogKeys
 
 ROOT: Final = "0" * 64
 LINE_BYTES_MAX: Final = 262_144  # a plan's text is in the first one
@@ -27,61 +29,98 @@ class ChainBroken(RelayError):
     exit_code = 3
 
 
+class NotSigned(ChainBroken):
+    """A line without the signature of a key that is known here."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a reader stands: number, hash and term of the last line, and whether that one was signed."""
+
+    number: int = 0
+    last: str = ROOT
+    term: int = 0
+    is_signed: bool = False
+
+
 class Log(msgspec.Struct, frozen=True):
-    """A log that was read: entries and their lines, the hash of the last, the bytes that count, and those of a torn last
+    """A log that was read: entries and their lines, where its last line stands, the bytes that count, and those of a torn last
     line."""
 
     entries: tuple[Entry, ...] = ()
     lines: tuple[bytes, ...] = ()
-    last: str = ROOT
+    place: Place = Place()
     good_bytes: int = 0
     torn_bytes: int = 0
 
+    @property
+    def last(self) -> str:
+        return self.place.last
 
-def seal_line(entry: Entry) -> bytes:
-    """The line of an entry, with its hash. Raises ValueError for one over LINE_BYTES_MAX."""
+
+def seal_line(entry: Entry, keys: LogKeys = NO_KEYS) -> bytes:
+    """The line of an entry, with its hash and its MAC. Raises ValueError for one over LINE_BYTES_MAX."""
     body = msgspec.json.encode(entry)
-    if len(body) + 66 > LINE_BYTES_MAX:
+    signature = keys.sign(body)
+    if len(body) + 66 + len(signature) > LINE_BYTES_MAX:
         raise ValueError(f"a line of the run log has at most {LINE_BYTES_MAX} bytes")
-    return hash_of(body).encode() + b" " + body + b"\n"
+    return hash_of(body).encode() + b" " + signature + body + b"\n"
 
 
 def hash_of(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def read_line(line: bytes, number: int, before: str, term: int) -> tuple[Entry, str]:
-    """One whole line that follows number - 1, and its hash. Raises ChainBroken."""
-    stated, blank, body = line.rstrip(b"\n").partition(b" ")
+def read_line(line: bytes, place: Place, keys: LogKeys = NO_KEYS) -> tuple[Entry, Place]:
+    """The whole line that follows `place`, and where the reader stands behind it. Raises ChainBroken."""
+    number = place.number + 1
+    stated, blank, rest = line.rstrip(b"\n").partition(b" ")
+    signature, body = (b"", rest) if rest.startswith(b"{") else (rest.partition(b" ")[0], rest.partition(b" ")[2])
     if blank != b" " or hash_of(body).encode() != stated:
         raise ChainBroken(f"line {number} of the run log is not what was written.", "Compare it with the peer center's copy.")
+    if signature:
+        wrong, next_step = keys.why_not(signature, body)
+        if wrong:
+            raise NotSigned(f"line {number} of the run log {wrong}.", next_step)
+        if place.number and not place.is_signed:
+            must_be_pinned(place, keys)
+    elif place.is_signed:
+        raise NotSigned(f"line {number} of the run log is not signed, and the one before it is.", "Somebody put it there.")
     try:
         entry = msgspec.json.decode(body, type=Entry)
     except msgspec.DecodeError as error:
         raise ChainBroken(
             f"line {number} of the run log cannot be read: {error}.", "Was it written by a newer relay?"
         ) from error
-    if entry.number != number or entry.before != before:
+    if entry.number != number or entry.before != place.last:
         raise ChainBroken(f"line {number} of the run log does not follow the one before.", "A line is missing or was put in.")
-    if entry.term < term:
+    if entry.term < place.term:
         raise ChainBroken(
-            f"line {number} of the run log is of term {entry.term}, after term {term}.", "Two orchestrators wrote."
+            f"line {number} of the run log is of term {entry.term}, after term {place.term}.", "Two orchestrators wrote."
         )
-    return entry, stated.decode()
+    return entry, Place(number, stated.decode(), entry.term, bool(signature))
 
 
-def read_log(data: bytes) -> Log:
+def must_be_pinned(place: Place, keys: LogKeys) -> None:
+    """Behind the last unsigned line of a log: was that log pinned? Raises ChainBroken."""
+    if place.number and not place.is_signed and not keys.is_pinned(place.last):
+        raise NotSigned(
+            f"the run log is not signed up to line {place.number}.",
+            f'From before there was a key? Then root adds "{place.last}" to unsigned_logs. If not, somebody took them off.',
+        )
+
+
+def read_log(data: bytes, keys: LogKeys = NO_KEYS) -> Log:
     """Everything in a log; a torn last line is left out and counted. Raises ChainBroken."""
     entries: list[Entry] = []
     lines: list[bytes] = []
-    last, term, good = ROOT, 0, 0
+    place, good = Place(), 0
     for line in _lines(data):
-        entry, last = read_line(line, len(entries) + 1, last, term)
-        term = entry.term
+        entry, place = read_line(line, place, keys)
         entries.append(entry)
         lines.append(line)
         good += len(line)
-    return Log(tuple(entries), tuple(lines), last, good, len(data) - good)
+    must_be_pinned(place, keys)
+    return Log(tuple(entries), tuple(lines), place, good, len(data) - good)
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

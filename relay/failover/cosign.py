@@ -19,10 +19,53 @@ TEXT_CHARS_MAX: Final = 1_000
 
 
 class Lone(msgspec.Struct, frozen=True):
+    """`what` is signed by `who`, who names `second`; `at_ms` is monotonic."""
+
     who: str
     second: str
     text: str
     at_ms: int
+    what: tuple[str, ...] = ()
+
+    def left_ms(self, now_ms: int) -> int:
+        """For how long the second may still sign; under 0: no longer."""
+        return LONE_MS_MAX - (now_ms - self.at_ms)
+
+
+class LoneRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A first signature as it is shown. `what`: the words that are signed. Signed by `who` at `at_ms`; `second` says the same
+    until `until_ms` (wall clock both), which is in `left_ms`. `place`: host or console, where the second has to sign, too."""
+
+    what: tuple[str, ...]
+    who: str
+    second: str
+    text: str
+    left_ms: int
+    at_ms: int = 0
+    until_ms: int = 0
+    place: str = ""
+
+
+def row_of(lone: Lone, now_ms: int, wall_ms: int, place: str = "") -> LoneRow:
+    """`now_ms` is monotonic, `wall_ms` the same moment on the wall clock."""
+    left_ms = lone.left_ms(now_ms)
+    return LoneRow(
+        what=lone.what,
+        who=lone.who,
+        second=lone.second,
+        text=lone.text,
+        left_ms=left_ms,
+        at_ms=wall_ms - (now_ms - lone.at_ms),
+        until_ms=wall_ms + left_ms,
+        place=place,
+    )
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What the first or the second hears. `is_half`: nothing is done before the second signs."""
+
+    text: str
+    is_half: bool = False
 
 
 class Both(msgspec.Struct, frozen=True):
@@ -42,10 +85,14 @@ class Cosigning:
         monotonic."""
         key = (*what, *sorted((person.name, second.name)))
         lone = self._lone.pop(key, None)
-        if lone is not None and lone.who == second.name and now_ms - lone.at_ms <= LONE_MS_MAX:
+        if lone is not None and lone.who == second.name and lone.left_ms(now_ms) >= 0:
             said = lone.text if lone.text == text else f"{lone.text} / {text}"
             return Both(lone.who, person.name, said[:TEXT_CHARS_MAX])
         while len(self._lone) >= WAITING_COUNT_MAX:
             del self._lone[next(iter(self._lone))]
-        self._lone[key] = Lone(person.name, second.name, text, now_ms)
+        self._lone[key] = Lone(person.name, second.name, text, now_ms, what)
         return None
+
+    def waiting(self, now_ms: int) -> tuple[Lone, ...]:
+        """First signatures that a second may still follow, oldest first."""
+        return tuple(lone for lone in self._lone.values() if lone.left_ms(now_ms) >= 0)

@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from relay.failover.awsdeeds import EcsDeed, Elbv2Deed, RdsDeed, Route53Deed
+
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 Words = Annotated[tuple[Text, ...], msgspec.Meta(min_length=1, max_length=40)]
@@ -83,8 +85,10 @@ class BirdDeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     wanted: Literal["enabled", "disabled"]
 
 
-Deed: TypeAlias = RelayDeed | ManualDeed | CommandDeed | WebhookDeed | Rfc2136Deed | BirdDeed
-ACTIONS: Final = ("relay", "manual", "command", "webhook", "rfc2136", "bird")
+Deed: TypeAlias = (
+    RelayDeed | ManualDeed | CommandDeed | WebhookDeed | Rfc2136Deed | BirdDeed | Route53Deed | RdsDeed | Elbv2Deed | EcsDeed
+)
+ACTIONS: Final = ("relay", "manual", "command", "webhook", "rfc2136", "bird", "route53", "rds", "elbv2", "ecs")
 
 
 def kind_of(deed: Deed) -> str:
@@ -100,6 +104,8 @@ def changes_something(deed: Deed) -> bool:
             return deed.changes
         case CommandDeed():
             return bool(deed.argv)
+        case RdsDeed():
+            return deed.verb != "standby"
         case _:
             return True
 
@@ -107,12 +113,17 @@ def changes_something(deed: Deed) -> bool:
 def moves_dns(deed: Deed) -> bool:
     """Does it change the record of the active region?"""
     match deed:
-        case Rfc2136Deed():
+        case Rfc2136Deed() | Route53Deed():
             return True
         case ManualDeed() | CommandDeed() | WebhookDeed():
             return deed.moves_dns
         case _:
             return False
+
+
+def compares_and_swaps(deed: Deed) -> bool:
+    """Is a second one, at the same time or later, sure to change nothing that another has made?"""
+    return isinstance(deed, Rfc2136Deed | Route53Deed)
 
 
 def takes_itself_back(deed: Deed) -> bool:

@@ -1,5 +1,5 @@
-"""What people do to a run: declare, approve, deny, withdraw, break the glass, hold, resume, abort, answer for a step, tick,
-say, adopt.
+"""What people do to a run: declare, approve, deny, withdraw, break the glass, hold, resume, abort, call,
+answer for a step, tick, say, adopt.
 
 Owns the checks at the door (who may, in which role, for which run) and the lines that follow. It must never begin a step: the
 runner does, from the log. The traps: the run that somebody means is named in every call, so that a word for yesterday's run
@@ -17,22 +17,23 @@ from datetime import UTC, datetime
 from relay.clock import Clock
 from relay.errors import ConfigurationError, RelayError
 from relay.failover import events as e
-from relay.failover.approvals import Approval, why_not
+from relay.failover.approvals import Approval, missing_roles, why_not
 from relay.failover.bankday import rules_at
-from relay.failover.cosign import Both, Cosigning
+from relay.failover.cosign import Both, Cosigning, LoneRow, Told, row_of
 from relay.failover.deeds import ManualDeed
-from relay.failover.evidence import Evidence, binding_of, digest_of, epoch_known
+from relay.failover.evidence import Evidence, binding_of, epoch_known
 from relay.failover.peer import CopyAsk, Peer
 from relay.failover.people import NotAllowed, People, Person
 from relay.failover.plan import parse_plan, version_of
-from relay.failover.plancheck import check_plan
+from relay.failover.plancheck import check_plan, left_out
 from relay.failover.run import TWO_SIGN
 from relay.failover.runner import Runner
-from relay.failover.states import TERMINAL, State
+from relay.failover.states import BACKING, TERMINAL, State
 from relay.telemetry.log import get_log
 
 _log = get_log("failover")
 SEEN_CHARS_MIN = 12  # of a binding that is typed
+CALL_AGAIN_MS = 60_000  # people are called by hand at most so often
 
 
 class Desk:
@@ -49,6 +50,7 @@ class Desk:
         self._clock = clock
         self._center = center
         self._cosigning = Cosigning()
+        self._called_ms: int | None = None
 
     # ---- the beginning -------------------------------------------------------------------------------------------------
     async def declare(self, plan_text: str, who: str, role: str, why: str, uid: int, epoch: int = 0) -> str:
@@ -69,9 +71,14 @@ class Desk:
         if answer.active and answer.kind != "away":
             raise RelayError(f"the run {answer.active} is not over at the other center.", "One run at a time.")
         evidence = await self._gather()
-        known = epoch or epoch_known(evidence)
+        if missing := left_out(plan, (one.center for one in evidence.centers)):
+            raise ConfigurationError(f"the plan {plan.name} {missing[0].problem}.", missing[0].next_step)
+        told = epoch_known(evidence)
+        known = epoch or told
         if not known:
             raise RelayError("no relay says which epoch is known.", "Name it: --epoch N, as the record in DNS has it.")
+        if known < told:  # its seal would be found made, by an earlier run, and the relays would go on speaking
+            raise RelayError(f"epoch {known} is over: a relay is in epoch {told}.", "Leave --epoch out, or name the newest.")
         self._none_active()  # somebody may have been quicker while the relays were asked
         run = _run_name(now_ms, plan.name)
         self._keeper.begin(
@@ -85,10 +92,9 @@ class Desk:
                 epoch=known,
                 center=self._center,
             ),
-            max(self._keeper.term, answer.term) + 1,
+            max(self._keeper.term, self._keeper.heard_term, answer.term) + 1,
         )
-        self._keeper.write(e.EvidenceTaken(digest=digest_of(evidence), evidence=evidence))
-        self._runner.let_act()
+        self._runner.let_act()  # and it takes evidence: what was gathered above has the plan and the words of the run before
         return run
 
     def _none_active(self) -> None:
@@ -109,9 +115,12 @@ class Desk:
         self._write(
             e.Approved(
                 gate=gate, part=approval.part, who=person.name, role=role, evidence_digest=shown, binding=binding, why=why
-            )
+            ),
+            approval.at_ms,
         )
-        return f"gate {gate}: {person.name} approves as {role}"
+        missing = () if (still := self._keeper.run.gate()) is None else missing_roles(still, approval.at_ms)
+        waits = f"it waits for {', '.join(missing)}" if missing else "nobody is missing"
+        return f"gate {gate}: {person.name} approves as {role}; {waits}"
 
     def break_glass(self, run: str, gate: int, who: str, code: str, seen: str, why: str, uid: int) -> str:
         """One person in place of two, with a code out of a sealed envelope."""
@@ -131,7 +140,8 @@ class Desk:
         self._write(
             e.BrokeGlass(
                 gate=gate, part=approval.part, who=person.name, seal=seal, evidence_digest=shown, binding=binding, why=why
-            )
+            ),
+            approval.at_ms,
         )
         _log.error("GLASS BROKEN: one person passes a gate of the failover run", run=run, gate=gate, who=person.name, why=why)
         self._runner.page(f"GLASS BROKEN: {person.name} alone approves gate {gate} of the failover run {run}: {why}", "now")
@@ -177,7 +187,7 @@ class Desk:
             raise NotAllowed(f"gate {gate} is not approved: {why}.", "relay failover status shows what is open.")
 
     def deny(self, run: str, gate: int, who: str, role: str, why: str, uid: int) -> str:
-        person = self._mine(run, who, uid, role)
+        person = self._mine(run, who, uid, role or "(none)")
         open_gate = self._keeper.run.gate()
         if open_gate is None or open_gate.gate != gate:
             raise NotAllowed(f"gate {gate} is not open.")
@@ -201,6 +211,22 @@ class Desk:
         self._write(e.Held(who=person.name, why=why))
         return "held: nothing new begins; what is under way comes to its end"
 
+    def escalate(self, run: str, who: str, why: str, uid: int) -> str:
+        """People are called. Once a minute, whoever asks."""
+        person = self._mine(run, who, uid)
+        self._still_open()
+        now_ms = self._clock.monotonic_ms()
+        if self._called_ms is not None and now_ms - self._called_ms < CALL_AGAIN_MS:
+            raise NotAllowed("people were called within the last minute.", "Give them that minute.")
+        self._called_ms = now_ms
+        gate = self._keeper.run.gate()
+        if gate is not None:
+            self._write(e.Escalated(gate=gate.gate, level=self._keeper.run.escalated + 1))
+        where = "" if gate is None else f", gate {gate.gate}"
+        _log.warning("somebody calls people", run=run, who=person.name, why=why)
+        self._runner.page(f"{person.name} calls you to the failover run {run}{where}: {why}", "now")
+        return "people are called"
+
     def resume(self, run: str, who: str, why: str, uid: int) -> str:
         person = self._mine(run, who, uid)
         if not self._keeper.run.held:
@@ -211,18 +237,22 @@ class Desk:
     def abort(self, run: str, who: str, why: str, uid: int) -> str:
         person = self._mine(run, who, uid)
         if not self._keeper.run.may_abort():
-            state = self._keeper.run.state.name
-            raise NotAllowed(f"there is no way back from {state}.", "After the promotion: hold, mend, go on.")
+            state = self._keeper.run.state
+            if state in TERMINAL:
+                raise NotAllowed(f"the run is over: {state.name}.", "relay failover status")
+            if state in BACKING:
+                raise NotAllowed(f"it is being taken back already: {state.name}.", "relay failover status")
+            raise NotAllowed(f"there is no way back from {state.name}.", "After the promotion: hold, mend, go on.")
         self._write(e.AbortAsked(who=person.name, why=why))
         return "the run goes back: what was done is taken back, under the same epoch"
 
     def answer(
         self, run: str, step: str, how: str, who: str, second: str, evidence: str, uid: int, is_undo: bool = False
-    ) -> str:
+    ) -> Told:
         """`how`: waived, by-hand (two sign), again."""
         person = self._mine(run, who, uid)
         self._step_known(step)
-        if step in self._runner.running:
+        if (f"{step} (undo)" if is_undo else step) in self._runner.running:
             raise NotAllowed(f"{step} is under way.", "Wait for its end.")
         match how:
             case "again":
@@ -236,7 +266,7 @@ class Desk:
             case _:
                 raise NotAllowed(f'"{how}" is no answer.', "waived, by-hand or again.")
         self._write(e.Answered(step=step, how=how, who=both.who, second=both.second, evidence=both.text, is_undo=is_undo))
-        return f"{step}: {how}"
+        return Told(f"{step}: {how}")
 
     def _may_stand_in(self, step: str, how: str, is_undo: bool) -> None:
         """What cannot be taken back is done, by the machine or by hand, in its own phase: nothing else ends it."""
@@ -261,7 +291,7 @@ class Desk:
         self._write(e.Ticked(step=step, line=line, who=person.name, saw=saw, is_undo=is_undo))
         return f"{step}, line {line}: done"
 
-    def say(self, run: str, topic: str, text: str, who: str, second: str, uid: int) -> str:
+    def say(self, run: str, topic: str, text: str, who: str, second: str, uid: int) -> Told:
         person = self._mine(run, who, uid)
         self._still_open()
         both = Both(person.name, "", text)
@@ -277,10 +307,10 @@ class Desk:
                 raise NotAllowed(
                     f'"{topic}" is nothing to be said here.', "batch-checkpoint, accept-loss, zengin, alone, remark"
                 )
-        return f"{topic}: {text}"
+        return Told(f"{topic}: {text}")
 
     # ---- which orchestrator acts ---------------------------------------------------------------------------------------
-    async def adopt(self, run: str, who: str, second: str, why: str, uid: int) -> str:
+    async def adopt(self, run: str, who: str, second: str, why: str, uid: int) -> Told:
         """This center's orchestrator goes on with the run. One signs where the other orchestrator answers and has heard of
         it; where it cannot be asked, two do, and say by it that they have seen it stopped. Until then nothing is done here:
         the line that takes the term is not yet a right to act."""
@@ -291,8 +321,10 @@ class Desk:
         if known.center == self._center and self._runner.may_act:
             raise NotAllowed("this orchestrator acts already.")
         answer = await self._peer.copy(CopyAsk(run=run, term=known.term))
-        if answer.kind == "superseded":
+        if answer.kind == "superseded" and answer.run_term > known.term:
             raise NotAllowed(f"term {answer.term} is known at the other center, and {known.term} here.", "Adopt it there.")
+        if answer.kind != "away" and answer.active not in ("", run):
+            raise NotAllowed(f"the run {answer.active} is not over at the other center.", "One run at a time: end it first.")
         if answer.kind != "away" and answer.have > len(self._keeper.entries):
             raise NotAllowed("the other center has lines that are not here yet.", "Try again in a moment.")
         both = Both(person.name, "", why)
@@ -301,14 +333,20 @@ class Desk:
             if signed is None:
                 return self._half(person, second)
             both = signed
-        self._runner.may_act = False
+        self._runner.may_act, last_ms = False, self._keeper.entries[-1].at_ms
         self._keeper.write(
             e.TermTaken(center=self._center, who=both.who, second=both.second, why=both.text), max(known.term, answer.term) + 1
         )
+        self._runner.wake_up(last_ms)
         if not await self._runner.copier.flush() and not both.second:
             raise NotAllowed("the other center has not heard of it.", "Two people sign that its orchestrator has stopped.")
         self._runner.let_act()
-        return f"the orchestrator of {self._center} acts under term {self._keeper.run.term}"
+        return Told(f"the orchestrator of {self._center} acts under term {self._keeper.run.term}")
+
+    def lone(self) -> tuple[LoneRow, ...]:
+        """First signatures that wait for the second."""
+        now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
+        return tuple(row_of(one, now_ms, wall_ms) for one in self._cosigning.waiting(now_ms))
 
     # ---- checks --------------------------------------------------------------------------------------------------------
     def _mine(self, run: str, who: str, uid: int, role: str = "") -> Person:
@@ -332,8 +370,9 @@ class Desk:
         _log.warning("signed by two" if both else "signed by one of two", what=what, who=person.name, other=other.name)
         return both
 
-    def _half(self, person: Person, second: str) -> str:
-        return f"NOT YET: signed by {person.name}; {second} says the same from their own account within 5 min, and names you"
+    def _half(self, person: Person, second: str) -> Told:
+        text = f"NOT YET: signed by {person.name}; {second} says the same from their own account within 5 min, and names you"
+        return Told(text, is_half=True)
 
     def _still_open(self) -> None:
         if self._keeper.run.state in (*TERMINAL, State.IDLE):
@@ -344,8 +383,8 @@ class Desk:
         if self._keeper.run.known_plan.find(step) is None:
             raise NotAllowed(f"there is no step {step}.")
 
-    def _write(self, event: e.Happening) -> None:
-        self._keeper.write(event)
+    def _write(self, event: e.Happening, at_ms: int = 0) -> None:
+        self._keeper.write(event, at_ms=at_ms)
         self._runner.wake()
 
 

@@ -200,6 +200,13 @@ class PeerBack(_Line, frozen=True, kw_only=True, omit_defaults=True, tag="peer-b
     pass
 
 
+class ClockSet(_Line, frozen=True, kw_only=True, omit_defaults=True, tag="clock-set"):
+    """The wall clock was set (or the machine stood still) by `by_ms` against the monotonic one. The moments of the run move
+    with it, so that what has to wait still waits as long; what people had seen is void."""
+
+    by_ms: int
+
+
 Happening: TypeAlias = (
     Declared
     | TermTaken
@@ -225,6 +232,7 @@ Happening: TypeAlias = (
     | Escalated
     | PeerAway
     | PeerBack
+    | ClockSet
 )
 
 FAR_CENTURY_MS: Final = 4_102_444_800_000  # 2100: a wall clock beyond it is wrong

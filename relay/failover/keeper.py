@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from relay.clock import Clock
 from relay.errors import RelayError
-from relay.failover.chain import ROOT, seal_line
+from relay.failover.chain import Place, seal_line
 from relay.failover.events import BrokeGlass, Declared, Entry, Happening, TermTaken
+from relay.failover.logkeys import LogKeys
 from relay.failover.run import Run, fold
 from relay.failover.store import RunStore, Shelf, StoreFailed
 
@@ -29,7 +30,7 @@ class Keeper:
         self._clock = clock
         self.center = center
         self._store: RunStore | None = None
-        self._last = ROOT
+        self.place = Place()  # of the newest line
         self.term = 0  # the highest of any run here
         self.name = ""
         self.entries: list[Entry] = []
@@ -38,6 +39,7 @@ class Keeper:
         self.used_seals: set[str] = set()  # sealed codes of every run here: each opens once, not once in each run
         self.is_dead = False
         self.heard_term = 0  # of a run here, from another center: above our own, we are over
+        self.met = ""  # a run of the other center that wanted to be kept here while ours is not over
         self.on_line: Callable[[Entry], None] | None = None
 
     def load(self) -> None:
@@ -58,17 +60,25 @@ class Keeper:
         store = self._shelf.open(name)
         log = store.read()
         self.run = fold(log.entries)
-        self._store, self._last, self.name = store, log.last, name
+        self._store, self.place, self.name = store, log.place, name
         self.entries = list(log.entries)
         self.lines = list(log.lines)
+
+    def earlier(self, name: str) -> tuple[list[bytes], Run | None]:
+        """The lines and the standing of another run of this shelf; nothing where it is not here. Raises as `load`."""
+        if not name or name == self.name or name not in self._shelf.names():
+            return [], None
+        log = self._shelf.open(name).read()
+        return list(log.lines), fold(log.entries)
 
     def begin(self, event: Declared, term: int) -> Entry:
         """A new run, with a log of its own. Raises as `write`."""
         store = self._shelf.open(event.run)
         if store.read().entries:
             raise StoreFailed(f"there is a run {event.run} already.", "A run's name is used once.")
-        self._store, self._last, self.name = store, ROOT, event.run
+        self._store, self.place, self.name = store, Place(), event.run
         self.entries, self.lines, self.run = [], [], Run()
+        self.heard_term, self.met = 0, ""
         return self.write(event, term)
 
     @property
@@ -76,9 +86,10 @@ class Keeper:
         """Does another center's orchestrator act in this run by now?"""
         return self.heard_term > self.run.term or self.run.center != self.center
 
-    def write(self, event: Happening, term: int = 0) -> Entry:
-        """Durable on return. `term` 0 is the run's own. Raises BadHistory with nothing written, StoreFailed for a
-        sick disk, Superseded where the run is another center's by now."""
+    def write(self, event: Happening, term: int = 0, at_ms: int = 0) -> Entry:
+        """Durable on return. `term` 0 is the run's own. `at_ms`: the moment (UTC epoch milliseconds) for which it was decided,
+        so that the line is judged at that moment and no later one; 0 is now. Raises BadHistory with nothing written,
+        StoreFailed for a sick disk, Superseded where the run is another center's by now."""
         if self.is_dead or self._store is None:
             raise StoreFailed("the run log is not written any more.", "Restart the orchestrator: it resumes.")
         if self.heard_term > max(self.run.term, term):
@@ -89,12 +100,12 @@ class Keeper:
             )
         entry = Entry(
             number=len(self.entries) + 1,
-            at_ms=self._clock.wall_ms(),
+            at_ms=at_ms or self._clock.wall_ms(),
             term=term or self.run.term,
-            before=self._last,
+            before=self.place.last,
             event=event,
         )
-        line = seal_line(entry)
+        line = seal_line(entry, self._shelf.keys)
         self.run.apply(entry)
         try:
             self._store.append(line)
@@ -110,8 +121,9 @@ class Keeper:
             store = self._shelf.open(name)
             log = store.read()
             fold([*log.entries, *entries])  # what cannot be folded does not push out the run that is here
-            self._store, self._last, self.name = store, log.last, name
+            self._store, self.place, self.name = store, log.place, name
             self.entries, self.lines, self.run = list(log.entries), list(log.lines), fold(log.entries)
+            self.heard_term, self.met = 0, ""
         for entry, line in zip(entries, lines, strict=True):
             self.run.apply(entry)
             if self._store is None or self.is_dead:
@@ -124,7 +136,7 @@ class Keeper:
             self._added(entry, line)
 
     def _added(self, entry: Entry, line: bytes) -> None:
-        self._last = line[:64].decode()
+        self.place = Place(entry.number, line[:64].decode(), entry.term, not line.startswith(b"{", 65))
         self.entries.append(entry)
         self.lines.append(line)
         self.term = max(self.term, entry.term)
@@ -135,4 +147,8 @@ class Keeper:
 
     @property
     def last(self) -> str:
-        return self._last
+        return self.place.last
+
+    @property
+    def keys(self) -> LogKeys:
+        return self._shelf.keys

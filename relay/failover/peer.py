@@ -4,47 +4,55 @@ higher term.
 Owns the port, the copying side and the keeping side, all without a wire. It must never know a socket
 (relay/failover/channel.py). The traps: "away" and "somebody else acts" are different answers, and only the first lets this
 one go on; a copy that does not continue ours is not mended by sending more; and a line counts as copied when the other side
-has it on its disk. Two runs under one term are two people who declared at once, one at each center: neither goes on.
+has it on its disk. Two runs that are not over are two people who declared without hearing of each other: neither goes on,
+whatever their terms, and neither pushes out the other, for both have done things in the world. A run that ended while the
+peer was away is copied to its end before the next one begins there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from relay.errors import RelayError
-from relay.failover.chain import ROOT, ChainBroken, read_line
+from relay.failover.chain import ChainBroken, NotSigned, Place, must_be_pinned, read_line
 from relay.failover.events import Declared, Held, PeerAway, PeerBack
 from relay.failover.keeper import Keeper, Superseded
 from relay.failover.run import BadHistory
 from relay.failover.states import BACKING, TERMINAL, State
 
 LINES_PER_COPY_MAX = 50
+BOTH_RUNS: Final = "what one takes back the other may have done; abort one, and look at block and seal of both relays"
 
 CopyKind: TypeAlias = Literal["copied", "behind", "superseded", "diverged", "away"]
 
 
 class CopyAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines of run `run` from number `first` on; none of them asks only who has the highest term."""
+    """Lines of run `run` from number `first` on; none of them asks only who has the highest term. `proof`: of the key that
+    signs them; "?" from a center that has none."""
 
     run: str
     first: int = 1
     lines: tuple[str, ...] = ()
     term: int = 0
+    proof: str = ""
 
 
 class CopyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`have`: the last number that is durable there. `term`: the highest that is known there; `active`: a run that is not
-    over."""
+    over, of which `have_active` lines are there; `run_term`: the term of the run that was asked about, where it is there."""
 
     kind: CopyKind
     have: int = 0
     term: int = 0
     active: str = ""
+    have_active: int = 0
+    run_term: int = 0
     center: str = ""
     detail: str = ""
+    differs: str = ""  # what is wrong between the keys of the two centers, where a proof was asked for
 
 
 class Peer(Protocol):
@@ -76,12 +84,22 @@ class Replica:
 
     def take(self, ask: CopyAsk) -> CopyAnswer:
         """Durable when it answers "copied". Never raises for anything that the other side can say."""
+        answer = self._take(ask)
+        if ask.proof:
+            differs = self._keeper.keys.why_differs(ask.proof.removeprefix("?"))
+            answer = msgspec.structs.replace(answer, differs=differs)
+        return answer
+
+    def _take(self, ask: CopyAsk) -> CopyAnswer:
         keeper = self._keeper
+        is_open = keeper.run.state not in (*TERMINAL, State.IDLE) and keeper.heard_term <= keeper.run.term
+        if is_open and ask.run not in ("", keeper.name) and (ask.lines or ask.term < keeper.term):
+            if ask.lines and keeper.run.center == self._center:
+                keeper.met = ask.run
+            return self._answer("diverged", f"the run {keeper.name} of {keeper.run.center} is not over here")
         if ask.term < keeper.term:
-            return self._answer("superseded", f"term {ask.term} is over, {keeper.term} is known here")
-        is_ours = keeper.run.center == self._center and keeper.run.state not in (*TERMINAL, State.IDLE)
-        if ask.lines and ask.term == keeper.term and is_ours:
-            return self._answer("diverged", f"the run {keeper.name} of this term is this center's own")
+            answer = self._answer("superseded", f"term {ask.term} is over, {keeper.term} is known here")
+            return msgspec.structs.replace(answer, run_term=self._term_of(ask.run))
         have = len(keeper.entries) if ask.run == keeper.name else 0
         if ask.lines and have:
             keeper.heard_term = max(keeper.heard_term, ask.term)
@@ -89,11 +107,22 @@ class Replica:
             return self._answer("behind" if ask.lines else "copied", have=have)
         try:
             self._keep(ask, have)
+        except NotSigned as error:  # the keys of the two centers differ: no copy, and no quarrel about which log is true
+            return self._answer("away", f"{error.problem} {error.next_step}", have=have)
         except (ChainBroken, BadHistory) as error:
             return self._answer("diverged", error.problem, have=have)
         except RelayError as error:  # a sick disk, or a plan that an older relay does not read: no copy, and no other run
             return self._answer("away", error.problem, have=have)
         return self._answer("copied", have=len(keeper.entries))
+
+    def _term_of(self, name: str) -> int:
+        if name == self._keeper.name:
+            return self._keeper.run.term
+        try:
+            run = self._keeper.earlier(name)[1]
+        except RelayError:
+            return self._keeper.term  # it is here and cannot be read: nobody else takes it lightly
+        return 0 if run is None else run.term
 
     def _keep(self, ask: CopyAsk, have: int) -> None:
         keeper = self._keeper
@@ -102,13 +131,13 @@ class Replica:
         for number, line in enumerate(known, ask.first):
             if keeper.lines[number - 1] != line:
                 raise ChainBroken(f"line {number} is another one here.")
-        last = keeper.last if have else ROOT
-        term = keeper.run.term if have else keeper.term
+        place = keeper.place if have else Place()  # a run that is taken up again begins under an old term
         entries = []
-        for number, line in enumerate(lines[len(known) :], have + 1):
-            entry, last = read_line(line, number, last, term)
-            term = entry.term
+        for line in lines[len(known) :]:
+            entry, place = read_line(line, place, keeper.keys)
             entries.append(entry)
+        if entries:
+            must_be_pinned(place, keeper.keys)
         if entries and entries[0].number == 1 and not isinstance(entries[0].event, Declared):
             raise ChainBroken("a run begins with its declaration.")
         if entries:
@@ -122,9 +151,21 @@ class Replica:
             have=have,
             term=self._keeper.term,
             active=self._keeper.name if is_active else "",
+            have_active=len(self._keeper.entries) if is_active else 0,
             center=run.center,
             detail=detail,
         )
+
+
+def hold_for(keeper: Keeper, other: str, detail: str) -> None:
+    """Two runs have met: nothing new begins until one of the two is over, or two people say that this one goes on alone. The
+    way back stays open. Raises as `Keeper.write`."""
+    run = keeper.run
+    if not run.held and "alone" not in run.said and run.state not in (*BACKING, *TERMINAL):
+        why = f"the other center has another log under this term: {detail}"
+        if other:
+            why = f"the other center has another run, {other}, that is not over ({detail}): {BOTH_RUNS}"
+        keeper.write(Held(why=why[:400]))
 
 
 class Copier:
@@ -136,10 +177,17 @@ class Copier:
         self._run = ""
         self._have = 0
         self._copying = asyncio.Lock()
+        self._finished_told = ""
         self.why = ""
+        self.is_diverged = False  # at the last word of the peer: it has another log than this one
 
     def is_behind(self) -> bool:
         return self._run != self._keeper.name or self._have < len(self._keeper.lines)
+
+    @property
+    def missing(self) -> int:
+        """Lines that the peer has not said it has."""
+        return len(self._keeper.lines) - (self._have if self._run == self._keeper.name else 0)
 
     async def flush(self) -> bool:
         """Does the peer have every line that was written before the call? Raises Superseded."""
@@ -169,22 +217,34 @@ class Copier:
                     return self._away("the peer kept less than it was told")
             elif answer.kind == "behind" and not rewound:
                 rewound, self._have = True, answer.have
+            elif answer.kind == "diverged" and answer.active != self._run and await self._finish(answer.active):
+                continue
             else:
-                if answer.kind == "diverged" and answer.term >= keeper.run.term:
-                    self._hold(answer.detail)
+                self.is_diverged = answer.kind == "diverged"
+                other = answer.active if answer.active != self._run else ""
+                if self.is_diverged and (other or answer.term >= keeper.run.term):
+                    hold_for(keeper, other, answer.detail)
                 return self._away(f"{answer.kind}: {answer.detail}")
+        self.is_diverged = False
         self.why = ""
         if keeper.run.is_peer_away:
             keeper.write(PeerBack())
             return await self._flush()
         return True
 
-    def _hold(self, detail: str) -> None:
-        """The other center has another log under this term: nothing new begins until one of the two runs is over, or two
-        people say that this one goes on alone. The way back stays open."""
-        run = self._keeper.run
-        if not run.held and "alone" not in run.said and run.state not in (*BACKING, *TERMINAL):
-            self._keeper.write(Held(why=f"the other center has another log under this term: {detail}"[:400]))
+    async def _finish(self, name: str) -> bool:
+        """Copy the rest of an earlier run of ours that is over, and of which the peer has not heard the end."""
+        lines, run = self._keeper.earlier(name)
+        if run is None or run.state not in TERMINAL or self._finished_told == name:
+            return False
+        self._finished_told, have = name, 0  # once: a peer that does not take it is told of as it is
+        while have < len(lines):
+            part = tuple(line.decode() for line in lines[have : have + LINES_PER_COPY_MAX])
+            answer = await self._peer.copy(CopyAsk(run=name, first=have + 1, lines=part, term=run.term))
+            if answer.kind != "copied" or answer.have < have + len(part):
+                return False
+            have += len(part)
+        return True
 
     def _away(self, why: str) -> bool:
         self.why = why

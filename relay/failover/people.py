@@ -2,8 +2,8 @@
 
 Owns the list and the questions to it. It must never know how somebody logged in: the door says which user id asked. The
 traps: a name that is typed is a claim, and the user id is the kernel's word, so both have to fit; a service that speaks for
-people (the console) is named as such; and a sealed code is kept as a salted scrypt hash, is opened once, and its use is
-told to everybody.
+people (the console) is named as such and still is nobody, unless the door (vouching.py) says who; one person with two logins
+is one person; and a sealed code is kept as a salted scrypt hash, is opened once, and its use is told to everybody.
 """
 
 from __future__ import annotations
@@ -27,12 +27,29 @@ class NotAllowed(RelayError):
     """Somebody asked for something that is not theirs to do."""
 
 
+Login = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class Vouched(int):
+    """The user id of a service, with the name of the person for whom it speaks: only vouching.py makes one."""
+
+    person: str
+
+    def __new__(cls, uid: int, person: str) -> Vouched:
+        made = super().__new__(cls, uid)
+        made.person = person
+        return made
+
+
 class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`uids`: user ids on this host under which this person works."""
+    """`uids`: user ids on this host under which this person works. `logins`: accounts of the console; `authenticator`: the
+    credential with the secret of this person's authenticator, without which nothing is believed from there."""
 
     name: Text
     roles: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=8)]
     uids: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = ()
+    logins: tuple[Login, ...] = ()
+    authenticator: str = ""
 
 
 class SealedCode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,13 +79,35 @@ class People:
                         f"user id {uid} is {person.name}'s and somebody else's.", "One person, one account."
                     )
                 owners[uid] = person.name
+        self._logins: dict[str, Person] = {}
+        for person in people:
+            for login in {person_key(each) for each in person.logins}:
+                if login in self._logins:
+                    raise ConfigurationError(f"the login {login} is {person.name}'s and somebody else's.", "One person each.")
+                self._logins[login] = person
+
+    def all(self) -> tuple[Person, ...]:
+        return tuple(self._people.values())
+
+    def is_speaker(self, uid: int) -> bool:
+        return uid in self._speakers
+
+    def by_login(self, login: str) -> Person:
+        """Whose account of the console that is. Raises NotAllowed."""
+        person = self._logins.get(person_key(login))
+        if person is None:
+            raise NotAllowed(
+                f"{login[:80]} is nobody's login in a failover.", "logins in the orchestrator's configuration names them."
+            )
+        return person
 
     def who(self, claimed: str, uid: int) -> Person:
         """The person who asks. Raises NotAllowed."""
         person = self._people.get(person_key(claimed))
         if person is None:
             raise NotAllowed(f"{claimed[:80]} is not known here.", "The people of a failover are named in its configuration.")
-        if uid not in person.uids and uid not in self._speakers:
+        is_vouched = isinstance(uid, Vouched) and uid.person == person.name and uid in self._speakers
+        if uid not in person.uids and not is_vouched:
             raise NotAllowed(f"user id {uid} is not {person.name}'s.", "Log in as yourself, without sudo.")
         return person
 

@@ -40,8 +40,8 @@ Seconds = Annotated[int, msgspec.Meta(ge=1, le=14_400)]
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`p95_s`: what it takes in 95 of 100 drills. `settle_s`: how long after a request its effect may still be invisible;
-    within it nothing is asked a second time. `instead_of`: done only when that step has failed. `part`: of a release that
-    is split."""
+    within it nothing is asked a second time. `instead_of`: done only when that step has failed; with `at_once` begun beside
+    it, one of both suffices to go on, and the other is tried on. `part`: of a release that is split."""
 
     name: Name
     phase: Phase
@@ -50,6 +50,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reversible: bool = True
     needs: tuple[Name, ...] = ()
     instead_of: str = ""
+    at_once: bool = False
     part: Part = ""
     timeout_s: Seconds = 60
     p95_s: Seconds = 5
@@ -100,6 +101,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def find(self, name: str) -> Step | None:
         return next((step for step in self.step if step.name == name), None)
 
+    def beside(self, step: Step) -> tuple[Step, ...]:
+        """The other ways that are begun together with `step`; empty for a step that has none."""
+        first = step.instead_of or step.name
+        ways = [one for one in self.step if one.name == first or (one.at_once and one.instead_of == first)]
+        return tuple(one for one in ways if one.name != step.name) if step in ways else ()
+
     def named(self, name: str) -> Step:
         """Raises KeyError."""
         found = self.find(name)
@@ -123,7 +130,9 @@ def parse_plan(text: str, file: str = "the plan") -> Plan:
         raise ConfigurationError(f"{file} has more than {PLAN_BYTES_MAX} bytes.")
     try:
         return msgspec.convert(tomllib.loads(text), _File).plan
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file} is not TOML: {error}.") from error
+    except RecursionError as error:
+        raise ConfigurationError(f"{file} is not TOML that anybody wrote: it is nested without end.") from error
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{file} is no plan: {error}.", "docs/failover.md shows one.") from error
+    except ValueError as error:  # TOMLDecodeError is one; so is a number with too many digits
+        raise ConfigurationError(f"{file} is not TOML: {error}.") from error

@@ -7,12 +7,16 @@ record, an end that looks whether the bank serves) is a mistake here, and not a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
-from relay.failover.deeds import RelayDeed, changes_something, kind_of, moves_dns, takes_itself_back
+from relay.failover.awsdeeds import EcsDeed, Elbv2Deed, RdsDeed, Route53Deed
+from relay.failover.deeds import RelayDeed, changes_something, compares_and_swaps, kind_of, moves_dns, takes_itself_back
 from relay.failover.plan import ORDER, Phase, Plan, Step
+
+AWS_SETTLE_S: Final = 15  # longer than one call can take (relay/failover/actions/awsdoor.py)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -38,10 +42,21 @@ def check_plan(plan: Plan) -> tuple[Finding, ...]:
             _blocks,
             _verified,
             _parts,
+            _aws,
             _money,
             _regions,
         )
         for finding in rule(plan)
+    )
+
+
+def left_out(plan: Plan, centers: Iterable[str]) -> tuple[Finding, ...]:
+    """Relays that are there, and that the plan neither blocks nor seals: not to be seen on paper."""
+    why = "Both relays seal the old epoch: name it in centers."
+    return tuple(
+        Finding("plan", f"leaves out the relay of {center}, which would speak on in the old epoch", why)
+        for center in centers
+        if center not in plan.centers
     )
 
 
@@ -105,12 +120,17 @@ def _compensation(plan: Plan) -> Iterator[Finding]:
 def _alternatives(plan: Plan) -> Iterator[Finding]:
     for step in plan.step:
         if not step.instead_of:
+            if step.at_once:
+                yield Finding(step.name, "is done at once, and beside nothing", "Say beside which: instead_of.")
             continue
         first = plan.find(step.instead_of)
         if first is None or first.phase is not step.phase or first.instead_of:
             yield Finding(step.name, f'stands in for "{step.instead_of}", which is no first choice of its phase')
         elif first.phase is not Phase.DNS:
             yield Finding(step.name, "stands in for another outside dns", "Elsewhere people decide what is done instead.")
+        elif step.at_once and not (compares_and_swaps(step.do) and compares_and_swaps(first.do)):
+            why = "Two ways run beside each other only where each compares before it swaps: rfc2136, route53."
+            yield Finding(step.name, f'is done beside "{first.name}", and one of them would overwrite', why)
     moving = [step for step in plan.in_phase(Phase.DNS) if moves_dns(step.do)]
     firsts = [step for step in moving if not step.instead_of]
     if not firsts:
@@ -167,6 +187,30 @@ def _parts(plan: Plan) -> Iterator[Finding]:
     for step in plan.in_phase(Phase.RELEASE):
         if step.part == "batch" and any((plan.find(name) or step).part == "online" for name in step.needs):
             yield Finding(step.name, "is released first at night, and needs a step of the part online")
+
+
+def _aws(plan: Plan) -> Iterator[Finding]:
+    for step in plan.step:
+        for deed in (step.do, step.undo):
+            match deed:
+                case RdsDeed() if changes_something(deed) and (step.phase is not Phase.PROMOTE or step.reversible):
+                    yield Finding(step.name, f"{deed.verb} moves the writer", "It stands in promote, with reversible = false.")
+                case Elbv2Deed():
+                    yield from _rules(step, deed)
+                case _:
+                    pass
+            is_aws = isinstance(deed, Route53Deed | RdsDeed | Elbv2Deed | EcsDeed)
+            if is_aws and deed is not None and changes_something(deed) and step.settle_s < AWS_SETTLE_S:
+                why = f"What AWS gave no answer to may still work: settle_s = {AWS_SETTLE_S} or more."
+                yield Finding(step.name, f"asks AWS anew after {step.settle_s} s", why)
+
+
+def _rules(step: Step, deed: Elbv2Deed) -> Iterator[Finding]:
+    wanted = [one.priority for one in deed.rules if one.priority is not None]
+    if len(set(wanted)) < len(wanted) or len({one.rule for one in deed.rules}) < len(deed.rules):
+        yield Finding(step.name, "names a rule or a priority twice")
+    if any(one.priority is None and not one.weights for one in deed.rules):
+        yield Finding(step.name, "names a rule and wants nothing of it", "Give it a priority or weights.")
 
 
 def _money(plan: Plan) -> Iterator[Finding]:

@@ -17,8 +17,9 @@ from protocols.machine import Unexpected, next_state
 from relay.errors import RelayError
 from relay.failover import events as e
 from relay.failover.approvals import Approval, Gate, Shown, missing_roles, same_person, saw_peer_away, signed_by_two, why_not
+from relay.failover.moments import set_clock
 from relay.failover.plan import Phase, Plan, Step, parse_plan
-from relay.failover.states import BACKING, GATE_OF, INITIAL, PHASE_OF, PREPARING, TRANSITIONS, Event, State
+from relay.failover.states import BACKING, FOLLOWING, GATE_OF, INITIAL, PHASE_OF, PREPARING, TRANSITIONS, Event, State
 
 TWO_SIGN = frozenset({"accept-loss", "alone"})
 ABORTABLE = frozenset({State.DECLARED, State.G1_WAIT, State.INITIATING, State.G2_WAIT, State.PROMOTING})
@@ -181,10 +182,10 @@ class Run:
                 self._undone(now_ms, entry)
             case e.Escalated():
                 self.escalated = event.level
-            case e.PeerAway():
-                self.is_peer_away = True
-            case e.PeerBack():
-                self.is_peer_away = False
+            case e.PeerAway() | e.PeerBack():
+                self.is_peer_away = isinstance(event, e.PeerAway)
+            case e.ClockSet():
+                set_clock(self, event.by_ms)
         self.term = entry.term
 
     def _declared(self, event: e.Declared, now_ms: int, entry: e.Entry) -> None:
@@ -246,7 +247,7 @@ class Run:
         if GATE_OF.get(self.state) != event.gate:
             self._bad(entry, f"gate {event.gate} is not open")
         if self.may_abort():
-            self._move(Event.ABORT, now_ms, entry)
+            self._abort(now_ms, entry)
         else:
             self.approvals = ()
             self.held, self.held_by = f"gate {event.gate} was denied: {event.why}", event.who
@@ -302,12 +303,12 @@ class Run:
                 else:
                     if not signed_by_two(event.who, event.second):
                         self._bad(entry, f"{event.how} is signed by two people")
-                    if event.how == "by-hand" and not step.reversible and not event.is_undo:
-                        self.has_promoted = True  # people have done what cannot be taken back
                     standing = replace(standing, is_done=True, how=event.how, detail=event.evidence, ended_ms=now_ms)
                 if not self.held_by:
                     self.held = ""  # the machine stopped because of a step, and people answered
         kept[event.step] = standing
+        if standing.is_done and standing.how != "waived" and not (step.reversible or event.is_undo or self.state in BACKING):
+            self.has_promoted = True  # made by people, or found: it cannot be taken back either
 
     def why_not_intend(self, step: Step, is_undo: bool) -> str:
         """The safety rules before each effect; "" where it may begin."""
@@ -327,10 +328,9 @@ class Run:
         elif step.phase is Phase.PREPARE:
             allowed = self.state in PREPARING
         else:
-            allowed = PHASE_OF.get(self.state) is step.phase and step in self.steps_of(step.phase)
-        if not allowed:
-            return f"{step.name} is not done in {self.state.name}"
-        return ""
+            is_now = PHASE_OF.get(self.state) is step.phase and step in self.steps_of(step.phase)
+            allowed = is_now or self.catches_up(step)
+        return "" if allowed else f"{step.name} is not done in {self.state.name}"
 
     def _phase_done(self, event: e.PhaseDone, now_ms: int, entry: e.Entry) -> None:
         phase = PHASE_OF.get(self.state)
@@ -349,12 +349,12 @@ class Run:
 
     def is_settled(self, step: Step) -> bool:
         """Is nothing left to do for it? A second choice is settled with the first one, and the first one with it."""
-        if self.standing(step.name).is_done:
-            return True
-        plan = self.known_plan
-        if step.instead_of:
-            return self.standing(step.instead_of).is_done or self._any_stood_in(step.instead_of)
-        return any(other.instead_of == step.name for other in plan.step) and self._any_stood_in(step.name)
+        first = step.instead_of or step.name
+        return self.standing(first).is_done or self._any_stood_in(first)
+
+    def catches_up(self, step: Step) -> bool:
+        """One of two ways at once, of which the other has sufficed: it is brought there, too, until the run is over."""
+        return self.state in FOLLOWING and bool(self.known_plan.beside(step)) and self.is_settled(step)
 
     def _any_stood_in(self, first: str) -> bool:
         return any(other.instead_of == first and self.standing(other.name).is_done for other in self.known_plan.step)

@@ -65,6 +65,7 @@ PHASE_OF: Final = {
     S.RELEASING: Phase.RELEASE,
 }
 PREPARING: Final = frozenset({S.DECLARED, S.G1_WAIT, S.INITIATING, S.G2_WAIT})
+FOLLOWING: Final = frozenset({S.VERIFYING, S.G3_WAIT, S.RELEASING})  # the record has moved, and the run is not over
 BACKING: Final = frozenset({S.CANCEL_PREP, S.ROLLBACK})
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {

@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from relay.clock import Clock
+from relay.errors import ConfigurationError
 from relay.failover.actions.port import Action, ActionFailed, ActionRefused, Look, Scene, Sight, Workshop
 from relay.failover.decide import RunStep
 from relay.failover.deeds import changes_something
@@ -49,7 +50,11 @@ class StepWorker:
 
     async def perform(self, move: RunStep) -> None:
         step = self._keeper.run.known_plan.named(move.step)
-        action = self._workshop.action(step.name, move.is_undo)
+        try:
+            action = self._workshop.action(step.name, move.is_undo)
+        except ConfigurationError as error:  # no credential: it fails as any other, so that a second way is tried
+            self._end(move, Look(Sight.FAILED, f"{error.problem} {error.next_step}".strip()), "found")
+            return
         until_ms = self._clock.monotonic_ms() + step.timeout_s * 1_000
         if not await self._is_to_act(step, move, action, until_ms):
             return
@@ -97,6 +102,8 @@ class StepWorker:
             return Look(Sight.UNKNOWN, f"no answer within {left_ms} ms")
         except (ActionFailed, OSError) as error:
             return Look(Sight.UNKNOWN, _words(error))
+        except ConfigurationError as error:
+            return Look(Sight.UNKNOWN, error.problem)
         except Exception as error:  # noqa: BLE001  a plug-in's mistake is no answer, and must not take the run down
             _log.exception("an action cannot look", step=step.name)
             return Look(Sight.UNKNOWN, f"{type(error).__name__} in the action")
@@ -120,7 +127,7 @@ class StepWorker:
             )
         )
         await self._copier.flush()
-        if self._is_alone(step, move):
+        if self._is_alone(step, move) or self._has_met_another(move):
             return None  # the copy was lost between: people are asked, and the next try looks first
         if keeper.is_superseded:
             raise Superseded("another orchestrator has taken the run between an intent and its act.", "It looks first.")
@@ -153,6 +160,11 @@ class StepWorker:
             why = f"the peer center went away before {step.name}: two people say whether to go on alone ({self._copier.why})"
             self._keeper.write(Held(why=why[:DETAIL_CHARS_MAX]))
         return True
+
+    def _has_met_another(self, move: RunStep) -> bool:
+        """The peer has another log than this one, or wants another run kept: the run is held, and this was not begun."""
+        is_met = self._copier.is_diverged or bool(self._keeper.met)
+        return is_met and not move.is_undo and "alone" not in self._keeper.run.said
 
     # ---- after -------------------------------------------------------------------------------------------------------
     async def _watch(self, step: Step, move: RunStep, action: Action, until_ms: int, remark: Remark) -> None:

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from relay.errors import RelayError
 from relay.failover.chain import LOG_BYTES_MAX, Log, read_log
+from relay.failover.logkeys import NO_KEYS, LogKeys
 
 RUN_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}")  # as the region record writes a run
 SUFFIX: Final = ".run"
@@ -39,7 +40,10 @@ class RunStore(Protocol):
 
 
 class Shelf(Protocol):
-    """All runs of this center."""
+    """All runs of this center; `keys` sign their lines."""
+
+    @property
+    def keys(self) -> LogKeys: ...
 
     def names(self) -> tuple[str, ...]: ...
 
@@ -47,10 +51,11 @@ class Shelf(Protocol):
 
 
 class FileStore:
-    """Args: `path` of the log; made where it is missing."""
+    """Args: `path` of the log; made where it is missing. `keys` that its lines are signed with."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keys: LogKeys = NO_KEYS) -> None:
         self._path = path
+        self._keys = keys
         self._file = -1
         self._is_dead = False
 
@@ -63,7 +68,7 @@ class FileStore:
             data = self._path.read_bytes()
             if len(data) > LOG_BYTES_MAX:
                 raise StoreFailed(f"{self._path} has more than {LOG_BYTES_MAX} bytes.", "It is no run log of ours.")
-            log = read_log(data)
+            log = read_log(data, self._keys)
             if log.torn_bytes:
                 os.ftruncate(self._file, log.good_bytes)
                 os.fsync(self._file)
@@ -94,8 +99,9 @@ class FileStore:
 class FileShelf:
     """The folder of all runs. One process at a time has it: `lock` raises StoreFailed for the second."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keys: LogKeys = NO_KEYS) -> None:
         self._folder = folder
+        self.keys = keys
         self._lock = -1
         self._stores: dict[str, FileStore] = {}
 
@@ -123,7 +129,7 @@ class FileShelf:
         if not RUN_NAME.fullmatch(name):
             raise StoreFailed("a run's name has letters, digits and dashes, 64 at most.")
         if name not in self._stores:
-            self._stores[name] = FileStore(self._folder / (name + SUFFIX))
+            self._stores[name] = FileStore(self._folder / (name + SUFFIX), self.keys)
         return self._stores[name]
 
     def close(self) -> None:

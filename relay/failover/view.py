@@ -11,12 +11,15 @@ from collections.abc import Sequence
 import msgspec
 
 from relay.failover import events as e
-from relay.failover.approvals import Gate, is_fresh, is_valid, missing_roles
+from relay.failover.approvals import Gate, is_free, is_fresh, is_valid, missing_roles
 from relay.failover.bankday import BankClock, Boundary, DayView, latest_start, rules_at
+from relay.failover.cosign import LoneRow
 from relay.failover.decide import stops
 from relay.failover.deeds import ManualDeed, kind_of
 from relay.failover.evidence import Evidence, binding_of
+from relay.failover.people import Person
 from relay.failover.plan import Step
+from relay.failover.planwatch import EXERCISE_DAYS, PlanView
 from relay.failover.rtoclock import ClockView, clock_of, remaining_ms
 from relay.failover.run import Run
 from relay.failover.states import GATE_OF, State
@@ -43,15 +46,26 @@ class StepView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalView(msgspec.Struct, frozen=True, kw_only=True):
+    """Good until `until_ms`, when its evidence is too old."""
+
     who: str
     role: str
     at_ms: int
     is_valid: bool
     is_glass: bool = False
+    until_ms: int = 0
+
+
+class RoleView(msgspec.Struct, frozen=True):
+    """A role that a gate waits for, and who may give it."""
+
+    role: str
+    names: tuple[str, ...]
 
 
 class GateView(msgspec.Struct, frozen=True, kw_only=True):
-    """The open gate. `binding` is what an approval of the newest evidence signs; `stops` keep it shut whoever approves."""
+    """The open gate. `binding` is what an approval of the newest evidence signs, good until `evidence_until_ms`; `stops` keep
+    it shut whoever approves."""
 
     gate: int
     part: str
@@ -65,6 +79,9 @@ class GateView(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     approvals: tuple[ApprovalView, ...]
     escalated: int
+    evidence_until_ms: int = 0
+    roles: tuple[str, ...] = ()
+    free: tuple[RoleView, ...] = ()  # of each missing role; empty where nobody says who the people are
 
 
 class Ahead(msgspec.Struct, frozen=True):
@@ -119,6 +136,11 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     running: tuple[str, ...] = ()
     log: tuple[LogRow, ...] = ()
     last_hash: str = ""
+    uncopied: int = 0  # lines of the log that the other center has not
+    plans: tuple[PlanView, ...] = ()
+    plans_trouble: str = ""  # why no plan can be looked at
+    exercise_days: int = EXERCISE_DAYS
+    lone: tuple[LoneRow, ...] = ()  # first signatures that wait for the second, at this center's orchestrator
 
 
 def view_of(
@@ -133,8 +155,9 @@ def view_of(
     running: tuple[str, ...] = (),
     last_hash: str = "",
     rows_max: int = LOG_ROWS,
+    people: Sequence[Person] = (),
 ) -> RunView:
-    """`rows_max`: newest lines of the log that are shown."""
+    """`rows_max`: newest lines of the log that are shown. `people`: who could sign."""
     if run.plan is None:
         return RunView(now_ms=now_ms, center=center, may_act=may_act, stopped=stopped, day=day.view(now_ms))
     rest_ms = remaining_ms(run)
@@ -166,7 +189,7 @@ def view_of(
             for boundary in day.boundaries(now_ms)
         ),
         clock=clock_of(run, now_ms),
-        gate=_gate(run, now_ms, day, rest_ms),
+        gate=_gate(run, now_ms, day, rest_ms, people),
         evidence=None if run.newest is None else run.newest.evidence,
         steps=steps_of(run, running),
         running=running,
@@ -175,11 +198,12 @@ def view_of(
     )
 
 
-def _gate(run: Run, now_ms: int, day: BankClock, rest_ms: int) -> GateView | None:
+def _gate(run: Run, now_ms: int, day: BankClock, rest_ms: int, people: Sequence[Person]) -> GateView | None:
     gate, newest = run.gate(), run.newest
     if gate is None or newest is None:
         return None
     rules = rules_at(day, gate.plan.kind, gate.gate, now_ms, newest.evidence, rest_ms)
+    missing = missing_roles(gate, now_ms)
     return GateView(
         gate=gate.gate,
         part=gate.part,
@@ -188,17 +212,31 @@ def _gate(run: Run, now_ms: int, day: BankClock, rest_ms: int) -> GateView | Non
         evidence_digest=newest.digest,
         evidence_ms=newest.at_ms,
         is_fresh=is_fresh(newest, gate.plan, now_ms),
-        missing=missing_roles(gate, now_ms),
+        missing=missing,
         stops=stops(run, now_ms, day),
         warnings=tuple(rule.text for rule in rules if not rule.stops),
         approvals=_approvals(gate, now_ms),
         escalated=run.escalated,
+        evidence_until_ms=newest.at_ms + gate.plan.evidence_age_max_s * 1_000,
+        roles=gate.plan.roles,
+        free=tuple(RoleView(role, _free(gate, role, now_ms, people)) for role in missing) if people else (),
     )
+
+
+def _free(gate: Gate, role: str, now_ms: int, people: Sequence[Person]) -> tuple[str, ...]:
+    return tuple(one.name for one in people if role in one.roles and is_free(one.name, gate, now_ms))
 
 
 def _approvals(gate: Gate, now_ms: int) -> tuple[ApprovalView, ...]:
     return tuple(
-        ApprovalView(who=one.who, role=one.role, at_ms=one.at_ms, is_valid=is_valid(one, gate, now_ms), is_glass=bool(one.seal))
+        ApprovalView(
+            who=one.who,
+            role=one.role,
+            at_ms=one.at_ms,
+            is_valid=is_valid(one, gate, now_ms),
+            is_glass=bool(one.seal),
+            until_ms=one.shown_ms + gate.plan.evidence_age_max_s * 1_000,
+        )
         for one in gate.approvals
     )
 
@@ -217,9 +255,9 @@ def _step(run: Run, step: Step, is_undo: bool, is_running: bool) -> StepView:
         standing = kept.how
     elif is_running:
         standing = "under-way"
-    elif kept.failures:
-        standing = "failed"
-    elif not is_undo and step.instead_of and run.is_settled(step):
+    elif kept.failures or (run.state is State.DONE and run.known_plan.beside(step)):
+        standing = "failed"  # of two ways at once, the one that the run was done without
+    elif not is_undo and step.instead_of and run.is_settled(step) and not step.at_once:
         standing = "not-needed"
     else:
         standing = "waiting"
@@ -283,6 +321,8 @@ def _words(event: e.Happening) -> str:
             return f"gate {event.gate}, level {event.level}"
         case e.TermTaken() | e.Woke():
             return f"the orchestrator of {event.center}"
+        case e.ClockSet():
+            return f"the wall clock was set by {event.by_ms / 1_000:+.0f} s: its moments move along, what was seen is void"
         case e.Held() | e.Resumed() | e.AbortAsked() | e.PeerAway():
             return event.why
         case _:

@@ -15,6 +15,7 @@ import msgspec
 
 LINK_NAME: Final = "@generation"  # beside the listeners, whose names have no such sign
 NAME: Final = "generation"
+LIVES_SKIPPED: Final = 10_000  # at a take-over; there is room for 900 of them
 PER_GENERATION: Final = 10_000_000  # more incarnations than exchange numbers have room for
 
 
@@ -39,6 +40,15 @@ def pack_generation(generation: Generation) -> bytes:
 def relay_epoch(generation: int, incarnation: int) -> int:
     """What is said to the core: of a life of a journal, or of all its workers' common start."""
     return generation * PER_GENERATION + incarnation
+
+
+def next_life(newest: int) -> int:
+    """The first life in which an adopted journal is opened, where the core has heard `newest`, a Relay-Epoch, of its center.
+
+    The copy may never have heard of the lives that the center began last, and what is given in the same life twice, exchange
+    numbers and attempts, would name two things. The core has heard of each that asked it anything, but for those that a lost
+    region forgot, and the workers beyond a relay's first, which count on from a common start: hence the distance."""
+    return newest % PER_GENERATION + LIVES_SKIPPED
 
 
 def next_generation(newest: int) -> int:

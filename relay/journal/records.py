@@ -49,7 +49,6 @@ OPEN_STATES = frozenset(
 LISTED_STATES = frozenset({StoredState.LISTED, StoredState.UNPROVEN})  # a person's business; nothing is driven by itself
 
 # The person's list: nobody else ends these (but late evidence may confirm what is unproven).
-LISTED_STATES = frozenset({StoredState.LISTED, StoredState.UNPROVEN})
 
 
 class Intent(msgspec.Struct, frozen=True):

@@ -140,11 +140,13 @@ class Standby:
                 break
             if waiting.target is None:
                 waiting.target = look.written
-        self._judge(look, now_ms)
-        if look.at_peer is not None:
-            self._answer_up_to(look.at_peer)
-        if self._is_running:
-            self._look_in(self._rules.poll_ms if self._waiting else self._rules.look_ms)
+        try:
+            self._judge(look, now_ms)
+            if look.at_peer is not None:
+                self._answer_up_to(look.at_peer)
+        finally:  # no error of whoever is told makes this look the last
+            if self._is_running:
+                self._look_in(self._rules.poll_ms if self._waiting else self._rules.look_ms)
 
     def _answer_up_to(self, at_peer: int) -> None:
         while self._waiting and (target := self._waiting[0].target) is not None and target <= at_peer:

@@ -33,6 +33,12 @@ class Signed(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Overtaken(msgspec.Struct, frozen=True):
+    """What two people asked for is not wanted any more: something else was said since, and it holds."""
+
+    why: str
+
+
 UNSIGNED = Signed()
 Heard = Callable[[int, Answer], None]  # when it was asked, on the clock that counts suspends; and what came
 
@@ -95,6 +101,8 @@ class Keeper:
         self._question: Cancellable | None = None  # the pause before the next one
         self._look: Cancellable | None = None
         self._is_asking = False
+        self._is_stopped = False
+        self._release_count = 0
         self._opened_under = 0  # the token of the line as it is open; 0: it is shut
         self.last_silence = ""
         self._show()
@@ -117,6 +125,7 @@ class Keeper:
         """Give it up: the line is shut when this returns, and the database is told."""
         token = 0 if self.lease.right is None else self.lease.right.token
         held = self.lease.state is State.HELD
+        self._release_count += 1
         self._change(lambda: self.lease.released(why))
         if held:
             self._door.release(self.resource, token, partial(self._released, token))
@@ -124,10 +133,15 @@ class Keeper:
     def found_in_fault(self, why: str) -> None:
         self._change(lambda: self.lease.found_in_fault(why))
 
-    def take(self, signed: Signed, why: str, done: Callable[[Answer], None]) -> None:
-        """Two people want it. Silent says that no database answered, and nothing was done."""
+    def take(self, signed: Signed, why: str, release_count: int, done: Callable[[Answer | Overtaken], None]) -> None:
+        """Two people want it. Silent: no database answered. Then, and where it is Overtaken, nothing was done. `release_count`:
+        as it was when they asked."""
 
         def heard(asked_ms: int, answer: Answer) -> None:
+            if self._is_stopped or release_count != self._release_count:
+                self._decline(answer)
+                done(self._overtaken())
+                return
             if isinstance(answer, Granted):
                 was_taken: list[bool] = []
                 hold = partial(self.lease.taken, asked_ms, self._boot_ms(), answer, why)
@@ -139,14 +153,26 @@ class Keeper:
 
         self._door.acquire(self.resource, self.lease.token_seen + 1, signed, heard)
 
-    def take_by_hand(self, why: str) -> None:
-        """Two people want it, and no database answers. The new token must be durable already: it is `token_seen` + 1."""
+    @property
+    def release_count(self) -> int:
+        """What was asked for before the last release is not wanted any more: whoever takes the line says what it was then."""
+        return self._release_count
+
+    def take_by_hand(self, why: str, release_count: int) -> Overtaken | None:
+        """As `take`, where no database answers. The new token must be durable already: it is `token_seen` + 1."""
+        if self._is_stopped or release_count != self._release_count:
+            return self._overtaken()
         token = self.lease.token_seen + 1
         self._change(lambda: self.lease.taken_by_hand(token, why))
         self._ask_later()
+        return None
+
+    def _overtaken(self) -> Overtaken:
+        return Overtaken("the relay stops" if self._is_stopped else "it was released meanwhile")
 
     def stop(self) -> None:
-        """No more questions. What is held is released by `release` before."""
+        """No more questions, and an answer to one that is under way opens nothing. What is held is released by `release`."""
+        self._is_stopped = True
         for timer in (self._question, self._look):
             if timer is not None:
                 timer.cancel()
@@ -162,10 +188,22 @@ class Keeper:
             return
         self._is_asking = True
         right = self.lease.right
-        self._door.acquire(self.resource, 0 if right is None else right.token, UNSIGNED, self._heard)
+        heard = partial(self._heard, self._release_count)
+        self._door.acquire(self.resource, 0 if right is None else right.token, UNSIGNED, heard)
 
-    def _heard(self, asked_ms: int, answer: Answer) -> None:
+    def _decline(self, answer: Answer) -> None:
+        """What was asked for is not wanted any more: without a word the other center would wait for the lease's end."""
+        if isinstance(answer, Granted):
+            token = answer.right.token
+            self._door.release(self.resource, token, partial(self._released, token))
+
+    def _heard(self, release_count: int, asked_ms: int, answer: Answer) -> None:
         self._is_asking = False
+        if self._is_stopped or release_count != self._release_count:
+            self._decline(answer)  # it is of before the release, also where the line is wanted again since
+            if not self._is_stopped:
+                self._ask_later(is_silent=True)
+            return
         now_ms = self._boot_ms()
         is_late = now_ms - asked_ms > self.lease.limits.request_timeout_ms
         kind = "late" if is_late else type(answer).__name__.lower()

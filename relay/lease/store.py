@@ -131,7 +131,7 @@ class LeaseStore:
 
     async def close(self) -> None:
         """Once what is under way has ended."""
-        if self._work:
+        while self._work:  # an answer may bring about a release
             await asyncio.wait(self._work)
         async with self._lock:
             if self._connection is not None:

@@ -28,9 +28,9 @@ READ_BYTES = 65_536
 IN_PROGRESS, IN_DOUBT, DAY_CLOSED = "2006", "4001", "1003"
 AGAIN = frozenset({IN_PROGRESS, "3002"})  # neither yes nor no: the same number is sent again
 # To a 取引 these are a no for good: the refusal is in the journal under this number, and nothing else follows.
-NO_FOR_GOOD = frozenset({"3001", "3003", "3004", "3005", "3006", "3007"})
+NO_FOR_GOOD = frozenset({"3001", "3003", "3004", "3005", "3006", "3007", "3008"})
 # Not now, to 開局 or 閉局: they have no number, and are simply said again.
-LATER = frozenset({IN_PROGRESS, "1009", "3001", "3002", "3003", "3004", "3005", "3006", "3007"})
+LATER = frozenset({IN_PROGRESS, "1009", "3001", "3002", "3003", "3004", "3005", "3006", "3007", "3008"})
 
 
 class Refused(Exception):

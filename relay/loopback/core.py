@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from typing import TypeVar
 from urllib.parse import parse_qs, quote, unquote
 
@@ -75,6 +76,7 @@ class FakeCore:
     def __init__(self, ledger: Ledger | None = None, asynchronous_ms: int = 0) -> None:
         self.ledger = Ledger() if ledger is None else ledger
         self.asynchronous_ms = asynchronous_ms
+        self.has_writer = True  # False: its database changes its writer, so it reads, and writes nothing
         self.calls: dict[str, int] = {}  # per verb, for people and tests
         self.reports: dict[str, c.NetworkEvent] = {}  # by key, oldest first
         self._waiting: dict[str, _Waiting] = {}
@@ -95,6 +97,8 @@ class FakeCore:
         if not _KEY.match(key):
             key = ""
         path, _, query = target.partition("?")
+        if not self.has_writer and method in ("POST", "PUT"):
+            return self._refuse(Refused(503, c.PROBLEM_OVERLOADED, "the database has no writer", retry_after_s=1), key, key)
         try:
             if path == c.TRANSACTIONS_PATH:
                 self._allow(method, "POST")
@@ -118,7 +122,8 @@ class FakeCore:
             self._allow(method, "GET")
             self._count("region")
             _caller(headers, has_attempt=False)  # answered in every state, to every epoch, but not to nobody
-            return self._answer(200, c.RegionAnswer(self.ledger.region, self.ledger.epoch, self.ledger.state), key)
+            said = c.RegionAnswer(self.ledger.region, self.ledger.epoch, self.ledger.state)
+            return self._answer(200, said, key, (("Date", formatdate(wall_ms / 1_000, usegmt=True)),))
         if path == c.NETWORK_EVENTS_PATH:
             self._allow(method, "POST")
             return self._tell(_Call(method, "", query, headers, body, wall_ms), key)
@@ -297,7 +302,10 @@ def _caller(headers: Mapping[str, str], has_attempt: bool = True) -> Caller:
     trace = headers.get(c.H_TRACEPARENT)
     if trace is not None and not _TRACEPARENT.match(trace):
         raise _Bad(400, f"{c.H_TRACEPARENT} is not one of W3C Trace Context")
-    return Caller(attempt, center, _epoch(headers, c.H_RELAY_EPOCH), _epoch(headers, c.H_REGION_EPOCH))
+    region = headers.get(c.H_REGION.lower(), "")
+    if region and not _PRINTABLE.match(region):
+        raise _Bad(400, f"{c.H_REGION} must be 1 to 255 printable characters")
+    return Caller(attempt, center, _epoch(headers, c.H_RELAY_EPOCH), _epoch(headers, c.H_REGION_EPOCH), region)
 
 
 def _epoch(headers: Mapping[str, str], name: str) -> int:

@@ -13,6 +13,7 @@ from enum import Enum
 import msgspec
 
 from relay.core import contract as c
+from relay.loopback.attempts import Attempts
 
 # Which way a kind moves the customer's account. A kind that is not here is declined, never guessed.
 MOVES: dict[str, int] = {
@@ -54,15 +55,15 @@ class Entry:
         "account",
         "amount",
         "answer",
-        "answered_at",
+        "attempts",
         "business_date",
         "business_identity",
-        "given_way",
+        "center",
         "key",
         "kind",
-        "last_attempt",
         "posted_at_ms",
         "posted_minor",
+        "reversed_by",
         "sequence",
         "standing_minor",
         "state",
@@ -71,12 +72,14 @@ class Entry:
         "trace",
     )
 
-    def __init__(self, key: str, sequence: int, state: EntryState, business_date: str, wall_ms: int) -> None:
+    def __init__(self, key: str, sequence: int, state: EntryState, business_date: str, wall_ms: int, center: str = "") -> None:
         self.key = key
         self.sequence = sequence
         self.state = state
         self.business_date = business_date
         self.posted_at_ms = wall_ms
+        self.center = center  # whose call made it
+        self.reversed_by = ""  # whose call, no automatic reversal, lowered what stands
         self.kind = ""
         self.terminal = ""
         self.trace = ""
@@ -87,14 +90,12 @@ class Entry:
         self.standing_minor = 0
         self.answer: c.TransactionAnswer | None = None
         self.business_identity: tuple[object, ...] | None = None  # what a repeat must agree on; None for a tombstone
-        self.answered_at: dict[str, int] = {}  # attempt text -> order of its last answer
-        self.last_attempt = ""
-        self.given_way: frozenset[str] = frozenset()  # attempts that were told that another one has taken over
+        self.attempts = Attempts()
 
     def copy(self) -> Entry:
         """For another ledger: what is answered there is not answered here."""
         other = copy(self)
-        other.answered_at = dict(self.answered_at)
+        other.attempts = self.attempts.copy()
         return other
 
 
@@ -131,30 +132,3 @@ def current_answer(entry: Entry) -> c.TransactionAnswer:
         standing = c.Amount(str(entry.standing_minor), entry.amount.currency)
         return msgspec.structs.replace(entry.answer, amount=standing)
     return entry.answer
-
-
-def listing_line(entry: Entry) -> c.LedgerEntry:
-    amount = entry.amount
-    return c.LedgerEntry(
-        key=entry.key,
-        kind=entry.kind,
-        terminal=entry.terminal,
-        trace=entry.trace,
-        state=entry.state.value,
-        amount=amount,
-        standing=None if amount is None else c.Amount(str(entry.standing_minor), amount.currency),
-        posted_at_ms=entry.posted_at_ms,
-    )
-
-
-def totals_of(entries: list[Entry]) -> list[c.LedgerTotal]:
-    sums: dict[tuple[str, str, str], tuple[int, int]] = {}
-    for entry in entries:
-        if entry.amount is not None and entry.standing_minor:
-            group = (entry.terminal, entry.kind, entry.amount.currency)
-            count, minor = sums.get(group, (0, 0))
-            sums[group] = (count + 1, minor + entry.standing_minor)
-    return [
-        c.LedgerTotal(terminal, kind, count, c.Amount(str(minor), currency))
-        for (terminal, kind, currency), (count, minor) in sorted(sums.items())
-    ]

@@ -246,10 +246,16 @@ def as_text(report: LoadReport) -> str:
     lines += [f"  {'listed':<14}{count:>12,}  {why}" for why, count in list(report.listed_reasons.items())[:10]]
     if report.in_doubt_after_quiet:
         lines.append(f"  {'IN DOUBT':<14}{report.in_doubt_after_quiet} exchanges after {report.quiet_s:.0f} s of quiet")
-    verdict = "the ledger equals the terminals' books" if report.conservation_holds else "THE LEDGER DIFFERS FROM THE BOOKS"
-    if report.conservation_holds and len(report.dialects) > 1:
-        verdict += f", in all {len(report.dialects)} dialects"
-    return "\n".join(["", *lines, "", f"  conservation: {verdict}."])
+    return "\n".join(["", *lines, "", f"  conservation: {_verdict(report)}."])
+
+
+def _verdict(report: LoadReport) -> str:
+    if report.conservation_holds:
+        dialects = f", in all {len(report.dialects)} dialects" if len(report.dialects) > 1 else ""
+        return f"the ledger equals the terminals' books{dialects}"
+    if report.in_doubt_after_quiet:  # as where the relay did not come back: what is owed was said by nobody yet
+        return f"THE BOOKS CANNOT BE CLOSED, {report.in_doubt_after_quiet} exchanges are in doubt still, and they differ by now"
+    return "THE LEDGER DIFFERS FROM THE BOOKS"
 
 
 HEADINGS = (

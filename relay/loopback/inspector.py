@@ -8,6 +8,7 @@ was just killed leaves its socket file behind; that is "not there now", never an
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import msgspec
 
@@ -16,6 +17,7 @@ from relay.loopback.report import Listed
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 ROWS_MAX = 10_000
 LOOK_S = 0.1
+TAIL, LISTED = "tail", "listed"  # of a report's layer, and of how a difference ended
 
 # The one open state in which nothing is missing but the terminal's own completion.
 AWAITING_COMPLETION = "awaiting_completion"
@@ -77,11 +79,15 @@ class _Sheet(msgspec.Struct, frozen=True):
 
 
 class _Line(msgspec.Struct, frozen=True):
+    key: str = ""
+    terminal: str = ""
+    why: str = ""
     ending: str = ""
 
 
 class _ReconcileReport(msgspec.Struct, frozen=True):
     number: int = 0
+    layer: str = ""
     business_date: str = ""
     is_whole: bool = False
     journal_rows: int = 0
@@ -115,11 +121,7 @@ async def reconciled(path: str, business_date: str, timeout_s: float = 30.0) -> 
     deadline_s = loop.time() + timeout_s
     await _ask(path, "reconcile-now", {"business_date": business_date}, timeout_s)
     while loop.time() < deadline_s:
-        try:
-            said = msgspec.json.decode(await _ask(path, "reconcile-report", {"form": "json"}, timeout_s), type=_Done)
-        except NotThere:  # no report yet
-            said = _Done("{}")
-        report = msgspec.json.decode(said.text, type=_ReconcileReport)
+        report = await _report(path, 0, timeout_s)
         if report.business_date == business_date:
             mended = sum(1 for line in report.differences if line.ending == "mended")
             return {
@@ -134,13 +136,35 @@ async def reconciled(path: str, business_date: str, timeout_s: float = 30.0) -> 
     return {}
 
 
+async def listed_in_tail(path: str, timeout_s: float = 20.0) -> list[Listed]:
+    """What a replay of a lost tail gave to people: it stands in the reports of that layer. Raises NotThere."""
+    await _ask(path, "status", {}, timeout_s)  # an answer that is missing below is a report that is not there
+    report, found = await _report(path, 0, timeout_s), list[Listed]()
+    for number in range(report.number, 0, -1):
+        report = await _report(path, number, timeout_s)
+        if report.layer == TAIL:
+            rows = (line for line in report.differences if line.ending == LISTED)
+            found += [Listed(line.key, line.terminal, trace_of(line.key), line.why) for line in rows]
+    return found
+
+
+async def _report(path: str, number: int, timeout_s: float) -> _ReconcileReport:
+    """0 is the newest. An empty one where there is none."""
+    try:
+        asked: dict[str, int | str] = {"number": number, "form": "json"}
+        said = msgspec.json.decode(await _ask(path, "reconcile-report", asked, timeout_s), type=_Done)
+    except NotThere:
+        return _ReconcileReport()
+    return msgspec.json.decode(said.text, type=_ReconcileReport)
+
+
 def trace_of(key: str) -> str:
     """The sender's trace in a key made by the default recipe (realm:dialect:acquirer:terminal:type:trace:date), or empty."""
     parts = key.split(":")
     return parts[5] if len(parts) == 7 else ""
 
 
-async def _ask(path: str, command: str, args: dict[str, int] | dict[str, str], timeout_s: float) -> bytes:
+async def _ask(path: str, command: str, args: Mapping[str, int | str], timeout_s: float) -> bytes:
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_unix_connection(path, limit=ANSWER_BYTES_MAX)

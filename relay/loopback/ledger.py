@@ -7,7 +7,6 @@ and a repeated key is answered with its *current* state, never with the first ap
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -25,10 +24,9 @@ from relay.loopback.entries import (
     agrees,
     current_answer,
     identity_of,
-    listing_line,
-    totals_of,
 )
 from relay.loopback.fences import RelayEpochs
+from relay.loopback.ledgerpages import page_of
 
 PAGE_COUNT_MAX = 500
 NETWORK_EVENTS_KEPT = 1_000
@@ -44,12 +42,13 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who calls, as the headers say: attempt text, center, incarnation of its journal, region epoch."""
+    """Who calls, as the headers say: attempt text, center, incarnation of its journal, region epoch, region ("": not said)."""
 
     attempt: str
     center: str
     relay_epoch: int
     region_epoch: int
+    region: str = ""
 
 
 class Movement(msgspec.Struct, frozen=True):
@@ -94,7 +93,6 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         self._by_date: dict[str, list[Entry]] = {}
         self.relay_epochs = RelayEpochs()
-        self._order = 0
         self._day: tuple[int, str] = (-1, "")
         self.on_commit: Callable[[Commit], None] | None = None
 
@@ -120,12 +118,12 @@ class Ledger:
     def _post(self, key: str, request: c.TransactionRequest, caller: Caller, wall_ms: int) -> c.TransactionAnswer | Refused:
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._book(key, request, wall_ms)
+            entry = self._book(key, request, caller.center, wall_ms)
         elif entry.state is EntryState.TOMBSTONE:
             entry.kind, entry.terminal, entry.trace = request.kind, request.terminal, request.trace  # for the listing
         elif not agrees(entry.business_identity, identity_of(request)):
             return Refused(422, c.PROBLEM_KEY_CONFLICT, "this key was used with another kind, terminal, account or amount")
-        self._answered(entry, caller)
+        entry.attempts.answer(caller.attempt)
         self._commit("post", key, request, caller, wall_ms)
         return current_answer(entry)
 
@@ -142,15 +140,15 @@ class Ledger:
         if entry is None:
             if standing:
                 return Refused(400, c.PROBLEM_INVALID, "nothing was posted under this key that a part could stand of")
-            entry = self._new(key, EntryState.TOMBSTONE, "", wall_ms)
+            entry = self._new(key, EntryState.TOMBSTONE, "", wall_ms, caller.center)
             self._commit("reverse", key, request, caller, wall_ms)
             return c.ReversalAnswer(key=key, state="tombstone", standing=c.Amount("0", currency))
         if request.automatic:
-            attempt = request.attempt or caller.attempt
-            named = entry.answered_at.get(attempt, 0)
-            if any(order > named for order in entry.answered_at.values()):
-                entry.given_way |= {attempt}
-                return Refused(409, c.PROBLEM_SUPERSEDED_ATTEMPT, "another attempt of this key was answered since")
+            does_stand = current_answer(entry).status == "approved"
+            problem = entry.attempts.refuse(request.attempt or caller.attempt, is_untold=request.untold, does_stand=does_stand)
+            if problem is not None:
+                self._commit("reverse", key, request, caller, wall_ms)  # it is refused, and what it said is kept
+                return Refused(409, problem, "another attempt of this key was answered, and may have been told")
         if entry.state is EntryState.TOMBSTONE:
             return c.ReversalAnswer(key=key, state="tombstone", standing=c.Amount("0", currency))
         if entry.state is EntryState.DECLINED:
@@ -158,7 +156,7 @@ class Ledger:
         if entry.amount is not None and entry.amount.currency != currency:
             return Refused(400, c.PROBLEM_INVALID, "standing is in another currency than what was posted")
         if entry.amount is None or standing < entry.standing_minor:
-            self._undo(entry, standing)
+            self._undo(entry, standing, "" if request.automatic else caller.center)
             self._commit("reverse", key, request, caller, wall_ms)
         return c.ReversalAnswer(key=key, state="reversed", standing=c.Amount(str(entry.standing_minor), currency))
 
@@ -173,7 +171,7 @@ class Ledger:
         if entry is None:
             return c.InquiryAnswer(key=key, state="not-found")
         if caller is not None and is_told and entry.state in (EntryState.POSTED, EntryState.DECLINED):
-            self._answered(entry, caller)
+            entry.attempts.answer(caller.attempt)
             self._commit("inquire", key, None, caller, entry.posted_at_ms)
         state: Literal["posted", "declined", "reversed", "not-found"]
         if entry.state is EntryState.TOMBSTONE:
@@ -182,8 +180,7 @@ class Ledger:
         amount = entry.amount
         standing = None if amount is None else c.Amount(str(entry.standing_minor), amount.currency)
         answer = None if state == "reversed" else entry.answer
-        others = [attempt for attempt in entry.answered_at if caller is None or attempt != caller.attempt]
-        attempt = max(others, key=entry.answered_at.__getitem__) if others else entry.last_attempt or None
+        attempt = entry.attempts.named_to(None if caller is None else caller.attempt)
         return c.InquiryAnswer(key=key, state=state, answer=answer, standing=standing, attempt=attempt)
 
     def raise_fence(self, center: str, request: c.FenceRequest, caller: Caller) -> c.CenterAnswer | Refused:
@@ -196,19 +193,8 @@ class Ledger:
         return self.relay_epochs.standing(center)
 
     def page(self, business_date: str, terminal: str | None, cursor: int, count: int = PAGE_COUNT_MAX) -> c.LedgerPage:
-        """Entries after `cursor` (0 begins), oldest first; totals per terminal and kind come with the last page."""
-        mine = self._by_date.get(business_date, [])
-        if terminal:
-            mine = [e for e in mine if e.terminal == terminal]
-        start = bisect_right(mine, cursor, key=attrgetter("sequence"))
-        rest = mine[start : start + count + 1]
-        last = len(rest) <= count
-        return c.LedgerPage(
-            business_date=business_date,
-            entries=[listing_line(e) for e in rest[:count]],
-            totals=totals_of(mine) if last else [],
-            next_cursor=None if last else str(rest[count - 1].sequence),
-        )
+        """Entries after `cursor` (0 begins), oldest first; totals per center, terminal and kind come with the last page."""
+        return page_of(business_date, self._by_date.get(business_date, []), terminal, cursor, count)
 
     # ---- what a region does not keep -------------------------------------------------------------------------------------
     def knows(self, key: str) -> bool:
@@ -221,7 +207,7 @@ class Ledger:
             return set()
         moved = {movement.account for movement in self.movements if movement.key == key}
         if entry.standing_minor:
-            self._undo(entry, 0)
+            self._undo(entry, 0, "")
         self._by_date[entry.business_date].remove(entry)
         return moved
 
@@ -236,11 +222,11 @@ class Ledger:
         elif request is not None:
             self._reverse(commit.key, request, commit.caller, commit.wall_ms)
         elif commit.key in self._entries:
-            self._answered(self._entries[commit.key], commit.caller)
+            self._entries[commit.key].attempts.answer(commit.caller.attempt)
 
     def become_copy_of(self, other: Ledger) -> None:
         """Everything of `other` but its region, epoch and state, and nothing else: a standby that is set up anew."""
-        self.opening_minor, self._order, self._utc_offset = other.opening_minor, other._order, other._utc_offset
+        self.opening_minor, self._utc_offset = other.opening_minor, other._utc_offset
         self.movements = list(other.movements)
         self._balances, self._blocked = dict(other._balances), dict(other._blocked)
         self.relay_epochs = other.relay_epochs.copy()
@@ -283,7 +269,7 @@ class Ledger:
         return refused
 
     def region_gate(self, caller: Caller, while_blocked: bool) -> Refused | None:
-        if caller.region_epoch != self.epoch or self.state == "standby":
+        if caller.region_epoch != self.epoch or self.state == "standby" or caller.region not in ("", self.region):
             return Refused(421, c.PROBLEM_WRONG_REGION, f"this is region {self.region} in epoch {self.epoch}, {self.state}")
         if self.state == "blocked" and not while_blocked:
             return Refused(503, c.PROBLEM_OVERLOADED, "the region is blocked until service is released", retry_after_s=1)
@@ -300,21 +286,15 @@ class Ledger:
         if self.on_commit is not None:
             self.on_commit(Commit(verb, key, request, caller, wall_ms))
 
-    def _answered(self, entry: Entry, caller: Caller) -> None:
-        if caller.attempt in entry.given_way:
-            return  # a call of it that was long on its way: counted, it would have the undo of whoever took over refused too
-        self._order += 1
-        entry.answered_at[caller.attempt] = self._order
-        entry.last_attempt = caller.attempt
-
-    def _new(self, key: str, state: EntryState, business_date: str, wall_ms: int) -> Entry:
-        entry = Entry(key, len(self._entries) + 1, state, business_date or self._business_date(wall_ms), wall_ms)
+    def _new(self, key: str, state: EntryState, business_date: str, wall_ms: int, center: str) -> Entry:
+        business_date = business_date or self._business_date(wall_ms)
+        entry = Entry(key, len(self._entries) + 1, state, business_date, wall_ms, center)
         self._entries[key] = entry
         self._by_date.setdefault(entry.business_date, []).append(entry)
         return entry
 
-    def _book(self, key: str, request: c.TransactionRequest, wall_ms: int) -> Entry:
-        entry = self._new(key, EntryState.DECLINED, request.business_date or "", wall_ms)
+    def _book(self, key: str, request: c.TransactionRequest, center: str, wall_ms: int) -> Entry:
+        entry = self._new(key, EntryState.DECLINED, request.business_date or "", wall_ms, center)
         entry.kind, entry.terminal, entry.trace, entry.amount = request.kind, request.terminal, request.trace, request.amount
         entry.business_identity = identity_of(request)
         direction = MOVES.get(request.kind)
@@ -325,7 +305,7 @@ class Ledger:
             entry.answer = c.TransactionAnswer(key=key, status="declined", reason=reason)
             return entry
         currency = "JPY" if request.amount is None else request.amount.currency
-        if request.advice and request.original_key and self._confirms(request, request.original_key):
+        if request.advice and request.original_key and self._confirms(request, request.original_key, center):
             pass  # its original was posted: what happened is booked there, and nowhere twice
         elif direction and request.amount is not None:
             minor = int(request.amount.minor)
@@ -363,7 +343,7 @@ class Ledger:
                 return "insufficient-funds"
         return ""
 
-    def _confirms(self, request: c.TransactionRequest, original_key: str) -> bool:
+    def _confirms(self, request: c.TransactionRequest, original_key: str, center: str) -> bool:
         """A completion of a posted original lowers what stands to its own amount. False where nothing was posted."""
         original = self._entries.get(original_key)
         if original is None or original.state is not EntryState.POSTED or original.amount is None:
@@ -371,11 +351,13 @@ class Ledger:
         if request.amount is not None and request.amount.currency == original.amount.currency:
             standing = int(request.amount.minor)
             if standing < original.standing_minor:
-                self._undo(original, standing)
+                self._undo(original, standing, center)
         return True
 
-    def _undo(self, entry: Entry, standing_minor: int) -> None:
+    def _undo(self, entry: Entry, standing_minor: int, reversed_by: str) -> None:
+        """`reversed_by`: the center that says so, "" for an automatic reversal."""
         credited = entry.standing_minor - standing_minor
+        entry.reversed_by = reversed_by
         entry.state, entry.standing_minor = EntryState.REVERSED, standing_minor
         if entry.amount is None or not credited:
             return

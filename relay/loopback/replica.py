@@ -43,6 +43,11 @@ class Replica:
         """Commits that the standby does not have."""
         return len(self._log)
 
+    @property
+    def behind_ms(self) -> int:
+        """How much time of the primary the standby does not have: from the oldest commit that it lacks to the newest."""
+        return self._log[-1][0] - self._log[0][0] if self._log else 0
+
     def ship(self) -> None:
         """What is older than the lag reaches the standby."""
         until_ms = self._now_ms() - self.lag_ms

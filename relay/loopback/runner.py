@@ -31,12 +31,17 @@ T = TypeVar("T")
 
 
 def run_loop(coro: Coroutine[Any, Any, T]) -> T:
-    """Run on uvloop where it is installed."""
+    """Run on uvloop where it is installed. SIGTERM ends it as Ctrl-C does, at any moment: cut off, it would leave its relay
+    behind."""
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if importlib.util.find_spec("uvloop") is not None:
         factory = importlib.import_module("uvloop").new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(coro)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(coro)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def on_a_stage(
@@ -113,13 +118,18 @@ def _cast(
 
 @contextlib.contextmanager
 def asking_to_stop(load: Load, stopping: Callable[[], None]) -> Any:
-    """The first SIGINT or SIGTERM ends the load in order; the second one is Python's own again."""
+    """The first SIGINT or SIGTERM ends the load in order; the second one is as it was before."""
     loop = asyncio.get_running_loop()
     numbers = (signal.SIGINT, signal.SIGTERM)
+    terminate = signal.getsignal(signal.SIGTERM)
 
-    def first() -> None:
+    def no_more() -> None:
         for number in numbers:
             loop.remove_signal_handler(number)
+        signal.signal(signal.SIGTERM, terminate)  # the loop gives back the system's, which would leave the relay behind
+
+    def first() -> None:
+        no_more()
         stopping()
         load.stopping.set()
 
@@ -128,5 +138,4 @@ def asking_to_stop(load: Load, stopping: Callable[[], None]) -> Any:
     try:
         yield
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        no_more()

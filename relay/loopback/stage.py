@@ -2,17 +2,19 @@
 
 Owns a temporary folder with configuration, credentials and journal, and the daemon's life: start, kill -9, start again, drain.
 It must never look into the daemon but through its control socket. The traps: the listening port must survive a restart, so it
-is chosen once; and a daemon that cannot start must say why on our terminal, not in a file that is deleted a second later.
+is chosen once and held; and a daemon that cannot start must say why on our terminal, not in a file that is deleted a second
+later.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -33,6 +35,7 @@ CORE_NAME = "core.bank.internal"
 START_DEADLINE_S = 60.0
 DRAIN_DEADLINE_S = 40.0
 LOG_LINES_SHOWN = 15
+PORT_LOWEST, PORT_COUNT = 20_000, 12_000  # Linux lends from 32768 on (ip_local_port_range)
 
 
 class StageSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +90,7 @@ log_format = "text"
 
 [control]
 path = "{directory}/control.sock"
+two_signatures = "names"
 
 {console}
 [outbound]
@@ -257,9 +261,18 @@ class Stage:
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:])
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def free_port(draw: Callable[[int], int] = secrets.randbelow) -> int:
+    """A TCP port of this process until it ends, below those that the system lends to whoever dials. It stays bound and does not
+    listen: no other load or test draws it while the daemon that listens there is dead for a moment, and a server that asks for
+    it by number with SO_REUSEADDR, as every one here does, gets it. `draw(n)` gives a number from 0 to n - 1."""
+    while True:
+        port = PORT_LOWEST + draw(PORT_COUNT)
+        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            held.bind((HOST, port))  # without SO_REUSEADDR yet: with it, another's held port would look free
+        except OSError:
+            held.close()
+            continue
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        atexit.register(held.close)  # until then this is what keeps it
+        return port

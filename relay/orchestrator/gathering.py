@@ -1,12 +1,16 @@
 """The snapshot that people are shown at a gate: what both relays say, how far the copy is behind, what people have said.
 
 Owns the gathering. It must never judge, and never raise: what could not be found out stands in the snapshot as that. The
-trap: a program that prints no number has said nothing about the lag, and nothing is not zero.
+traps: a program that prints no number has said nothing about the lag, and nothing is not zero; and one that ends badly has
+called nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -96,7 +100,16 @@ def page_by(argv: tuple[str, ...] | None) -> Callable[[str, str], None]:
 async def _run(argv: tuple[str, ...], text: str) -> None:
     try:
         child = await asyncio.create_subprocess_exec(*argv, text, stdin=asyncio.subprocess.DEVNULL, start_new_session=True)
+    except (OSError, ValueError) as error:
+        _log.error("people could not be called by the program", why=str(error))
+        return
+    why = f"no end within {PAGE_S:.0f} s"
+    try:
         async with asyncio.timeout(PAGE_S):
-            await child.wait()
-    except (OSError, ValueError, TimeoutError) as error:
-        _log.error("people could not be called by the program", why=str(error) or type(error).__name__)
+            why = f"exit code {code}" if (code := await child.wait()) else ""
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        await child.wait()
+    if why:
+        _log.error("people could not be called by the program", why=why)

@@ -14,6 +14,7 @@ import signal
 import ssl
 from pathlib import Path
 
+from protocols.vocabulary import Secret
 from relay.announce.birddoor import BirdDoor
 from relay.bridge import spawn
 from relay.clock import SystemClock
@@ -23,25 +24,32 @@ from relay.core.dns import parse_name_server
 from relay.core.httpx_facade import outside_call
 from relay.core.zone import TsigKey, ZoneAnswer, ZoneDoor
 from relay.core.zonechange import ChangeAnswer, ZoneChange, change_zone
-from relay.credentials import Credentials
+from relay.credentials import Credentials, CredentialUnusable
 from relay.errors import ConfigurationError, ListenFailed
 from relay.failover.actions.rfc2136 import ZoneDoors
 from relay.failover.actions.shop import Shop
 from relay.failover.actions.webhook import WebAnswer
 from relay.failover.bankday import BankClock
+from relay.failover.codes import Codes
 from relay.failover.deeds import Rfc2136Deed
 from relay.failover.desk import Desk
 from relay.failover.keeper import Keeper
+from relay.failover.logkeys import LogKeys
 from relay.failover.peer import NoPeer, Peer, Replica
 from relay.failover.people import People
 from relay.failover.runner import Runner
 from relay.failover.store import FileShelf, StoreFailed
 from relay.orchestrator.channel import Channel, ChannelServer, peer_context
+from relay.orchestrator.cloud import cloud_of
 from relay.orchestrator.gathering import Gathering, page_by
+from relay.orchestrator.gauges import SHOW_EVERY_S, OrchestratorGauges
 from relay.orchestrator.handlers import Handlers
 from relay.orchestrator.plans import PlanFolder
 from relay.orchestrator.relays import BothRelays, OwnRelay
 from relay.orchestrator.settings import OrchestratorSettings
+from relay.orchestrator.usedcodes import UsedCodes
+from relay.orchestrator.watching import Watch
+from relay.telemetry.exposition import Exposition
 from relay.telemetry.log import get_log
 
 _log = get_log("failover")
@@ -56,7 +64,7 @@ class Orchestrator:
         self._settings = settings
         self._clock = clock = SystemClock()
         self._credentials = Credentials(settings.credentials_directory)
-        self._shelf = FileShelf(Path(settings.folder))
+        self._shelf = FileShelf(Path(settings.folder), self._log_keys())
         self._shelf.lock()
         self.keeper = keeper = Keeper(self._shelf, clock, settings.center)
         keeper.load()
@@ -64,6 +72,7 @@ class Orchestrator:
         channel = self._channel()
         peer: Peer = NoPeer() if channel is None else channel
         relays = BothRelays(settings.center, own, channel)
+        cloud = cloud_of(settings.aws, self._credentials)
         shop = Shop(
             lambda: keeper.run.known_plan,
             relays=relays,
@@ -74,18 +83,74 @@ class Orchestrator:
             mac_key=self._credentials.mac_key,
             environment=os.environ,
             clock=clock,
+            aws=cloud,
         )
         centers = (settings.center, *((settings.peer.center,) if settings.peer else ()))
         gathering = Gathering(keeper, relays, centers, settings.center, settings.lag, os.environ)
         self.runner = Runner(
-            keeper, peer, shop, gathering.take, page_by(settings.page), center=settings.center, clock=clock, day=BankClock()
+            keeper,
+            peer,
+            shop,
+            gathering.take,
+            page_by(settings.page),
+            center=settings.center,
+            clock=clock,
+            day=BankClock(settings.bank_days()),
         )
         people = People(settings.person, settings.code, settings.speakers)
         desk = Desk(self.runner, people, peer, gathering.take, clock, settings.center)
         plans = PlanFolder(settings.plans)
-        handlers = Handlers(self.runner, desk, clock, settings.center, gathering.take, shop.make, plans)
+        self.watch = Watch(
+            keeper,
+            plans,
+            gathering.take,
+            shop.make,
+            clock,
+            center=settings.center,
+            folder=settings.folder,
+            settings=settings.watch,
+            examine=cloud.examiner.examine,
+            peer=peer,
+        )
+        self.watch.remember(self._shelf)
+        handlers = Handlers(
+            self.runner,
+            desk,
+            clock,
+            settings.center,
+            gathering.take,
+            shop.make,
+            plans,
+            cloud.examiner.examine,
+            self.watch,
+            people,
+            self._codes(people),
+        )
+        self._handlers = handlers
+        self._gauges = OrchestratorGauges()
+        self._exposition = Exposition(self._gauges.registry, lambda: "", lambda: self.runner.stopped)
         self._control = ControlServer(settings.socket, handlers.all(), line_bytes_max=262_144)
         self._server = self._channel_server(Replica(keeper, settings.center), own)
+
+    def _log_keys(self) -> LogKeys:
+        settings = self._settings
+        if settings.log_key is None:
+            _log.warning("the run log is not signed: who can write it can rewrite it", next="log_key names a credential")
+        names = (*((settings.log_key,) if settings.log_key else ()), *settings.log_keys)
+        keys = {name: self._credentials.mac_key(name) for name in names}
+        return LogKeys(settings.log_key or "", keys, settings.unsigned_logs)
+
+    def _codes(self, people: People) -> Codes:
+        """Whose credential is missing has no voice at the console; the others have."""
+        secrets: dict[str, Secret] = {}
+        for person in people.all():
+            if person.authenticator:
+                try:
+                    secrets[person.name] = self._credentials.secret(person.authenticator)
+                except CredentialUnusable as error:
+                    _log.error("somebody has no authenticator here", who=person.name, why=error.problem)
+        used = UsedCodes(Path(self._settings.folder))
+        return Codes(secrets, used.read(), used.keep)
 
     def _channel(self) -> Channel | None:
         peer = self._settings.peer
@@ -136,18 +201,20 @@ class Orchestrator:
                 _log.warning("this orchestrator does not act", why=why_not)
             _log.info("failover orchestrator ready", center=self._settings.center, run=self.keeper.name, acts=not why_not)
             running = spawn("failover run", self._go_on())
+            beside = (spawn("failover plans", self.watch.go_on()), spawn("failover metrics", self._show()))
             stopped = spawn("failover stop", stopping.wait())
             await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
             self.runner.stop()
             if running.done():
                 running.result()
-            running.cancel()
-            stopped.cancel()
+            for task in (running, stopped, *beside):
+                task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
         finally:
             if self._server is not None:
                 self._server.close()
+            await self._exposition.stop()
             await self._control.close()
             self._shelf.close()
 
@@ -157,6 +224,15 @@ class Orchestrator:
                 await self._server.start(self._settings.peer.listen)
             except OSError as error:
                 raise ListenFailed(f"peer.listen {self._settings.peer.listen}: {error.strerror}.") from error
+
+        if self._settings.metrics is not None:
+            host, _, port = self._settings.metrics.rpartition(":")
+            await self._exposition.start(host.strip("[]"), int(port))
+
+    async def _show(self) -> None:
+        while True:
+            self._gauges.show(self._handlers.view(), self._settings.peer is not None, self.watch.free_bytes())
+            await asyncio.sleep(SHOW_EVERY_S)
 
     async def _go_on(self) -> None:
         """The run; and when another center's orchestrator acts, wait until people give it back. Raises StoreFailed."""

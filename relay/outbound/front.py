@@ -2,8 +2,8 @@
 here.
 
 Owns which of the two is asked. It must never send or write. The traps: the core repeats a post at whichever center answers,
-so a key is new only when the other journal does not have it; and what a line says of a message goes to the desk that has
-it, by its key, for both offer to the same links.
+so a key is new only when the other journal does not have it, and while that is not at hand nobody knows; and what a line says
+of a message goes to the desk that has it, by its key, for both offer to the same links.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from relay.outbound.ports import CancelResult, FindResult, Known, NoSuch, NotTak
 
 
 class FrontOutbound:
-    """Fulfils relay.wire.ports.OutboundPort and relay.outbound.ports.OutboundDoor."""
+    """Fulfils relay.wire.ports.OutboundPort and relay.outbound.ports.OutboundDoor. `is_awaited`: another center's journal is
+    ours to have, and not open just now."""
 
     def __init__(self, own: Outbound) -> None:
         self._own = own
         self.adopted: Outbound | None = None
+        self.is_awaited = False
 
     # ---- the lines ---------------------------------------------------------------------------------------------------
     def delivered(self, link: OutboundLink, delivery: Delivery) -> None:
@@ -58,10 +60,23 @@ class FrontOutbound:
 
     def _where(self, key: str, do: Callable[[Outbound], None], failed: Callable[[NotTaken], None]) -> None:
         adopted = self.adopted
-        if adopted is None:
-            do(self._own)
-        else:
+        if adopted is not None:
             adopted.find(key, partial(self._found, adopted, do, failed))
+        elif self.is_awaited:
+            self._own.find(key, partial(self._found_without_other, do, failed))
+        else:
+            do(self._own)
+
+    def _found_without_other(
+        self, do: Callable[[Outbound], None], failed: Callable[[NotTaken], None], result: FindResult
+    ) -> None:
+        """Taken as new here, it would leave twice where the other journal holds it and is opened later."""
+        if isinstance(result, Known):
+            do(self._own)
+        elif isinstance(result, NoSuch):
+            failed(NotTaken("no-journal", "the other center is being taken over: whether it has this key is not known yet"))
+        else:
+            failed(result)
 
     def _found(
         self, adopted: Outbound, do: Callable[[Outbound], None], failed: Callable[[NotTaken], None], result: FindResult

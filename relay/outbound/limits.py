@@ -37,7 +37,9 @@ def server_limits(settings: Settings) -> ServerLimits:
     outbound = settings.outbound
     return ServerLimits(
         connection_count_max=outbound.connection_count_max,
+        tls_handshake_count_max=outbound.connection_count_max,
         body_bytes_max=outbound.body_bytes_max,
         request_ms=outbound.request_ms,
+        first_ms=outbound.idle_ms,
         idle_ms=outbound.idle_ms,
     )

@@ -2,8 +2,8 @@
 
 Owns connections, their limits and their deadlines. It must never know a route: whole requests go to a callable. The
 traps: an answer comes later, so a connection is read no further until it is out, and keeps the order of its requests; one
-timer per connection looks at what it waits for, so that a byte now and then buys nothing; and a header that came twice is
-joined, never chosen from.
+timer per connection looks at what it waits for, so that a byte now and then buys nothing; an answer that the reader takes
+slowly has a deadline of its own and is not cut for being large; and a header that came twice is joined, never chosen from.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from prometheus_client import Counter, Gauge
 from relay.clock import Cancellable, Timers
 from relay.outbound.api import HttpAnswer, HttpRequest, problem
 from relay.outbound.contract import PROBLEM_INVALID, PROBLEM_OVERLOADED
+from relay.outbound.crowd import Crowd
+from relay.outbound.handshakes import HandshakeLimits, Handshakes
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -30,6 +32,7 @@ log = get_log("outbound.server")
 
 PIPELINED_COUNT_MAX = 16  # requests read and not yet served, on one connection
 WRITE_BUFFER_BYTES_MAX = 262_144
+REFUSED_LOG_MS = 10_000  # strangers can knock thousands of times a second: the first is told at once, then how many more
 STOP_MS = 2_000  # how long a stop waits for answers under way
 _REASONS = {
     200: "OK",
@@ -60,12 +63,18 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Milliseconds where they end in _ms."""
 
     connection_count_max: int = 64
+    share_count_max: int = 0  # of one address: beyond it that one's own oldest idle connection gives way; 0: no shares
     header_bytes_max: int = 16_384
     body_bytes_max: int = 65_536
     request_ms: int = 10_000  # from a request's first byte to its last
     answer_ms: int = 30_000  # from then to its answer; then the connection is closed, and the caller repeats the key
-    idle_ms: int = 60_000  # without a request
+    first_ms: int = 60_000  # from the connection to the first byte of a request
+    idle_ms: int = 60_000  # from an answer to the next request
+    write_ms: int = 60_000  # for an answer that the caller reads slowly
     tls_handshake_ms: int = 10_000
+    tls_handshake_slow_ms: int = 1_000  # where all places are taken, the oldest that takes longer gives way
+    tls_handshake_count_max: int = 64
+    tls_handshake_share_count_max: int = 0  # as share_count_max
 
 
 def wire(answer: HttpAnswer, keep_alive: bool) -> bytes:
@@ -93,6 +102,7 @@ class _Connection(asyncio.Protocol):
         self._serial = 0  # of the request being served
         self.is_busy = False
         self.is_closing = False
+        self._is_full = False  # more than the buffer is not read yet
         self._begin()
 
     def _begin(self) -> None:
@@ -105,13 +115,13 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
-        if not self._server.admit(self):
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self._server.admit(self, self._peer):
             self._finish(_OVERLOADED)
             return
         self._client = certificate_name(transport.get_extra_info("peercert"))
-        peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._wait(self._server.limits.idle_ms)
+        self._wait(self._server.limits.first_ms)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_closing = True
@@ -127,8 +137,16 @@ class _Connection(asyncio.Protocol):
             self._finish(_NOT_HTTP)
 
     def pause_writing(self) -> None:
-        """The caller does not read its answers."""
-        self.abort()
+        """The caller does not read as fast as it is written: nothing more is served until it has."""
+        self._is_full = True
+        self._wait(self._server.limits.write_ms)
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        if self.is_closing:
+            self._wait(STOP_MS)
+        elif not self.is_busy:
+            self._go_on()
 
     # ---- the parser's callbacks --------------------------------------------------------------------------------------
     def on_message_begin(self) -> None:
@@ -173,7 +191,7 @@ class _Connection(asyncio.Protocol):
 
     # ---- one request -------------------------------------------------------------------------------------------------
     def _serve_next(self) -> None:
-        while self._waiting and not self.is_busy and not self.is_closing:
+        while self._waiting and not self.is_busy and not self.is_closing and not self._is_full:
             request, keep_alive = self._waiting.popleft()
             self.is_busy = True
             self._serial += 1
@@ -192,6 +210,11 @@ class _Connection(asyncio.Protocol):
         if not keep_alive:
             self.close()
             return
+        if not self._is_full:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The answer is out."""
         self._wait(self._server.limits.idle_ms)
         self.transport.resume_reading()
         self._serve_next()
@@ -206,8 +229,10 @@ class _Connection(asyncio.Protocol):
     def close(self) -> None:
         self.is_closing = True
         self._waiting.clear()
-        self.transport.close()
-        self._wait(STOP_MS)  # a caller that reads nothing does not keep it open
+        if not self.transport.is_closing():  # one that its far end has closed is nothing any more when it is closed again
+            self.transport.close()
+        is_read = self.transport.get_write_buffer_size() == 0 or self._server.is_stopping
+        self._wait(STOP_MS if is_read else self._server.limits.write_ms)  # who reads nothing does not keep it open
 
     def abort(self) -> None:
         self.is_closing = True
@@ -239,51 +264,93 @@ class HttpServer:
         self.is_stopping = False
         self._refused = refused
         self._requests = requests
-        self._connections: set[_Connection] = set()
+        self._untold = 0  # refused since the log last said so
+        self._telling: Cancellable | None = None
+        self._connections: Crowd[_Connection] = Crowd(limits.connection_count_max, limits.share_count_max)
         self._servers: list[asyncio.Server] = []
+        self._handshakes: Handshakes | None = None
+        self._port = 0
         self._empty = asyncio.Event()
         connections.set_function(lambda: len(self._connections))
 
     @property
     def port(self) -> int:
         """Where it listens, after `start`."""
-        return int(self._servers[0].sockets[0].getsockname()[1])
+        return self._port
 
     async def start(self, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None) -> None:
         """Serve on sockets that listen already."""
+        self._port = int(sockets[0].getsockname()[1])
+        if tls is not None:
+            limits = HandshakeLimits(
+                count_max=self.limits.tls_handshake_count_max,
+                share_max=self.limits.tls_handshake_share_count_max,
+                slow_ms=self.limits.tls_handshake_slow_ms,
+                longest_ms=self.limits.tls_handshake_ms,
+            )
+            self._handshakes = Handshakes(limits, tls, lambda: _Connection(self), self._refuse)
+            self._handshakes.start(sockets)
+            return
         loop = asyncio.get_running_loop()
-        handshake: dict[str, Any] = {} if tls is None else {"ssl_handshake_timeout": self.limits.tls_handshake_ms / 1000}
         for sock in sockets:
-            self._servers.append(await loop.create_server(lambda: _Connection(self), sock=sock, ssl=tls, **handshake))
+            self._servers.append(await loop.create_server(lambda: _Connection(self), sock=sock))
 
     async def stop(self) -> None:
         """Accept no more, close what is idle, give answers under way a moment."""
         self.is_stopping = True
         for server in self._servers:
             server.close()
-        for connection in list(self._connections):
+        if self._handshakes is not None:
+            await self._handshakes.stop()
+        if self._telling is not None:
+            self._telling.cancel()
+            self._tell_refused()
+        for connection in self._connections.all():
             if not connection.is_busy:
                 connection.close()
         self._empty.clear()
-        if self._connections:
+        if len(self._connections):
             try:
                 await asyncio.wait_for(self._empty.wait(), STOP_MS / 1000)
             except TimeoutError:
-                for connection in list(self._connections):
+                for connection in self._connections.all():
                     connection.abort()
 
     # ---- what connections say ----------------------------------------------------------------------------------------
-    def admit(self, connection: _Connection) -> bool:
-        self._connections.add(connection)
-        if len(self._connections) <= self.limits.connection_count_max and not self.is_stopping:
+    def admit(self, connection: _Connection, address: str) -> bool:
+        may_stay, gone = self._connections.enter(connection, address, lambda other: not other.is_busy)
+        if may_stay and not self.is_stopping:
+            if gone is not None:
+                self._connections.leave(gone)
+                gone.abort()
             return True
-        self._refused.inc()
-        log.warning(self.refused_event, open=len(self._connections))
+        self._refuse()
         return False
 
+    @property
+    def handshake_count(self) -> int:
+        return 0 if self._handshakes is None else len(self._handshakes)
+
+    def _refuse(self) -> None:
+        """A connection, or a handshake, for which there is no place."""
+        self._refused.inc()
+        self._untold += 1
+        if self._telling is None:
+            self._tell_refused()
+
+    def _tell_refused(self) -> None:
+        """One line, and again while more are refused."""
+        self._telling = None
+        if not self._untold:
+            return
+        log.warning(self.refused_event, refused=self._untold, open=len(self._connections), handshakes=self.handshake_count)
+        self._untold = 0
+        if not self.is_stopping:
+            self._telling = self.timers.after(REFUSED_LOG_MS, self._tell_refused)
+
     def left(self, connection: _Connection) -> None:
-        self._connections.discard(connection)
-        if not self._connections:
+        self._connections.leave(connection)
+        if not len(self._connections):
             self._empty.set()
 
     def count(self, status: int) -> None:

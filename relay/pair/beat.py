@@ -24,10 +24,11 @@ HEADER_BYTES: Final = 8  # magic, version, the version last heard from the peer,
 MAC_BYTES: Final = 32
 DATAGRAM_BYTES_MAX: Final = 1_400  # fits an Ethernet frame with room for a tunnel's own header
 ROWS_MAX: Final = 8  # as many regions and name servers as may be configured
+NAME_CHARS_MAX: Final = 63
 _DOMAIN: Final = b"relay pair beat\0"
 
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=63)]
+Name: TypeAlias = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 Word: TypeAlias = Annotated[str, msgspec.Meta(max_length=32)]
 ServerName: TypeAlias = Annotated[str, msgspec.Meta(max_length=64)]
 
@@ -105,7 +106,10 @@ _decoder = msgspec.msgpack.Decoder(Beat)
 
 def write_beat(beat: Beat, path: int, heard_version: int, key: bytes) -> bytes:
     """The datagram for path number `path`. Where it would be longer than DATAGRAM_BYTES_MAX, the name servers are left out,
-    then the last regions. Raises ValueError where even that is too long, which no valid configuration comes to."""
+    then the last regions; a region's name comes from the core where that is the source, and is cut to what the peer reads.
+    Raises ValueError where even that is too long, which no valid configuration comes to."""
+    if len(beat.region) > NAME_CHARS_MAX:
+        beat = msgspec.structs.replace(beat, region=beat.region[:NAME_CHARS_MAX])
     head = MAGIC + bytes((VERSION, heard_version & 0xFF, path & 0xFF, 0))
     room = DATAGRAM_BYTES_MAX - HEADER_BYTES - MAC_BYTES
     body = _encoder.encode(beat)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from relay.pair.beat import Beat
+from relay.pair.beat import NAME_CHARS_MAX, Beat
 
 DIFFERING_MS: Final = 10_000
 
@@ -25,6 +25,7 @@ class Differing:
         """Ours against what `beat` says; None where the peer is not heard, which takes nothing back but says nothing new."""
         if beat is None:
             return self.words
+        region = region[:NAME_CHARS_MAX]  # as it travels
         if epoch == beat.epoch:
             self._since_ms = None
             is_contrary = bool(region and beat.region and region != beat.region)

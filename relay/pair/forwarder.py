@@ -13,14 +13,15 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from relay.bridge import spawn
-from relay.configuration.pair import PairPath
+from relay.configuration.pair import PairPath, held_bytes_max
 from relay.core.door import Address
-from relay.pair.joining import Stream, bound, join, open_stream
+from relay.pair.joining import Stream, StreamProtocol, bound, join, open_stream, reset
 from relay.pair.tunnel import FORWARD_VERSION, H_CENTER, H_VERSION, HEAD_BYTES_MAX, tune
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
@@ -51,9 +52,11 @@ _REASONS = {
 
 
 class ForwardLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """`head_ms`: handshake and request; `connect_ms`: to the core."""
+    """`head_ms`: handshake and request; `connect_ms`: to the core; `bytes_max`: under way of all connections together, of which
+    each one takes what it may ever keep (configuration/pair.py) for as long as it lives."""
 
     count_max: int = 128
+    bytes_max: int = 83_886_080
     buffer_bytes_max: int = 65_536
     head_ms: int = 3_000
     connect_ms: int = 1_000
@@ -91,8 +94,10 @@ class Forwarder:
         self._certificate_name = certificate_name
         self._cores = cores
         self._limits = limits
+        self._open_max = min(limits.count_max, limits.bytes_max // held_bytes_max(limits.buffer_bytes_max))
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = 0
+        self._unserved: set[socket.socket] = set()  # listening or accepted, and their task has not begun
         self._counters = {word: metrics.pair_forwards.labels(word) for word in RESULTS}
         self._bytes = metrics.pair_forwarded_bytes
         metrics.pair_forward_connections.set_function(lambda: self._open)
@@ -104,7 +109,11 @@ class Forwarder:
 
     def start(self) -> None:
         for path in self._paths:
-            self._task(f"forwarding on {path.name}", self._listen(path, _listening(path.own, self._port)))
+            listening = _listening(path.own, self._port)
+            task = self._task(f"forwarding on {path.name}", self._listen(path, listening))
+            if isinstance(listening, socket.socket):
+                self._unserved.add(listening)
+                task.add_done_callback(partial(self._ended, listening))
 
     async def stop(self) -> None:
         """Ends what is forwarded, too: its outcome is unknown to the peer, as with any connection that is lost."""
@@ -113,10 +122,11 @@ class Forwarder:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _task(self, name: str, work: Any) -> None:
-        task = spawn(name, work)
+    def _task(self, name: str, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = spawn(name, work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # ---- letting in ----------------------------------------------------------------------------------------------------
     async def _listen(self, path: PairPath, listening: socket.socket | str) -> None:
@@ -125,6 +135,7 @@ class Forwarder:
             if isinstance(listening, str):
                 _log.error("cannot listen for the other center", path=path.name, own=path.own, why=listening)
             else:
+                self._unserved.discard(listening)
                 with listening:
                     await self._accept(path, listening)
             await asyncio.sleep(LISTEN_AGAIN_S)
@@ -141,25 +152,37 @@ class Forwarder:
             if who[0] != path.peer:
                 self._counters["stranger"].inc()
                 sock.close()
-            elif self._open >= self._limits.count_max:
+            elif self._open >= self._open_max:
                 self._counters["full"].inc()
                 sock.close()
             else:
-                self._open += 1
-                self._task("forwarding", self._serve(sock))
+                self._let_in(sock)
+
+    def _let_in(self, sock: socket.socket) -> None:
+        self._open += 1
+        self._unserved.add(sock)
+        self._task("forwarding", self._serve(sock)).add_done_callback(partial(self._left, sock))
+
+    def _left(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
+        self._open -= 1
+        self._ended(sock, task)
+
+    def _ended(self, sock: socket.socket, _: asyncio.Task[None]) -> None:
+        """Told here: a task that is cancelled before its first step comes to no line of its own."""
+        if sock in self._unserved:
+            self._unserved.discard(sock)
+            sock.close()
 
     async def _serve(self, sock: socket.socket) -> None:
-        try:
-            near = await self._admit(sock)
-            if near is not None:
-                await self._lead(near)
-        finally:
-            self._open -= 1
+        self._unserved.discard(sock)
+        near = await self._admit(sock)
+        if near is not None:
+            await self._lead(near)
 
     async def _admit(self, sock: socket.socket) -> Stream | None:
         loop, limits = asyncio.get_running_loop(), self._limits
         reader = asyncio.StreamReader(limit=limits.buffer_bytes_max // 2)
-        protocol = asyncio.StreamReaderProtocol(reader)
+        protocol = StreamProtocol(reader)
         try:
             tune(sock)
             transport, _ = await loop.connect_accepted_socket(
@@ -171,6 +194,7 @@ class Forwarder:
             _log.warning("no handshake with the other center", why=str(error))
             return None
         except BaseException:
+            protocol.abort()
             sock.close()
             raise
         bound(transport)
@@ -191,10 +215,10 @@ class Forwarder:
             return
         except (OSError, asyncio.IncompleteReadError) as error:  # TimeoutError is an OSError
             self._counters["late" if isinstance(error, TimeoutError) else "malformed"].inc()
-            near.writer.transport.abort()
+            reset(near.writer.transport)
             return
         except BaseException:
-            near.writer.transport.abort()
+            reset(near.writer.transport)
             raise
         self._counters["served"].inc()
         near.writer.write(_answer(200))

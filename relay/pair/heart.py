@@ -22,11 +22,12 @@ from relay.clock import Cancellable, Clock, Timers
 from relay.configuration.pair import PairPath
 from relay.pair.beat import Beat, Unread, read_beat, write_beat
 from relay.pair.hearing import Heard, Hearing
+from relay.pair.question import MAGIC as QUESTION_MAGIC
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
 _log = get_log("pair.heart")
-DATAGRAMS_PER_S_MAX: Final = 100  # the fastest peer sends ten
+DATAGRAMS_PER_S_MAX: Final = 500  # ten heartbeats, 200 questions and as many answers (enquiry.py)
 READ_AT_ONCE_MAX: Final = 16
 RECEIVE_BUFFER_BYTES: Final = 65_536
 BIND_AGAIN_MS: Final = 5_000
@@ -62,8 +63,8 @@ class _PathSocket:
 
 
 class Heart:
-    """Args: `say(sequence)` is our next heartbeat, its echo left out; `heard(path, what)` is told of each datagram that was
-    read.
+    """Args: `say(sequence)` is our next heartbeat, its echo left out; `heard()` is told of each one that was read.
+    `on_question` gets what begins like a question or its answer (question.py), once it is set.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Heart:
         self._timers = timers
         self._random = random
         self._beat_ms = beat_ms
+        self.on_question: Callable[[bytes], None] = _nobody_asks
         self._sequence = 0
         self._timer: Cancellable | None = None
         self._is_running = False
@@ -114,8 +116,15 @@ class Heart:
         for number in range(len(self._sockets)):
             self._close(number)
 
+    def send_all(self, datagram: bytes) -> None:
+        """On every path that has a socket; what is lost is lost."""
+        for number in range(len(self._sockets)):
+            self._send(number, datagram)
+
     # ---- out ---------------------------------------------------------------------------------------------------------
     def _beat(self) -> None:
+        tenth = self._beat_ms // 10  # the next one first: no error of this one makes it the last
+        self._timer = self._timers.after(self._beat_ms + self._random.randint(-tenth, tenth), self._beat)
         now_ms = self._clock.monotonic_ms()
         self._sequence += 1
         beat = self._say(self._sequence)
@@ -126,8 +135,6 @@ class Heart:
             echoing = msgspec.structs.replace(beat, echo_life=life, echo_sequence=sequence)
             self._hearing.sent(number, self._sequence, now_ms)
             self._send(number, write_beat(echoing, number, self._hearing.peer_version, self._keys[0]))
-        tenth = self._beat_ms // 10
-        self._timer = self._timers.after(self._beat_ms + self._random.randint(-tenth, tenth), self._beat)
 
     def _send(self, number: int, datagram: bytes) -> None:
         each = self._sockets[number]
@@ -210,10 +217,17 @@ class Heart:
                 return
 
     def _read(self, number: int, datagram: bytes, now_ms: int) -> None:
+        if datagram.startswith(QUESTION_MAGIC):
+            self.on_question(datagram)
+            return
         read = read_beat(datagram, self._keys)
         result = read.value if isinstance(read, Unread) else self._hearing.heard(number, read, now_ms).value
         self._counters[number][result].inc()
         self._heard()
+
+
+def _nobody_asks(datagram: bytes) -> None:
+    """A question that nobody here has a use for."""
 
 
 _RESULTS = (*(unread.value for unread in Unread), *(heard.value for heard in Heard))

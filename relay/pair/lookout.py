@@ -91,6 +91,8 @@ class Lookout:
 
     # ---- looking -----------------------------------------------------------------------------------------------------
     def _tick(self) -> None:
+        tenth = self._interval_ms // 10  # the next one first: no error of this one makes it the last
+        self._timer = self._timers.after(self._interval_ms + self._random.randint(-tenth, tenth), self._tick)
         for name, look in self._looks.items():
             if name not in self._asking:
                 self._asking.add(name)
@@ -102,8 +104,6 @@ class Lookout:
                 is_changed |= sighting.looked(has_answered, now_ms)
         if is_changed:
             self._changed()
-        tenth = self._interval_ms // 10
-        self._timer = self._timers.after(self._interval_ms + self._random.randint(-tenth, tenth), self._tick)
 
     def _looked(self, name: str, is_good: bool) -> None:
         self._asking.discard(name)

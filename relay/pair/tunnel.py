@@ -20,9 +20,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from relay.bridge import spawn
-from relay.configuration.pair import PairPath
+from relay.configuration.pair import PairPath, held_bytes_max
 from relay.core.door import Address
-from relay.pair.joining import Stream, join, open_stream
+from relay.pair.joining import Stream, join, open_stream, reset
 from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
@@ -43,9 +43,11 @@ class TunnelRefused(OSError):
 
 
 class TunnelLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one connection: bytes kept in each direction, milliseconds without any."""
+    """Of one connection: bytes kept in each direction, milliseconds without any. `bytes_max`: under way of all together, of
+    which each one takes what it may ever keep (configuration/pair.py), from its dialling on."""
 
     buffer_bytes_max: int = 65_536
+    bytes_max: int = 83_886_080
     idle_ms: int = 60_000
 
 
@@ -73,6 +75,8 @@ class Tunnel:
         self._server_name = server_name
         self._is_up = is_up
         self._limits = limits
+        self._open_max = limits.bytes_max // held_bytes_max(limits.buffer_bytes_max)
+        self._dialling = 0
         self._joins: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
         self._dials = metrics.pair_dials
@@ -88,15 +92,25 @@ class Tunnel:
     async def dial(self, address: Address) -> socket.socket:
         """A socket that leads to `address`. Raises OSError (TimeoutError is one) while nothing was sent."""
         try:
-            async with self._slots:
-                far = await self._ask(address)
+            if len(self._joins) + self._dialling >= self._open_max:
+                raise TunnelRefused("full")
+            self._dialling += 1
+            try:
+                async with self._slots:
+                    far = await self._ask(address)
+            finally:
+                self._dialling -= 1
         except TunnelRefused as error:
             self._dials.labels(error.word).inc()
             raise
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
             self._dials.labels("failed").inc()
             raise ConnectionRefusedError(f"no connection through the other center: {error}") from error
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError:  # no descriptor left: the other center's must not be kept by it
+            reset(far.writer.transport)
+            raise
         try:
             ours.setblocking(False)
             theirs.setblocking(False)
@@ -104,14 +118,30 @@ class Tunnel:
         except BaseException:
             ours.close()
             theirs.close()
-            far.writer.transport.abort()
+            reset(far.writer.transport)
             raise
         self._dials.labels("made").inc()
-        limits = self._limits
-        task = spawn(f"tunnel to {address.ip}", join(near, far, limits.buffer_bytes_max // 2, limits.idle_ms, self._bytes.inc))
-        self._joins.add(task)
-        task.add_done_callback(self._joins.discard)
+        self._begin(f"tunnel to {address.ip}", near, far)
         return ours
+
+    def _begin(self, name: str, near: Stream, far: Stream) -> None:
+        has_begun = False
+
+        async def carry() -> None:
+            nonlocal has_begun
+            has_begun = True
+            limits = self._limits
+            await join(near, far, limits.buffer_bytes_max // 2, limits.idle_ms, self._bytes.inc)
+
+        def left(task: asyncio.Task[None]) -> None:
+            self._joins.discard(task)
+            if not has_begun:  # cancelled before its first step: it has closed neither end
+                reset(near.writer.transport)
+                reset(far.writer.transport)
+
+        task = spawn(name, carry())
+        self._joins.add(task)
+        task.add_done_callback(left)
 
     async def aclose(self) -> None:
         joins = list(self._joins)
@@ -135,7 +165,7 @@ class Tunnel:
             if status != 200:
                 raise TunnelRefused(_WORDS.get(status, "refused"))
         except BaseException:
-            far.writer.transport.abort()
+            reset(far.writer.transport)
             raise
         return far
 

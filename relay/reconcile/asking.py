@@ -76,6 +76,7 @@ class Asking(msgspec.Struct, frozen=True):
     call_timeout_ms: int
     retry_ms: int
     aside: Callable[[Callable[[], object]], Awaitable[object]] = in_thread
+    peer: str = ""  # the other center of a pair; empty for none
 
     async def page(self, business_date: str, terminal: str, cursor: str) -> LedgerPage:
         """One page of the listing; `terminal` empty for all. Raises NotRun."""

@@ -3,19 +3,21 @@
 Owns `DayTotals` (a part of the signed report) and `balance`, which makes it. Pure; it must never move money nor ask anybody.
 The traps: names come from strangers and are masked here, once; a sum that differs is only named, for the row-by-row comparison
 says which message it is; core and relay may file a message without a date of its own under neighbouring days, so such a
-difference is marked and not listed; and the sheet is signed and kept for years, so it has limits, and says what it left out.
+difference is marked and not listed, as is one that is just what both centers have touched; and the sheet is signed and kept for
+years, so it has limits, and says what it left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-from protocols.errors import LocalMisuse
-from protocols.primitives import by_alpha
-from protocols.totals import OwnSum, Total, Weighed, weigh
+from protocols.totals import OwnSum
+from relay.reconcile.amounts import money
+from relay.reconcile.centers import ALONE, CoreTotals, InPair
+from relay.reconcile.farends import StatedLine, in_force, silent_ones, stated_lines
 from relay.reconcile.listing import Sum
 from relay.reconcile.statements import Kept
 from relay.reconcile.tally import NONE, Closed, Index, Tally, by_terminal
@@ -23,10 +25,7 @@ from relay.telemetry.mask import mask_text
 
 TERMINAL_LINES_MAX: Final = 1_000
 STATED_LINES_MAX: Final = 1_000
-DASH: Final = "-"  # a figure that nobody stated; never a zero
 OTHER_LINES_MAX: Final = 200  # kinds, partners, late, closed, silent: each
-
-CoreTotals = Mapping[tuple[str, str, str], Sum]  # terminal, kind, currency
 
 
 class TotalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,28 +48,6 @@ class TotalLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def differs(self) -> bool:
         return self.core_minor is not None and self.core_minor != self.minor
-
-
-class StatedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a far end's statement beside ours. None: not said, or not counted here."""
-
-    line: str  # listener or dialer
-    party: str  # a terminal, or "" for the whole line
-    source: str
-    name: str
-    currency: str = ""
-    count: int | None = None
-    minor: int | None = None
-    own_count: int | None = None
-    own_minor: int | None = None
-    core_minor: int | None = None
-    doubt_count: int = 0
-    doubt_minor: int = 0
-    why: str = ""  # who says what, where they differ; empty: they agree, or there is nothing to compare
-
-    @property
-    def is_judged(self) -> bool:
-        return self.own_count is not None or self.own_minor is not None
 
 
 class ClosedLine(msgspec.Struct, frozen=True):
@@ -108,16 +85,17 @@ def balance(
     closed: Iterable[Closed] = (),
     statements_refused: int = 0,
     explained: frozenset[tuple[str, str]] = frozenset(),
+    pair: InPair = ALONE,
 ) -> DayTotals:
-    """`told`: the core's totals, None where they are not at hand. `explained`: (masked terminal, kind) that a difference of the
-    row-by-row comparison speaks of already."""
+    """`told`: the core's totals, less the other center's; None where they are not at hand. `explained`: (masked terminal, kind)
+    that a difference of the row-by-row comparison speaks of already."""
     index = Index(tally.sums)
     statements = list(kept)
     spoken = [each for each in statements if each.stated.lines]
-    terminals = _terminals(tally, told, explained)
-    stated = [line for each in _in_force(spoken) for line in _stated(each, index, told)]
+    terminals = _terminals(tally, told, explained, pair)
+    stated = [line for each in in_force(spoken) for line in stated_lines(each, index, told, pair)]
     stated.sort(key=lambda line: not line.why)
-    silent = _silent(index, spoken)
+    silent = silent_ones(index, spoken)
     listed = sum(1 for line in stated if line.why) + sum(1 for line in terminals if line.why.startswith(_LISTED))
     return DayTotals(
         kinds=tuple(_by_kind(tally, told)[:OTHER_LINES_MAX]),
@@ -143,24 +121,11 @@ def balance(
     )
 
 
-def money(minor: int | None, currency: str) -> str:
-    """With the decimals of ISO 4217; minor units as they are where the currency is not known."""
-    if minor is None:
-        return DASH
-    try:
-        decimals = (by_alpha(currency)[1] or 0) if currency else 0
-    except LocalMisuse:
-        decimals = 0
-    sign = "-" if minor < 0 else ""
-    whole, rest = divmod(abs(minor), 10**decimals)
-    return f"{sign}{whole:,}.{rest:0{decimals}}" if decimals else f"{sign}{whole:,}"
-
-
 # ---- our sums and the core's ---------------------------------------------------------------------------------------------
 _LISTED = "the core"
 
 
-def _terminals(tally: Tally, told: CoreTotals | None, explained: frozenset[tuple[str, str]]) -> list[TotalLine]:
+def _terminals(tally: Tally, told: CoreTotals | None, explained: frozenset[tuple[str, str]], pair: InPair) -> list[TotalLine]:
     """Differing rows first."""
     own = by_terminal(tally.sums)
     undated = by_terminal({key: OwnSum(count) for key, count in tally.undated.items()})
@@ -172,15 +137,18 @@ def _terminals(tally: Tally, told: CoreTotals | None, explained: frozenset[tuple
         line = _line(mask_text(terminal), kind, currency, sum_, None if told is None else told.get(key, Sum()))
         line = msgspec.structs.replace(line, late_count=late.get(key, NONE).done_count)
         if line.differs:
-            line = msgspec.structs.replace(line, why=_why_core(line, (line.name, kind) in explained, bool(undated.get(key))))
+            said = _why_core(line, (line.name, kind) in explained, bool(undated.get(key)), pair.apart.get(key, 0))
+            line = msgspec.structs.replace(line, why=said)
         rows.append(line)
     rows.sort(key=lambda line: not line.why)
     return rows
 
 
-def _why_core(line: TotalLine, is_explained: bool, has_undated: bool) -> str:
+def _why_core(line: TotalLine, is_explained: bool, has_undated: bool, apart_minor: int) -> str:
     if is_explained:
         return "see the differences"
+    if line.core_minor is not None and line.core_minor - line.minor == apart_minor:
+        return "both centers have touched it, and one of the two books it: apart by just that"
     if line.doubt_count:
         return f"{line.doubt_count} still in work or on the list here"
     if has_undated:
@@ -232,121 +200,3 @@ def _late(tally: Tally) -> list[TotalLine]:
         _line(mask_text(terminal), kind, currency, sum_, None)
         for (_, terminal, kind, currency), sum_ in sorted(tally.late.items())
     ]
-
-
-# ---- what far ends state -------------------------------------------------------------------------------------------------
-def _in_force(spoken: Iterable[Kept]) -> list[Kept]:
-    """The last "final" of each far end, the sum of its "adds", and each "running" figure as it was last told."""
-    final: dict[tuple[str, str], Kept] = {}
-    added: dict[tuple[str, str], Kept] = {}
-    running: list[Kept] = []
-    for each in spoken:
-        party = each.listener, each.stated.party
-        if each.stated.mode == "final":
-            final[party] = each
-        elif each.stated.mode == "adds":
-            added[party] = _added(added.get(party), each)
-        else:
-            running.append(each)
-    found = [*final.values(), *added.values(), *running]
-    return sorted(found, key=lambda each: (each.listener, each.stated.party, each.order))
-
-
-def _added(before: Kept | None, each: Kept) -> Kept:
-    if before is None:
-        return each
-    lines: dict[tuple[str, tuple[str, ...], bool], Total] = {}
-    for line in (*before.stated.lines, *each.stated.lines):
-        key = line.name, line.kinds, line.undone
-        known = lines.get(key)
-        lines[key] = line if known is None else _summed(known, line)
-    return msgspec.structs.replace(each, stated=msgspec.structs.replace(each.stated, lines=tuple(lines.values())))
-
-
-def _summed(one: Total, other: Total) -> Total:
-    return msgspec.structs.replace(
-        one,
-        count=_plus(one.count, other.count),
-        minor=_plus(one.minor, other.minor),
-        ours_count=_plus(one.ours_count, other.ours_count),
-        ours_minor=_plus(one.ours_minor, other.ours_minor),
-    )
-
-
-def _plus(one: int | None, other: int | None) -> int | None:
-    return other if one is None else one if other is None else one + other
-
-
-def _stated(kept: Kept, index: Index, told: CoreTotals | None) -> list[StatedLine]:
-    stated = kept.stated
-    rows = weigh(stated.lines, lambda kinds: index.of(kept.listener, stated.party, kinds, stated.currency))
-    lines = []
-    for row in rows:
-        has_core = told is not None and bool(row.kinds)
-        core = _core_of(told or {}, kept, row, index) if has_core else None
-        lines.append(
-            StatedLine(
-                line=mask_text(kept.listener),
-                party=mask_text(stated.party),
-                source=mask_text(stated.source),
-                name=mask_text(row.name),
-                currency=stated.currency,
-                count=row.count,
-                minor=row.minor,
-                own_count=row.own_count,
-                own_minor=row.own_minor,
-                core_minor=core,
-                doubt_count=row.doubt_count,
-                doubt_minor=row.doubt_minor,
-                why="" if row.agrees else _blame(row, core, "terminal" if stated.party else "partner", stated.currency),
-            )
-        )
-    return lines
-
-
-def _core_of(told: CoreTotals, kept: Kept, row: Weighed, index: Index) -> int:
-    terminals = [kept.stated.party] if kept.stated.party else index.terminals(kept.listener)
-    currency = kept.stated.currency
-    wanted = frozenset(terminals)
-    return sum(
-        sum_.minor
-        for (terminal, kind, its_currency), sum_ in told.items()
-        if terminal in wanted and kind in row.kinds and (not currency or its_currency == currency)
-    )
-
-
-def _blame(row: Weighed, core: int | None, who: str, currency: str) -> str:
-    """Who says what. Words only: nobody is believed more than the others."""
-    theirs, ours = _figure(row.count, row.minor, currency), _figure(row.own_count, row.own_minor, currency)
-    said = f"the {who} says {theirs}, the journal {ours}"
-    if core is not None and row.minor is not None:
-        if core == row.own_minor != row.minor:
-            said += f"; journal and core agree, the {who} stands alone"
-        elif core == row.minor != row.own_minor:
-            said += f"; {who} and core agree, the journal stands alone"
-        elif row.minor != row.own_minor:
-            said += f"; the core says {money(core, currency)}: three different sums"
-        else:
-            said += "; the amounts agree, the counts do not"
-    if row.doubt_count:
-        said += f"; in doubt here: {_figure(row.doubt_count, row.doubt_minor, currency)}"
-    return said
-
-
-def _figure(count: int | None, minor: int | None, currency: str) -> str:
-    amount = "" if minor is None else f"{money(minor, currency)} {currency}".rstrip()
-    return " of ".join(part for part in ("" if count is None else f"{count:,}", amount) if part) or "nothing"
-
-
-def _silent(index: Index, spoken: Iterable[Kept]) -> list[str]:
-    """Terminals with movement and no statement, on lines where some terminal made one."""
-    heard: dict[str, set[str]] = {}
-    for each in spoken:
-        if each.stated.party and each.stated.mode != "running":
-            heard.setdefault(each.listener, set()).add(each.stated.party)
-    return sorted(
-        mask_text(terminal)
-        for listener, parties in heard.items()
-        for terminal in index.terminals(listener)
-        if terminal not in parties
-    )

@@ -15,11 +15,13 @@ from functools import partial
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from relay.clock import Clock
 from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import MOVED_ROWS_MAX, Moved, Side
 from relay.reconcile.asking import Asking, NotRun, in_turns
+from relay.reconcile.centers import Centers, Told
 from relay.reconcile.dates import Cutover
 from relay.reconcile.judging import Judge
 from relay.reconcile.listing import Listing
@@ -123,6 +125,8 @@ class Correction:
     async def _pair(self, checked: Checked, pair: Pair, exchange_ids: array[int]) -> Checked:
         date, terminal = pair
         listing = Listing(date)
+        centers = Centers(self._asking.center, self._asking.peer, msgspec.structs.replace(checked.others, apart=()))
+        own = 0
         found: dict[int | str, Difference] = {}
         named: set[int] = set()
         keys: set[str] = set()
@@ -139,12 +143,15 @@ class Correction:
                     fresh.append(entry.key not in keys)
                     keys.add(entry.key)
                     side = sides.get(entry.key)
+                    if fresh[-1]:
+                        own += not centers.is_peers(entry.center)
+                        centers.count(entry, side)
                     if side is not None:
                         named.add(side.exchange_id)
                     if side is not None and self._is_young(side):
                         in_work += 1
                     else:
-                        each = compare(entry, side)
+                        each = compare(entry, side, centers)
                         if each is not None:
                             found.setdefault(each.exchange_id or entry.key, each)
             listing.page(page, fresh)
@@ -152,7 +159,7 @@ class Correction:
         if listing.trouble:  # nothing is concluded about what is missing
             found["-"] = Difference(what=What.LISTING, key="-", terminal=terminal, why=listing.trouble)
         else:
-            for group, ours, told in listing.wrong_totals():
+            for group, ours, told in listing.wrong_totals(centers.is_peers):
                 found[f"total {group}"] = wrong_total(group, ours, told)
             unnamed = sorted(set(exchange_ids) - named)
             for side in (await self._asking.sides_by_ids(unnamed)).values():
@@ -168,7 +175,8 @@ class Correction:
             done_date=date,
             done_terminal=terminal,
             journal_rows=checked.journal_rows + len(exchange_ids),
-            core_lines=checked.core_lines + listing.lines,
+            core_lines=checked.core_lines + own,
+            others=Told(centers.lines, centers.held),
             repeated_lines=checked.repeated_lines + listing.repeated,
             in_work=checked.in_work + in_work,
             differences=differences[:_KEPT_MAX],
@@ -205,6 +213,7 @@ class Correction:
     async def _report(self, checked: Checked) -> tuple[Report, ...]:
         """One report for each business date with differences that no report lists already."""
         made: list[Report] = []
+        others = Centers(self._asking.center, self._asking.peer, checked.others).shown()
         for date in sorted({date for date, _ in checked.differences}):
             known = {
                 _what(each)
@@ -232,6 +241,7 @@ class Correction:
                 core_lines=checked.core_lines,
                 repeated_lines=checked.repeated_lines,
                 in_work=checked.in_work,
+                others=UNSET if others is None else others,
                 differences=fresh[:DIFFERENCES_MAX],
                 left_out=checked.left_out + max(0, len(fresh) - DIFFERENCES_MAX),
             )

@@ -65,7 +65,7 @@ class Judge:
             if judged is not None:
                 return judged
             await self._asking.sleep(self._asking.retry_ms)
-        return Judged(None)
+        return Judged(found.ended(Ending.LISTED, "somebody else was busy with it all the time"))  # no later run need come to it
 
     async def _once(self, found: Difference, side: Side) -> Judged | None:
         """None where somebody else is busy with it."""

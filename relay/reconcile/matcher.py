@@ -18,6 +18,7 @@ from relay.exchange import evidence
 from relay.exchange.reopen import acknowledged_minor
 from relay.journal.records import StoredState
 from relay.journal.sides import Side
+from relay.reconcile.centers import Centers
 from relay.telemetry.mask import mask_text
 
 
@@ -101,14 +102,18 @@ def _settled(side: Side) -> Claim:
     return Claim.STANDS if said.what == "approved" else Claim.NOTHING
 
 
-def compare(line: LedgerEntry, side: Side | None) -> Difference | None:
-    """One line of the listing against its exchange. None: they agree, or nothing can be said yet."""
+def compare(line: LedgerEntry, side: Side | None, centers: Centers) -> Difference | None:
+    """One line of the listing against its exchange. None: they agree, nothing can be said yet, or the other center's report
+    has it."""
     amount = None if line.amount is None else int(line.amount.minor)
     stands = line.state in ("posted", "reversed") and line.standing is not None and int(line.standing.minor) > 0
     standing = int(line.standing.minor) if line.standing is not None else 0
     if side is None:
         if line.state in ("declined", "tombstone") or not stands:
             return None  # no money moved
+        if centers.leaves(line, side):
+            return None
+        stranger = centers.stranger(line)
         return Difference(
             what=What.UNKNOWN_KEY,
             key=mask_text(line.key),
@@ -116,7 +121,7 @@ def compare(line: LedgerEntry, side: Side | None) -> Difference | None:
             kind=line.kind,
             core_minor=standing,
             currency="" if line.amount is None else line.amount.currency,
-            why="the journal holds no such key",
+            why=mask_text(f"posted by center {stranger}: " if stranger else "") + "the journal holds no such key",
         )
     claim = expected(side)
     if claim is Claim.GONE and stands:
@@ -129,8 +134,9 @@ def compare(line: LedgerEntry, side: Side | None) -> Difference | None:
     reversed_minor = reversed_to(side)
     if claim is Claim.STANDS and stands and reversed_minor is not None and standing > reversed_minor:
         return difference(What.STANDING, side, standing, f"its terminal's reversal left {reversed_minor}")
+    is_undone_there = centers.undid(line) and standing < (side.standing_minor or side.amount_minor or 0)
     # Posted with nothing standing is a kind that moves no money, or a completion whose original holds the amount.
-    if claim is Claim.STANDS and not stands and line.state != "posted":
+    if claim is Claim.STANDS and not stands and line.state != "posted" and not is_undone_there:
         return difference(What.MISSING, side, standing, f"the core says {line.state}")
     if claim is Claim.NOTHING or line.state == "tombstone":
         return None
@@ -138,7 +144,8 @@ def compare(line: LedgerEntry, side: Side | None) -> Difference | None:
         return difference(What.IDENTITY, side, standing, f"the core has {line.kind} of {line.terminal}")
     if line.amount is not None and _is_other_amount(line, side):
         return difference(What.AMOUNT, side, amount, f"the core has {amount} {line.amount.currency}")
-    if claim is Claim.STANDS and not side.is_related and side.standing_minor and stands and standing != side.standing_minor:
+    is_other_part = bool(side.standing_minor) and stands and standing != side.standing_minor and not is_undone_there
+    if claim is Claim.STANDS and not side.is_related and is_other_part:
         return difference(What.STANDING, side, standing, f"{side.standing_minor} stands here")
     if claim is Claim.STANDS and standing > (side.amount_minor or 0):
         return difference(What.STANDING, side, standing, "more stands at the core than was asked")

@@ -3,7 +3,7 @@
 Owns the value, the facts at its head, and the digest that a signature is about; its look is in plain.py and page.py. Pure. It
 must never hold a PAN: differences and names are masked where they are made. The traps: a signed report never changes, so a
 later finding is another report; and the digest is over the report as JSON, so that a member which older reports have not is
-left out of theirs (`totals`), never given a default.
+left out of theirs (`totals`, `others`), never given a default.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from relay.reconcile.balance import DayTotals
+from relay.reconcile.centers import OfCenter
 from relay.reconcile.matcher import Difference, Ending
+from relay.telemetry.mask import mask_text
 
 
 class Layer(StrEnum):
@@ -41,6 +43,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...] = ()
     left_out: int = 0  # differences over the limit, counted only
     totals: DayTotals | UnsetType = UNSET
+    others: OfCenter | UnsetType = UNSET  # lines of the other center's name, which are not among `core_lines`
     signed_by: str = ""
     remark: str = ""
     signed_ms: int = 0
@@ -81,6 +84,15 @@ def _found(report: Report) -> str:
     return f"{rows}{sums}; {report.listed} for a person"
 
 
+def _of_the_other(report: Report) -> list[tuple[str, str]]:
+    if report.others is UNSET:
+        return []
+    others = report.others
+    name = mask_text(others.center)
+    said = f"{others.lines:,} lines of {name}, for its own report"
+    return [("Of the other center", said + (f"; {others.held:,} more are here, too, and compared" if others.held else ""))]
+
+
 def facts(report: Report) -> list[tuple[str, str]]:
     """What stands at the head, name and value."""
     rows = [
@@ -91,6 +103,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Listing", "read to its end" if report.is_whole else f"NOT WHOLE: {report.trouble}"),
         ("Journal rows", f"{report.journal_rows:,}"),
         ("Lines of the core", f"{report.core_lines:,}, {report.repeated_lines:,} repeated"),
+        *_of_the_other(report),
         ("Still in work", f"{report.in_work:,}"),
         ("Differences", _found(report)),
     ]

@@ -20,7 +20,8 @@ from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.port import JournalFailed, StepResult
 from relay.journal.sides import Side
 from relay.reconcile.asking import Asking, NotRun, in_turns, once
-from relay.reconcile.balance import CoreTotals, DayTotals
+from relay.reconcile.balance import DayTotals
+from relay.reconcile.centers import Centers, CoreTotals, InPair
 from relay.reconcile.dates import DAY_MS, Cutover, days_apart
 from relay.reconcile.judging import Judge
 from relay.reconcile.listing import Listing, Sum
@@ -39,9 +40,12 @@ class RunRules(msgspec.Struct, frozen=True):
 
 
 class Totals(Protocol):
-    """The sheet of totals; `told` are the core's own, None where they are not at hand; relay/reconcile/balance.py."""
+    """The sheet of totals (relay/reconcile/balance.py). `told`: this center's share of the core's, None where it is not at
+    hand."""
 
-    async def __call__(self, business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals: ...
+    async def __call__(
+        self, business_date: str, told: CoreTotals | None, found: Sequence[Difference], pair: InPair
+    ) -> DayTotals: ...
 
 
 class Run:
@@ -72,13 +76,14 @@ class Run:
             progress = Progress(layer=Layer.DAILY, business_date=business_date)
         seen = Seen.unpack(progress.seen) if progress.seen else Seen()
         listing = Listing(business_date)
+        centers = Centers(self._asking.center, self._asking.peer, progress.others)
         found: dict[str, Difference] = {}
         for each in progress.differences:
             self._add(found, each)
         if not progress.is_listed:
-            progress = await self._list(progress, seen, listing, found)
+            progress = await self._list(progress, seen, listing, centers, found)
             if listing.is_whole and not is_resumed:
-                for group, ours, theirs in listing.wrong_totals():
+                for group, ours, theirs in listing.wrong_totals(centers.is_peers):
                     self._add(found, wrong_total(group, ours, theirs))
         if not listing.trouble:
             progress = await self._walk(progress, seen, found)
@@ -87,6 +92,7 @@ class Run:
         ended, unsure = await end_all(self._judge, found)
         if listing.trouble:
             ended += (Difference(what=What.LISTING, key="-", why=listing.trouble, ending=Ending.LISTED),)
+        shown = centers.shown()
         report = Report(
             number=self._shelf.next_number(),
             layer=progress.layer,
@@ -101,42 +107,59 @@ class Run:
             in_work=progress.in_work + unsure,
             differences=ended[:DIFFERENCES_MAX],
             left_out=progress.left_out + self._dropped + max(0, len(ended) - DIFFERENCES_MAX),
-            totals=UNSET if self._totals is None else await self._totals(business_date, listing.told or None, ended),
+            totals=UNSET if self._totals is None else await self._sheet(business_date, listing, centers, ended),
+            others=UNSET if shown is None else shown,
         )
         await durable(lambda done: self._shelf.keep_report(report, done))
         await durable(lambda done: self._shelf.keep_progress(None, done))
         return report
 
+    async def _sheet(self, business_date: str, listing: Listing, centers: Centers, ended: Sequence[Difference]) -> DayTotals:
+        """Against this center's share of the core's totals. Where the core has told both centers' together, there is none."""
+        assert self._totals is not None
+        is_mixed = centers.shown() is not None and not listing.is_told_apart
+        told = None if is_mixed else listing.told_of(centers.is_peers) if listing.told else None
+        pair = InPair(centers.peer, listing.told_of(centers.is_peers, peers=True), centers.apart)
+        return await self._totals(business_date, told, ended, pair)
+
     # ---- the core's listing ------------------------------------------------------------------------------------------
-    async def _list(self, progress: Progress, seen: Seen, listing: Listing, found: dict[str, Difference]) -> Progress:
+    async def _list(
+        self, progress: Progress, seen: Seen, listing: Listing, centers: Centers, found: dict[str, Difference]
+    ) -> Progress:
         unknown: set[str] = set()
         while not listing.is_whole and not listing.trouble:
             page = await self._asking.page(progress.business_date, "", progress.cursor)
             entries = page.entries
             sides = await self._asking.sides_by_keys([entry.key for entry in entries])
             fresh: list[bool] = []
-            in_work = 0
+            in_work = own = 0
             async for part in in_turns(entries):
                 for entry in part:
                     side = sides.get(entry.key)
-                    if side is None:
+                    if centers.leaves(entry, side):
+                        fresh.append(True)  # however many: nothing is kept of them
+                    elif side is None:
                         fresh.append(entry.key not in unknown)
                         if len(unknown) < DIFFERENCES_MAX * 10:
                             unknown.add(entry.key)
                     else:
                         fresh.append(seen.add(side.exchange_id))
+                    if fresh[-1]:
+                        own += not centers.is_peers(entry.center)
+                        centers.count(entry, side)
                     if side is not None and self._is_young(side):
                         in_work += fresh[-1]
                     else:
-                        self._add(found, compare(entry, side))
+                        self._add(found, compare(entry, side, centers))
             listing.page(page, fresh)
             progress = msgspec.structs.replace(
                 progress,
                 cursor=page.next_cursor or "",
                 is_listed=listing.is_whole,
-                core_lines=progress.core_lines + sum(fresh),
+                core_lines=progress.core_lines + own,
                 repeated_lines=progress.repeated_lines + len(fresh) - sum(fresh),
                 in_work=progress.in_work + in_work,
+                others=centers.told(),
             )
             if not listing.trouble and (listing.is_whole or listing.pages % self._rules.save_pages == 0):
                 progress = await self._save(progress, seen, found)

@@ -11,7 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from relay.reconcile.balance import DASH, DayTotals, StatedLine, TotalLine, money
+from relay.reconcile.amounts import DASH, money
+from relay.reconcile.balance import DayTotals, TotalLine
+from relay.reconcile.farends import StatedLine
 from relay.reconcile.report import moment
 
 Mark = Literal["", "differs", "note"]
@@ -148,8 +150,8 @@ def _stated(totals: DayTotals, title: str, differs: bool) -> Table:
                 _apart(line.minor, line.own_minor, line.currency),
                 _verdict(line),
             ),
-            "differs" if line.why else "",
-            line.why,
+            "differs" if line.why else "note" if line.also else "",
+            line.why or line.also,
         )
         for line in totals.stated
         if bool(line.why) is differs

@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from relay.journal.port import StepResult
 from relay.reconcile.balance import DayTotals
+from relay.reconcile.centers import Told
 from relay.reconcile.matcher import Difference
 from relay.reconcile.report import Layer, Report
 from relay.reconcile.statements import Variables
@@ -35,6 +36,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
     in_work: int = 0
     journal_rows: int = 0
+    others: Told = Told()  # lines of the other center's name
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     in_work: int = 0
     differences: tuple[tuple[str, Difference], ...] = ()  # each with its business date
     left_out: int = 0  # differences over the limit, counted only
+    others: Told = Told()  # lines of the other center's name
 
 
 def _bare(stored: bytes) -> Report:

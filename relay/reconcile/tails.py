@@ -81,7 +81,7 @@ class Tails:
         self._tries = 0
         self._is_running = False
         self.trouble = ""
-        parts.saf.holds = self._holds
+        parts.saf.holds = self.holds
         parts.metrics.region_tail_left.set_function(lambda: 0 if self._tail is None else self._tail.left)
         parts.metrics.region_tail_unfinished_seconds.set_function(self._unfinished_s)
         self._show()
@@ -136,6 +136,7 @@ class Tails:
     def _replace(self, tail: Tail) -> None:
         """A walk from the beginning, once that is durable; what waits for it waits from now on."""
         self._cancel()
+        self._released.clear()  # what the walk before has opened follows its original, which is asked for anew
         self._tail = tail
         self._tries = 0
         self._show()
@@ -180,6 +181,10 @@ class Tails:
             tail = await walk.run(tail)
         except (NotRun, SourceDamaged, JournalUnusable, sqlite3.Error) as error:
             self._broken_off(str(error))
+            return
+        except Exception as error:  # else nobody would go on with it before the next epoch
+            log.exception("the replay of a lost tail failed by a mistake of ours")
+            self._broken_off(f"{type(error).__name__} in the relay: the log has it")
             return
         finally:
             if rows is not None:
@@ -236,7 +241,7 @@ class Tails:
         is_over = self._tail is None or self._tail.is_finished  # of an epoch that the journal may not show yet
         self._parts.gate.awaited = frozenset() if is_over and self.is_finished else self._parts.holds
 
-    def _holds(self, entry: Open) -> bool:
+    def holds(self, entry: Open) -> bool:
         """A completion booked before its original would be booked a second time with it."""
         request = entry.request
         if request.message_class is not MessageClass.ADVICE or not request.original_key or entry.key in self._released:

@@ -191,10 +191,7 @@ class TailWalk:
             what = _what(side, epoch)
             if what is _Look.LATER:
                 walk.waiting.append(side.exchange_id)
-            elif what is _Look.MOVED:
-                walk.missing += 1
-                self._moved(walk, side)
-            elif what is _Look.NOW:
+            elif what is not _Look.NEVER:
                 chains.setdefault(side.original_key or side.key, []).append(side)
         left = iter(chains.items())
         workers = [self._work(walk, epoch, left) for _ in range(min(self._rules.asking_count_max, len(chains)))]
@@ -211,7 +208,11 @@ class TailWalk:
                 elif _what(root, epoch) is _Look.LATER and root.exchange_id not in walk.waiting:
                     walk.waiting.append(root.exchange_id)
             for side in sorted(sides, key=lambda each: (each.key != root_key, each.exchange_id)):
-                await self._one(walk, side, root)
+                if _what(side, epoch) is _Look.MOVED:
+                    walk.missing += 1
+                    self._moved(walk, side)  # here, too, after its original: it may go from now on
+                else:
+                    await self._one(walk, side, root)
 
     async def _one(self, walk: _Walk, side: Side, root: Side | None) -> None:
         is_reversal = side.message_class == MessageClass.REVERSAL
@@ -242,6 +243,8 @@ class TailWalk:
                 walk.missing += 1
                 self._moved(walk, side)
             break
+        else:  # nobody looks at it again after this walk, so it is not left out
+            raise NotRun("an exchange is somebody else's for too long, or the journal cannot be read")
         walk.asked += 1
 
     def _moved(self, walk: _Walk, side: Side) -> None:

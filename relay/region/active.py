@@ -4,7 +4,9 @@ Owns the asking of GET /v1/region all the time, the order in which an epoch beco
 What an answer means is view.py's. It must never look at health: an unreachable region is still the active one, until somebody
 with authority says otherwise; silence.py only tells them. The traps: the ratchet is durable *before* a permit shows the new
 epoch; who is told of a new epoch (`on_epoch`) hears of it before its first permit, so that no call of the new epoch finds the
-old region's addresses; and a permit may be withheld (a seal, a stale record) without anything being forgotten.
+old region's addresses; a permit may be withheld (a seal, a stale record) without anything being forgotten; and where two
+regions both say that they serve one epoch, the calls go to the same addresses as the questions did, so nobody is asked until
+one of them has been silent for `CALM_MS`.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from relay.telemetry.metrics import Metrics
 
 _log = get_log("region")
 LOOK_APART_MS = 100
+BY_ITSELF = "core"  # the run of a claim that the region itself made
+CALM_MS = 60_000  # so long nobody but the known region has answered, before it is asked again after two did
 
 Probe = Callable[[int, Callable[[RegionWord | None], None]], Cancellable]
 RaiseEpoch = Callable[[int, Callable[[StepResult], None]], None]
@@ -37,7 +41,8 @@ class ActiveRegion:
     `raise_epoch` makes a higher epoch durable; `on_change` is told the permit each time it appears, changes or goes;
     `addresses` says in words how the core's addresses are, for the log line about a silence. Where DNS names the region:
     `begin` makes an epoch and its region durable (None: the core itself is the source), `region` is whose `epoch` is, durable.
-    `on_epoch` is told a new epoch and its region ("" where only the region itself will say) when they are durable.
+    `on_epoch` is told a new epoch and its region ("" where only the region itself will say) when they are durable. Where the
+    core itself is the source, `keep` writes down whose epoch it is, so that a restart does not take the first answer's word.
     """
 
     def __init__(
@@ -56,9 +61,14 @@ class ActiveRegion:
         begin: Begin | None = None,
         region: str = "",
         on_epoch: Callable[[int, str], None] | None = None,
+        keep: Begin | None = None,
     ) -> None:
         self._view = RegionView(epoch, region, follows_dns=begin is not None)
         self._begin = begin
+        self._keep = keep
+        self._kept = (epoch, region)
+        self._second: RegionWord | None = None  # who else says that it serves the epoch
+        self._calm_at_ms = 0
         self._on_epoch = on_epoch
         self._beginning: RegionRecord | None = None
         self._sealed_epoch = 0
@@ -120,6 +130,11 @@ class ActiveRegion:
         """An answer from below it is evidence only: law 5, of an epoch that is sealed."""
         return self._floor
 
+    @property
+    def contradiction(self) -> tuple[str, ...]:
+        """The two regions that both say that they serve the epoch; empty where there is one."""
+        return () if self._second is None else (self._view.region, self._second.region)
+
     def seal(self, epoch: int, is_durable: bool = True) -> None:
         """From now on no permit for `epoch` or below; 0 takes a seal away. Until it is durable, what is under way may still be
         answered."""
@@ -150,6 +165,7 @@ class ActiveRegion:
             self._not_durable(record.epoch, failed.why)
             return
         self._view.raised(record.epoch, record.region)
+        self._second = None
         self._trouble = f"region {record.region} has not confirmed epoch {record.epoch} yet"
         self._epoch_gauge.set(record.epoch)
         _log.info("region epoch raised", epoch=record.epoch, region=record.region, run=record.run)
@@ -191,8 +207,14 @@ class ActiveRegion:
             nonlocal answered
             answered = True
             self._asking = None
-            if self._is_running:
+            if not self._is_running:
+                return
+            try:
                 self._heard(word)
+            except Exception:
+                if self._timer is None:
+                    self._again()  # no error of whoever is told makes this question the last
+                raise
 
         asking = self._probe(self._view.epoch, heard)
         if not answered:
@@ -206,10 +228,16 @@ class ActiveRegion:
         else:
             self._silence.answered()
             self._trouble = self._in_words(verdict, word)
+            self._compare(verdict, word)
         self._show()
         if verdict is Verdict.RAISE and word is not None:
             higher = word
-            self._raise_epoch(higher.epoch, lambda failed: self._raised(higher, failed))
+            record = None if self._keep is None else _record_of(higher)
+            if self._keep is not None and record is not None:
+                self._kept = (higher.epoch, higher.region)
+                self._keep(record, lambda failed: self._raised(higher, failed))
+            else:
+                self._raise_epoch(higher.epoch, lambda failed: self._raised(higher, failed))
             return
         if verdict in (Verdict.LOWER_EPOCH, Verdict.CONTRADICTION, Verdict.AHEAD) and word is not None:
             _log.warning(
@@ -217,17 +245,41 @@ class ActiveRegion:
             )
         self._again()
 
-    def _raised(self, word: RegionWord, failed: StepResult) -> None:
+    def _compare(self, verdict: Verdict, word: RegionWord) -> None:
+        """Whether one region serves the epoch, or two do; and whose it is, for the disk."""
+        now_ms = self._clock.monotonic_ms()
+        if verdict is Verdict.CONTRADICTION and word.state == "serving":
+            if self._second is None:
+                _log.error(
+                    "two regions serve one epoch: nobody is asked", epoch=word.epoch, regions=[self._view.region, word.region]
+                )
+            self._second, self._calm_at_ms = word, now_ms + CALM_MS
+        elif verdict is Verdict.RAISE or (self._second is not None and now_ms >= self._calm_at_ms):
+            self._second = None
+        elif self._second is not None:
+            self._trouble = self._in_words(Verdict.CONTRADICTION, self._second)
+        if verdict is Verdict.SERVING and self._keep is not None and self._kept != (word.epoch, word.region):
+            self._kept = (word.epoch, word.region)
+            if (record := _record_of(word)) is not None:
+                self._keep(record, self._was_kept)
+
+    def _was_kept(self, failed: StepResult) -> None:
         if failed is not None:
-            self._not_durable(word.epoch, failed.why)
-        else:
+            self._kept = (0, "")  # the next answer tries again
+
+    def _raised(self, word: RegionWord, failed: StepResult) -> None:
+        try:
+            if failed is not None:
+                self._not_durable(word.epoch, failed.why)
+                return
             self._view.raised(word.epoch)
             self._tell_epoch()
             self._trouble = self._in_words(self._view.heard(word), word)
             self._epoch_gauge.set(word.epoch)
             _log.info("region epoch raised", epoch=word.epoch, region=word.region, state=word.state)
             self._show()
-        self._again()
+        finally:
+            self._again()
 
     def _not_durable(self, epoch: int, why: str) -> None:
         """No permit until it is durable: whoever named it tries again."""
@@ -259,7 +311,7 @@ class ActiveRegion:
 
     def _show(self) -> None:
         permit = self._view.permit
-        if permit is not None and (self._withheld or permit.epoch <= self._sealed_epoch):
+        if permit is not None and (self._withheld or self._second is not None or permit.epoch <= self._sealed_epoch):
             permit = None
         if permit == self._shown:
             return
@@ -274,3 +326,11 @@ class ActiveRegion:
         tenth = self._interval_ms // 10
         delay_ms = max(1, self._interval_ms + self._random.randint(-tenth, tenth))
         self._timer = self._timers.after(delay_ms, self._ask)
+
+
+def _record_of(word: RegionWord) -> RegionRecord | None:
+    """None for a name or an epoch that no record can say: it serves, and is not written down."""
+    try:
+        return RegionRecord(word.epoch, word.region, BY_ITSELF)
+    except ValueError:
+        return None

@@ -15,8 +15,9 @@ A signature proves who wrote a record, not that it is the newest, nor that it wa
 alone (stale, replaying, or given a record that was signed and never released) moves nothing: either two servers and more than
 half of them agree, or the region that would be moved to says by itself, over its own TLS, that this epoch is its own. An older
 server cannot hold a switch up, for a lower epoch counts as nothing, and neither can one that runs ahead of all others: what a
-quorum says goes before what one says of a higher epoch. What was seen of a higher epoch is remembered as `seen`: two
-truths that are told one after the other are two truths all the same. Only a higher epoch leads out of a frozen one.
+quorum says goes before what one says of a higher epoch. For which regions an epoch that is not decided yet was ever told is
+remembered (`Told`): two truths that are told one after the other are two truths all the same, also when one of them is told
+no more, or which center moves would hang on who was heard first. Only a higher epoch leads out of a frozen one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import msgspec
 from relay.region.record import Malformed, RegionRecord, canonical_name, parse_record
 
 OK: Final = "ok"  # the metric label of an answer that counts
+EPOCHS_TOLD_MAX: Final = 16  # that are remembered; beyond it the lowest is forgotten
 
 
 class Meaning(StrEnum):
@@ -87,6 +89,22 @@ class Conclusion(msgspec.Struct, frozen=True):
     epoch: int = 0
 
 
+class Told:
+    """For which regions each epoch from the known one on was ever told, by whichever server."""
+
+    def __init__(self) -> None:
+        self._regions: dict[int, frozenset[str]] = {}
+
+    def regions(self, epoch: int) -> frozenset[str]:
+        return self._regions.get(epoch, frozenset())
+
+    def remember(self, heard: Sequence[RegionRecord], known: Known) -> None:
+        for record in heard:
+            self._regions[record.epoch] = self.regions(record.epoch) | {record.region}
+        kept = sorted(epoch for epoch in self._regions if epoch >= known.epoch)[-EPOCHS_TOLD_MAX:]
+        self._regions = {epoch: self._regions[epoch] for epoch in kept}
+
+
 def quorum_of(servers: int) -> int:
     """How many servers are enough by themselves: more than half, and never one alone."""
     return max(2, servers // 2 + 1)
@@ -109,20 +127,21 @@ def read_word(word: ZoneWord, names: Names) -> tuple[RegionRecord | None, str]:
     return record, OK
 
 
-def conclude(known: Known, heard: Sequence[RegionRecord], quorum: int, seen: RegionRecord | None = None) -> Conclusion:
-    """`heard`: one record for each server that said something that counts. `seen`: the highest ever heard."""
+def conclude(known: Known, heard: Sequence[RegionRecord], quorum: int, told: Told | None = None) -> Conclusion:
+    """`heard`: one record for each server that said something that counts. `told`: what was heard before."""
     is_confirmed = any((record.epoch, record.region) == (known.epoch, known.region) for record in heard)
     candidate: RegionRecord | None = None
     for epoch in sorted({record.epoch for record in heard if record.epoch >= known.epoch}, reverse=True):
         said = [record for record in heard if record.epoch == epoch]
         regions = {record.region for record in said}
-        if seen is not None and seen.epoch == epoch:
-            regions.add(seen.region)
-        if epoch == known.epoch and known.region:
+        is_decided = epoch == known.epoch and bool(known.region)
+        if is_decided:
             regions.add(known.region)
+        elif told is not None:
+            regions |= told.regions(epoch)
         if len(regions) > 1 and candidate is None:
             return Conclusion(Meaning.FREEZE, None, is_confirmed, tuple(sorted(regions)), epoch)
-        if len(regions) > 1 or (epoch == known.epoch and known.region):
+        if len(regions) > 1 or is_decided:
             break
         if len(said) >= quorum:
             return Conclusion(Meaning.RAISE, said[0], is_confirmed)

@@ -1,4 +1,5 @@
-"""What is durable about the regions: whose epoch the ratchet's is, a pin, a seal, what is blocked, and who did what.
+"""What is durable about the regions: whose epoch the ratchet's is, where each was found, a pin, a seal, what is blocked,
+and who did what.
 
 Owns the names and the packing of these values in the journal, which is the one place where they are (docs/decisions/010 has the
 reason). It must never decide anything. The trap: epoch and region are two records, and a crash may part them. The region is
@@ -13,12 +14,12 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from relay.journal.port import StepResult
+from relay.journal.port import JournalFailed, StepResult
 from relay.region.record import RegionRecord
 
 LINK_NAME: Final = "@region"  # beside the listeners, whose names have no such sign
 DEED_COUNT_MAX: Final = 200  # beyond it the oldest is forgotten; the log has them all
-_CLAIM, _PIN, _SEAL, _BLOCKED, _DEED = "claim", "pin", "sealed", "blocked", "deed/"
+_CLAIM, _PIN, _SEAL, _BLOCKED, _DEED, _ADDRESSES = "claim", "pin", "sealed", "blocked", "deed/", "addresses/"
 FOLLOWED: Final = ((LINK_NAME, _SEAL), (LINK_NAME, _BLOCKED))  # by every worker beyond the first
 
 T = TypeVar("T")
@@ -71,7 +72,8 @@ class Book:
         return claim if claim is not None and claim.epoch >= self._journal.epoch else None
 
     def begin(self, record: RegionRecord, done: Done) -> None:
-        """Make the epoch and its region durable; `done` gets the first failure. An epoch below the ratchet is a ValueError."""
+        """Make the epoch and its region durable; `done` gets the first failure. An epoch below the ratchet is one, for another
+        worker may have raised it since who asks has looked."""
         failures: list[StepResult] = []
 
         def written(result: StepResult) -> None:
@@ -80,9 +82,20 @@ class Book:
                 done(next((failure for failure in failures if failure is not None), None))
 
         if record.epoch < self._journal.epoch:
-            raise ValueError(f"the epoch never goes back: {self._journal.epoch} -> {record.epoch}")
+            done(JournalFailed(f"the epoch never goes back: {self._journal.epoch} -> {record.epoch}"))
+            return
         self._write(_CLAIM, record, written)
         self._journal.raise_epoch(record.epoch, written)
+
+    # ---- where it is ---------------------------------------------------------------------------------------------------
+    def addresses(self, region: str) -> tuple[str, ...]:
+        """Where `region` was last found: for a start without a word from DNS."""
+        return self._read(_ADDRESSES + region, tuple[str, ...]) or ()
+
+    def keep_addresses(self, region: str, addresses: tuple[str, ...]) -> None:
+        """One that is not kept is no harm: it is asked for again."""
+        if addresses and addresses != self.addresses(region):
+            self._write(_ADDRESSES + region, addresses, _ignore)
 
     # ---- what people decided -----------------------------------------------------------------------------------------
     def pin(self) -> Pin | None:
@@ -131,4 +144,4 @@ class Book:
 
 
 def _ignore(_: StepResult) -> None:
-    """One deed more than the limit is no harm."""
+    """One deed more than the limit is no harm, and no more are addresses that are not written down."""

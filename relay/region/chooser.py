@@ -18,7 +18,7 @@ from typing import Protocol
 import msgspec
 
 from relay.clock import Clock
-from relay.region.agreement import Conclusion, Known, Meaning, conclude
+from relay.region.agreement import Conclusion, Known, Meaning, Told, conclude
 from relay.region.book import Pin
 from relay.region.record import RegionRecord
 from relay.region.view import RegionWord
@@ -65,7 +65,8 @@ class Chooser:
         self._rules = rules
         self._clock = clock
         self._pin = pin
-        self._seen: RegionRecord | None = None
+        self._pinned_until_ms = self._until_ms(pin)
+        self._told = Told()
         self._confirming: tuple[RegionRecord, str] | None = None  # and who named it
         self._taken: RegionRecord | None = None
         self._confirmed_ms = clock.monotonic_ms()
@@ -81,8 +82,16 @@ class Chooser:
     # ---- what is -----------------------------------------------------------------------------------------------------
     @property
     def pin(self) -> Pin | None:
-        """The pin that holds now. One that has run out is none, without anybody doing anything."""
-        return self._pin if self._pin is not None and self._clock.wall_ms() < self._pin.until_ms else None
+        """The pin that holds now. One that has run out is none, without anybody doing anything, or whose epoch is over."""
+        pin = self._pin
+        if pin is None or pin.epoch < self._ratchet.epoch:
+            return None
+        return pin if self._clock.monotonic_ms() < self._pinned_until_ms else None
+
+    @property
+    def pin_left_ms(self) -> int:
+        """For how long the pin still holds."""
+        return 0 if self.pin is None else self._pinned_until_ms - self._clock.monotonic_ms()
 
     @property
     def unconfirmed_ms(self) -> int:
@@ -96,8 +105,14 @@ class Chooser:
     def use_pin(self, pin: Pin | None) -> None:
         """It is durable. Takes hold at once."""
         self._pin = pin
+        self._pinned_until_ms = self._until_ms(pin)
         self._hold()
         self._look_at_age()
+
+    def _until_ms(self, pin: Pin | None) -> int:
+        """Monotonic: on disk is the wall clock's time. One look is taken at that, or a step of it would end a pin, or begin it
+        anew."""
+        return 0 if pin is None else self._clock.monotonic_ms() + pin.until_ms - self._clock.wall_ms()
 
     def why_no_pin(self, region: str, epoch: int) -> str:
         """Why the relay cannot be held at `region` under `epoch`; "" where it can."""
@@ -111,13 +126,11 @@ class Chooser:
     # ---- what is heard -----------------------------------------------------------------------------------------------
     def heard(self, records: Sequence[RegionRecord], is_over: bool) -> None:
         """What the servers have said in this round so far; `is_over` when no more will come."""
-        conclusion = conclude(self._known(), records, self._rules.quorum, self._seen)
-        for record in records:
-            if self._seen is None or record.epoch > self._seen.epoch:
-                self._seen = record
+        conclusion = conclude(self._known(), records, self._rules.quorum, self._told)
+        self._told.remember(records, self._known())
         if conclusion.is_confirmed:
             self._confirmed_ms = self._clock.monotonic_ms()
-        self._freeze(conclusion, is_over)
+        self._freeze(conclusion, records, is_over)
         record_to_take = conclusion.record
         if record_to_take is not None and self.pin is None:
             if conclusion.meaning is Meaning.RAISE:
@@ -134,9 +147,14 @@ class Chooser:
     def _known(self) -> Known:
         return Known(self._ratchet.epoch, self._ratchet.region)
 
-    def _freeze(self, conclusion: Conclusion, is_over: bool) -> None:
+    def _freeze(self, conclusion: Conclusion, records: Sequence[RegionRecord], is_over: bool) -> None:
+        while conclusion.meaning is Meaning.CANDIDATE and (ahead := conclusion.record) is not None:
+            # Who runs ahead alone neither hides a contradiction below nor ends one.
+            records = [record for record in records if record.epoch < ahead.epoch]
+            conclusion = conclude(self._known(), records, self._rules.quorum, self._told)
         if conclusion.meaning is Meaning.FREEZE:
-            if self.frozen != conclusion:
+            # Answers come one by one: whether somebody confirms what is known differs within a round, and is no news.
+            if self.frozen is None or (self.frozen.epoch, self.frozen.regions) != (conclusion.epoch, conclusion.regions):
                 _log.error("two regions under one epoch: frozen", regions=conclusion.regions, epoch=conclusion.epoch)
             self.frozen = conclusion
         elif is_over and self.frozen is not None and conclusion.meaning not in (Meaning.NOTHING, Meaning.OLD):

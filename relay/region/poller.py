@@ -113,10 +113,12 @@ class Poller:
         if record is not None:
             self._records.append(record)
         self._waiting -= 1
-        self._heard(self._records, self._waiting == 0)
-        if self._waiting == 0:
-            fifth = self._interval_ms // 5
-            self._again(0 if self._is_hinted else self._interval_ms + self._random.randint(-fifth, fifth))
+        try:
+            self._heard(self._records, self._waiting == 0)
+        finally:  # no error of whoever hears makes this round the last
+            if self._waiting == 0 and self._is_running:
+                fifth = self._interval_ms // 5
+                self._again(0 if self._is_hinted else self._interval_ms + self._random.randint(-fifth, fifth))
 
     def _again(self, pause_ms: int) -> None:
         now_ms = self._clock.monotonic_ms()

@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-EPOCH_MAX: Final = 2**63 - 1  # what a journal can keep: SQLite's and PostgreSQL's largest integer
+EPOCH_MAX: Final = 2**53 - 1  # what the contract can say: a higher one would be confirmed by nobody, and never be left again
 STRING_BYTES_MAX: Final = 255  # one character-string of a TXT record: RFC 1035, 3.3
 STRING_COUNT_MAX: Final = 2
 TEXT_BYTES_MAX: Final = STRING_BYTES_MAX * STRING_COUNT_MAX
@@ -52,7 +52,7 @@ class Malformed(StrEnum):
 
 
 class RegionRecord(msgspec.Struct, frozen=True, order=True):
-    """Region `region` is the active one under `epoch` (0 < epoch < 2^63); `run` names the failover run that said so.
+    """Region `region` is the active one under `epoch` (0 < epoch < 2^53); `run` names the failover run that said so.
 
     Raises ValueError for what cannot be written as a record.
     """

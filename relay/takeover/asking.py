@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from protocols.vocabulary import Approved, NotProcessed, Outcome, Request, Unknown
 from relay.clock import Cancellable
 from relay.core.client import CoreClient
-from relay.core.port import Attempt, Finding, Look, Superseded, UndoOutcome
+from relay.core.port import Attempt, Finding, Ground, Look, Superseded, UndoOutcome
 from relay.permit import Permit
 
 
@@ -49,12 +49,12 @@ class AdoptedCore:
         standing_minor: int,
         currency: str,
         attempt: Attempt,
-        automatic: bool,
+        ground: Ground,
         permit: Permit,
         timeout_ms: int,
         done: Callable[[UndoOutcome], None],
     ) -> Cancellable:
-        return self._client.undo(key, standing_minor, currency, attempt, automatic, permit, timeout_ms, done)
+        return self._client.undo(key, standing_minor, currency, attempt, ground, permit, timeout_ms, done)
 
     def inquire(
         self, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Finding], None]

@@ -4,11 +4,13 @@ desks.
 Owns the journal that was opened, the business in it, and the two fronts that lead messages there. It must never decide what
 comes next (relay/takeover/plan.py). The traps: messages are led there only when what was open has been taken up, and are
 led there no more before it is closed; the other center's name is spoken in only while the fence is known to stand in the
-region's present epoch; and when its journal fails, nothing more is said from it, and it is opened anew.
+region's present epoch; when its journal fails, nothing more is said from it, and it is opened anew; and a server that hangs
+must hold up its own business alone, so it is never read on the loop once that is at work.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol, TypeAlias, TypeVar
@@ -20,6 +22,7 @@ from relay.core.contract import CenterAnswer, FenceRequest
 from relay.errors import JournalUnusable
 from relay.exchange.front import FrontDesk
 from relay.journal.generation import LINK_NAME, NAME, Generation, pack_generation, read_generation
+from relay.journal.inherited import Inherited
 from relay.outbound.front import FrontOutbound
 from relay.permit import Permit
 from relay.takeover.adopted import Adopted, AdoptedJournal
@@ -37,12 +40,16 @@ class Copy(Protocol):
 
     async def promote(self) -> None: ...
 
+    async def copied_until(self) -> int:
+        """UTC epoch milliseconds of the newest record in it; 0 where it cannot say, or writes itself."""
+        ...
+
     async def generation(self) -> Generation:
         """What the journal knows of itself, without opening it."""
         ...
 
-    async def open(self, on_failed: Callable[[str], None]) -> AdoptedJournal:
-        """In a new life. Raises JournalUnusable."""
+    async def open(self, on_failed: Callable[[str], None], life_floor: int) -> AdoptedJournal:
+        """In a new life, `life_floor` or above. Raises JournalUnusable."""
         ...
 
 
@@ -58,6 +65,7 @@ class Heir:
         make: Callable[[Record, AdoptedJournal], Adopted],
         front: FrontDesk,
         front_outbound: FrontOutbound,
+        inherited: Inherited,
         call_timeout_ms: int,
     ) -> None:
         self._client = client
@@ -66,10 +74,12 @@ class Heir:
         self._make = make
         self._front = front
         self._front_outbound = front_outbound
+        self._inherited = inherited
         self._call_timeout_ms = call_timeout_ms
         self._journal: AdoptedJournal | None = None
         self._broken: AdoptedJournal | None = None  # failed, and not closed yet
         self.adopted: Adopted | None = None
+        self._listing = asyncio.Lock()  # one connection reads
 
     # ---- the core ----------------------------------------------------------------------------------------------------
     @property
@@ -113,15 +123,32 @@ class Heir:
     async def is_writing(self) -> bool:
         return await _now(self._copy.is_writing())
 
+    async def copied_until(self) -> int:
+        return await _now(self._copy.copied_until())
+
     async def promote(self) -> None:
         await _now(self._copy.promote())
 
-    async def open(self) -> Generation:
+    async def open(self, life_floor: int) -> Generation:
         if self._broken is not None:
             self._broken.close()
             self._broken = None
         if self._journal is None:
-            self._journal = await _now(self._copy.open(self._failed))
+            early: list[str] = []
+            opened: list[AdoptedJournal] = []
+
+            def failed(why: str) -> None:
+                if not opened:
+                    early.append(why)
+                elif opened[0] is self._journal:
+                    self._failed(why)
+
+            journal = await _now(self._copy.open(failed, life_floor))
+            if early:  # before it was ours: it says so once
+                self._broken = journal
+                raise NotNow(f"the adopted journal failed as it was opened: {early[0]}.", "Look at its database.")
+            opened.append(journal)
+            self._journal = journal
         return read_generation(self._journal.variables(LINK_NAME))
 
     def _failed(self, why: str) -> None:
@@ -152,6 +179,14 @@ class Heir:
     def open_count(self) -> int:
         return 0 if self.adopted is None else self.adopted.open_count
 
+    async def listed_count(self) -> int:
+        """How many exchanges of it wait for a person. Raises NotNow."""
+        adopted = self.adopted
+        if adopted is None:
+            return 0
+        async with self._listing:
+            return await _now(asyncio.to_thread(lambda: sum(1 for _ in adopted.journal.listed())))
+
     async def adopt(self, record: Record) -> None:
         journal = self._journal
         if journal is None or self.adopted is not None:
@@ -159,25 +194,36 @@ class Heir:
         adopted = self._make(record, journal)
         try:
             adopted.take_up()
-        except JournalUnusable as error:  # a part may be under way already: all of it begins again in another life
+        except Exception as error:  # a part may be under way already: all of it begins again in another life
             adopted.fence()
             self._broken, self._journal = journal, None
-            raise NotNow(error.problem, error.next_step) from error
+            if isinstance(error, JournalUnusable):
+                raise NotNow(error.problem, error.next_step) from error
+            raise
         self.adopted = adopted
-        self._front.adopted, self._front_outbound.adopted = adopted.desk, adopted.outbound
-        self._front.is_awaited = False
+        self._inherited.adopted = journal  # first: what is said of its books must find its exchanges
+        self._front_outbound.adopted, self._front_outbound.is_awaited = adopted.outbound, False
+        self._front.lead_to(adopted.desk)
+
+    def follow(self) -> None:
+        if self.adopted is not None:
+            self.adopted.follow()
 
     async def close(self, generation: Generation) -> None:
         self._lead_nowhere(is_awaited=False)
-        if self.adopted is not None and self.adopted.open_count:
-            raise NotNow(f"{self.adopted.open_count} are not at their end yet.", "relay takeover status")
-        if await self.open() != generation:
+        if self.adopted is not None and not self.adopted.is_at_rest:
+            on_the_way = self.adopted.journal.waiting_count()
+            raise NotNow(
+                f"{self.adopted.open_count} are not at their end yet, {on_the_way} on their way.", "relay takeover status"
+            )
+        if await self.open(0) != generation:  # it was open: its life is above the floor by now
             await self.raise_generation(generation)
         self.stop()
 
     def _lead_nowhere(self, is_awaited: bool) -> None:
+        self._inherited.adopted = None
         self._front.adopted = self._front_outbound.adopted = None
-        self._front.is_awaited = is_awaited
+        self._front.is_awaited = self._front_outbound.is_awaited = is_awaited
 
     def stop(self) -> None:
         """The process ends, or the journal goes back: no further word from it."""

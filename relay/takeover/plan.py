@@ -12,15 +12,16 @@ from typing import Final, TypeAlias
 import msgspec
 
 from relay.core.contract import CenterAnswer
-from relay.journal.generation import Generation, next_generation
+from relay.journal.generation import Generation, next_generation, next_life
 from relay.takeover.record import Record
 from relay.takeover.states import Event
 
 
 class Choose(msgspec.Struct, frozen=True):
-    """Write this generation down, then look again."""
+    """Write this generation down, and the life above all that were heard, then look again."""
 
     generation: int
+    life_floor: int
 
 
 class Fence(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ def fencing(record: Record, seen: CenterAnswer) -> Step:
     if is_fenced(record, seen):
         return _STANDS
     if not record.generation or seen.newest >= record.fence:
-        return Choose(next_generation(seen.newest))
+        return Choose(next_generation(seen.newest), max(record.life_floor, next_life(seen.newest)))
     return Fence()
 
 

@@ -37,6 +37,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     run: str = ""
     center: str = ""  # the one that is taken over
     generation: int = 0
+    life_floor: int = 0  # its journal is not opened here in a life below it; 0 before a number was chosen
+    copied_until_ms: int = 0  # wall clock of the newest record in the copy when it was promoted; 0: not seen
     began: Signed = Signed()
     returned: Signed = Signed()
     changed_ms: int = 0  # wall clock of the last change of state

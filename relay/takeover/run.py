@@ -9,7 +9,6 @@ before a word is said in it, because the database of the new region is a copy th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from msgspec.structs import replace
 
@@ -18,9 +17,10 @@ from relay.bridge import answer_of
 from relay.clock import Clock
 from relay.core.contract import FenceRequest
 from relay.errors import RelayError
+from relay.journal.port import StepResult
 from relay.takeover import plan
 from relay.takeover.record import Record, Signed, TakeoverBook
-from relay.takeover.states import ACTIVE, AT_WORK, AWAITED, TRANSITIONS, Event, State
+from relay.takeover.states import ACTIVE, AT_WORK, AWAITED, SPOKEN_FOR, TRANSITIONS, Event, State
 from relay.takeover.ways import NotNow, Ways
 from relay.telemetry.log import get_log
 
@@ -51,6 +51,7 @@ class TakeOver:
         self._troubled = troubled
         self._is_stopped = False
         self._is_deciding = False
+        self._asked: plan.Step | None = None  # what the last look asked for
         self.record = book.record()
         self.fenced_epoch = 0  # of the region: in it the fence was seen to stand, in this life
         self.trouble = ""  # why the last look came to nothing
@@ -64,7 +65,7 @@ class TakeOver:
     def may_speak(self) -> bool:
         """In the other center's name, in the epoch in which the core may be asked now."""
         epoch = self._ways.region_epoch
-        return self.record.state in AT_WORK and epoch > 0 and epoch == self.fenced_epoch
+        return self.record.state in SPOKEN_FOR and epoch > 0 and epoch == self.fenced_epoch
 
     # ---- people ------------------------------------------------------------------------------------------------------
     async def begin(self, center: str, signed: Signed) -> Record:
@@ -116,6 +117,10 @@ class TakeOver:
                 except RelayError as no:
                     self._troubled()
                     self._told(str(no))
+                except Exception as error:  # looked at again: one that ended here would leave a center to nobody
+                    log.exception("a look of the take-over failed by a mistake of ours")
+                    self._troubled()
+                    self._told(f"{type(error).__name__} in the relay: the log has it")
             await self._sleep_ms(0 if is_moved else self._look_ms)
 
     def _told(self, trouble: str) -> None:
@@ -129,17 +134,14 @@ class TakeOver:
             case State.FENCING:
                 return await self._fencing()
             case State.PROMOTING:
-                return await self._do(plan.promoting(await self._ways.is_writing()))
+                return await self._promoting()
             case State.OPENING:
-                return await self._do(plan.opening(self.record, await self._ways.open(), self._own_center))
+                found = await self._ways.open(self.record.life_floor)
+                return await self._do(plan.opening(self.record, found, self._own_center))
             case State.ADOPTED:
                 return await self._at_work()
             case State.RETURNING:
-                wanted = plan.handed_back(self.record)
-                if not await self._ways.is_handed_back(wanted):
-                    await self._ways.close(wanted)
-                    return True
-                return await self._do(plan.Proven(Event.JOURNAL_CLOSED))
+                return await self._returning()
             case _:
                 return False
 
@@ -150,30 +152,63 @@ class TakeOver:
             self.fenced_epoch = epoch
         return await self._do(step)
 
-    async def _at_work(self) -> bool:
+    async def _promoting(self) -> bool:
+        is_writing = await self._ways.is_writing()
+        if not is_writing and not self.record.copied_until_ms:
+            until_ms = await self._ways.copied_until()
+            if until_ms:
+                await self._enter(replace(self.record, copied_until_ms=until_ms), Event.COPY_MEASURED)
+        return await self._do(plan.promoting(is_writing))
+
+    async def _fence_again(self) -> plan.Step | None:
+        """What the fence needs in the region's present epoch; None where it was seen to stand, or nobody may be asked."""
         epoch = self._ways.region_epoch
         if epoch and epoch != self.fenced_epoch:
             step = plan.fencing_again(self.record, await self._ways.standing(self.record.center))
             if not isinstance(step, plan.Proven):
-                return await self._do(step)
+                return step
             if epoch == self._ways.region_epoch:
                 self.fenced_epoch = epoch
+        return None
+
+    async def _returning(self) -> bool:
+        """A message that came between the signature and the closing is carried to its end first, as while it was at work: on
+        this way there is nobody else who would."""
+        wanted = plan.handed_back(self.record)
+        if await self._ways.is_handed_back(wanted):
+            return await self._do(plan.Proven(Event.JOURNAL_CLOSED))
+        if self._ways.open_count:
+            step = await self._fence_again()
+            if step is not None:
+                return await self._do(step)
+            self._ways.follow()
+        await self._ways.close(wanted)
+        return True
+
+    async def _at_work(self) -> bool:
+        step = await self._fence_again()
+        if step is not None:
+            return await self._do(step)
         if self._ways.is_at_work:
+            self._ways.follow()
             return False
-        opened = plan.opening(self.record, await self._ways.open(), self._own_center)
+        opened = plan.opening(self.record, await self._ways.open(self.record.life_floor), self._own_center)
         if isinstance(opened, plan.Proven):
             await self._ways.adopt(self.record)
+            self._ways.follow()
             log.info("the journal of another center is at work here", center=self.record.center)
             self._changed()
             return False
         return await self._do(opened)
 
     async def _do(self, step: plan.Step) -> bool:
-        record = self.record
+        """Whether to look again at once: not where the same was asked for just before, and is not so yet."""
+        record, before, self._asked = self.record, self._asked, step
         if isinstance(step, plan.Stop):
             raise NotNow(f"{step.why}.", "Nothing is done by itself any more; two people have to find out who has the journal.")
         if isinstance(step, plan.Choose):
-            await self._enter(replace(record, generation=step.generation), Event.NUMBER_CHOSEN)
+            numbered = replace(record, generation=step.generation, life_floor=step.life_floor)
+            await self._enter(numbered, Event.NUMBER_CHOSEN)
         elif isinstance(step, plan.Fence):
             await self._ways.fence(
                 record.center, FenceRequest(relay_epoch=record.fence, run=record.run, reason=record.began.why[:255])
@@ -184,21 +219,32 @@ class TakeOver:
             await self._ways.raise_generation(step.generation)
         else:
             await self._enter(record, step.event)
-        return True
+        return step != before
 
     async def _enter(self, record: Record, event: Event) -> None:
-        """The next state, durable before it is ours. Raises RelayError where it is not."""
+        """The next state, durable before it is ours, and ours once it is durable, also where that took so long that nobody
+        waits any more: what is on disk and is not done here would be begun by the next life, long after everybody had
+        forgotten it. Raises RelayError where it is not."""
         if self._is_deciding:
             raise NotNow("somebody else is just deciding about it.", "relay takeover status")
         state = next_state(TRANSITIONS, record.state, event)
         after = replace(record, state_name=state.name, changed_ms=self._clock.wall_ms())
-        self._is_deciding = True
-        try:
-            result = await answer_of(partial(self._book.keep, after))
-        finally:
-            self._is_deciding = False
+
+        def keep(done: Callable[[StepResult], None]) -> None:
+            def kept(result: StepResult) -> None:
+                self._is_deciding = False
+                if result is None:
+                    self._entered(after)
+                done(result)
+
+            self._is_deciding = True
+            self._book.keep(after, kept)
+
+        result: StepResult = await answer_of(keep)
         if result is not None:
             raise NotNow(f"this center's own journal does not write: {result.why}.", "Nothing has changed.")
+
+    def _entered(self, after: Record) -> None:
         self.record = after
         log.warning("take-over", center=after.center, state=after.state_name, run=after.run, fence=after.fence)
         self._changed()

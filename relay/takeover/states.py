@@ -36,6 +36,7 @@ class Event(Enum):
     SIGNED = auto()  # by two people
     NUMBER_CHOSEN = auto()  # the core has heard a life as high as the fence would be
     FENCE_STANDS = auto()  # the core says so, of this take-over
+    COPY_MEASURED = auto()  # until when it has what the other center wrote: nobody can see that any more once it writes
     COPY_WRITES = auto()  # seen at the database itself
     JOURNAL_OPEN = auto()  # in the fence's generation, and that is durable in it
     GIVEN_BACK = auto()  # two people have signed, and nothing is open
@@ -46,12 +47,14 @@ S, E = State, Event
 INITIAL: Final = State.NONE
 AWAITED: Final = frozenset({S.FENCING, S.PROMOTING, S.OPENING})  # the other center's business is to be answered from here soon
 AT_WORK: Final = frozenset({S.ADOPTED})
+SPOKEN_FOR: Final = AT_WORK | {S.RETURNING}  # in its name: what came in just before it was given back goes to its end, too
 ACTIVE: Final = AWAITED | AT_WORK | {S.RETURNING}  # there is something to do
 
 TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
     (S.NONE, E.SIGNED): S.FENCING,
     (S.FENCING, E.NUMBER_CHOSEN): S.FENCING,
     (S.FENCING, E.FENCE_STANDS): S.PROMOTING,
+    (S.PROMOTING, E.COPY_MEASURED): S.PROMOTING,
     (S.PROMOTING, E.COPY_WRITES): S.OPENING,
     (S.OPENING, E.JOURNAL_OPEN): S.ADOPTED,
     (S.ADOPTED, E.JOURNAL_OPEN): S.ADOPTED,  # after a restart, or after its database was away

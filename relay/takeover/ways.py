@@ -32,7 +32,7 @@ class Ways(Protocol):
 
     @property
     def open_count(self) -> int:
-        """Of it: exchanges and messages of the core that are not at their end, and records on their way."""
+        """Of it: exchanges and messages of the core that are not at their end."""
         ...
 
     async def standing(self, center: str) -> CenterAnswer:
@@ -47,12 +47,17 @@ class Ways(Protocol):
         """Whether the copy's database writes, asked of itself. Raises NotNow."""
         ...
 
+    async def copied_until(self) -> int:
+        """Wall clock of the newest record that the copy has; 0 where it cannot say. Raises NotNow."""
+        ...
+
     async def promote(self) -> None:
         """Raises NotNow."""
         ...
 
-    async def open(self) -> Generation:
-        """Open the journal in a new life, where it is not open, and say what it knows of itself. Raises NotNow."""
+    async def open(self, life_floor: int) -> Generation:
+        """Open the journal in a new life, `life_floor` or above, where it is not open, and say what it knows of itself. Raises
+        NotNow."""
         ...
 
     async def raise_generation(self, generation: Generation) -> None:
@@ -61,6 +66,10 @@ class Ways(Protocol):
 
     async def adopt(self, record: Record) -> None:
         """What is open in it is taken up, and messages find it, from now on."""
+        ...
+
+    def follow(self) -> None:
+        """At work, and the fence was seen in the region's present epoch: what a new epoch asks of the journal is begun."""
         ...
 
     async def is_handed_back(self, generation: Generation) -> bool:

@@ -95,8 +95,11 @@ class Metrics:
         self.core_answers_refused = Counter(
             "relay_core_answers_refused_total", "Answers not taken for the core's word", ["remark"], registry=r
         )
-        self.core_connections = Gauge("relay_core_connections", "Open connections to the core", registry=r)
+        self.core_connections = Gauge("relay_core_connections", "Connections to the core whose sockets are open", registry=r)
         self.core_connections_opened = Counter("relay_core_connections_opened_total", "Connections made", registry=r)
+        self.core_connections_held = Counter(
+            "relay_core_connections_held_total", "Calls that wait because no connection may be opened now", ["why"], registry=r
+        )
         self.core_connect_failures = Counter("relay_core_connect_failures_total", "Connections not made", ["why"], registry=r)
         self.core_unrequested_bytes = Counter(
             "relay_core_unrequested_answers_total", "Bytes from the core that answer no request", registry=r
@@ -122,6 +125,7 @@ class Metrics:
             "relay_region_silent_seconds", "Since when nobody answers GET /v1/region; 0 while it is answered", registry=r
         )
         self.region_sealed = Gauge("relay_region_sealed", "1 while the known region epoch is sealed by people", registry=r)
+        self.hours_open = Gauge("relay_hours_open", "1 within hours of service", ["class", "listener"], registry=r)
         self.region_blocked = Gauge("relay_region_blocked", "1 while people block a class of messages", ["class"], registry=r)
         self.region_dns_answers = Counter(
             "relay_region_dns_answers_total", "Answers of name servers about the region", ["server", "result"], registry=r
@@ -138,6 +142,9 @@ class Metrics:
         self.region_notifies = Counter("relay_region_notifies_total", "NOTIFY messages heard", ["result"], registry=r)
         self.region_shadow = Counter(
             "relay_region_shadow_probes_total", "Answers of each region, the standby too", ["region", "result"], registry=r
+        )
+        self.region_clock_skew = Gauge(
+            "relay_region_clock_skew_seconds", "A region's clock less ours, by the Date of its answers", ["region"], registry=r
         )
         self.region_shadow_good = Gauge(
             "relay_region_shadow_good", "1 while a region answers as it should", ["region"], registry=r
@@ -190,6 +197,12 @@ class Metrics:
         self.drain_links_busy = Gauge("relay_drain_links_busy", "Those of them with something in flight", registry=r)
         # ---- the other relay center --------------------------------------------------------------------------------
         self.pair_path_up = Gauge("relay_pair_path_up", "1 while a path to the other center is up", ["path"], registry=r)
+        self.pair_questions = Counter(
+            "relay_pair_questions_total",
+            "Whether the other center knows a reversal: asked, answered",
+            ["result"],
+            registry=r,
+        )
         self.pair_beats = Counter("relay_pair_beats_total", "Datagrams of the other center", ["path", "result"], registry=r)
         self.pair_finding = Gauge("relay_pair_finding", "1 for what both centers' sights mean", ["meaning"], registry=r)
         self.pair_disagrees = Gauge("relay_pair_disagrees", "1 while the centers know different epochs", registry=r)
@@ -308,7 +321,7 @@ class Metrics:
                 self.hot_lane_moves.labels(scope, move)
         for result in ("done", "wrong", "waits", "busy"):
             self.console_sign_ins.labels(result)
-        for result in ("done", "refused", "unrecorded", "forged", "forbidden"):
+        for result in ("done", "half", "refused", "unrecorded", "forged", "forbidden"):
             self.console_deeds.labels(result)
         for reason in ("loop-late", "journal-still"):
             self.watchdog_held.labels(reason)

@@ -43,7 +43,10 @@ class Link(Performer, Protocol):
         stored = services.variables.variables(services.listener.name)
         facts = services.listener
         right = None if services.guard is None else services.guard.right
-        self.step(d.LinkOpened(host, port, services.is_dialled, name, stored, facts.realm, services.link_ids(), right))
+        inherited = services.inherited.variables(facts.name)
+        self.step(
+            d.LinkOpened(host, port, services.is_dialled, name, stored, facts.realm, services.link_ids(), right, inherited)
+        )
         services.outbound.link_ready(services.listener.name, "")
 
     def dataReceived(self, data: bytes) -> None:

@@ -116,6 +116,8 @@ class Listener:
         reactor: Twisted's, for endpoints other than tcp:, tcp6: and systemd:.
         environ: the environment that the process was started with, where systemd announces the sockets that it hands over.
             Never os.environ: Twisted takes the announcement out of it.
+        outlives_address: links accepted here may still say good-bye when their address has left this host, which it does first
+            where a center loses its role, whoever opens the door. Needs CAP_NET_ADMIN; without it they fall silent.
 
     Raises ConfigurationError for settings that cannot work.
     """
@@ -127,10 +129,12 @@ class Listener:
         parts: WireParts,
         reactor: Any,
         environ: Mapping[str, str],
+        outlives_address: bool = False,
     ) -> None:
         self._parts = parts
         self._reactor = reactor
         self._environ = environ
+        self._outlives_address = outlives_address
         self._counters = LinkCounters(parts.metrics, settings.name, parts.timers)
         self._port: Any = None
         self._bound: list[socket.socket] = []  # bound and not accepted from yet
@@ -194,13 +198,6 @@ class Listener:
         except OSError as error:  # no file descriptor left
             raise ListenFailed(f"Listener {self.name} cannot listen on {self.endpoint}: {error}.") from error
 
-    def outlive_address(self) -> None:
-        """Between `bind` and `begin`: links accepted here may still say good-bye when their address has left this host, which
-        it does first where a center loses its role. Needs CAP_NET_ADMIN; without it they fall silent."""
-        for sock in self._bound:
-            with contextlib.suppress(OSError):
-                speak_without_address(sock)
-
     def unbind(self) -> None:
         """What `bind` took and `begin` did not use is let go."""
         for sock in self._take_bound():
@@ -213,6 +210,9 @@ class Listener:
         if guard is not None and not guard.may_speak():
             self.unbind()
             return
+        for sock in self._bound if self._outlives_address else ():
+            with contextlib.suppress(OSError):
+                speak_without_address(sock)
         loop = asyncio.get_running_loop()
         endpoint = HotServerEndpoint(loop, self._take_bound, self._connections, self._gate, self._parts.timers)
         self._port = endpoint.listen_now(self._factory)

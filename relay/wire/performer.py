@@ -224,6 +224,9 @@ class Performer:
         services = self._services
         services.variables.store_variable(services.listener.name, action.name, None, partial(self._stored, action.name))
 
+    def _hand_back(self, action: d.HandBack) -> None:
+        self._services.inherited.hand_back(self._services.listener.name, action.name, action.value)
+
     def _stored(self, name: str, result: StepResult) -> None:
         if self.is_open:
             self.step(d.Stored(name, result is None))
@@ -326,6 +329,7 @@ _DEEDS: dict[type, Callable[[Performer, Any], None]] = {
     d.Refuse: Performer._refuse,
     d.Store: Performer._store,
     d.Forget: Performer._forget,
+    d.HandBack: Performer._hand_back,
     d.Timer: Performer._timer,
     d.Command: Performer._command,
     d.CommandAnswered: Performer._command_answered,

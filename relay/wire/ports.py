@@ -44,6 +44,31 @@ class VariableStore(Protocol):
     def variables(self, link_name: str) -> Mapping[str, bytes]: ...
 
 
+class InheritedPort(Protocol):
+    """The link variables of another center whose journal is at work here; relay.journal.inherited fulfils it."""
+
+    def variables(self, link_name: str) -> Mapping[str, bytes]:
+        """A live view of what a listener of that name had there: empty while no such journal is open."""
+        ...
+
+    def hand_back(self, link_name: str, name: str, value: bytes) -> None:
+        """Write into that journal what its own center is to find. Nothing where it is not open, or knows no such name."""
+        ...
+
+
+class NothingInherited:
+    """No journal of another center is ever at work here."""
+
+    def variables(self, link_name: str) -> Mapping[str, bytes]:
+        return {}
+
+    def hand_back(self, link_name: str, name: str, value: bytes) -> None:
+        return
+
+
+NOTHING_INHERITED = NothingInherited()
+
+
 class OutboundPort(Protocol):
     """Where messages of the core come from, and what dialogues say of them goes to; relay.outbound.desk fulfils it."""
 
@@ -125,6 +150,7 @@ class WireParts:
     statements: StatementPort = NO_STATEMENTS
     door: DoorPort = OPEN_DOOR
     guard_of: Callable[[str], LineGuard | None] = _unguarded
+    inherited: InheritedPort = NOTHING_INHERITED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +172,7 @@ class LinkServices:
     statements: StatementPort = NO_STATEMENTS
     door: DoorPort = OPEN_DOOR
     guard: LineGuard | None = None
+    inherited: InheritedPort = NOTHING_INHERITED
 
 
 def link_services(
@@ -168,4 +195,5 @@ def link_services(
         statements=parts.statements,
         door=parts.door,
         guard=parts.guard_of(facts.name),
+        inherited=parts.inherited,
     )

@@ -13,7 +13,21 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from tests.bench import branchcodec, codec, everydialect, failover, fairness, growth, journal, ndc, plots, storm, zenginfiles
+from tests.bench import (
+    branchcodec,
+    codec,
+    console,
+    everydialect,
+    failover,
+    fairness,
+    growth,
+    journal,
+    ndc,
+    plots,
+    storm,
+    stormplot,
+    zenginfiles,
+)
 from tests.bench.dialects import FAR_ENDS
 from tests.bench.processes import LOAD_CORE, ROOT, Process, fsync_us, machine, start_bare_pipe, start_core, start_relay
 
@@ -34,6 +48,7 @@ GOALS = {
     "recovery_s_of_the_largest_journal": ("<=", growth.GOAL_S),
     "fairness_p99_lanes_off_vs_quiet": (">=", 3.0),  # the core is the bottleneck
     "fairness_p99_lanes_on_vs_quiet": ("<=", 1.2),
+    "console_ten_pages_throughput_vs_nobody": (">=", 0.95),  # fifty thousand sessions
     "failover_lost_or_doubled": ("<=", 0.0),
     "storm_s_until_all_are_back": ("<=", storm.GOAL_S),
     "storm_missing_or_wrong": ("<=", 0.0),
@@ -165,6 +180,9 @@ def main() -> int:
         fair = fairness.measure(directory, 3 if SHORT else ROUNDS, SECONDS)
         print("idle sessions", flush=True)
         session_bytes, sessions = idle_sessions(directory, 2_000 if SHORT else SESSIONS)
+        print(f"the console with {console.SESSIONS} sessions: what it costs the messages when people look", flush=True)
+        looked, looked_calm = console.measure(1 if SHORT else 3, SECONDS)
+        watched = console.ratios(looked, looked_calm)
         print("storm: the whole fleet comes back at once after kill -9", flush=True)
         stormed = storm.measure(2_000 if SHORT else storm.TERMINALS)
         print("journal", flush=True)
@@ -187,6 +205,7 @@ def main() -> int:
         "recovery_s_of_the_largest_journal": growth.worst_s(grown),
         "fairness_p99_lanes_off_vs_quiet": middle(fair["lanes off"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
         "fairness_p99_lanes_on_vs_quiet": middle(fair["lanes on"], "p99_ms") / middle(fair["quiet"], "p99_ms"),
+        "console_ten_pages_throughput_vs_nobody": watched["ten_pages_throughput"],
         "storm_s_until_all_are_back": stormed["all_s"],
         "storm_missing_or_wrong": storm.missing_or_wrong(stormed),
         "storm_core_calls_over_limit": storm.over_limit(stormed),
@@ -217,6 +236,7 @@ def main() -> int:
         **({"failover": failover.figures(fails)} if fails else {}),
         "growth": growth.figures(grown),
         "storm": storm.figures(stormed),
+        "console": watched,
         "idle_sessions": sessions,
         "fairness": fairness.figures(fair),
         "fsync_us": fsync,
@@ -234,7 +254,7 @@ def main() -> int:
     plots.draw_journal(OUT / "journal.svg", journals)
     plots.draw_growth(OUT / "growth.svg", grown)
     fairness.draw(OUT / "fairness.svg", fair)
-    storm.draw(OUT / "storm.svg", stormed)
+    stormplot.draw(OUT / "storm.svg", stormed, storm.GOAL_S)
     if fails:
         failover.draw(OUT / "failover.svg", fails)
     print((OUT / "latest.md").read_text())

@@ -19,7 +19,8 @@ import time
 from pathlib import Path
 from statistics import median
 
-from tests.bench.processes import CORES, LOAD_CORE, Process, free_port, start_relay
+from relay.loopback.stage import free_port
+from tests.bench.processes import CORES, LOAD_CORE, Process, start_relay
 from tests.bench.terminals import Room, Terminal
 
 CORE_CONCURRENCY, CORE_MS = 16, 50.0  # 320 calls per second

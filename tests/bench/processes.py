@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from relay.loopback.stage import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CORES = sorted(os.sched_getaffinity(0))
 GATEWAY_CORE, LOAD_CORE = CORES[0], CORES[-1]
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    """A port that nobody had a moment ago; its process starts at once."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 class Process:
@@ -117,9 +112,14 @@ endpoint = "tcp:{port}:interface=127.0.0.1"
 """
 
 
-def start_relay(core_port: int, directory: Path, door: str = "own", links: str = ATM) -> tuple[Process, int]:
+RELAY = ("-m", "tests.bench.relayproc")
+
+
+def start_relay(
+    core_port: int, directory: Path, door: str = "own", links: str = ATM, module: Sequence[str] = RELAY
+) -> tuple[Process, int]:
     """The relay itself; `door` "httpx" puts it on httpx's default pool instead of its own transport. `links` are what it serves
-    or dials at the port that is returned."""
+    or dials at the port that is returned. Another `module` gets the configuration and `door` as its words."""
     port = free_port()
     name = f"{door}-{port}"
     key = directory / "journal-key"
@@ -130,7 +130,7 @@ def start_relay(core_port: int, directory: Path, door: str = "own", links: str =
     common = CONFIG.format(directory=directory, name=name, core_port=core_port)
     config.write_text(common + links.format(port=port))
     log = directory / f"{name}.log"
-    relay = Process(["-m", "tests.bench.relayproc", str(config), door], GATEWAY_CORE, log=log)
+    relay = Process([*module, str(config), door], GATEWAY_CORE, log=log)
     if relay.line() != "ready":
         raise RuntimeError(f"the relay did not start: {log.read_text()[-2000:]}")
     return relay, port

@@ -1,4 +1,4 @@
-"""Everybody comes back at once: `python -m tests.bench.storm [TERMINALS]` alone, or as part of `make bench`.
+"""Everybody comes back at once: `python -m tests.bench.storm --help`, or as part of `make bench`.
 
 Owns one storm: a fleet signed on in several processes and eighty networks, the relay killed with -9 and started anew, and
 how long it takes until everybody is signed on again and has traded once, with default settings for the return. The relay has
@@ -10,6 +10,7 @@ life of the relay has its door wide open.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -24,13 +25,15 @@ from typing import Any
 
 import uvloop
 
-from relay.control.client import ControlClient
 from relay.loopback.core import FakeCore
 from relay.loopback.coreserver import CoreServer
 from relay.loopback.entries import EntryState
 from relay.loopback.ledger import Ledger
 from relay.loopback.meter import EVENTS, TRANSACTIONS
-from tests.bench.processes import CORES, GATEWAY_CORE, LOAD_CORE, Process, free_port
+from tests.bench.processes import CORES, LOAD_CORE, Process, free_port
+from tests.bench.stormplot import draw
+from tests.bench.stormrelay import Alone, Several, StormRelay
+from tests.support.certificates import Certificates
 
 TERMINALS = 20_000
 SPARE_DESCRIPTORS = 500
@@ -42,9 +45,10 @@ SIGN_ON_INFLIGHT_MAX = 16  # the default, which the fake core holds us to
 INFLIGHT_MAX = 512
 CONFIG = """
 [relay]
+workers = {workers}
 credentials_directory = "{directory}"
 [journal]
-path = "{directory}/journal.sqlite"
+{journal}
 [core]
 name = "127.0.0.1"
 port = {core_port}
@@ -59,6 +63,12 @@ path = "{directory}/control.sock"
 name = "atm"
 endpoint = "tcp:{port}:interface=127.0.0.1"
 expected_sessions = {terminals}
+{tls}
+"""
+TLS = """
+[listener.tls]
+certificate = "{certificate}"
+key = "{key}"
 """
 WIDE_OPEN = """
 [reconnect]
@@ -69,17 +79,33 @@ ramp_start_percent = 100
 """
 
 
-def terminals_max(wanted: int) -> int:
-    """As many as the host's limit of open files allows the relay, which holds them all."""
+def terminals_max(wanted: int, workers: int = 1) -> int:
+    """As many as the host's limit of open files allows the relay, whose workers hold them all. The kernel deals them out by
+    chance, so each of several has a tenth to spare."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(wanted, hard - SPARE_DESCRIPTORS)
+    return min(wanted, (hard - SPARE_DESCRIPTORS) * workers * (10 if workers == 1 else 9) // 10)
 
 
 class Storm:
     """`more` is TOML of the second life, `core` what stands in its [core]."""
 
-    def __init__(self, directory: Path, terminals: int, more: str = "", rooms: int = ROOMS, core: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        terminals: int,
+        more: str = "",
+        rooms: int = ROOMS,
+        core: str = "",
+        *,
+        is_tls: bool = False,
+        workers: int = 1,
+    ) -> None:
+        self.relay: StormRelay = Alone(directory) if workers == 1 else Several(directory, workers)
         self.directory = directory
+        self.tls = ""
+        if is_tls:
+            certificate, key = Certificates(directory).relay
+            self.tls = TLS.format(certificate=certificate, key=key)
         self.terminals = terminals
         self.more = more
         self.core_settings = core
@@ -87,7 +113,6 @@ class Storm:
         self.core = CoreServer(FakeCore(Ledger()), zones=("127.0.0.1",), latency_ms=CORE_LATENCY_MS)
         self.rooms: list[Process] = []
         self._rooms_count = rooms
-        self._relay: Process | None = None
         self.ready_s = self.killed_s = 0.0
         self.relay_cpu_s = self._rooms_before_s = self._core_before_s = 0.0
         self.seen: list[dict[str, float]] = []  # each second: what the relay says of itself
@@ -98,7 +123,7 @@ class Storm:
         (self.directory / "journal-key").chmod(0o600)
         await self.core.start()
         try:
-            await asyncio.to_thread(self._start_relay, WIDE_OPEN)
+            await self._start_relay(WIDE_OPEN)
             await asyncio.to_thread(self._start_rooms)
             self._say("start")
             if not await self._until(self._on, self.terminals):
@@ -113,27 +138,25 @@ class Storm:
             self._rooms_before_s = sum(room.cpu_s() for room in self.rooms)
             self._core_before_s = time.process_time()
             self.core.meter.forget()
-            self._kill_relay()
-            await asyncio.to_thread(self._start_relay, self.more)
+            await asyncio.to_thread(self.relay.kill)
+            self.killed_s = time.monotonic()
+            await self._start_relay(self.more)
             self.ready_s = time.monotonic()
             watching = asyncio.ensure_future(self._watch())
             await self._until(self._on, self.terminals)
             await self._until(self._traded, self.terminals)
             await self._until(self._untold, 0)
             watching.cancel()
-            if self._relay is not None:
-                self.relay_cpu_s = self._relay.cpu_s()
+            self.relay_cpu_s = self.relay.cpu_s()
             return self._gathered(await asyncio.gather(*(asyncio.to_thread(self._report, room) for room in self.rooms)), before)
         finally:
             for room in self.rooms:
                 room.end()
-            if self._relay is not None:
-                self._relay.popen.kill()
-                self._relay.end()
+            await asyncio.to_thread(self.relay.remove)
             await self.core.stop()
 
     # ---- processes -------------------------------------------------------------------------------------------------------
-    def _start_relay(self, more: str) -> None:
+    async def _start_relay(self, more: str) -> None:
         config = self.directory / "relay.toml"
         config.write_text(
             CONFIG.format(
@@ -143,25 +166,20 @@ class Storm:
                 terminals=self.terminals,
                 more=more,
                 core="" if more is WIDE_OPEN else self.core_settings,
+                tls=self.tls,
+                workers=self.relay.workers,
+                journal=self.relay.journal,
             )
         )
-        log = self.directory / "relay.log"
-        self._relay = Process(["-m", "tests.bench.relayproc", str(config), "own"], GATEWAY_CORE, log=log)
-        if self._relay.line() != "ready":
-            raise RuntimeError(f"the relay did not start: {log.read_text()[-2000:]}")
-
-    def _kill_relay(self) -> None:
-        if self._relay is not None:
-            self._relay.popen.kill()
-            self.killed_s = time.monotonic()
-            self._relay.popen.wait()
-            self._relay.end()
+        await self.relay.start()
 
     def _start_rooms(self) -> None:
         first = 1
         for number in range(self._rooms_count):
             count = self.terminals // self._rooms_count + (number < self.terminals % self._rooms_count)
             words = ["127.0.0.1", str(self.port), str(first), str(count), f"127.{10 + number}", str(number)]
+            if self.tls:
+                words.append("tls")
             self.rooms.append(Process(["-m", "tests.bench.stormroom", *words], LOAD_CORE))
             first += count
         for room in self.rooms:
@@ -190,8 +208,7 @@ class Storm:
 
     async def _untold(self) -> int:
         """Sign-ons that the core has not heard of yet, below zero."""
-        client = ControlClient(str(self.directory / "control.sock"))
-        return -(await asyncio.to_thread(client.status)).reconnect.events_waiting
+        return -sum(status.reconnect.events_waiting for status in await asyncio.to_thread(self.relay.statuses))
 
     async def _sum(self, word: str) -> int:
         self._say(word)
@@ -206,18 +223,17 @@ class Storm:
         return True
 
     async def _watch(self) -> None:
-        client = ControlClient(str(self.directory / "control.sock"))
         while True:
-            report = await asyncio.to_thread(client.status)
-            back = report.reconnect
+            backs = [status.reconnect for status in await asyncio.to_thread(self.relay.statuses)]
+            left_ms = [back.left_ms for back in backs if back.left_ms is not None]
             self.seen.append(
                 {
                     "at_s": time.monotonic() - self.ready_s,
-                    "present": back.present,
-                    "waiting": back.waiting,
-                    "accept_per_s": back.accept_per_s,
-                    "events_waiting": back.events_waiting,
-                    "left_s": -1.0 if back.left_ms is None else back.left_ms / 1_000,
+                    "present": sum(back.present for back in backs),
+                    "waiting": sum(back.waiting for back in backs),
+                    "accept_per_s": sum(back.accept_per_s for back in backs),
+                    "events_waiting": sum(back.events_waiting for back in backs),
+                    "left_s": max(left_ms) / 1_000 if left_ms else -1.0,
                 }
             )
             await asyncio.sleep(1.0)
@@ -235,6 +251,7 @@ class Storm:
                 broken[why] = broken.get(why, 0) + count
         return {
             "terminals": self.terminals,
+            "workers": self.relay.workers,
             "on": sum(room["on"] for room in rooms),
             "start_s": self.ready_s - self.killed_s,
             "half_s": quantile(on_s, 0.50),
@@ -275,7 +292,8 @@ def quantile(values: list[float], part: float) -> float:
 
 def over_limit(found: dict[str, Any], events_max: int = SIGN_ON_INFLIGHT_MAX, transactions_max: int = INFLIGHT_MAX) -> float:
     """Calls above what the core was promised, at the worst moment."""
-    return float(max(0, found["core_events_most"] - events_max, found["core_transactions_most"] - transactions_max))
+    events, transactions, workers = found["core_events_most"], found["core_transactions_most"], found["workers"]
+    return float(max(0, events - events_max * workers, transactions - transactions_max * workers))
 
 
 def missing_or_wrong(found: dict[str, Any]) -> float:
@@ -284,26 +302,42 @@ def missing_or_wrong(found: dict[str, Any]) -> float:
     return float(found["terminals"] - found["on"] + found["wrong"] + found["posted_twice"] + unheard)
 
 
-def one(directory: Path, terminals: int = TERMINALS, more: str = "", rooms: int = ROOMS, core: str = "") -> dict[str, Any]:
+def one(
+    directory: Path,
+    terminals: int = TERMINALS,
+    more: str = "",
+    rooms: int = ROOMS,
+    core: str = "",
+    *,
+    is_tls: bool = False,
+    workers: int = 1,
+    is_taken_over: bool = False,
+) -> dict[str, Any]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for the children; this process has few
-    os.sched_setaffinity(0, {LOAD_CORE})  # the fake core is in this process
+    os.sched_setaffinity(0, {LOAD_CORE} if workers == 1 else set(CORES))  # the fake core is in this process
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(Storm(directory, terminals, more, rooms, core).run())
+            if is_taken_over:
+                from tests.bench.stormtakeover import TakeOverStorm  # which is made of this file
+
+                return runner.run(TakeOverStorm(directory, terminals, more, rooms, core).run())
+            return runner.run(Storm(directory, terminals, more, rooms, core, is_tls=is_tls, workers=workers).run())
     finally:
         os.sched_setaffinity(0, set(CORES))
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def measure(terminals: int = TERMINALS) -> dict[str, Any]:
-    count = terminals_max(terminals)
+def measure(
+    terminals: int = TERMINALS, *, is_tls: bool = False, workers: int = 1, is_taken_over: bool = False
+) -> dict[str, Any]:
+    count = terminals_max(terminals, workers)
     print(
         f"  {count:,} terminals in {ROOMS} processes (wanted {terminals:,}; the limit of open files allows {count:,})",
         flush=True,
     )
     with tempfile.TemporaryDirectory(prefix="relay-bench-storm-") as name:
-        found = one(Path(name), count)
+        found = one(Path(name), count, is_tls=is_tls, workers=workers, is_taken_over=is_taken_over)
     print(f"  {in_words(found)}", flush=True)
     return found
 
@@ -325,38 +359,20 @@ def figures(found: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if isinstance(value, (int, float))}
 
 
-def draw(path: Path, found: dict[str, Any]) -> None:
-    """Who is back, and what the door gave, second by second after the new life served."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "relay"
-    from matplotlib import pyplot
-
-    figure, left = pyplot.subplots(figsize=(7, 4))
-    on_s = found["on_at_s"]
-    step = max(1, len(on_s) // 400)
-    left.plot(on_s[::step], [(n * step + 1) * 100 / found["terminals"] for n in range(len(on_s[::step]))], label="signed on, %")
-    left.axvline(GOAL_S, color="grey", linestyle="--", label="goal")
-    left.set_xlabel("seconds after the new life of the relay served")
-    left.set_ylabel(f"percent of {found['terminals']:,} terminals")
-    right = left.twinx()
-    at_s = [one["at_s"] for one in found["seen"]]
-    right.step(at_s, [one["accept_per_s"] for one in found["seen"]], where="post", color="tab:green", label="door, links/s")
-    right.plot(at_s, [one["waiting"] for one in found["seen"]], color="tab:orange", label="waiting at the door")
-    right.set_ylabel("links per second, links")
-    lines = [*left.get_lines(), *right.get_lines()]
-    left.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
-
-
 def main(words: list[str]) -> int:
-    found = measure(int(words[0]) if words else TERMINALS)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.storm", description=__doc__)
+    parser.add_argument("terminals", type=int, nargs="?", default=TERMINALS)
+    parser.add_argument("plot", type=Path, nargs="?")
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--workers", type=int, default=1, help="more than one: on a PostgreSQL of their own")
+    parser.add_argument("--take-over", action="store_true", help="at the other center, which takes the lost one over meanwhile")
+    args = parser.parse_args(words)
+    if args.take_over and (args.tls or args.workers > 1):
+        parser.error("--take-over is of one process without TLS")
+    found = measure(args.terminals, is_tls=args.tls, workers=args.workers, is_taken_over=args.take_over)
     print(json.dumps(figures(found) | {"broken": found["broken"], "wrong_first": found["wrong_first"]}, indent=2))
-    if len(words) > 1:
-        draw(Path(words[1]), found)
+    if args.plot is not None:
+        draw(args.plot, found, GOAL_S)
     is_met = found["on"] == found["terminals"] and found["all_s"] <= GOAL_S and not found["wrong"] and not over_limit(found)
     print(f"all back within {GOAL_S:g} s, no wrong answer, the core within its limits: {'met' if is_met else 'MISSED'}")
     return 0

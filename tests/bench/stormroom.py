@@ -6,9 +6,12 @@ measures: no task, no transport, one loop callback per event. Whatever the relay
 message, terminal or trace than ours is wrong and is counted; a refused trade is counted and tried again; an answer to a trade
 of a link that broke before is late, as for a real one, and is counted apart.
 
-`python -m tests.bench.stormroom HOST PORT FIRST COUNT NETWORK SEED` prints "ready", then takes words from its standard input:
-"start" (connect all), "report" (one JSON object of what happened since "start" or "mark"), "mark" (forget that). It ends with
-its standard input.
+With TLS each terminal makes a whole handshake each time, without a ticket of an earlier one: another center would not take it.
+It does not look at the certificate: that is the terminals' CPU, scarcer here than in ten thousand branches.
+
+`python -m tests.bench.stormroom HOST PORT FIRST COUNT NETWORK SEED [tls]` prints "ready", then takes words from its standard
+input: "start" (connect all), "report" (one JSON object of what happened since "start" or "mark"), "mark" (forget that), "move
+PORT" (whoever dials from now on is led there, as by a network whose route has moved). It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import json
 import random
 import resource
 import socket
+import ssl
 import struct
 import sys
 import time
@@ -91,8 +95,36 @@ class Terminal:
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.broken("refused")
             return
+        if self.room.tls is None:
+            self.sign_on()
+            return
+        self.state = "shaking-hands"
+        try:
+            self.sock = self.room.tls.wrap_socket(sock, do_handshake_on_connect=False)
+        except OSError:  # reset already; the socket was closed with it
+            self.broken("reset")
+            return
+        self.room.loop.add_reader(self.sock.fileno(), self.shake_hands)
+        self.shake_hands()
+
+    def shake_hands(self) -> None:
+        sock = self.sock
+        if not isinstance(sock, ssl.SSLSocket):
+            return
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            return
+        except OSError:
+            self.broken("handshake")
+            return
+        self.sign_on()
+
+    def sign_on(self) -> None:
+        if self.sock is None:
+            return
         self.state = "signing-on"
-        self.room.loop.add_reader(sock.fileno(), self.readable)
+        self.room.loop.add_reader(self.sock.fileno(), self.readable)
         self.trace = self.trace % 999_999 + 1
         self.say(b"0800" + NETWORK_BITMAP + self.room.stamp + b"%06d" % self.trace + self.name + b"001", b"0810")
 
@@ -111,7 +143,7 @@ class Terminal:
             return
         try:
             data = sock.recv(4096)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError:
             self.broken("reset")
@@ -132,10 +164,11 @@ class Terminal:
         self.sock, self.state, self.buffer = None, "down", b""
         if self.gave_up is not None:
             self.gave_up.cancel()
-        room.loop.remove_reader(sock.fileno())
-        room.loop.remove_writer(sock.fileno())
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        sock.close()
+        if sock.fileno() >= 0:
+            room.loop.remove_reader(sock.fileno())
+            room.loop.remove_writer(sock.fileno())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            sock.close()
         if self.waits_for == b"0210":
             self.earlier = [*self.earlier[-7:], b"%06d" % self.trace]
         if self.is_on:
@@ -189,9 +222,12 @@ class Terminal:
 
 
 class Room:
-    def __init__(self, target: tuple[str, int], first: int, count: int, network: str, seed: int) -> None:
+    def __init__(
+        self, target: tuple[str, int], first: int, count: int, network: str, seed: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.target = target
+        self.tls = tls
         self.chance = random.Random(seed)
         self.first_trace = int(time.time() * 50) % 900_000
         self.stamp = time.strftime("%m%d%H%M%S", time.gmtime()).encode()
@@ -227,10 +263,17 @@ class Room:
         }
 
 
-async def main(host: str, port: int, first: int, count: int, network: str, seed: int) -> None:
+def blind_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def main(host: str, port: int, first: int, count: int, network: str, seed: int, *, is_tls: bool) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    room = Room((host, port), first, count, network, seed)
+    room = Room((host, port), first, count, network, seed, blind_context() if is_tls else None)
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
     while word := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
@@ -239,6 +282,8 @@ async def main(host: str, port: int, first: int, count: int, network: str, seed:
                 terminal.connect()
         elif word == "mark":
             room.mark()
+        elif word.startswith("move "):
+            room.target = room.target[0], int(word.removeprefix("move "))
         elif word == "count":
             print(room.on_count, flush=True)
         elif word == "traded":
@@ -249,4 +294,4 @@ async def main(host: str, port: int, first: int, count: int, network: str, seed:
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    uvloop.run(main(words[0], int(words[1]), int(words[2]), int(words[3]), words[4], int(words[5])))
+    uvloop.run(main(words[0], int(words[1]), int(words[2]), int(words[3]), words[4], int(words[5]), is_tls="tls" in words[6:]))

@@ -32,6 +32,7 @@ async def holder_and_other(world: AnnounceWorld) -> tuple[Center, Center]:
     holder, other = world.centers if reports[0].role == Role.HOLDING.value else world.centers[::-1]
     await holder.role("holding")
     await other.role("standby")
+    await world.terminal.is_answered()  # by the holder, before anything is done to it
     return holder, other
 
 
@@ -72,9 +73,11 @@ async def the_first_holder_is_the_preferred_one_and_says_so_on_its_port(
             said[center.name] = asking.makefile("r").readline()
     assert said["tokyo"].startswith("up #role=holding region=tokyo epoch=")
     assert said["osaka"].startswith("drain #role=standby region=tokyo epoch=")
-    shown = world.router_bird.show("route all for 198.18.0.10")
-    assert "BGP.med: 10\n" in shown
-    assert "BGP.med: 1020\n" in shown
+
+    def shows(med: int) -> bool:
+        return f"BGP.med: {med}\n" in world.router_bird.show("route all for 198.18.0.10")
+
+    await until(lambda: shows(10) and shows(1020), lambda: world.router_bird.show("route all for 198.18.0.10"))
 
 
 async def withdrawn_by_people_the_terminal_goes_at_once_and_nothing_is_taken_back(

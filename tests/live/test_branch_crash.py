@@ -32,7 +32,7 @@ notice_ms = 2000
 """
 A, B = "123-1-0000001", "123-1-0000002"
 OPENING = 10_000_000
-QUICK = BranchPolicy(reply_timeout_s=6.0, again_s=0.05, tries_max=400)
+QUICK = BranchPolicy(reply_timeout_s=6.0, again_s=0.05, tries_max=1_000)  # the relay may take a while to start again
 
 
 class DyingTerminal(BranchTerminal):

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from relay.control.problems import problems
 from relay.control.report import SILENT_MS_MAX, StatusReport
+from relay.loopback.faults import Fault
 from tests.support.daemonworld import PATIENCE_S, ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
@@ -84,3 +85,28 @@ async def test_a_wrong_region_answer_asks_at_once_which_region_it_is(world: Daem
         assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000002")))["39"] == "91"
         await status_until(world, lambda report: report.region.epoch == 2 and report.region.has_permit)
         assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "00"
+
+
+async def test_a_database_without_a_writer_costs_refusals_and_what_is_owed_waits_for_it(world: DaemonWorld) -> None:
+    """The core answers, and writes nothing: 503 with our problem, and some of these answers are lost on the way."""
+    with closing(await asyncio.to_thread(ForeignAtm, world.port)) as atm:
+        assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
+        first = atm.withdrawal("000002")
+        assert (await asyncio.to_thread(atm.ask, first))["39"] == "00"
+        world.core.core.has_writer = False
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "91"
+        undo = await asyncio.to_thread(atm.ask, atm.reversal(first, "000004"))
+        assert undo["39"] == "00", "taken, and owed to the core"
+        world.faults.set_rates({Fault.DROP_AFTER_COMMIT: 1.0})
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000005")))["39"] != "00", "in doubt until its deadline"
+        world.faults.set_rates({})
+        report = await status_until(world, lambda report: report.owed >= 2)
+        assert report.region.has_permit, "it answers"
+        assert (await asyncio.to_thread(world.metrics))['relay_refusals_total{listener="atm",reason="overloaded"}'] == 1
+        assert [entry.trace for entry in world.ledger.entries() if entry.standing_minor] == ["000002"]
+        world.core.core.has_writer = True
+        await status_until(world, lambda report: not report.owed and not report.exchanges)
+        assert [entry.trace for entry in world.ledger.entries() if entry.standing_minor] == []
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000006")))["39"] == "00"
+    assert world.ledger.posted_twice() == []
+    assert [entry.trace for entry in world.ledger.entries() if entry.standing_minor] == ["000006"]

@@ -8,20 +8,28 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import msgspec
 import pytest
 
+from relay.clock import SystemClock
 from relay.control import failover as f
 from relay.control import regions as c
 from relay.control.client import NotReachable, Refused
 from relay.control.failoverclient import FailoverClient
 from relay.control.report import Done, StatusReport
+from relay.failover.chain import ROOT, read_log, seal_line
+from relay.failover.codes import SECRET_BYTES, STEP_S, code_at, secret_text
+from relay.failover.room import PersonRow, RoomView
 from relay.failover.view import RunView
+from relay.loopback.stage import free_port
 from tests.support.controlroom import Answering, answering
 from tests.support.failoverworld import sample_plan
 
 PATIENCE_S = 40.0
+PEOPLE = {"Abe": "operations", "Baba": "operations", "Chiba": "business", "Doi": "operations", "Eda": "operations"}
+SECRETS = {name: bytes([number]) * SECRET_BYTES for number, name in enumerate(PEOPLE, 1)}
 REGIONS = c.RegionsReport(region="tokyo", epoch=7, has_permit=True, sites=(c.SiteRow(name="osaka", result="good"),))
 
 
@@ -41,16 +49,21 @@ class Process:
     def __init__(self, folder: Path, relay_socket: str) -> None:
         self.folder = folder
         self.file = folder / "orchestrator.toml"
-        people = "".join(
-            f'[[person]]\nname = "{name}"\nroles = ["{role}"]\n'
-            for name, role in (("Abe", "operations"), ("Baba", "operations"), ("Chiba", "business"))
-        )
+        people = ""
+        for name, role in PEOPLE.items():
+            login = name.lower()
+            people += f'[[person]]\nname = "{name}"\nroles = ["{role}"]\nlogins = ["{login}"]\nauthenticator = "code-{login}"\n'
+            (folder / f"code-{login}").write_text(secret_text(SECRETS[name]))
+            (folder / f"code-{login}").chmod(0o600)
         lag = f"lag = ['{sys.executable}', '-I', '-c', 'print(0)']\n"
         places = {"folder": "runs", "plans": ".", "socket": "f.sock"}
-        lines = "".join(f'{name} = "{folder}/{place}"\n' for name, place in places.items())
-        self.file.write_text(
-            f'center = "tokyo"\nrelay_socket = "{relay_socket}"\n{lines}speakers = [{os.getuid()}]\n{lag}{people}'
-        )
+        self.metrics = free_port()
+        (folder / "log-1").write_text("5" * 63 + "a")
+        (folder / "log-1").chmod(0o600)
+        lines = f'center = "tokyo"\ncredentials_directory = "{folder}"\nlog_key = "log-1"\n'
+        lines += f'metrics = "127.0.0.1:{self.metrics}"\n'
+        lines += "".join(f'{name} = "{folder}/{place}"\n' for name, place in places.items())
+        self.file.write_text(f'relay_socket = "{relay_socket}"\n{lines}speakers = [{os.getuid()}]\n{lag}{people}')
         (folder / "plan.toml").write_text(plan_here())
         self.client = FailoverClient(f"{folder}/f.sock")
         self.process: asyncio.subprocess.Process | None = None
@@ -73,6 +86,25 @@ class Process:
                     assert self.process is None or self.process.returncode is None, (self.folder / "log").read_text()
                 await asyncio.sleep(0.05)
 
+    async def scraped(self, expected: str) -> str:
+        """The metrics page, once it knows of `expected`."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with await asyncio.to_thread(urlopen, f"http://127.0.0.1:{self.metrics}/metrics") as answer:
+                    page: str = answer.read().decode()
+                if f'{{state="{expected}"}} 1.0' in page:
+                    return page
+                await asyncio.sleep(0.2)
+
+    def rewrite(self) -> None:
+        """As somebody would who can write the file and has no key: another reason, and all hashes made anew."""
+        (file,) = (self.folder / "runs").glob("*.run")
+        last, lines = ROOT, b""
+        for entry in read_log(file.read_bytes()).entries:
+            line = seal_line(msgspec.structs.replace(entry, before=last))
+            last, lines = line[:64].decode(), lines + line
+        file.write_bytes(lines)
+
     def end(self) -> None:
         """Whatever became of the test."""
         if self.process is not None and self.process.returncode is None:
@@ -82,6 +114,11 @@ class Process:
         assert self.process is not None
         self.process.send_signal(number)
         return await self.process.wait()
+
+
+def code(name: str) -> str:
+    """What that person's authenticator shows: everybody here speaks through a service, and acts once in half a minute."""
+    return code_at(SECRETS[name], SystemClock().wall_ms() // (STEP_S * 1_000))
 
 
 def relay_of(folder: Path) -> dict[str, msgspec.Struct]:
@@ -99,25 +136,35 @@ async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path, r
         one = Process(tmp_path, relay.path)
         request.addfinalizer(one.end)
         await one.start()
+        looked = await one.until(lambda view: any(plan.checked_ms for plan in view.plans))  # by itself, between runs
+        assert [plan.file for plan in looked.plans if plan.checked_ms and not plan.is_good] == ["plan.toml"]
         checked = await asyncio.to_thread(one.client.check, f.FailoverCheckArgs(plan_text=plan_here()))
         assert {row.where for row in checked.findings} == {"move-the-record"}, checked  # its credentials are not here
         foreign = f.FailoverCheckArgs(plan_text=plan_here().replace("/bin/true", "/bin/false"))
         with pytest.raises(Refused, match="none of"):  # it would start programs
             one.client.check(foreign)
-        declared = f.FailoverDeclareArgs(plan_text=plan_here(), who="Abe", role="operations", why="drill")
+        declared = f.FailoverDeclareArgs(plan_text=plan_here(), who="abe", role="operations", why="drill", proof=code("Abe"))
         await asyncio.to_thread(one.client.declare, declared)
         opened = await one.until(lambda view: view.gate is not None)
-        known = f.FailoverSayArgs(topic="batch-checkpoint", run=opened.run, text="step 12 is done", who="Baba")
+        seen = await asyncio.to_thread(one.client.told, "failover-room", f.FailoverRoomArgs(login="BABA"))
+        assert isinstance(seen, RoomView)
+        assert seen.me == PersonRow(name="Baba", roles=("operations",), has_authenticator=True)
+        known = f.FailoverSayArgs(
+            topic="batch-checkpoint", run=opened.run, text="step 12 is done", who="doi", proof=code("Doi")
+        )
         await asyncio.to_thread(one.client.say, known)  # it is night in Japan when this runs, or it is not
         view = await one.until(lambda view: view.gate is not None and not view.gate.stops)
         gate = view.gate
         assert gate is not None
         signed = {"run": view.run, "gate": 1, "seen": gate.binding[:16], "why": "drill"}
-        with pytest.raises(Refused, match="declares"):
-            one.client.gate(f.FailoverGateArgs(how="approve", who="Abe", role="operations", **signed))
-        one.client.gate(f.FailoverGateArgs(how="approve", who="Baba", role="operations", **signed))
+        with pytest.raises(Refused, match="not the code"):
+            one.client.gate(f.FailoverGateArgs(how="approve", who="baba", role="operations", **signed))
+        first = f.FailoverGateArgs(how="approve", who="baba", role="operations", proof=code("Baba"), **signed)
+        one.client.gate(first)
+        with pytest.raises(Refused, match="each counts once"):
+            one.client.gate(first)
         assert said(relay, c.RegionBlockArgs) == 0
-        one.client.gate(f.FailoverGateArgs(how="approve", who="Chiba", role="business", **signed))
+        one.client.gate(f.FailoverGateArgs(how="approve", who="chiba", role="business", proof=code("Chiba"), **signed))
         await one.until(lambda view: said(relay, c.RegionBlockArgs) == 1)
         await one.kill()  # asked of the relay, and nobody wrote down what became of it
         blocked = ("atm", "branch", "inquiry", "partner")
@@ -133,7 +180,7 @@ async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path, r
         assert beside.returncode == 3
         relay.answers["region-status"] = msgspec.structs.replace(REGIONS, blocked=blocked, sealed_epoch=7, has_permit=False)
         await one.until(lambda view: view.state == "G2_WAIT")
-        one.client.change_run(f.FailoverRunArgs(how="abort", run=view.run, who="Baba", why="drill"))
+        one.client.change_run(f.FailoverRunArgs(how="abort", run=view.run, who="eda", why="drill", proof=code("Eda")))
         await one.until(lambda view: said(relay, c.RegionSealArgs) >= 2)  # unsealed, in the relay's own words
         relay.answers["region-status"] = REGIONS
         done = await one.until(lambda view: view.state == "ABORTED")
@@ -142,4 +189,8 @@ async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path, r
         assert set(back.values()) <= {"done", "found"}
         page = one.client.run_report(f.FailoverReportArgs(form="html")).text
         assert "Chiba" in page
+        assert 'relay_failover_run_state{state="ABORTED"} 1.0' in await one.scraped("ABORTED")
         assert await one.kill(signal.SIGTERM) == 0
+        one.rewrite()
+        with pytest.raises(AssertionError, match="is not signed up to line"):  # hashes are not enough
+            await one.start()

@@ -149,3 +149,12 @@ def test_what_a_lab_has_left_that_was_killed_in_the_middle_is_taken_away(name: s
     assert not lab.folder.exists()
     assert not list(Path("/run/netns").glob(f"{name}-*"))
     assert lab.down() == []
+
+
+def test_a_host_that_loses_power_takes_its_processes_along_and_nobody_else_s(door: Door) -> None:
+    for node in ("router", "third"):
+        door.make_namespace(node)
+        door.spawn(f"at-{node}", node, [sys.executable, "-c", "import signal; signal.pause()"])
+    assert door.kill_all("router") == 1
+    assert door.process("at-router") is None
+    assert door.process("at-third") is not None

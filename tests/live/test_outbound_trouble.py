@@ -191,7 +191,8 @@ async def test_a_terminal_that_reads_nothing_holds_its_own_line_only(world: Trou
         await world.client.post(f"other{number}", "atm", "echo", "ATM00002")
         acknowledge(other, await asyncio.to_thread(other.hear))
     await world.until(lambda: all(world.reported(f"other{number}") for number in range(20)))
-    assert await world.state("deaf1") == "queued"
+    behind = await world.state("deaf1")
+    assert behind == "queued" or await world.state("deaf0") != "sent"  # 5 s may be over by now
     await world.until(lambda: [r["state"] for r in world.reported("deaf0")] == ["unknown"])
     deaf.close()
     other.close()

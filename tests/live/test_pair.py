@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import statistics
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,9 @@ import pytest_asyncio
 
 from relay.loopback.isotroupe import IsoTroupe
 from relay.loopback.report import Conservation
+from tests.support.foreignatm import ForeignAtm
 from tests.support.pairroom import until
-from tests.support.pairworld import PairWorld
+from tests.support.pairworld import LISTEN_PORT, Center, PairWorld
 
 GOAL_S = 15.0  # cross-connect lost to service
 CUTS = 3
@@ -54,6 +57,13 @@ class Watch:
     def stop(self) -> float:
         self._task.cancel()
         return self.longest_s
+
+
+async def atm_at(center: Center) -> ForeignAtm:
+    """One that has signed on."""
+    atm = ForeignAtm.on(await asyncio.to_thread(socket.create_connection, (center.listen_ip, LISTEN_PORT), 30))
+    assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
+    return atm
 
 
 def holds(conservation: Conservation) -> bool:
@@ -116,6 +126,23 @@ async def test_a_peer_that_dies_while_it_forwards_leaves_honest_refusals_and_not
     await tokyo.until("peer-lost", "direct")
     await tokyo.approvals(20)
     assert holds(await tokyo.evening())
+
+
+@pytest.mark.timeout(120)
+async def test_what_was_reversed_at_one_center_is_not_approved_at_the_other(world: PairWorld) -> None:
+    """The reversal is acknowledged at Tokyo, whose core calls are cut; the original comes again at Osaka, whose are not."""
+    await world.start()
+    tokyo, osaka = world.centers
+    for center in world.centers:
+        await center.until("normal", "direct")
+    with closing(await atm_at(tokyo)) as there, closing(await atm_at(osaka)) as here:
+        asked = there.withdrawal("000002")
+        assert (await asyncio.to_thread(there.ask, asked))["39"] == "00"
+        tokyo.cut(world.core_ip)
+        assert (await asyncio.to_thread(there.ask, there.reversal(asked, "000003")))["39"] == "00"
+        again = await asyncio.to_thread(here.ask, asked | {"t": "0201"})
+        assert again["39"] not in ("00", "10"), again
+        tokyo.heal(world.core_ip)
 
 
 @pytest.mark.timeout(300)

@@ -126,7 +126,7 @@ async def test_a_late_answer_finds_the_terminals_new_link_although_a_reload_came
     world.configure(LISTENER + "[listener.profile]\nanswers_on_new_link = true\n")
     await world.start()
     old = await asyncio.to_thread(signed_on, world)
-    world.core.latency_ms = 1_000
+    world.faults.set_rates({Fault.HANG: 1.0})
     old.say(old.withdrawal("000002"))
     async with asyncio.timeout(30):
         while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
@@ -137,6 +137,7 @@ async def test_a_late_answer_finds_the_terminals_new_link_although_a_reload_came
     assert "keepalive_count" in report.changes[0]
     old.close()
     new = await asyncio.to_thread(signed_on, world)
+    world.faults.set_rates({})
     answer = await asyncio.to_thread(new.hear)
     assert (answer["t"], answer["11"], answer["39"]) == ("0210", "000002", "00")
     new.close()

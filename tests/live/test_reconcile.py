@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 import pytest_asyncio
 
 from relay.control.client import ControlClient, Refused
-from relay.control.commands import ReconcileNowArgs, ReconcileReportArgs, ReconcileSignArgs
+from relay.control.commands import ReconcileReportArgs, ReconcileSignArgs
 from relay.core import contract as c
 from relay.loopback.ledger import Caller
 from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import ForeignAtm
+from tests.support.sweeps import sweep_now
 
 PATIENCE_S = 40.0
 
@@ -71,7 +73,7 @@ async def test_a_difference_is_found_beside_traffic_listed_and_signed_across_kil
         return real_page(business_date, terminal, cursor, 3)
 
     world.ledger.page = page  # type: ignore[method-assign]
-    await asyncio.to_thread(world.control.reconcile_now, ReconcileNowArgs(business_date=date))
+    await sweep_now(world.control, date)
     await asyncio.wait_for(asked.wait(), PATIENCE_S)
     atm.close()
     await world.kill()
@@ -82,7 +84,7 @@ async def test_a_difference_is_found_beside_traffic_listed_and_signed_across_kil
     traffic = asyncio.get_running_loop().run_in_executor(None, withdraw, again, 200, 40)
     before = (await report(world.control))["number"]
     if (await report(world.control))["business_date"] != date:
-        await asyncio.to_thread(world.control.reconcile_now, ReconcileNowArgs(business_date=date))
+        await sweep_now(world.control, date)
         before += 1
     found = await report(world.control, before)
     await traffic
@@ -93,6 +95,7 @@ async def test_a_difference_is_found_beside_traffic_listed_and_signed_across_kil
     assert found["is_whole"]
     text = (await asyncio.to_thread(world.control.reconcile_report, ReconcileReportArgs(number=before))).text
     assert "nobody-made-this" in text
+    await world.logged(f'"report":{before},')  # the gauge follows the report
     assert world.metrics()["relay_reconcile_unsigned_differences"] == 2
     sign = ReconcileSignArgs(number=before, who="Sato", why="slips compared")
     await asyncio.to_thread(world.control.reconcile_sign, sign)
@@ -103,3 +106,29 @@ async def test_a_difference_is_found_beside_traffic_listed_and_signed_across_kil
     await world.start()
     assert (await report(world.control, before))["signed_by"] == "Sato"
     assert await world.stop() == 0
+
+
+async def test_dates_that_closed_while_the_relay_was_away_are_made_up_for(world: DaemonWorld) -> None:
+    """Three cut-overs pass while it is down, or while its journal is at work at the other center: the newest is swept first,
+    then the others, each once."""
+    world.module = "tests.support.jumpingrelay"
+    await world.start()
+    atm = ForeignAtm(world.port)
+    await asyncio.to_thread(atm.sign_on)
+    await asyncio.to_thread(withdraw, atm, 100, 3)
+    atm.close()
+    entry = next(iter(world.ledger.entries()))
+    first = datetime.date.fromisoformat((await report(world.control, 1))["business_date"])
+    await world.stop()
+    world.environment["DAYS_AHEAD"] = "3"
+    await world.start()
+    found = [await report(world.control, number) for number in (2, 3, 4)]
+    assert [each["business_date"] for each in found] == [str(first + datetime.timedelta(days=days)) for days in (3, 2, 1)]
+    assert {each["layer"] for each in found} == {"daily"}
+    of_its_day = next(each for each in found if each["business_date"] == entry.business_date)
+    assert (of_its_day["journal_rows"], of_its_day["core_lines"]) == (3, 3)
+    await world.logged("reconciled", times=4)
+    looks = (await asyncio.to_thread(world.metrics)).get('relay_reconcile_runs_total{result="agrees"}', 0)
+    assert looks >= 3
+    with pytest.raises(Refused):
+        await asyncio.to_thread(world.control.reconcile_report, ReconcileReportArgs(number=5, form="json"))

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from relay.control.client import Refused
-from relay.control.commands import ReconcileNowArgs, ReconcileReportArgs, ReconcileSignArgs
+from relay.control.commands import ReconcileReportArgs, ReconcileSignArgs
 from relay.core import contract as c
 from relay.loopback.ledger import Caller
 from relay.loopback.ledger import Refused as CoreRefused
@@ -23,6 +23,7 @@ from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import PAN, ForeignAtm
 from tests.support.lossycore import keep, lose
 from tests.support.pgserver import PostgresServer
+from tests.support.sweeps import sweep_now
 
 PATIENCE_S = 90.0
 pytestmark = pytest.mark.timeout(300)
@@ -151,7 +152,7 @@ async def test_a_core_that_loses_and_keeps_is_mended_across_kill_9(world: Daemon
 
     # The day's sweep finds nothing to do, and a person signs it.
     date = ledger._entries[lost].business_date
-    await asyncio.to_thread(world.control.reconcile_now, ReconcileNowArgs(business_date=date))
+    await sweep_now(world.control, date)
     daily: list[dict[str, Any]] = []
 
     async def swept() -> bool:

@@ -15,10 +15,11 @@ import pytest_asyncio
 from relay.control import regions as c
 from relay.control.client import Refused
 from relay.control.problems import problems
-from relay.loopback.nameserver import Mood
+from relay.loopback.faults import Fault
+from relay.loopback.nameserver import FakeZone, Mood
 from tests.support.daemonworld import PATIENCE_S, next_look
 from tests.support.foreignatm import ForeignAtm
-from tests.support.regionworld import FIRST_EPOCH, RegionWorld
+from tests.support.regionworld import ADDRESSES, FIRST_EPOCH, RegionWorld
 
 GOAL_S = 2.5  # DNS change to the first call that the new region accepts
 NEXT = FIRST_EPOCH + 1
@@ -75,6 +76,16 @@ async def standing(world: RegionWorld) -> tuple[list[int], list[int]]:
         [int(entry.trace) for entry in ledger.entries() if entry.standing_minor] for ledger in (world.ledger, world.osaka)
     )
     return tokyo, osaka
+
+
+def one_name(world: RegionWorld) -> FakeZone:
+    """The core is the source: one name for it, which leads to Tokyo."""
+    world.configure()
+    zone = world.zones[0]
+    zone.set("one.core.test", "A", [ADDRESSES["tokyo"]])
+    text = world.config_path.read_text().replace("[core]\n", f'[core]\nname_servers = ["127.0.0.1:{world.servers[0].port}"]\n')
+    world.config_path.write_text(text.replace('name = "127.0.0.1"', 'name = "one.core.test"', 1))
+    return zone
 
 
 def osaka_takes_over(world: RegionWorld) -> None:
@@ -242,11 +253,70 @@ async def test_a_class_is_suspended_on_living_sessions_over_a_restart(world: Reg
     assert await standing(world) == ([3], [])
 
 
+async def test_without_a_word_of_any_name_server_a_restarted_relay_serves_the_region_that_it_wrote_down(
+    world: RegionWorld,
+) -> None:
+    await world.start()
+    await status_until(world, lambda report: [site.result for site in report.sites] == ["good", "good"])
+    for zone in world.zones:
+        zone.mood = Mood.SILENT  # of the addresses, too
+    await world.kill()
+    await world.start()
+    with closing(await signed_on(world)) as atm:
+        await status_until(world, lambda report: report.has_permit)
+        assert await ask(atm, 1) == "00"
+        assert await standing(world) == ([1], [])
+
+
+async def test_two_regions_that_serve_one_epoch_where_the_core_is_the_source_end_the_calls(world: RegionWorld) -> None:
+    """One name, whose address moves while nobody raises the epoch: the same addresses get the calls (law 5)."""
+    zone = one_name(world)
+    await world.start()
+    with closing(await signed_on(world)) as atm:
+        assert await ask(atm, 1) == "00"
+        world.osaka.activate(FIRST_EPOCH)
+        zone.set("one.core.test", "A", [ADDRESSES["osaka"]])
+        report = await status_until(world, lambda report: bool(report.frozen))
+        assert not report.has_permit
+        assert "tokyo and by osaka" in report.frozen
+        seen = len(list(world.osaka.entries()))
+        assert await ask(atm, 999) == "91"
+        assert (await asyncio.to_thread(world.metrics))["relay_region_frozen"] == 1
+        await world.kill()
+        await world.start()  # and the first answer after a restart is not taken for whose epoch it is
+        await status_until(world, lambda report: bool(report.frozen))
+        assert len(list(world.osaka.entries())) == seen
+
+
+async def test_what_reaches_a_second_region_before_its_word_is_heard_is_refused_there(world: RegionWorld) -> None:
+    """The worst of the above: the second region books what it is asked, and no answer of it arrives. It is asked what was meant
+    for the first one, and refuses that inside its posting transaction; else money would stand in it that nobody knows of."""
+    zone = one_name(world)
+    await world.start()
+    with closing(await signed_on(world)) as atm:
+        assert await ask(atm, 1) == "00"
+        world.osaka.activate(FIRST_EPOCH)
+        world.osaka_core.faults.set_rates({Fault.DROP_AFTER_COMMIT: 1.0})
+        zone.set("one.core.test", "A", [ADDRESSES["osaka"]])
+        async with asyncio.timeout(PATIENCE_S):
+            while not world.osaka_core.core.calls.get("region"):
+                await next_look()
+        assert (await status(world)).has_permit, "silence takes nothing away"
+        assert await ask(atm, 2) != "00"
+        assert world.osaka_core.core.calls.get("post"), "it was asked"
+        assert list(world.osaka.entries()) == []
+        world.osaka_core.faults.set_rates({})
+        await status_until(world, lambda report: bool(report.frozen))
+        zone.set("one.core.test", "A", [ADDRESSES["tokyo"]])
+    assert list(world.osaka.entries()) == [], "neither a posting nor a tombstone"
+    assert [entry.trace for entry in world.ledger.entries() if entry.standing_minor] == ["000001"]
+
+
 async def test_a_standby_that_is_ill_is_shown_and_decides_nothing(world: RegionWorld) -> None:
     await world.start()
     await status_until(world, lambda report: [site.result for site in report.sites] == ["good", "good"])
     world.osaka_core.kill_zone("127.0.0.3")
-    report = await status_until(world, lambda report: [site.result for site in report.sites] == ["good", "silent"])
+    report = await status_until(world, lambda report: [site.result for site in report.sites] == ["good", "refused"])
     assert (report.region, report.has_permit) == ("tokyo", True)
     assert (await asyncio.to_thread(world.metrics))['relay_region_shadow_good{region="osaka"}'] == 0
 

@@ -6,12 +6,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest_asyncio
 
 from relay.control.commands import LinksArgs
 from relay.control.report import ReloadReport
+from relay.loopback.faults import Fault
 from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
@@ -83,13 +85,14 @@ async def test_a_port_that_cannot_be_had_changes_nothing_at_all(world: DaemonWor
 
 
 async def test_a_renamed_listener_keeps_its_port_and_finishes_what_it_owes(world: DaemonWorld) -> None:
-    world.core.latency_ms = 700
+    world.faults.set_rates({Fault.HANG: 1.0})
     with closing(await asyncio.to_thread(signed_on, world.port)) as old:
         old.say(old.withdrawal("000002"))
         async with asyncio.timeout(30):
             while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
                 await next_look()
         assert (await reload(world, listener("cash", world.port))).is_applied
+        world.faults.set_rates({})
         assert (await asyncio.to_thread(old.hear))["39"] == "00", "what is in flight is finished"
         assert await asyncio.to_thread(old.is_closed)
     with closing(await asyncio.to_thread(signed_on, world.port)) as new:
@@ -134,3 +137,30 @@ async def test_hot_lanes_are_switched_off_by_a_reload_and_the_report_says_so(wor
     after = await asyncio.to_thread(world.control.pressure)
     assert not after.is_enabled
     assert after.waits[0].count == 1
+
+
+async def test_hours_of_service_come_and_go_with_a_reload_and_money_that_moved_is_taken_out_of_hours(
+    world: DaemonWorld,
+) -> None:
+    hour = (datetime.now(timezone(timedelta(hours=9))).hour + 12) % 24  # of Japan, half a day away
+    closed = f'[hours]\natm = ["{hour:02d}:00-{hour + 1:02d}:00"]\n'
+    with closing(await asyncio.to_thread(signed_on, world.port)) as atm:
+        paid = atm.withdrawal("000002")
+        assert (await asyncio.to_thread(atm.ask, paid))["39"] == "00"
+        assert (await reload(world, listener("atm", world.port), closed)).changes == (
+            f'hours.atm: [] → ["{hour:02d}:00-{hour + 1:02d}:00"]',
+        )
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000003")))["39"] == "91"
+        assert (await asyncio.to_thread(atm.ask, paid))["39"] == "00", "as it was answered"
+        assert (await asyncio.to_thread(atm.ask, atm.reversal(paid, "000005")))["39"] == "00"
+        (told,) = (await asyncio.to_thread(world.control.status)).hours
+        assert (told.name, told.is_open, told.changes_at[11:]) == ("atm", False, f"{hour:02d}:00")
+        async with asyncio.timeout(30):
+            while (await asyncio.to_thread(world.metrics)).get('relay_hours_open{class="atm",listener=""}') != 0:
+                await next_look()
+        assert (await reload(world, listener("atm", world.port))).is_applied
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000004")))["39"] == "00"
+        async with asyncio.timeout(30):
+            while any("relay_hours_open" in name for name in await asyncio.to_thread(world.metrics)):
+                await next_look()
+    assert await world.stop() == 0

@@ -40,3 +40,17 @@ def test_a_thousand_terminals_come_back_at_the_pace_of_the_door(tmp_path: Path) 
     assert found["posted"] >= TERMINALS, "each approval that was heard is a posting"
     assert found["posted_twice"] == 0
     assert any(0 < seen["present"] < TERMINALS and seen["left_s"] > 0 for seen in found["seen"]), "and somebody could watch it"
+
+
+@pytest.mark.timeout(300)
+def test_the_fleet_of_a_lost_center_comes_to_the_other_one_which_takes_it_over_meanwhile(tmp_path: Path) -> None:
+    """A standby that has listened for long: its ramp of the start is over, and begins anew when they come."""
+    fleet = 300
+    quick = "[reconnect]\nramp_step_ms = 100\nramp_slow_ms = 10000\n"
+    found = one(tmp_path, fleet, quick, rooms=2, is_taken_over=True)
+    assert (found["on"], found["traded"], found["posted_twice"]) == (fleet, fleet, 0)
+    assert found["wrong"] == 0, found["wrong_first"]
+    assert found["posted"] >= fleet
+    assert found["adopted_s"] > 0, "the lost center's journal is at work there"
+    began = [line for line in (tmp_path / "osaka" / "relay.log").read_text().splitlines() if "accept ramp begins" in line]
+    assert any("terminals come here" in line for line in began), began

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ import pytest
 import pytest_asyncio
 
 from relay.control.client import ControlClient, Refused
-from relay.control.commands import ReconcileNowArgs, ReconcileReportArgs
+from relay.control.commands import ReconcileReportArgs
 from tests.support.daemonworld import LISTENER, DaemonWorld
 from tests.support.foreignatm import PAN, ForeignAtm
 from tests.support.pgserver import PostgresServer
+from tests.support.sweeps import sweep_now
 
 PATIENCE_S = 40.0
 _numbers = itertools.count(1)
@@ -37,7 +38,8 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest_asyncio.fixture(loop_scope="session", params=["sqlite", "postgresql"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[DaemonWorld]:
-    world = DaemonWorld(tmp_path, utc_offset_minutes=0)
+    offset = (12 - datetime.now(UTC).hour) * 60  # noon, so that no test meets its midnight
+    world = DaemonWorld(tmp_path, utc_offset_minutes=offset)
     await world.start_core()
     journal = ""
     if request.param == "postgresql":
@@ -45,7 +47,7 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         journal = f'engine = "postgresql"\ndsn = "{server.dsn}"\nschema_name = "totals_{next(_numbers)}"\n'
     world.configure(
         COMPARED,
-        extra="[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = 0\n",
+        extra=f"[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = {offset}\n",
         journal_extra=journal,
     )
     yield world
@@ -105,7 +107,7 @@ class Day:
 
 async def report(control: ControlClient, business_date: str, above: int = 0) -> dict[str, Any]:
     """The newest report of a date, once there is one with a number above `above`."""
-    await asyncio.to_thread(control.reconcile_now, ReconcileNowArgs(business_date=business_date))
+    await sweep_now(control, business_date)
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:

@@ -37,7 +37,7 @@ utc_offset_minutes = {offset}
 [listener.profile.session]
 closes = "by-hand"
 [listener.profile.timers]
-partial_frame_ms = 300
+partial_frame_ms = {partial}
 watch_silence_ms = 0
 """
 
@@ -112,11 +112,11 @@ class Lines:
         self._connections: list[ForeignRc] = []
         self.serials = count(1)
 
-    async def start(self) -> None:
+    async def start(self, partial_ms: int = 300) -> None:
         await self.world.start_core()
         offset = (12 - datetime.now(UTC).hour) * 60  # noon for the line, so that no test meets its midnight
-        text = LINE.format(name="guilty", port="{port}", logical=1, offset=offset)
-        text += LINE.format(name="innocent", port=self.innocent_port, logical=2, offset=offset)
+        text = LINE.format(name="guilty", port="{port}", logical=1, offset=offset, partial=partial_ms)
+        text += LINE.format(name="innocent", port=self.innocent_port, logical=2, offset=offset, partial=partial_ms)
         self.world.configure(text)
         await self.world.start()
         self.innocent = await self.connect(self.innocent_port)
@@ -192,7 +192,7 @@ async def test_each_row_has_its_answer_its_counter_and_its_log_line(lines: Lines
 
 
 async def test_frames_split_at_each_byte_and_merged_are_taken(lines: Lines) -> None:
-    await lines.start()
+    await lines.start(partial_ms=20_000)
     center = await lines.guilty()
     for at in range(1, 384, 9):
         data = message(notice(center.day, center.sent + 1), center.sent + 1)

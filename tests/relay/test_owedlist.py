@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import msgspec
@@ -11,7 +12,7 @@ from relay.control.commands import SafListArgs
 from relay.control.report import SafReport
 from relay.journal.port import Journal
 from relay.journal.records import StoredExchange, StoredState
-from relay.owedlist import owed_detail, owed_report
+from relay.owedlist import SLICE_COUNT, owed_detail, owed_report
 from tests.support.deskworld import W1, DeskWorld, Message, reversal, stored
 
 ADVICE = "ATM1-advice-5"
@@ -33,7 +34,11 @@ def world_with_everything() -> DeskWorld:
 
 
 def report(world: DeskWorld, **args: object) -> SafReport:
-    return owed_report(world.desk, world.journal, SafListArgs(**args))  # type: ignore[arg-type]  # as a test gives them
+    return asyncio.run(owed_report(world.desk, world.journal, SafListArgs(**args), turn))  # type: ignore[arg-type]  # as given
+
+
+async def turn() -> None:
+    """Nobody else wants the loop here."""
 
 
 def test_owed_then_listed_each_oldest_first_with_the_reason() -> None:
@@ -89,5 +94,24 @@ class Ahead:
 def test_what_is_listed_on_disk_and_not_yet_in_memory_is_one_row() -> None:
     world = DeskWorld()
     world.say(world.link(), Message(trace="5", message_class=MessageClass.ADVICE))
-    found = owed_report(world.desk, cast(Journal, Ahead(world, ADVICE)), SafListArgs())
+    found = asyncio.run(owed_report(world.desk, cast(Journal, Ahead(world, ADVICE)), SafListArgs(), turn))
     assert (found.owed, found.listed, [row.is_listed for row in found.rows]) == (0, 1, [True])
+
+
+async def test_between_two_slices_everybody_else_has_the_loop() -> None:
+    world, turns = DeskWorld(), list[int]()
+    link = world.link()
+    for number in range(SLICE_COUNT + 1):
+        world.say(link, Message(trace=f"{number:06}", message_class=MessageClass.ADVICE))
+
+    async def counted() -> None:
+        turns.append(1)
+
+    owed = len(list(world.desk.saf.entries()))
+    assert owed > SLICE_COUNT
+    found = await owed_report(world.desk, world.journal, SafListArgs(what="owed", count_max=3), counted)
+    assert (found.owed, len(turns)) == (owed, 2)
+    numbers = sorted(entry.exchange_id for entry in world.desk.saf.entries())[:3]
+    assert [row.key for row in found.rows] == [
+        entry.key for number in numbers for entry in world.desk.saf.entries() if entry.exchange_id == number
+    ]

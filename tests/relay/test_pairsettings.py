@@ -26,6 +26,8 @@ from relay.pairsettings import PATHS_MAX, PairSettings
         ("fall_count", 100, 101),
         ("settle_ms", 1, 0),
         ("forward_count_max", 10_000, 10_001),
+        ("forward_bytes_max", 1_048_576, 1_048_575),
+        ("forward_bytes_max", 1_073_741_824, 1_073_741_825),
         ("forward_buffer_bytes_max", 4_096, 4_095),
         ("forward_buffer_bytes_max", 1_048_576, 1_048_577),
         ("forward_head_ms", 1, 0),

@@ -33,9 +33,11 @@ def tail(**changes: Any) -> Tail:
     return Tail(**{"epoch": 9, "began_ms": NOW_MS - 1_000, "lag_ms": 5_000, **changes})
 
 
-def daemon(tails: Tails) -> Any:
+def daemon(tails: Tails, adopted: Tails | None = None) -> Any:
     return SimpleNamespace(
-        regions=SimpleNamespace(tails=tails), settings=Settings(), clock=SimpleNamespace(wall_ms=lambda: NOW_MS)
+        regions=SimpleNamespace(tails=tails, taking_over=SimpleNamespace(tails=adopted)),
+        settings=Settings(),
+        clock=SimpleNamespace(wall_ms=lambda: NOW_MS),
     )
 
 
@@ -68,6 +70,18 @@ def test_evidence_is_taken_up_where_its_messages_are_kept() -> None:
             measure_again(daemon(tails), c.RegionTailArgs(from_ms=from_ms, who="Sato", why="LSN"))
     with pytest.raises(RelayError, match="nothing can be lost"):
         measure_again(daemon(Tails(None)), c.RegionTailArgs(lag_ms=1, who="Sato", why="LSN"))
+
+
+def test_another_centers_journal_has_a_tail_of_its_own_and_both_must_end() -> None:
+    own, adopted = Tails(tail(), is_finished=True), Tails(tail(is_measured=True, pending=(1, 2)))
+    row = tail_row(own, adopted)  # type: ignore[arg-type]
+    assert (row.is_finished, row.left) == (False, 2)
+    assert "2 rows" in unfinished_in_words(own, adopted)  # type: ignore[arg-type]
+    adopted.is_finished = True
+    assert tail_row(own, adopted).is_finished  # type: ignore[arg-type]
+    assert unfinished_in_words(own, adopted) == ""  # type: ignore[arg-type]
+    measure_again(daemon(own, adopted), c.RegionTailArgs(lag_ms=9, who="Sato", why="LSN"))
+    assert own.measured == adopted.measured == [(9, 0, "Sato", "LSN")], "one region, one lag"
 
 
 def test_a_message_is_in_work_as_long_as_its_reply_or_its_completion_takes() -> None:

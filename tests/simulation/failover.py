@@ -18,7 +18,7 @@ from relay.errors import RelayError
 from relay.failover import events as e
 from relay.failover.chain import read_log
 from relay.failover.evidence import binding_of
-from relay.failover.run import fold
+from relay.failover.run import Run
 from relay.failover.states import GATE_OF, TERMINAL, State
 from tests.simulation.virtualloop import VirtualLoop
 from tests.support.failoverdisk import Killed
@@ -46,6 +46,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: bool = False  # somebody knows where the night's batch stands
     lie: str = ""
     dead_dns: bool = False
+    dead_cloud: str = ""  # how Route 53's control plane answers: refused, hangs
+    cloud_back_in: str = ""  # the state in which it is well again
     cut_in: str = ""  # the state in which the other center goes away for good
     adopt_in: str = ""  # the state in which the other center takes the run
     start_ms: int = MORNING_MS
@@ -69,7 +71,7 @@ class History:
         self.time = VirtualTime(script.start_ms)
         self.loop = VirtualLoop(self.time, Random(seed))
         self.world = World(self.time, Random(seed + 1), script.faults)
-        self.world.lie, self.world.dead_dns = script.lie, script.dead_dns
+        self.world.lie, self.world.dead_dns, self.world.dead_cloud = script.lie, script.dead_dns, script.dead_cloud
         self.kills = list(script.kills)
         self.kill_count = self.points = 0
         self.tasks: list[asyncio.Task[object]] = []
@@ -148,6 +150,8 @@ class History:
                 )
             return
         try:
+            if script.cloud_back_in == state:
+                self.world.dead_cloud = ""
             if script.cut_in == state:
                 self.tokyo.wire.is_cut = self.osaka.wire.is_cut = True
             if script.adopt_in == state and "adopt" not in self.done_once:
@@ -234,7 +238,11 @@ class History:
             wrong.append("nothing was declared")
         else:
             log = read_log(bytes(office.files[office.keeper.name]))
-            again = fold(log.entries)
+            again = Run()
+            for entry in log.entries:
+                if again.state in TERMINAL and isinstance(entry.event, e.Observed | e.Intended | e.Finished):
+                    wrong.append(f"line {entry.number} is of a step, and the run was over")
+                again.apply(entry)
             if (again.state, again.steps, again.undos) != (run.state, run.steps, run.undos):
                 wrong.append("the log folds to another state")
             wrong += self._in_order([entry.event for entry in log.entries])
@@ -246,6 +254,9 @@ class History:
             for name, relay in world.relays.items():
                 if (relay.region, relay.epoch) != ("osaka", OLD_EPOCH + 1) or relay.blocked:
                     wrong.append(f"done, and {name} does not serve")
+            told = [step.name for step in run.known_plan.step if step.at_once and run.standing(step.name).is_done]
+            if told and (world.hosted.epoch, world.hosted.region) != (OLD_EPOCH + 1, "osaka"):
+                wrong.append(f"done, and {told} is not")
             if world.writer != "osaka":
                 wrong.append("done, and osaka is not the writer")
         if run.state is State.ABORTED:
@@ -253,7 +264,7 @@ class History:
                 if relay.region != "tokyo" or relay.epoch != OLD_EPOCH or relay.sealed or relay.blocked:
                     wrong.append(f"aborted, and {name} does not serve as before")
             left = [name for name, (is_on, _) in world.flags.items() if is_on]
-            if left or world.promoted_ms or world.record.epoch != OLD_EPOCH:
+            if left or world.promoted_ms or {world.record.epoch, world.hosted.epoch} != {OLD_EPOCH}:
                 wrong.append(f"aborted, and this is left: {left}")
         return Outcome(
             state=run.state.name,

@@ -31,10 +31,11 @@ REPEAT_MS = 1_500
 
 class MachineRoom:
     listeners = ("ndc",)
+    new_books: type[NoteBooks] = NoteBooks
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self.books, self.tally = NoteBooks(), NdcTally()
+        self.books, self.tally = self.new_books(), NdcTally()
         customers = Customers(stage.seed + 1, 60, {"withdrawal": 80, "balance-inquiry": 20})
         for card in customers.cards:
             if card.refusal:

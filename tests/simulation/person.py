@@ -25,7 +25,7 @@ AT_ONCE = (1, 1, 2, 4)  # lines of the list that are worked through at one sitti
 SAME_MATTER, TOLD_FIRST = 0.3, 0.4  # how often the person looks for such lines first
 WITH_SLIPS = ("atm", "ndc", "branch")
 SIGNED = {event.name for event in Event if event.name == "RESOLVED" or event.name.startswith("RETRIED_")}
-LEAVES_BY = SIGNED | {event.name for event in EVIDENCE_EVENT.values()}
+LEAVES_BY = SIGNED | {event.name for event in (*EVIDENCE_EVENT.values(), Event.EVIDENCE_CONFIRMED_ANEW)}
 
 
 class Person:

@@ -288,7 +288,8 @@ class ReconcilingWorld(World):
             self.kept += 1
             is_elsewhere = self._sick.random() < ELSEWHERE_SHARE
             if is_elsewhere and not self._is_open(key):  # posted for the other center, long before this one asks
-                self.ledger._entries[key].answered_at = {ELSEWHERE: 0, **self.ledger._entries[key].answered_at}
+                attempts = self.ledger._entries[key].attempts
+                attempts.answered = {ELSEWHERE: None, **attempts.answered}
             self.note(f"the core keeps {key}")
 
     def _is_taken_over(self, key: str) -> bool:
@@ -317,7 +318,7 @@ class ReconcilingWorld(World):
         if request.automatic and entry is not None and entry.standing_minor:
             if entry.kind in DEPOSITS:
                 self._wrong = f"law 4: a deposit was undone by itself: {key}"
-            elif ELSEWHERE in entry.answered_at:
+            elif ELSEWHERE in entry.attempts.answered:
                 self._wrong = f"law 1: what another attempt was told was undone: {key}"
         return self._reverse(key, request, caller, wall_ms)
 

@@ -37,7 +37,16 @@ from relay.settings import LinkSettings
 from relay.telemetry.metrics import Metrics
 from relay.wire.counters import LinkCounters
 from relay.wire.link import Link
-from relay.wire.ports import DeskPort, LinkIds, LinkServices, OutboundPort, WireParts, link_services
+from relay.wire.ports import (
+    NOTHING_INHERITED,
+    DeskPort,
+    InheritedPort,
+    LinkIds,
+    LinkServices,
+    OutboundPort,
+    WireParts,
+    link_services,
+)
 from relay.wire.roster import Roster
 from tests.simulation.banks import LIMITS
 from tests.simulation.coreside import SimulatedDoor
@@ -240,6 +249,7 @@ class SimulatedRelay:
             metrics=self.metrics,
             tell=lambda event, terminal, listener, detail: None,
             credential_path=lambda name: name,
+            inherited=self._inherited_port(),
         )
         self.services = {each.name: self._services(each, parts, lines) for each in lines.all}
         if row_taken is not None:
@@ -284,6 +294,9 @@ class SimulatedRelay:
 
     def _outbound_port(self) -> OutboundPort:
         return self.outbound
+
+    def _inherited_port(self) -> InheritedPort:
+        return NOTHING_INHERITED
 
     def _services(self, settings: LinkSettings, parts: WireParts, lines: Lines) -> LinkServices:
         facts = ListenerFacts(

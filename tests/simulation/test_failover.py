@@ -12,15 +12,16 @@ from random import Random
 import msgspec
 import pytest
 
-from relay.failover.actions.port import Action, Look, Sight
+from relay.failover.actions.port import Action, Look, Scene, Sight
 from relay.failover.decide import RunStep
 from relay.failover.deeds import changes_something
 from relay.failover.peer import CopyAnswer, CopyAsk
 from relay.failover.plan import Step
 from relay.failover.rtoclock import clock_of
 from relay.failover.steps import StepWorker
-from tests.simulation.failover import MORNING_MS, THINK_MS, History, Script, play
-from tests.support.failoverworld import Wire
+from tests.simulation.failover import LONG_MS, MORNING_MS, THINK_MS, History, Script, play
+from tests.support.failoverworld import Wire, World
+from tests.support.virtualtime import VirtualTime
 
 STRIDE = 1 if os.environ.get("RELAY_FAILOVER_KILLS") else 31
 NIGHT_MS = MORNING_MS - 8 * 3_600_000  # two in the morning: the batch runs
@@ -116,6 +117,66 @@ def test_with_one_control_plane_lost_the_record_moves_the_other_way() -> None:
     assert not history.tokyo.keeper.run.standing("move-the-record").is_done
 
 
+CLOUD = Script(plan="unplanned-aws", long_ms=SHORT_MS)
+
+
+def dns_ms(history: History) -> int:
+    """How long the record took."""
+    path = {state.name: at_ms for state, at_ms in history.tokyo.keeper.run.path}
+    return path["VERIFYING"] - path["SWITCHING_DNS"]
+
+
+@pytest.mark.parametrize(
+    ("script", "first", "second"),
+    [
+        (CLOUD, True, True),
+        (replace(CLOUD, dead_dns=True), False, True),
+        (replace(CLOUD, dead_cloud="refused"), True, False),
+        (replace(CLOUD, dead_cloud="hangs"), True, False),
+        (replace(CLOUD, dead_cloud="refused", cloud_back_in="VERIFYING"), True, True),
+    ],
+)
+def test_of_two_ways_at_once_one_suffices_at_once_and_the_other_is_tried_on(script: Script, first: bool, second: bool) -> None:
+    history = History(script)
+    outcome = history.play()
+    assert (outcome.state, outcome.violations) == ("DONE", ())
+    run = history.tokyo.keeper.run
+    done = (run.standing("move-the-record").is_done, run.standing("move-the-record-at-route53").is_done)
+    assert done == (first, second)
+    assert not run.standing("move-the-record-by-hand").attempts
+    assert dns_ms(history) < 10_000  # nobody waited for the dead one
+    assert not run.held
+    assert any("is not seen done" in page for page in history.tokyo.pages) is not all(done)
+
+
+@pytest.mark.parametrize("cloud", ["", "hangs"])
+def test_two_ways_at_once_called_off_or_taken_by_the_other_center(cloud: str) -> None:
+    called_off = play(replace(CLOUD, dead_cloud=cloud, abort_in="G2_WAIT"))
+    assert (called_off.state, called_off.violations, called_off.promotions) == ("ABORTED", (), 0)
+    for state in ("SWITCHING_DNS", "VERIFYING", "G3_WAIT"):
+        taken = play(replace(CLOUD, dead_cloud=cloud, adopt_in=state))
+        assert (taken.state, taken.violations, taken.promotions) == ("DONE", (), 1), state
+
+
+def test_with_both_ways_dead_people_move_the_record() -> None:
+    history = History(replace(CLOUD, dead_dns=True, dead_cloud="refused", long_ms=2 * SHORT_MS))
+    outcome = history.play()
+    assert (outcome.state, outcome.violations) == ("DONE", ())
+    assert history.tokyo.keeper.run.standing("move-the-record-by-hand").is_done
+
+
+def test_two_ways_at_once_killed_anywhere_and_with_everything_going_wrong() -> None:
+    points = play(CLOUD).points
+    for at in range(1 + STRIDE // 2, points, 2 * STRIDE):
+        outcome = play(replace(CLOUD, kills=(at,)))
+        assert (outcome.state, outcome.violations, outcome.promotions) == ("DONE", (), 1), f"killed at {at}"
+    for seed in range(3 if STRIDE > 1 else 100):
+        chance = Random(seed)
+        kills = tuple(chance.randint(1, 160) for _ in range(6))
+        outcome = play(replace(CLOUD, kills=kills, faults=10, long_ms=LONG_MS), seed)
+        assert (outcome.state, outcome.violations, outcome.promotions) == ("DONE", (), 1), seed
+
+
 @pytest.mark.parametrize("step", ["promote", "move-the-record"])
 def test_an_action_that_lies_is_found_out_before_service_is_released(step: str) -> None:
     history = History(Script(lie=step, long_ms=600_000))
@@ -173,6 +234,25 @@ def test_a_run_that_is_taken_between_an_intent_and_its_act_is_not_acted_in() -> 
     history.play()
     assert history.world.effects == []
     assert history.tokyo.runner.stopped
+
+
+async def test_two_regions_released_and_two_epochs_unsealed_are_seen() -> None:
+    """Each as a person would who goes past the run: the world finds it, or its silence above would prove nothing."""
+    world = World(VirtualTime(), Random(1))
+    for center in world.relays:
+        await world.say(center, "block", 7, ("all",), "drill")
+        await world.say(center, "seal", 7, (), "drill")
+    await world.say("tokyo", "unseal", 7, (), "drill")
+    await world.say("tokyo", "release", 7, ("all",), "drill")
+    assert world.violations == [], "called off before the promotion"
+    await world.say("tokyo", "seal", 7, (), "drill")
+    scene = {"run": "r1", "step": "promote", "token": "r1/promote", "old_epoch": 7, "epoch": 8, "center": "tokyo"}
+    world.promote(Scene(**scene, from_region="tokyo", to_region="osaka"))  # type: ignore[arg-type]  # its members
+    assert world.violations == []
+    await world.say("osaka", "release", 8, ("all",), "drill")
+    assert "two regions" in world.violations[-1], "its relay is still in the old epoch"
+    await world.say("osaka", "unseal", 7, (), "drill")
+    assert "epoch 7 unsealed" in world.violations[-1]
 
 
 def test_without_a_look_before_the_act_the_simulation_turns_red(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.simulation.mutations import MUTATIONS, Mutation, caught
 from tests.simulation.reconciling_mutations import RECONCILING
 from tests.simulation.regions.copies import COPIES
-from tests.simulation.regions.mutations import CENTERS, REGIONS
+from tests.simulation.regions.mutations import CENTERS, MOVES, REGIONS
 from tests.simulation.takeovers.mutations import TAKEOVERS
 from tests.simulation.workers_mutations import WORKERS
 
@@ -46,13 +46,13 @@ def test_a_core_that_does_not_reverse_is_caught() -> None:
     from relay.loopback.ledger import Ledger
 
     broken = Mutation(
-        "a core that does not reverse", "law 3", lambda put: put(Ledger, "_undo", lambda self, entry, minor: None)
+        "a core that does not reverse", "law 3", lambda put: put(Ledger, "_undo", lambda self, entry, minor, by: None)
     )
     assert caught(broken)[0]
 
 
 def test_the_report_has_each_mistake_with_its_law_a_seed_that_was_tried_and_the_words_that_are_meant() -> None:
-    tables = (*MUTATIONS, *RECONCILING, *REGIONS, *CENTERS, *COPIES, *WORKERS, *TAKEOVERS)
+    tables = (*MUTATIONS, *RECONCILING, *REGIONS, *CENTERS, *MOVES, *COPIES, *WORKERS, *TAKEOVERS)
     rows = {name: (law, int(seed), words) for name, law, seed, words in ROW.findall(REPORT.read_text(encoding="utf-8"))}
     assert sorted(rows) == sorted(mutation.name for mutation in tables)
     for mutation in tables:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from relay.loopback.faults import Fault
+from tests.simulation.banks import PLAIN
 from tests.simulation.rooms import Violation
 from tests.simulation.shrink import shrink
 from tests.simulation.weather import FAULTS
@@ -47,6 +49,16 @@ def test_every_history_keeps_the_laws(first: int) -> None:
         faults += figures.faults
     assert faults * 20 >= exchanges, "at least one fault per twenty exchanges"
     assert {"acknowledged", "unknown", "cancelled", "failed"} >= ends >= {"acknowledged", "unknown"}
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_a_core_without_a_writer_for_45_seconds_costs_nobody_anything(seed: int) -> None:
+    """Its database fails over: it reads, refuses most of what it is to write, and says nothing about the rest."""
+    world = World(seed, kinds=("no-writer", "kill", "cut-link"), faults_ms=60_000, bank=PLAIN)
+    figures = world.run()
+    assert world.injector.counts[Fault.CORE_5XX] > 100, "else its database had a writer all the time"
+    assert figures.exchanges > 1_000
+    assert figures.listed < figures.exchanges / 20, "what the core did not take meanwhile is owed on, and nobody's work"
 
 
 def test_the_same_seed_is_the_same_history() -> None:

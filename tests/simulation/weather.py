@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from relay.journal.memory import SYNC_MS
-from relay.loopback.faults import STORM
+from relay.loopback.faults import STORM, Fault
 from tests.simulation.banks import Bank
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ FAULTS = (
     *("disk-full", "sync-fails", "clock", "epoch", "failover", "stale-region", "poison", "other-center"),
 )
 SLOW_CORE_MS = 4_000  # what a call takes longer at most while the core is slow
+NO_WRITER_MS = 45_000  # until the core's database has a writer again
+CUT_OFF = {Fault.CORE_5XX: 0.25, Fault.HANG: 0.05}  # what calls meet meanwhile that are not refused; nothing of them is posted
 SLOW_SYNC_MS = 400  # one group of the journal, while the disk is slow
 
 
@@ -85,9 +87,17 @@ class Weather:
                 journal = self._world.relay.journal
                 journal._sync_ms = SLOW_SYNC_MS
                 self._world.time.after(heal_ms, lambda: setattr(journal, "_sync_ms", SYNC_MS))
+            case "no-writer" if self._world.core.has_writer:
+                self._world.core.has_writer = False
+                self._world.injector.set_rates(CUT_OFF)
+                self._world.time.after(NO_WRITER_MS, self._writer_back)
             case "slow-core":
                 self._world.region.slow_ms = SLOW_CORE_MS
                 self._world.time.after(heal_ms, lambda: setattr(self._world.region, "slow_ms", 0))
+
+    def _writer_back(self) -> None:
+        self._world.core.has_writer = True
+        self._world.injector.set_rates({})
 
     def _region_lost(self) -> None:
         """The next region serves, without what the old one posted last; the old one's answers arrive when the relay knows."""
@@ -111,7 +121,7 @@ class Weather:
         deliver(100)
 
     def heal(self) -> None:
-        self._world.injector.set_rates({})
+        self._writer_back()
         self._world.disk.is_full = self._world.disk.sync_fails = False
         self._world.region.is_stale = self._world.region.is_poisoning = self._world.region.has_other_center = False
         self._world.region.slow_ms = 0

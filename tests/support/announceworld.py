@@ -257,6 +257,11 @@ class Terminal(threading.Thread):
         if self.is_alive():
             self.join(30)
 
+    async def is_answered(self) -> None:
+        """Wait for the next answer."""
+        seen = len(self.answers)
+        await until(lambda: len(self.answers) > seen, lambda: self.ends[-5:])
+
     async def moved(self, since: int) -> float:
         """Seconds between the last answer on the link of answer number `since` and the first on a later one."""
         link = self.answers[since].link

@@ -12,7 +12,7 @@ from protocols.branch.codec import Codec
 from protocols.branch.dialect import BranchDialect, build_dialect, default_profile
 from protocols.branch.hooks import Hooks
 from protocols.branch.message import BranchMessage, Value
-from protocols.dialect import Action, Ask, BytesArrived, Event, LinkOpened, Refuse, ReplyDecided, Send, Store, Stored
+from protocols.dialect import Action, Ask, BytesArrived, Event, HandBack, LinkOpened, Refuse, ReplyDecided, Send, Store, Stored
 from protocols.framing import FrameCutter
 from protocols.vocabulary import Answer, Approved, Received, Refusal, Request, Secret
 
@@ -90,15 +90,22 @@ def request_of(message: BranchMessage, branch: BranchDialect = BRANCH_P1) -> Req
 
 
 class BranchLink:
-    """One link of a listener whose variables are in `stored`."""
+    """One link of a listener whose variables are in `stored`; `inherited` are those of another center's journal."""
 
-    def __init__(self, branch: BranchDialect = BRANCH_P1, stored: dict[str, bytes] | None = None, now_ms: int = 0) -> None:
+    def __init__(
+        self,
+        branch: BranchDialect = BRANCH_P1,
+        stored: dict[str, bytes] | None = None,
+        now_ms: int = 0,
+        inherited: dict[str, bytes] | None = None,
+    ) -> None:
         self.branch = branch
         self.stored = {} if stored is None else stored
         self.dialogue = branch.new_dialogue()
         self.now_ms = now_ms
         self.asked: list[BranchMessage] = []
-        self.step(LinkOpened("192.0.2.1", 40_000, stored=dict(self.stored), realm=REALM))
+        self.inherited = {} if inherited is None else inherited
+        self.step(LinkOpened("192.0.2.1", 40_000, stored=dict(self.stored), realm=REALM, inherited=self.inherited))
 
     def step(self, event: Event, is_writable: Callable[[Store], bool] = lambda store: True) -> list[Action]:
         """All actions but the stores, in the order in which a link would perform them."""
@@ -111,6 +118,9 @@ class BranchLink:
                 if ok:
                     self.stored[action.name] = action.value
                 queue.extend(self.dialogue.step(Stored(action.name, ok), self.now_ms))
+            elif isinstance(action, HandBack):
+                assert action.name in self.inherited, "nothing new comes into the other center's journal"
+                self.inherited[action.name] = action.value
             else:
                 if isinstance(action, Ask):
                     assert isinstance(action.message, BranchMessage)

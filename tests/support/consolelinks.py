@@ -10,7 +10,10 @@ from relay.wire.roster import RosterEntry
 
 
 class Line:
-    def __init__(self, terminal: str, listener: str, *, peer: str = "", signed_on: bool = True, channel: str = "atm") -> None:
+    def __init__(
+        self, terminal: str, listener: str, *, peer: str = "", signed_on: bool = True, channel: str = "atm", since_ms: int = 0
+    ) -> None:
+        self.since_ms = since_ms
         self.terminal = terminal
         self.peer = peer or f"192.0.2.1:{id(self) % 60_000}"
         self.is_signed_on = signed_on
@@ -21,7 +24,7 @@ class Line:
             terminal=self.terminal,
             listener=self.listener.name,
             peer=self.peer,
-            since_ms=0,
+            since_ms=self.since_ms,
             signed_on=self.is_signed_on,
             messages_in=1,
             messages_out=2,

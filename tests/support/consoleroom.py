@@ -129,9 +129,18 @@ class WrittenSources:
 
 
 class ConsoleRoom:
-    def __init__(self, directory: Path, *, is_tls: bool = True, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        is_tls: bool = True,
+        limits: Limits | None = None,
+        time: VirtualTime | None = None,
+        offset_minutes: int = 0,
+    ) -> None:
         self.path = str(directory / "accounts.json")
-        self.time = VirtualTime()
+        self.time = VirtualTime() if time is None else time
+        self.offset_minutes = offset_minutes
         self.metrics = Metrics()
         self.sources = WrittenSources()
         self.variables = Variables()
@@ -150,7 +159,7 @@ class ConsoleRoom:
         self.sessions = Sessions(self.limits, lambda: secrets.token_urlsafe(16), self.book.keep_session, self.book.sessions())
         shared = Shared(self.sources.ask, lambda: self.time.monotonic_ms() * 1_000, lambda seconds: None)
         self.site = Site(
-            Manner(center="tokyo", is_tls=self.is_tls, has_failover=has_failover),
+            Manner(center="tokyo", is_tls=self.is_tls, has_failover=has_failover, offset_minutes=self.offset_minutes),
             LocalAccounts(self.path, CHEAP),
             self.sessions,
             self.book,

@@ -88,6 +88,7 @@ region_probe_ms = {self.region_probe_ms}
 metrics_port = {self.metrics_port}
 [control]
 path = "{self.directory}/control.sock"
+two_signatures = "names"
 {extra}
 """
             + (listeners or LISTENER).replace("{port}", str(self.port))
@@ -99,6 +100,8 @@ path = "{self.directory}/control.sock"
         return int(self._held[-1].getsockname()[1])
 
     async def start_core(self) -> None:
+        if not self.core.port:
+            self.core.port = self.hold_port()  # a core that is stopped comes back where it was
         await self.core.start()
 
     async def start(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from relay.failover.chain import Log, read_log
+from relay.failover.logkeys import NO_KEYS, LogKeys
 
 
 class Killed(BaseException):
@@ -33,12 +34,13 @@ class Executioner:
 class MemoryStore:
     """A log on a disk that a kill may leave with half a line."""
 
-    def __init__(self, data: bytearray, executioner: Executioner) -> None:
+    def __init__(self, data: bytearray, executioner: Executioner, keys: LogKeys = NO_KEYS) -> None:
         self._data = data
+        self._keys = keys
         self._executioner = executioner
 
     def read(self) -> Log:
-        log = read_log(bytes(self._data))
+        log = read_log(bytes(self._data), self._keys)
         del self._data[log.good_bytes :]
         return log
 
@@ -51,12 +53,13 @@ class MemoryStore:
 
 
 class MemoryShelf:
-    def __init__(self, executioner: Executioner, files: dict[str, bytearray] | None = None) -> None:
+    def __init__(self, executioner: Executioner, files: dict[str, bytearray] | None = None, keys: LogKeys = NO_KEYS) -> None:
         self.files = {} if files is None else files
+        self.keys = keys
         self._executioner = executioner
 
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self.files))
 
     def open(self, name: str) -> MemoryStore:
-        return MemoryStore(self.files.setdefault(name, bytearray()), self._executioner)
+        return MemoryStore(self.files.setdefault(name, bytearray()), self._executioner, self.keys)

@@ -18,6 +18,8 @@ from relay.core.zonechange import ChangeAnswer, ZoneChange
 from relay.failover.actions.port import Action, ActionFailed, ActionRefused, Look, Scene, Sight
 from relay.failover.actions.relay import CLASSES, RelayAction
 from relay.failover.actions.rfc2136 import Rfc2136Action, ZoneDoors
+from relay.failover.actions.route53 import Route53Action
+from relay.failover.awsdeeds import Route53Deed
 from relay.failover.bankday import BankClock
 from relay.failover.chain import read_log
 from relay.failover.deeds import RelayDeed, Rfc2136Deed
@@ -31,6 +33,7 @@ from relay.failover.plan import Plan
 from relay.failover.runner import Runner
 from relay.region.record import RegionRecord, format_record
 from tests.support.failoverdisk import Executioner, MemoryShelf
+from tests.support.hostedzone import HostedZone
 from tests.support.virtualtime import VirtualTime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,6 +74,9 @@ class World:
         self.writer = "tokyo"
         self.record = RegionRecord(OLD_EPOCH, "tokyo", "before")
         self.servers = 2  # of the zone, that show the newest record
+        self.hosted = self.record  # the same record in a zone of Route 53
+        self.hosted_ms = 0  # when all its servers show it
+        self.dead_cloud = ""  # how Route 53's control plane answers: refused, hangs
         self.violations: list[str] = []
         self.effects: list[str] = []
         self.lie = ""
@@ -102,6 +108,20 @@ class World:
         self.record = record
         self.servers = 1
         self.time.after(1_500, self._all_servers)
+        self._all_follow()
+
+    def change_hosted(self, record: RegionRecord) -> None:
+        if not self.promoted_ms and self.lie != "promote":
+            self.violations.append("the hosted record moved before the promotion")
+        if record.epoch <= self.hosted.epoch:
+            self.violations.append("the hosted record was overwritten")
+        self.hosted, self.hosted_ms = record, self.time.wall_ms() + 3_000
+        self._all_follow()
+
+    def is_hosted_everywhere(self) -> bool:
+        return self.time.wall_ms() >= self.hosted_ms
+
+    def _all_follow(self) -> None:
         for relay in self.relays.values():
             self.time.after(2_000, lambda relay=relay: self._follow(relay))  # type: ignore[misc]
 
@@ -109,8 +129,9 @@ class World:
         self.servers = 2
 
     def _follow(self, relay: Relay) -> None:
-        if self.record.epoch > relay.epoch and self.writer == self.record.region:  # the region confirms it, or nobody follows
-            relay.epoch, relay.region = self.record.epoch, self.record.region
+        newest = max(self.record, self.hosted)  # one source suffices, with the region's own word
+        if newest.epoch > relay.epoch and self.writer == newest.region:  # the region confirms it, or nobody follows
+            relay.epoch, relay.region = newest.epoch, newest.region
             relay.tail_ms = self.time.wall_ms() + 3_000
 
     # ---- RelayDoor ---------------------------------------------------------------------------------------------------
@@ -144,12 +165,16 @@ class World:
             case "seal":
                 relay.sealed = epoch
             case "unseal":
+                if self.promoted_ms or epoch != OLD_EPOCH:
+                    self.violations.append(f"epoch {epoch} unsealed beside the one that the promotion began")
                 relay.sealed = 0
             case "block":
                 relay.blocked |= wanted
             case "release":
                 if self.writer == "osaka" and self.time.wall_ms() < relay.tail_ms:
                     self.violations.append("released before the tail was replayed")
+                if relay.region != self.writer:
+                    self.violations.append(f"service of {relay.region} released while {self.writer} writes: two regions")
                 relay.blocked -= wanted
         return "said"
 
@@ -185,7 +210,7 @@ class Program:
             if not world.promoted_ms:
                 return Look(Sight.ABSENT)
             return Look(Sight.DONE if now_ms >= world.promoted_ms[-1] else Sight.IN_PROGRESS)
-        if self._step in ("copy-is-close", "synthetic-transaction"):
+        if self._step in ("copy-is-close", "synthetic-transaction", "database-could-take-over"):
             return Look(Sight.DONE)
         is_on, since_ms = world.flags.get(self._step, (False, 0))
         if is_on is not self._is_undo:
@@ -284,6 +309,9 @@ class WorldShop:
             action = RelayAction(deed, self._world)
         elif isinstance(deed, Rfc2136Deed):
             action = Rfc2136Action(deed, KEY, self._world.zone_doors(deed))
+        elif isinstance(deed, Route53Deed):
+            hosted = HostedZone(self._world, deed)
+            action = Route53Action(deed, KEY, hosted, hosted.look, {})
         else:
             action = Program(self._world, step, is_undo)
         return Faulty(self._world, self._executioner, action, isinstance(action, Program))
@@ -339,7 +367,7 @@ class Office:
         self.executioner.point()
         run = self.keeper.run
         return Evidence(
-            centers=tuple([await self.world.facts(name) for name in ("tokyo", "osaka")]),
+            centers=tuple([await self.world.facts(name) for name in self.world.relays]),
             lag_ms=3_000,
             is_peer_away=run.is_peer_away,
             batch_checkpoint=run.said["batch-checkpoint"].text if "batch-checkpoint" in run.said else "",

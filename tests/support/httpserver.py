@@ -6,6 +6,7 @@ Owns sockets and the cutting of requests, nothing else; what is answered is a sc
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import struct
@@ -58,8 +59,9 @@ class Peer:
             await asyncio.sleep(0)
 
     async def closed_by_client(self) -> None:
-        while await self._reader.read(65_536):
-            pass
+        with contextlib.suppress(ConnectionResetError):  # a call that is given up resets its connection
+            while await self._reader.read(65_536):
+                pass
 
     def close(self) -> None:
         self._writer.close()
@@ -142,11 +144,3 @@ class RawServer:
         finally:
             self._tasks.discard(task)
             writer.transport.abort() if task.cancelling() else writer.close()
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port on which nothing listens: connecting to it is refused."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
-        sock.bind((host, 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -1,12 +1,14 @@
 """The relay on a machine whose wall clock is set while it runs: `python -m tests.support.jumpingrelay run CONFIG`.
 
 Owns the jumps: AHEAD sets the clock a day ahead, BACK a day back; both are real-time signals, because the daemon has a meaning
-for every one with a name of its own. It must never touch the monotonic clock, which nobody can set. The trap: the clock of this
-process only is set; the far ends keep the real day, as a machine with a broken NTP would see it.
+for every one with a name of its own; DAYS_AHEAD in the environment sets it before the start. It must never touch the monotonic
+clock, which nobody can set. The trap: the clock of this process only is set; the far ends keep the real day, as a machine with
+a broken NTP would see it.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -21,7 +23,7 @@ AHEAD, BACK = signal.SIGRTMIN, signal.SIGRTMIN + 1
 class Jumps:
     """By how much the clock is wrong now, milliseconds."""
 
-    ahead_ms = 0
+    ahead_ms = int(os.environ.get("DAYS_AHEAD", "0")) * DAY_MS
 
     @classmethod
     def jump(cls, number: int, _: object) -> None:

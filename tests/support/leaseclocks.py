@@ -190,7 +190,7 @@ class World:
             return
         if keeper.lease.state.name == "FAULT":
             if self.random.random() < 0.5:
-                keeper.take(Signed("A", "B", "drill"), "taken", lambda answer: None)
+                keeper.take(Signed("A", "B", "drill"), "taken", keeper.release_count, lambda answer: None)
             else:
                 keeper.want("standby")
         elif keeper.lease.state.name == "HELD" and self.random.random() < 0.05:

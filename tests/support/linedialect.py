@@ -1,14 +1,15 @@
 """A dialect of lines, so that a test of the wire reads as a transcript.
 
 Owns a `Dialect` whose dialogue can be told to use every action of the port. A line is at most 64 bytes: `HELLO t` identify
-and sign on · `ASK x` to the desk · `PING` · `BIG n` · `STORE n v` · `TIMER n ms` · `COMMAND n` sends a command · `ANSWER n`
-to it · `EVIDENCE key verdict` · `TOTALS id` states some · `TELL event` · `ACK id` of an outbound message · `WHO` asks for the
-link's id · `BYE` · `CRASH` raises, as a bug of ours would. An outbound message of kind "later" is deferred, "never" fails.
+and sign on · `ASK x` to the desk · `PING` · `BIG n` · `STORE n v` · `BACK n v` · `THEIRS` · `TIMER n ms` · `COMMAND n` sends a
+command · `ANSWER n` to it · `EVIDENCE key verdict` · `TOTALS id` states some · `TELL event` · `ACK id` of an outbound message ·
+`WHO` asks for the link's id · `BYE` · `CRASH` raises, as a bug of ours would. An outbound message of kind "later" is deferred,
+"never" fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -26,11 +27,12 @@ class LineMessage(msgspec.Struct, frozen=True):
 
 
 class LineDialogue:
-    __slots__ = ("_buffer", "_is_draining", "_link_id", "is_signed_on", "terminal")
+    __slots__ = ("_buffer", "_inherited", "_is_draining", "_link_id", "is_signed_on", "terminal")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._link_id = ""
+        self._inherited: Mapping[str, bytes] = {}
         self._is_draining = False
         self.is_signed_on = False
         self.terminal = ""
@@ -45,8 +47,8 @@ class LineDialogue:
                 return self._cut(data)
             case d.ReplyDecided(LineMessage(_, text), reply):
                 return [d.Send(f"ANS {text} {reply.code}\n".encode())]
-            case d.LinkOpened(certificate_name=name, stored=stored, dialled=dialled, link_id=link_id):
-                self._link_id = link_id
+            case d.LinkOpened(certificate_name=name, stored=stored, dialled=dialled, link_id=link_id, inherited=inherited):
+                self._link_id, self._inherited = link_id, inherited
                 words = ["OPEN", *([name] if name else []), *(f"{k}={v.decode()}" for k, v in stored.items())]
                 return [d.Send(" ".join(words).encode() + b"\n")] if len(words) > 1 or dialled else []
             case d.TimerFired("partial"):
@@ -102,6 +104,10 @@ class LineDialogue:
                 return [d.Send(b"x" * int(count) + b"\n")]
             case ["STORE", name, value]:
                 return [d.Store(name, value.encode())]
+            case ["BACK", name, value]:
+                return [d.HandBack(name, value.encode())]
+            case ["THEIRS"]:
+                return [d.Send(" ".join(f"{k}={v.decode()}" for k, v in self._inherited.items()).encode() + b"\n")]
             case ["FORGET", name]:
                 return [d.Forget(name)]
             case ["TIMER", name, ms]:

@@ -110,7 +110,9 @@ class Room:
     def port(self) -> int:
         return self.held.port
 
-    def make_tunnel(self, who: str = "tokyo", center: str = "tokyo", server_name: str = "osaka.test") -> Tunnel:
+    def make_tunnel(
+        self, who: str = "tokyo", center: str = "tokyo", server_name: str = "osaka.test", limits: TunnelLimits | None = None
+    ) -> Tunnel:
         return Tunnel(
             [TO_OSAKA],
             self.port,
@@ -118,7 +120,7 @@ class Room:
             self.certificates.client(who),
             server_name,
             lambda: [self.is_up],
-            TunnelLimits(buffer_bytes_max=65_536, idle_ms=10_000),
+            TunnelLimits(idle_ms=10_000) if limits is None else limits,
             self.metrics,
         )
 

@@ -154,6 +154,22 @@ class PostgresServer:
         )
         self.sql(loop, database="postgres")
 
+    def holds_commits(self) -> bool:
+        """Whether a commit of nobody's waits for a standby. It is cut short then, and done all the same."""
+        program = shutil.which("psql") or str(self.programs / "psql")
+        words = ["-X", "-q", "-h", str(self.folder), "-p", str(self.port), "-U", self._owner, "-d", DATABASE]
+        write = "SELECT pg_logical_emit_message(true, 'nobody', '')"
+        environment = {**os.environ, "PGAPPNAME": "nobody"}
+        with subprocess.Popen(
+            [program, *words, "-c", write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        ) as psql:
+            cut = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity"
+            where = "WHERE application_name = 'nobody' AND wait_event = 'SyncRep'"
+            is_held = False
+            while psql.poll() is None:
+                is_held = is_held or self.sql(f"{cut} {where}", database="postgres") != "0"
+            return is_held
+
     def sql(self, statement: str, *, database: str = DATABASE, user: str | None = None, timeout_s: float = 60) -> str:
         """What psql prints for one statement, as the server's owner (or `user`), rows as lines, cells between bars."""
         done = subprocess.run(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
+from relay.orchestrator.gauges import OrchestratorGauges
 from relay.telemetry.metrics import Metrics
 from relay.telemetry.numbers import Counts, Spreads
 
@@ -32,7 +33,7 @@ def selectors(expression: str) -> Iterator[Selector]:
 def series() -> dict[str, set[str]]:
     """Every series name that the relay shows, with its labels, `le` included where there is one."""
     shown: dict[str, set[str]] = {}
-    for metric in vars(Metrics()).values():
+    for metric in (*vars(Metrics()).values(), *vars(OrchestratorGauges()).values()):
         if not isinstance(metric, (Counter, Gauge, Histogram, Counts, Spreads)):
             continue
         labels = set(metric.labelnames if isinstance(metric, (Counts, Spreads)) else metric._labelnames)

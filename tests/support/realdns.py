@@ -23,6 +23,7 @@ import dns.rcode
 import dns.tsigkeyring
 import dns.update
 
+from relay.loopback.stage import free_port
 from tests.support.daemonworld import next_look
 from tests.support.tools import need_tool
 
@@ -30,15 +31,20 @@ ZONE = "core.test"
 PATIENCE_S = 30.0
 
 
-def free_udp_port() -> int:
-    """Free for UDP and TCP when it was looked at."""
+def free_udp_port(*ips: str) -> int:
+    """Held for TCP, and free for UDP at these addresses when it was looked at: below what the system lends, so that nobody gets
+    it by chance."""
     while True:
-        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
-            stream.bind(("127.0.0.1", 0))
-            port = int(stream.getsockname()[1])
-            with contextlib.suppress(OSError):
-                datagrams.bind(("127.0.0.1", port))
-                return port
+        port = free_port()
+        if all(_is_free_udp(ip, port) for ip in ips or ("127.0.0.1",)):
+            return port
+
+
+def _is_free_udp(ip: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+        datagrams.bind((ip, port))
+        return True
+    return False
 
 
 class RealDns:

@@ -232,8 +232,10 @@ def no_time(delay_ms: int) -> Awaitable[None]:
     return passed
 
 
-def asking_of(core: ListCore, rows: ListRows, permit: Callable[[], Permit | None] = lambda: Permit(1, "tokyo")) -> Asking:
-    return Asking(core, rows, permit, no_time, "tokyo", 4_000, 0, at_once)
+def asking_of(
+    core: ListCore, rows: ListRows, permit: Callable[[], Permit | None] = lambda: Permit(1, "tokyo"), peer: str = ""
+) -> Asking:
+    return Asking(core, rows, permit, no_time, "tokyo", 4_000, 0, at_once, peer)
 
 
 def judge_of(asking: Asking, reopened: Reopened, *, is_mending: bool = True, moves_max: int = 100) -> Judge:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from protocols.vocabulary import Outcome, Request, Unknown
-from relay.core.port import Attempt, Finding, Permit, UndoOutcome
+from relay.core.port import Attempt, Finding, Ground, Permit, UndoOutcome
 
 
 @dataclass
@@ -21,8 +21,12 @@ class Call:
     answer: Callable[..., None]
     request: Request | None = None
     standing_minor: int | None = None
-    automatic: bool | None = None
+    ground: Ground | None = None
     is_done: bool = False
+
+    @property
+    def automatic(self) -> bool | None:
+        return None if self.ground is None else self.ground is not Ground.TERMINAL
 
     def reply(self, outcome: Outcome | Finding | UndoOutcome) -> None:
         if not self.is_done:
@@ -49,12 +53,12 @@ class ScriptedCore:
         standing_minor: int,
         currency: str,
         attempt: Attempt,
-        automatic: bool,
+        ground: Ground,
         permit: Permit,
         timeout_ms: int,
         done: Callable[[UndoOutcome], None],
     ) -> Call:
-        return self._keep(Call("undo", key, attempt, permit, done, standing_minor=standing_minor, automatic=automatic))
+        return self._keep(Call("undo", key, attempt, permit, done, standing_minor=standing_minor, ground=ground))
 
     def inquire(self, key: str, attempt: Attempt, permit: Permit, timeout_ms: int, done: Callable[[Finding], None]) -> Call:
         return self._keep(Call("inquire", key, attempt, permit, done))

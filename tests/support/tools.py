@@ -52,6 +52,11 @@ def need_exabgp() -> str:
     return str(found)
 
 
+def need_browser() -> str:
+    """Chromium's program."""
+    return need_tool("chromium")
+
+
 def need_lab() -> None:
     """All that a lab is made of. A missing program is as for every other tool; what the kernel lacks is a reason to skip."""
     if missing := missing_tools():

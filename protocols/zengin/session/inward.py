@@ -30,7 +30,7 @@ TAKEN_CODE = "ack"
 # Refusals that say nothing about the telegram: it is not taken, the center keeps it (NAK), and the line is given back.
 NOT_NOW = frozenset(
     {Refusal.NO_JOURNAL, Refusal.OVERLOADED, Refusal.DRAINING, Refusal.SUSPENDED, Refusal.REGION_SWITCHING}
-    | {Refusal.CORE_UNREACHABLE, Refusal.IN_PROGRESS}
+    | {Refusal.CORE_UNREACHABLE, Refusal.IN_PROGRESS, Refusal.OUT_OF_HOURS}
 )
 _NOT_NOW_CODES = frozenset(refusal.value for refusal in NOT_NOW)
 

@@ -12,7 +12,7 @@ from relay.console.html import Child, Html, h
 from relay.console.pages.layout import Frame, page, table, tag
 
 PAGE_COUNT = 100
-_MEANING = {"refused": "warn", "": "bad"}
+_MEANING = {"half": "warn", "refused": "warn", "": "bad"}
 
 
 def audit(frame: Frame, entries: Sequence[Entry]) -> Html:
@@ -23,20 +23,19 @@ def audit(frame: Frame, entries: Sequence[Entry]) -> Html:
         (t("audit.deed"), ""),
         (t("audit.target"), "k"),
         (t("audit.why"), "w"),
-        (t("audit.result"), ""),
-        (t("audit.said"), "w"),
-        (t("audit.from"), "n"),
+        (t("audit.result"), "w"),
     ]
     rows: list[list[Child]] = [
         [
             t.moment(each.at_ms),
-            h("span", each.who, " ", h("small", t.maybe(f"role.{each.role}", each.role))),
+            h("span", each.who, " ", h("small", f"{t.maybe(f'role.{each.role}', each.role)} · {each.address}", class_="note")),
             t.maybe(f"deed.{each.deed}", each.deed),
-            h("span", each.target or "–", title=each.target or None),
+            h("span", each.target, title=each.target) if each.target else "–",
             each.why or "–",
-            tag(t(f"result.{each.result or 'unknown'}"), _MEANING.get(each.result, "")),
-            h("span", each.said or "–", lang="en"),
-            each.address,
+            [
+                tag(t(f"result.{each.result or 'unknown'}"), _MEANING.get(each.result, "")),
+                h("small", each.said, class_="note", lang="en") if each.said else None,
+            ],
         ]
         for each in entries
     ]

@@ -31,6 +31,7 @@ WIDE_TERMINALS: Final = Box(8, 76, 190, 160)
 WIDE_CENTERS: Final = (Box(330, 16, 250, 114), Box(330, 182, 250, 114))
 WIDE_REGIONS: Final = (Box(712, 16, 240, 114), Box(712, 182, 240, 114))
 WIDE_ONE: Final = 99  # where one alone stands: level with the terminals
+NAME_CHARS_WIDE, NAME_CHARS_NARROW = 22, 12  # of a center or region in its box, beside the dot
 WIDE_VIEW_OF_ONE: Final = "0 60 960 180"  # the empty rows above and below are left out
 NARROW_TERMINALS: Final = Box(4, 4, 352, 74)
 NARROW_CENTERS: Final = (Box(4, 146, 170, 114), Box(186, 146, 170, 114))
@@ -129,12 +130,21 @@ def _center(center: CenterPlace, box: Box, t: Words) -> Html:
     return _box(
         box,
         f"{center.state} {state}",
-        _text(x, box.y + 28, center.name, "name"),
+        _name(center.name, box),
         _dot(box, center.state),
         _text(x, box.y + 54, _role(center, t), "strong" if center.announces else ""),
         _text(x, box.y + 76, f"{t('picture.epoch')} {center.epoch or '–'}", "quiet"),
         _text(x, box.y + 98, last, "quiet"),
     )
+
+
+def _name(name: str, box: Box) -> Html:
+    """Ends before the dot, whatever the face: a long one is set closer, a very long one is cut and whole on a second look."""
+    chars = NAME_CHARS_NARROW if box.w < WIDE_CENTERS[0].w - 40 else NAME_CHARS_WIDE
+    cut = name if len(name) <= chars * 3 // 2 else f"{name[: chars * 3 // 2 - 1]}…"
+    length = box.w - 52 if len(cut) > chars else None
+    text = h("text", cut, x=box.x + 16, y=box.y + 28, class_="name", textLength=length, lengthAdjust="spacingAndGlyphs")
+    return text if cut == name else h("g", h("title", name), text)
 
 
 def _role(center: CenterPlace, t: Words) -> str:
@@ -148,7 +158,7 @@ def _region(region: RegionPlace, box: Box, t: Words) -> Html:
     return _box(
         box,
         f"{region.state} {'active' if region.is_active else ''}",
-        _text(x, box.y + 28, region.name, "name"),
+        _name(region.name, box),
         _dot(box, region.state),
         _text(
             x,
@@ -165,12 +175,13 @@ def _dot(box: Box, state: str) -> Html:
 
 
 def _terminals(picture: Picture, box: Box, t: Words, *, is_row: bool) -> Html:
-    inside: list[Child] = [_text(box.x + 16, box.y + 26, t("picture.terminals"), "quiet")]
+    inside: list[Child] = [] if is_row else [_text(box.x + 16, box.y + 26, t("picture.terminals"), "quiet")]
     step = (box.w - 24) // max(1, len(picture.terminals))
     for number, each in enumerate(picture.terminals[:3]):
         name = t.maybe(f"channel.{each.channel}", each.channel)
         if is_row:
-            inside.append(_text(box.x + 16 + number * step, box.y + 56, f"{name} {t.number(each.signed_on)}", "strong"))
+            inside.append(_text(box.x + 16 + number * step, box.y + 29, name, "quiet"))
+            inside.append(_text(box.x + 16 + number * step, box.y + 54, t.number(each.signed_on), "strong"))
         else:
             y = box.y + 62 + number * 34
             inside.append(_text(box.x + 16, y, name))

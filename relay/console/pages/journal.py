@@ -34,12 +34,12 @@ def journal(frame: Frame, found: Sequence[ExchangeView], asked: Asked, count_max
     t = frame.words
     heads = [
         (t("col.recorded"), "n"),
-        (t("col.terminal"), ""),
-        (t("col.kind"), ""),
+        (t("col.terminal"), "t"),
+        (t("col.kind"), "p"),
         (t("col.amount"), "n"),
-        (t("col.state"), ""),
+        (t("col.state"), "p"),
         (t("col.code"), ""),
-        (t("col.pan"), "n"),
+        (t("col.pan"), "n d"),
         (t("col.key"), "k"),
     ]
     counted = t("journal.count", n=t.number(len(found)))
@@ -48,7 +48,7 @@ def journal(frame: Frame, found: Sequence[ExchangeView], asked: Asked, count_max
         frame,
         t("nav.journal"),
         h("p", problem, class_="wrong", role="alert") if problem else None,
-        h("p", counted, f" {t('journal.cut')}" if is_cut else None, class_="count"),
+        h("p", counted, f" · {t('journal.cut')}" if is_cut else None, class_="count"),
         table(heads, [_row(frame, view) for view in found], t("nav.journal"), t("journal.none")),
         tools=_search(frame, asked),
     )
@@ -86,14 +86,14 @@ def _search(frame: Frame, asked: Asked) -> Html:
 def _row(frame: Frame, view: ExchangeView) -> list[Child]:
     t = frame.words
     return [
-        t.moment(view.recorded_ms),
+        h("a", t.moment(view.recorded_ms), href=address("/journal/one", key=view.key)),
         view.terminal,
         view.kind,
         t.money(view.amount_minor, view.currency),
         _state(frame, view),
         view.code or "–",
         view.pan or "–",
-        h("a", view.key, href=address("/journal/one", key=view.key), title=view.key),
+        h("span", view.key, title=view.key),
     ]
 
 
@@ -113,7 +113,7 @@ def journal_one(frame: Frame, detail: ExchangeDetail) -> Html:
         (t("col.pan"), view.pan or "–"),
         (t("col.state"), _state(frame, view)),
         (t("col.code"), f"{view.verdict or '–'} {view.code or ''}"),
-        (t("col.business-date"), view.business_date),
+        (t("col.business-date"), view.business_date or "–"),
         (
             t("col.original"),
             h("a", view.original_key, href=address("/journal/one", key=view.original_key)) if view.original_key else "–",
@@ -129,7 +129,7 @@ def journal_one(frame: Frame, detail: ExchangeDetail) -> Html:
             t.moment(line.at_ms),
             line.event,
             t.maybe(f"stored.{line.state.value}", line.state.value),
-            h("span", line.detail or "–", lang="en"),
+            h("span", line.detail, lang="en") if line.detail else "–",
         ]
         for line in detail.history
     ]

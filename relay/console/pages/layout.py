@@ -8,6 +8,7 @@ does each deed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -34,12 +35,13 @@ REFRESH_MS = 2_000
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """Who looks at what. `path` is the page's own, `csrf` and `form` go into every form of it."""
+    """Who looks at what. `path` and `asked` are the page's own address, `csrf` and `form` go into every form of it."""
 
     words: Words
     center: str
     path: str
     now_ms: int
+    asked: tuple[tuple[str, str], ...] = ()
     person: Person | None = None
     csrf: str = ""
     has_failover: bool = False
@@ -116,7 +118,11 @@ def _top(frame: Frame) -> Html:
 def languages(frame: Frame) -> Html:
     """Links to this page in the other languages."""
     others = [(code, name) for code, name in NAMES.items() if code != frame.words.language]
-    return join([h("a", name, href=address(frame.path, lang=code), lang=code, hreflang=code) for code, name in others])
+    return join([h("a", name, href=_here(frame, code), lang=code, hreflang=code) for code, name in others])
+
+
+def _here(frame: Frame, language: str) -> str:
+    return f"{frame.path}?{urlencode([*((name, value) for name, value in frame.asked if name != 'lang'), ('lang', language)])}"
 
 
 def _nav(frame: Frame) -> Html:
@@ -142,18 +148,25 @@ def _is_here(path: str, here: str) -> bool:
 
 
 def _lost(t: Words) -> Html:
-    """Shown by the script when the relay does not answer."""
-    return h("p", t("lost"), " ", h("time"), id="lost", role="status", hidden=True, data_out=t("signed-out"))
+    """Shown by the script: when the relay does not answer, and while words are selected that a new look would take away."""
+    return join(
+        h("p", t("lost"), " ", h("time"), id="lost", role="alert", hidden=True),
+        h("p", t("held"), " ", h("time"), id="held", role="status", hidden=True),
+    )
 
 
 # ---- parts that many pages have ----------------------------------------------------------------------------------------
 def table(heads: Sequence[tuple[str, str]], rows: Sequence[Sequence[Child]], caption: str, empty: str) -> Html:
-    """`heads` are (words, class): "n" for numbers, "w" for what may break. On a phone each cell has its head beside it."""
+    """`heads` are (words, class): "n" for numbers, "b" for a list of words, "p" for a few, "t" for a name, "w" for any text,
+    which may break. On a phone each cell has its head beside it."""
     if not rows:
         return h("p", empty, class_="empty")
     head = h("tr", [h("th", name, scope="col", class_=kind or None) for name, kind in heads])
     body = [
-        h("tr", [h("td", cell, class_=kind or None, data_head=name) for cell, (name, kind) in zip(row, heads, strict=True)])
+        h(
+            "tr",
+            [h("td", cell, class_=_kind(cell, kind), data_head=name) for cell, (name, kind) in zip(row, heads, strict=True)],
+        )
         for row in rows
     ]
     return h(
@@ -164,6 +177,11 @@ def table(heads: Sequence[tuple[str, str]], rows: Sequence[Sequence[Child]], cap
         aria_label=caption,
         tabindex="0",
     )
+
+
+def _kind(cell: Child, kind: str) -> str | None:
+    """What says nothing takes no room on a phone."""
+    return f"{kind} none".strip() if cell == "–" else kind or None
 
 
 def tag(text: str, meaning: str = "") -> Html:

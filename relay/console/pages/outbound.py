@@ -28,12 +28,12 @@ def outbound(frame: Frame, report: OutboundListReport, state: str, refresh_ms: i
     heads = [
         (t("col.recorded"), "n"),
         (t("col.listener"), ""),
-        (t("col.line"), ""),
-        (t("col.kind"), ""),
+        (t("col.line"), "t"),
+        (t("col.kind"), "p"),
         (t("col.state"), ""),
         (t("col.detail"), "w"),
         (t("col.key"), "k"),
-        (t("col.deeds"), ""),
+        (t("col.deeds"), "p"),
     ]
     return page(
         frame,
@@ -53,7 +53,7 @@ def _row(frame: Frame, row: OutboundRow) -> list[Child]:
         row.line or "–",
         row.kind,
         tag(t.maybe(f"outbound.{row.state}", row.state), _MEANING.get(row.state, "")),
-        h("span", row.detail or "–", lang="en"),
+        h("span", row.detail, lang="en") if row.detail else "–",
         h("span", row.key, title=row.key),
         deed_link(frame, deed, key=row.key) if deed else "–",
     ]

@@ -12,6 +12,7 @@ from relay.console.html import Child, Html, h, join
 from relay.console.pages.chart import spark
 from relay.console.pages.drawing import drawing
 from relay.console.pages.layout import Frame, link, page, section, table, tag
+from relay.console.pages.signatures import signatures
 from relay.console.picture import picture_of
 from relay.console.ring import FINE_MS, Point
 from relay.control.problems import Problem, problems
@@ -30,6 +31,7 @@ def overview(frame: Frame, status: StatusReport, regions: RegionsReport, points:
         _headline(frame, status, found),
         _found(found),
         drawing(picture_of(status, regions), t),
+        signatures(frame, status.signatures, "" if frame.person is None else frame.person.name, t("failover.lone")),
         _tiles(frame, status, points[-SPARK_COUNT:]),
         section(t("overview.lines"), _listeners(frame, status.listeners)),
         refresh_ms=refresh_ms,
@@ -42,10 +44,12 @@ def _headline(frame: Frame, status: StatusReport, found: Sequence[Problem]) -> H
     said = t(f"state.{status.state}")
     if status.state == "serving" and found:
         said = t("state.serving-with", n=len(found))
+    elif status.state == "serving" and status.listed:
+        meaning, said = "warn", t("state.serving-listed", n=t.number(status.listed))
     elif status.state == "serving":
         said = t("state.serving-well")
     where = t("overview.where", region=status.region.region or "–", epoch=status.region.epoch or "–")
-    up = t("overview.up", up=t.duration(status.uptime_ms))
+    up = t("overview.up", up=t.unbroken(status.uptime_ms))
     return h("p", h("strong", said), h("span", f"{where} · {up}", class_="quiet"), class_=f"headline {meaning}")
 
 
@@ -72,16 +76,18 @@ def _tiles(frame: Frame, status: StatusReport, points: Sequence[Point]) -> Html:
         _tile(
             t("tile.rate"),
             "–" if now is None else t.rate(now.all_per_s),
-            t("unit.short-per-s"),
+            "",
             "/traffic",
             spark(rates, FINE_MS * 3, t("tile.rate")),
+            unit=t("unit.short-per-s"),
         ),
         _tile(
             t("tile.p99"),
             "–" if now is None else t.millis(now.p99_ms),
-            t("unit.ms"),
+            "",
             "/traffic",
             spark(slowest, FINE_MS * 3, t("tile.p99")),
+            unit=t("unit.ms"),
         ),
         _tile(t("tile.owed"), t.number(status.owed), owed_note, "/owed"),
         _tile(t("tile.doubt"), t.number(doubted), "", "/owed"),
@@ -96,11 +102,12 @@ def _tiles(frame: Frame, status: StatusReport, points: Sequence[Point]) -> Html:
     )
 
 
-def _tile(name: str, value: str, note: str, path: str, drawn: Child = None, meaning: str = "") -> Html:
+def _tile(name: str, value: str, note: str, path: str, drawn: Child = None, meaning: str = "", unit: str = "") -> Html:
+    said = h("small", unit) if unit else h("small", note, class_="note") if note else None
     return h(
         "a",
         h("span", name, class_="name"),
-        h("span", h("b", value), " ", h("small", note), class_="value"),
+        h("span", h("b", value), " ", said, class_="value"),
         drawn,
         href=path,
         class_=f"tile {meaning}".strip(),

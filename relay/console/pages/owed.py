@@ -20,12 +20,11 @@ def owed(frame: Frame, report: SafReport, which: str, refresh_ms: int) -> Html:
         for name in WHICH
     ]
     counted = t("owed.count", owed=t.number(report.owed), listed=t.number(report.listed))
-    all_rows = report.owed + report.listed
-    is_cut = not which and len(report.rows) < all_rows
+    is_cut = len(report.rows) < {"owed": report.owed, "listed": report.listed}.get(which, report.owed + report.listed)
     return page(
         frame,
         t("nav.owed"),
-        h("p", counted, f" {t('owed.cut', n=t.number(len(report.rows)))}" if is_cut else None, class_="count"),
+        h("p", counted, f" · {t('owed.cut', n=t.number(len(report.rows)))}" if is_cut else None, class_="count"),
         table(_heads(frame), [_row(frame, row) for row in report.rows], t("nav.owed"), t("owed.none")),
         refresh_ms=refresh_ms,
         tools=join(h("nav", tabs, class_="spans", aria_label=t("owed.which")), h("p", t("owed.what"), class_="quiet")),
@@ -36,8 +35,8 @@ def _heads(frame: Frame) -> list[tuple[str, str]]:
     t = frame.words
     return [
         (t("col.recorded"), "n"),
-        (t("col.terminal"), ""),
-        (t("col.kind"), ""),
+        (t("col.terminal"), "t"),
+        (t("col.kind"), "p"),
         (t("col.amount"), "n"),
         (t("col.state"), ""),
         (t("col.tries"), "n"),
@@ -49,14 +48,14 @@ def _heads(frame: Frame) -> list[tuple[str, str]]:
 def _row(frame: Frame, row: SafRow) -> list[Child]:
     t = frame.words
     return [
-        t.moment(row.recorded_ms),
+        h("a", t.moment(row.recorded_ms), href=address("/owed/one", key=row.key)),
         row.terminal,
         row.kind,
         t.money(row.amount_minor, row.currency),
         _state(frame, row),
         t.number(row.tries),
-        h("span", row.why or "–", lang="en"),
-        h("a", row.key, href=address("/owed/one", key=row.key), title=row.key),
+        h("span", row.why, lang="en") if row.why else "–",
+        h("span", row.key, title=row.key),
     ]
 
 
@@ -89,7 +88,7 @@ def owed_one(frame: Frame, detail: SafDetail) -> Html:
             t.moment(step.at_ms),
             step.event,
             t.maybe(f"stored.{step.state}", step.state),
-            h("span", step.detail or "–", lang="en"),
+            h("span", step.detail, lang="en") if step.detail else "–",
         ]
         for step in detail.history
     ]

@@ -23,7 +23,7 @@ def reports(frame: Frame, shelf: Sequence[Report], total: int) -> Html:
         (t("report.result"), ""),
         (t("report.differences"), "n"),
         (t("report.for-a-person"), "n"),
-        (t("report.made"), "n"),
+        (t("report.made"), "n d"),
         (t("report.signed"), ""),
     ]
     rows: list[list[Child]] = [

@@ -71,7 +71,7 @@ def _heads(frame: Frame) -> list[tuple[str, str]]:
         (t("col.in"), "n"),
         (t("col.out"), "n"),
         (t("col.since"), "n"),
-        (t("col.peer"), "n"),
+        (t("col.peer"), "n d"),
     ]
 
 

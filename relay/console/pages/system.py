@@ -6,11 +6,16 @@ what they change, and each leads to a form that says what will happen.
 
 from __future__ import annotations
 
-from relay.console.html import Child, Html, h
+from collections.abc import Iterator
+
+from relay.console.html import Child, Html, h, join
 from relay.console.pages.layout import Frame, deed_link, facts, page, section, table, tag
+from relay.console.pages.signatures import signatures
 from relay.control.announce import AnnounceReport
 from relay.control.drain import DrainReport
 from relay.control.report import StatusReport
+
+SIGNED_BY_TWO = ("region-pin", "lease-take", "takeover-begin", "takeover-finish")
 
 
 def system(frame: Frame, status: StatusReport, drain: DrainReport, refresh_ms: int) -> Html:
@@ -18,10 +23,12 @@ def system(frame: Frame, status: StatusReport, drain: DrainReport, refresh_ms: i
     return page(
         frame,
         t("nav.system"),
+        signatures(frame, status.signatures, "" if frame.person is None else frame.person.name, t("failover.lone")),
         section(t("system.process"), facts(_process(frame, status)), tools=_deeds(frame, "reload", "stop")),
         section(t("system.drain"), *_drain(frame, drain), tools=_deeds(frame, "drain-start", "drain-abort")),
         section(t("system.region"), facts(_region(frame, status)), tools=_deeds(frame, "region-block", "region-release")),
         *_announce(frame, status.announce),
+        section(t("system.two"), h("p", t("system.two.what"), class_="quiet"), _deeds(frame, *SIGNED_BY_TWO, "region-unpin")),
         section(t("system.core"), *_core(frame, status)),
         section(t("system.journal"), facts(_journal(frame, status))),
         refresh_ms=refresh_ms,
@@ -74,10 +81,22 @@ def _region(frame: Frame, status: StatusReport) -> list[tuple[str, Child]]:
         (t("system.blocked"), tag(", ".join(region.blocked), "warn") if region.blocked else "–"),
         (t("system.sealed"), str(region.sealed_epoch) if region.sealed_epoch else "–"),
     ]
+    if status.hours:
+        told.append((t("system.hours"), join(*_hours(frame, status))))
     said = [each for each in (region.detail, region.pinned, region.frozen) if each]
     if said:
         told.append((t("col.detail"), h("span", "; ".join(said), lang="en")))
     return told
+
+
+def _hours(frame: Frame, status: StatusReport) -> Iterator[Child]:
+    """Of each class and line with hours of service: open or closed, and until when on the bank's own clock."""
+    t = frame.words
+    for row in status.hours:
+        name = row.name if row.is_line else t.maybe(f"channel.{row.name}", row.name)
+        state = tag(t("hours.open"), "good") if row.is_open else tag(t("hours.closed"), "warn")
+        until = t("hours.until", at=row.changes_at) if row.changes_at else ""
+        yield h("div", f"{name} ", state, f" {until}".rstrip())
 
 
 def _announce(frame: Frame, announce: AnnounceReport) -> list[Child]:

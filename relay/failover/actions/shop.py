@@ -6,18 +6,26 @@ the kind's own opposite (`compensate`); whoever runs the step must not care, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Protocol
 
 import msgspec
 
 from relay.clock import Clock
+from relay.core.zone import ZoneAnswer
+from relay.failover.actions.aws import AwsCall
 from relay.failover.actions.bird import Ask, BirdAction
 from relay.failover.actions.command import CommandAction
+from relay.failover.actions.ecs import EcsAction
+from relay.failover.actions.elbv2 import Elbv2Action
 from relay.failover.actions.manual import ManualAction
 from relay.failover.actions.port import Action, Look, Scene
+from relay.failover.actions.rds import RdsAction
 from relay.failover.actions.relay import RelayAction, RelayDoor
 from relay.failover.actions.rfc2136 import Rfc2136Action, ZoneDoors
+from relay.failover.actions.route53 import Route53Action
 from relay.failover.actions.webhook import WebCall, WebhookAction
+from relay.failover.awsdeeds import EcsDeed, Elbv2Deed, RdsDeed, Route53Deed
 from relay.failover.deeds import BirdDeed, CommandDeed, Deed, ManualDeed, RelayDeed, Rfc2136Deed
 from relay.failover.plan import Plan
 
@@ -42,6 +50,17 @@ def _forward(scene: Scene) -> Scene:
     return msgspec.structs.replace(scene, is_undo=False)
 
 
+class AwsDoors(Protocol):
+    """What the actions of AWS need: the call, what one name server shows, and the ids of changes that this process made."""
+
+    @property
+    def call(self) -> AwsCall: ...
+    @property
+    def look(self) -> Callable[[Route53Deed], Callable[[str], Awaitable[ZoneAnswer]]]: ...
+    @property
+    def changes(self) -> MutableMapping[str, str]: ...
+
+
 class Shop:
     """Args: `secret` gives a credential's bytes, `mac_key` the 32 bytes of one that signs records. `plan` is the run's
     own."""
@@ -58,6 +77,7 @@ class Shop:
         mac_key: Callable[[str], bytes],
         environment: Mapping[str, str],
         clock: Clock,
+        aws: AwsDoors,
     ) -> None:
         self._plan = plan
         self._relays = relays
@@ -68,6 +88,7 @@ class Shop:
         self._mac_key = mac_key
         self._environment = environment
         self._clock = clock
+        self._aws = aws
 
     def action(self, step: str, is_undo: bool) -> Action:
         """Fulfils Workshop. Raises KeyError for a step that is not in the plan, ConfigurationError for a credential that is
@@ -89,5 +110,14 @@ class Shop:
                 return Rfc2136Action(deed, self._mac_key(deed.mac), self._zone_doors(deed))
             case BirdDeed():
                 return BirdAction(deed, self._bird(deed.socket))
+            case Route53Deed():
+                aws = self._aws
+                return Route53Action(deed, self._mac_key(deed.mac), aws.call, aws.look(deed), aws.changes)
+            case RdsDeed():
+                return RdsAction(deed, self._aws.call)
+            case Elbv2Deed():
+                return Elbv2Action(deed, self._aws.call)
+            case EcsDeed():
+                return EcsAction(deed, self._aws.call)
             case _:
                 return WebhookAction(deed, self._secret(deed.secret), self._web, self._clock)

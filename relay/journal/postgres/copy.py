@@ -10,7 +10,7 @@ there, and to be that center's; and opening waits for a server, so it is done be
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -28,6 +28,14 @@ from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
 
 _COMMAND_S = 60
+_COPIED_UNTIL = (
+    "SELECT CASE WHEN pg_is_in_recovery()"
+    " THEN coalesce(extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000, 0) ELSE 0 END::bigint"
+)
+_SKIP_LIVES = (  # of lives that were never begun nothing is there to be found
+    "INSERT INTO meta AS m VALUES ('incarnation', $1)"
+    " ON CONFLICT (name) DO UPDATE SET value = greatest(m.value, excluded.value)"
+)
 Answer = TypeVar("Answer")
 
 
@@ -73,6 +81,17 @@ class PostgresCopy:
 
         return await self._with(ask)
 
+    async def copied_until(self) -> int:
+        """UTC epoch milliseconds, by the other center's clock, of the newest commit in the copy; 0 where it has seen none since
+        its server started, or writes itself. Where that center writes nothing, this is old and nothing is lacking. Raises
+        JournalUnusable."""
+
+        async def ask(connection: Connection) -> int:
+            await self._check(connection)
+            return int((await connection.rows(_COPIED_UNTIL))[0][0])
+
+        return await self._with(ask)
+
     async def promote(self) -> None:
         """Raises JournalUnusable where it could not be asked for. Safe to repeat."""
         if self._command:
@@ -107,10 +126,16 @@ class PostgresCopy:
 
         return await self._with(read)
 
-    async def open(self, on_failed: Callable[[str], None]) -> PostgresJournal:
-        """In a new life. Raises JournalUnusable."""
+    async def open(self, on_failed: Callable[[str], None], life_floor: int = 0) -> PostgresJournal:
+        """In a new life, `life_floor` or above. Raises JournalUnusable."""
         if not await self.is_writing():
             raise JournalUnusable("The copy does not write yet.", "It is promoted first.")
+
+        async def skip(connection: Connection) -> None:
+            await connection.rows(_SKIP_LIVES, life_floor - 1)
+
+        if life_floor:
+            await self._with(skip, schema.writing_session(self._settings))
         return await asyncio.to_thread(self._open, on_failed)
 
     def _open(self, on_failed: Callable[[str], None]) -> PostgresJournal:
@@ -142,23 +167,25 @@ class PostgresCopy:
                 f"The journal on {connection.server} is {found.center}'s, not {self._identity.center}'s.", "See takeover.dsn."
             )
 
-    async def _with(self, work: Callable[[Connection], Awaitable[Answer]]) -> Answer:
-        """On the first server that answers."""
+    async def _with(self, work: Callable[[Connection], Awaitable[Answer]], session: Mapping[str, str] | None = None) -> Answer:
+        """On the first server that answers, in a `session` that reads where none is given."""
         problem: Exception = Lost("nothing was tried")
         for server in self._servers:
             try:
-                return await self._on(server, work)
+                return await self._on(server, work, session)
             except (Lost, Refused, BadRecord) as error:
                 problem = error
         raise JournalUnusable(f"The copy's server does not answer: {problem}.", "See its log, and takeover.dsn.")
 
-    async def _on(self, server: Server, work: Callable[[Connection], Awaitable[Answer]]) -> Answer:
+    async def _on(
+        self, server: Server, work: Callable[[Connection], Awaitable[Answer]], session: Mapping[str, str] | None
+    ) -> Answer:
         settings = self._settings
         connection = await connect(
             server,
             settings.dsn,
             self._password,
-            schema.reading_session(settings, settings.commit_timeout_ms),
+            session or schema.reading_session(settings, settings.commit_timeout_ms),
             connect_s=settings.connect_timeout_ms / 1000,
             patience_s=settings.commit_timeout_ms / 1000,
             session="any",

@@ -187,3 +187,5 @@ async def _meaning(work: Awaitable[Result]) -> Result:
         raise BadRecord(type(error).__name__) from error
     except (OSError, asyncpg.InternalClientError, TimeoutError, EOFError) as error:
         raise Lost(f"{error}" or type(error).__name__) from error
+    except Exception as error:  # asyncpg trips over what is no PostgreSQL, in any way; whoever asked must hear it
+        raise Lost(f"an answer that is not PostgreSQL's: {type(error).__name__}: {error}") from error

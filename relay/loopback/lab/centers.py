@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from relay.loopback.lab.databases import journal_dsn, lease_dsn
+from relay.loopback.lab.databases import STANDBY, copy_dsn, journal_dsn, lease_dsn
 from relay.loopback.lab.names import ALIAS, NOTIFY_PORT, RECORD, ZONE, target_of
-from relay.loopback.lab.topology import CENTERS, SERVICE, name_server_of, path_ips, peer_of
+from relay.loopback.lab.topology import CENTERS, SERVICE, console_ip, name_server_of, path_ips, peer_of
 
 CORE_NAME = f"api.{ZONE}"
 CORE_PORT = 8443
 METRICS_PORT = 9585
+CONSOLE_PORT = 8444
 SERIALS = 10_000
 TSN_COUNT = 4_999  # of 9,999
 
@@ -82,6 +83,18 @@ peer_certificate_name = "{peer}.lab"
 use_peer = true
 serve_peer = true
 return_after_ms = 4000
+journal_standby = "{standby}"
+ack_needs_request = ["local"]
+ack_needs_advice = ["local+peer", "core"]
+ack_needs_telegram = ["local+peer", "core"]
+ack_needs_ej = ["local+peer", "core"]
+ack_needs_outward = ["local+peer"]
+ack_needs_serial = ["local+peer", "local"]
+ack_return_after_ms = 2000
+
+[takeover]
+dsn = "{copy}"
+look_ms = 200
 
 [lease]
 dsn = "{lease}"
@@ -99,6 +112,15 @@ ramp_start_percent = 100
 utc_offset_minutes = 0
 margin_ms = 1
 
+[console]
+endpoint = "tcp:{console_port}:interface={console_ip}"
+accounts_path = "{folder}/console-accounts.json"
+failover_socket = "{failover}"
+
+[console.tls]
+certificate = "{folder}/console.pem"
+key = "{folder}/console.key"
+
 [telemetry]
 metrics_port = {metrics_port}
 log_level = "info"
@@ -106,6 +128,7 @@ log_format = "text"
 
 [control]
 path = "{control}"
+two_signatures = "names"
 """
 
 
@@ -119,6 +142,8 @@ def configuration(city: str, folder: str, bird: str, sites: Sequence[str]) -> st
         folder=folder,
         bird=bird,
         journal=journal_dsn(city),
+        copy=copy_dsn(city),
+        standby=STANDBY,
         lease=lease_dsn(),
         core_name=CORE_NAME,
         core_port=CORE_PORT,
@@ -132,6 +157,9 @@ def configuration(city: str, folder: str, bird: str, sites: Sequence[str]) -> st
         region_ip=ours[1],
         notify_port=NOTIFY_PORT,
         control=control_path(folder),
+        console_ip=console_ip(city),
+        console_port=CONSOLE_PORT,
+        failover=failover_path(folder),
     )
     first = 1 + CENTERS.index(city) * SERIALS
     own = {"{directory}": folder, "{reply_deadline_ms}": "6000", "{links_max}": "2000"}
@@ -147,6 +175,16 @@ def configuration(city: str, folder: str, bird: str, sites: Sequence[str]) -> st
 
 def control_path(folder: str) -> str:
     return f"{folder}/control.sock"
+
+
+def failover_path(folder: str) -> str:
+    """Of the orchestrator beside the relay."""
+    return f"{folder}/failover.sock"
+
+
+def console_address(city: str) -> str:
+    """What people in the office open."""
+    return f"https://{console_ip(city)}:{CONSOLE_PORT}"
 
 
 def _list(words: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 Owns the troupes' day, what they saw since a mark, and their books against the primary's ledger. It must never know what fails
 nor why. The traps: an act that a killed center had begun is unknown until that center or its heir has asked, so the check
-waits for both; and it is this process that reads both relays' lists, which the network between them cannot keep it from.
+waits for both; and it is this process that reads both journals' lists, which the network between them cannot keep it from.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from relay.bridge import spawn
 from relay.clock import SystemClock
 from relay.loopback import inspector
 from relay.loopback.deliveries import Outcome
+from relay.loopback.lab import databases
 from relay.loopback.lab.cast import troupes
 from relay.loopback.lab.centers import control_path
-from relay.loopback.lab.door import enter
+from relay.loopback.lab.door import Door, LabError, enter
 from relay.loopback.lab.hotline import Nothing, ask, serve
-from relay.loopback.lab.laying import namespace
+from relay.loopback.lab.laying import Command, namespace
 from relay.loopback.lab.regions import Books
 from relay.loopback.lab.regions import socket_path as regions_socket
 from relay.loopback.lab.registry import folder_of
-from relay.loopback.lab.topology import CENTERS, TERMINALS
+from relay.loopback.lab.relays import Relay
+from relay.loopback.lab.topology import CENTERS, TERMINALS, peer_of
 from relay.loopback.lab.watching import Seen, Watcher
 from relay.loopback.reckoning import reckon
 from relay.loopback.report import Listed
@@ -60,6 +62,12 @@ class Sight(msgspec.Struct, frozen=True):
     rows: tuple[Seen, ...]
 
 
+class Evening(msgspec.Struct, frozen=True):
+    """`lost` is the center whose journal is at work at the other one; "" where each has its own."""
+
+    lost: str = ""
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The evening: `unended` exchanges were not at rest in time; `listed` wait for a person."""
 
@@ -76,8 +84,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class Crowd:
     """Made inside the running loop."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, lab: str, folder: Path) -> None:
         self._folder = folder
+        self._door = Door(lab, folder)
         self._troupes: list[Troupe] = troupes()
         self._now_us = SystemClock().monotonic_us
         self._watchers: list[Watcher] = []
@@ -138,15 +147,16 @@ class Crowd:
 
     async def on_evening(self, args: bytes) -> Verdict:
         """No more customers; everybody comes to rest; the books against the ledger."""
-        begun_us = self._now_us()
         for troupe in self._troupes:
             troupe.close_doors()
         await asyncio.gather(*(troupe.evening() for troupe in self._troupes))
-        unended = await self._rest(begun_us)
-        listed: list[Listed] = []
-        for city in CENTERS:
-            _, rows = await inspector.listed(self._control(city))
-            listed += rows
+        return await self.on_books(args)
+
+    async def on_books(self, args: bytes) -> Verdict:
+        """After the evening: when everybody is at rest, the books against the ledger."""
+        begun_us, lost = self._now_us(), msgspec.json.decode(args, type=Evening).lost
+        unended = await self._rest(begun_us, lost)
+        listed = [row for city in CENTERS for row in await self._listed(city, lost)]
         books = await asyncio.to_thread(ask, regions_socket(self._folder), "books", Nothing(), Books)
         outcomes = [Outcome({}) for _ in self._troupes]
         whole = reckon(self._troupes, books.lines, listed, books.posted_twice, outcomes).whole
@@ -162,15 +172,32 @@ class Crowd:
             quiet_ms=(self._now_us() - begun_us) // 1_000,
         )
 
-    async def _rest(self, begun_us: int) -> int:
+    async def _listed(self, city: str, lost: str) -> list[Listed]:
+        """What waits for a person; of an adopted journal read in its database, for its heir shows how many and no more."""
+        if city != lost:
+            path = self._control(city)
+            return (await inspector.listed(path))[1] + await inspector.listed_in_tail(path)
+        server = databases.server(f"standby-{lost}")
+        words = databases.asking(server, str(self._folder / server.name), databases.LISTED)
+        told = await asyncio.to_thread(self._door.run, Command(tuple(words)))
+        rows = [msgspec.json.decode(line, type=Listed) for line in told.splitlines()]
+        return [msgspec.structs.replace(row, trace=inspector.trace_of(row.key)) for row in rows]
+
+    async def _unended(self, city: str, lost: str) -> int:
+        if city != lost:
+            return (await inspector.status(self._control(city))).unended
+        report = await asyncio.to_thread(Relay(self._folder, peer_of(lost)).takeover)
+        return report.open_count if report.is_at_work else 1
+
+    async def _rest(self, begun_us: int, lost: str) -> int:
         """How many are not at rest when patience ends."""
         still = 0
         while True:
             unended = sum(troupe.unsettled_count() for troupe in self._troupes)
             for city in CENTERS:
                 try:
-                    unended += (await inspector.status(self._control(city))).unended
-                except inspector.NotThere:
+                    unended += await self._unended(city, lost)
+                except (inspector.NotThere, LabError):
                     unended += 1
             still = 0 if unended else still + 1
             if still >= STILL_LOOKS or self._now_us() - begun_us > QUIET_S * 1_000_000:
@@ -195,9 +222,9 @@ def crowd_socket(folder: Path) -> Path:
 
 async def main(lab: str) -> None:
     folder = folder_of(lab)
-    crowd = Crowd(folder)
+    crowd = Crowd(lab, folder)
     await crowd.start()
-    names = ("status", "open", "mark", "sight", "evening")
+    names = ("status", "open", "mark", "sight", "evening", "books")
     await serve(crowd_socket(folder), {name: getattr(crowd, f"on_{name}") for name in names})
     await asyncio.Event().wait()
 

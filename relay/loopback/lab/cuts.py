@@ -16,7 +16,7 @@ from relay.loopback.lab.laying import Command
 from relay.loopback.lab.topology import Topology
 
 Direction = Literal["both", "out", "in"]
-What = Literal["link", "node", "zone"]
+What = Literal["link", "node", "zone", "names"]
 DIRECTIONS: tuple[Direction, ...] = ("both", "out", "in")
 
 
@@ -54,7 +54,12 @@ def read(topology: Topology, what: str, name: str, direction: str = "both") -> C
             raise ValueError("a zone is lost as a whole: cut its links for a direction")
         _address(topology, name)
         return Cut("zone", name)
-    raise ValueError(f"{what}: expected link, node or zone")
+    if what == "names":
+        if direction != "both":
+            raise ValueError("a name server is lost as a whole: cut its links for a direction")
+        _server(topology, name)
+        return Cut("names", name)
+    raise ValueError(f"{what}: expected link, node, zone or names")
 
 
 def same(one: Cut, other: Cut) -> bool:
@@ -79,6 +84,9 @@ def _rules_of(topology: Topology, cut: Cut) -> Iterator[tuple[str, str]]:
         region, address = _address(topology, cut.name)
         yield region, f"ip daddr {address}"
         return
+    if cut.what == "names":
+        yield cut.name, f'iifname != "lo" ip daddr {_server(topology, cut.name)}'  # what it has done is asked from inside
+        return
     if cut.what == "link":
         a, _, b = cut.name.partition(":")
         ways = [(a, b)]
@@ -99,3 +107,11 @@ def _address(topology: Topology, name: str) -> tuple[str, str]:
     if node not in regions or number not in ("1", "2", "3"):
         raise ValueError(f"there is no zone {name}; expected {', '.join(regions)}, a colon and 1 to 3")
     return node, regions[node].addresses[int(number) - 1]
+
+
+def _server(topology: Topology, name: str) -> str:
+    """The address of a region's name server. Raises ValueError."""
+    regions = {region.name: region for region in topology.of_kind("region")}
+    if name not in regions:
+        raise ValueError(f"there is no name server of {name}; expected {', '.join(regions)}")
+    return regions[name].addresses[-1]

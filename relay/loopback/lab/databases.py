@@ -2,8 +2,9 @@
 Pure.
 
 Owns the servers, their settings and the words of the programs that make them. It must never run one (lab.py does). The traps:
-`synchronous_standby_names` is set when the standby streams and never in what the standby copies, or a promoted server waits
-for itself (warden.py keeps it); and namespaces share the file system, so each server has a folder for its socket.
+no server waits for a standby (`synchronous_standby_names` stays empty), for the relay itself does, per class of message, and
+a server that waited would stop with the other center; and namespaces share the file system, so each server has a folder for
+its socket.
 """
 
 from __future__ import annotations
@@ -67,9 +68,17 @@ def server(name: str) -> Server:
 
 
 def journal_dsn(city: str) -> str:
-    """The center's own server, and its standby at the other center."""
-    both = (server(f"journal-{city}"), server(f"standby-{city}"))
-    return f"postgresql://{ROLE}@{','.join(f'{each.host}:{each.port}' for each in both)}/{DATABASE}"
+    """The center's own server alone: its copy at the other center is the heir's to open."""
+    return _dsn(server(f"journal-{city}"))
+
+
+def copy_dsn(city: str) -> str:
+    """The server at this center that copies the other one's journal."""
+    return _dsn(server(f"standby-{peer_of(city)}"))
+
+
+def _dsn(server: Server) -> str:
+    return f"postgresql://{ROLE}@{server.host}:{server.port}/{DATABASE}"
 
 
 def lease_dsn() -> str:
@@ -79,17 +88,20 @@ def lease_dsn() -> str:
 def making(programs: str, server: Server, data: str) -> list[str]:
     """The words that make a server's data."""
     if server.copy_of:
-        source = {each.name: each for each in servers()}[server.copy_of]
-        where = f"host={source.host} port={source.port} user={OWNER} application_name={STANDBY}"
-        return [f"{programs}/pg_basebackup", "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", where]
+        patient = f"{_source(server)} options='-c wal_sender_timeout=60s'"  # a busy machine pauses the making of a copy
+        return [f"{programs}/pg_basebackup", "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", patient]
     return [f"{programs}/initdb", "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
 
 
+def _source(copy: Server) -> str:
+    source = server(copy.copy_of)
+    return f"host={source.host} port={source.port} user={OWNER} application_name={STANDBY}"
+
+
 def serving(programs: str, server: Server, folder: str) -> list[str]:
-    return [
-        *(f"{programs}/postgres", "-D", f"{folder}/data", "-k", folder, "-p", str(server.port)),
-        *("-c", f"listen_addresses={server.host}"),
-    ]
+    words = [f"{programs}/postgres", "-D", f"{folder}/data", "-k", folder, "-p", str(server.port)]
+    words += ["-c", f"listen_addresses={server.host}"]
+    return [*words, "-c", f"primary_conninfo={_source(server)}"] if server.copy_of else words
 
 
 def asking(server: Server, folder: str, statement: str, database: str = DATABASE) -> list[str]:
@@ -98,7 +110,22 @@ def asking(server: Server, folder: str, statement: str, database: str = DATABASE
     return [*words, "-U", OWNER, "-d", database, "-c", statement]
 
 
-def first_statements() -> Iterator[str]:
-    """What a new primary is told."""
-    yield f"CREATE ROLE {ROLE} LOGIN"
-    yield f"CREATE DATABASE {DATABASE} OWNER {ROLE}"
+def first_statements() -> Iterator[tuple[str, str]]:
+    """What a new primary is told, and in which database: the relay sees how far its standby is, and promotes the one it has."""
+    yield "postgres", f"CREATE ROLE {ROLE} LOGIN"
+    yield "postgres", f"CREATE DATABASE {DATABASE} OWNER {ROLE}"
+    yield "postgres", f"GRANT pg_read_all_stats TO {ROLE}"
+    yield DATABASE, f"GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO {ROLE}"
+
+
+def copying(city: str, of: str) -> Server:
+    """The server of a center's own journal, when it comes back as a copy of `of`, which has the journal meanwhile."""
+    return msgspec.structs.replace(server(f"journal-{city}"), copy_of=of)
+
+
+STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+CAUGHT_UP = f"{STREAMING} AND flush_lsn >= pg_current_wal_flush_lsn()"
+PROMOTE = "SELECT pg_promote(true, 30)"
+LISTED = """
+SELECT json_build_object('key', t.key, 'terminal', t.terminal, 'why', t.kind)
+FROM relay_journal.standing s JOIN relay_journal.taken t USING (exchange_id) WHERE s.attention = 2"""

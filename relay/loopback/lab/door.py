@@ -119,17 +119,23 @@ class Door:
 
     def run(self, command: Command, user: str = "", timeout_s: float = RUN_S) -> str:
         """To its end; what it printed. Raises LabError with what it complained of."""
-        done = subprocess.run(
-            self.inside(command.node, command.words, user),
-            input=command.given,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout_s,
-            cwd="/",
-        )
+        where = f" at {command.node}" if command.node else ""
+        try:
+            done = subprocess.run(
+                self.inside(command.node, command.words, user),
+                input=command.given,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout_s,
+                cwd="/",
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(
+                f"{' '.join(command.words)}{where}: no end after {timeout_s:g} s.",
+                "Is the machine too busy? What was begun may still be done: `relay lab status`, then again.",
+            ) from None
         if done.returncode:
-            where = f" at {command.node}" if command.node else ""
             raise LabError(f"{' '.join(command.words)}{where}: {(done.stderr or done.stdout).strip()[-2000:]}")
         return done.stdout
 
@@ -178,26 +184,35 @@ class Door:
         path = self.folder / f"{note}.log"
         return path.read_text(errors="replace")[-4_000:] if path.exists() else ""
 
+    def kill_all(self, node: str) -> int:
+        """Whoever is in a node's namespace, as a loss of power does; how many they were."""
+        return _kill(set(), [namespace(self.lab, node)])
+
     # ---- the end ---------------------------------------------------------------------------------------------------------
     def take_away(self) -> list[str]:
         """Everything noted, and everybody in the lab's namespaces; what it was. Safe to repeat, and after any kind of death."""
         names = list(dict.fromkeys(made.name for made in self.registry.of("namespace")))
-        pids = {made.pid for made in self.registry.of("process") if lives(made)}
-        count = 0
-        for _ in range(ROUNDS):  # again, for children may be born meanwhile; not for ever, for the kernel may hold one back
-            pids = (pids | _pids_in(names)) - {os.getpid()}
-            if not pids:
-                break
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for pid in pids:
-                _wait_gone(pid)
-            count, pids = count + len(pids), set()
+        count = _kill({made.pid for made in self.registry.of("process") if lives(made)}, names)
         with ThreadPoolExecutor(len(names) + 1) as pool:
             pool.map(_delete, names)
         shutil.rmtree(self.folder, ignore_errors=True)
         return [f"{count} processes", f"{len(names)} namespaces"]
+
+
+def _kill(pids: set[int], names: Sequence[str]) -> int:
+    """These, and everybody in these namespaces; gone when it returns."""
+    count = 0
+    for _ in range(ROUNDS):  # again, for children may be born meanwhile; not for ever, for the kernel may hold one back
+        pids = (pids | _pids_in(names)) - {os.getpid()}
+        if not pids:
+            break
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            _wait_gone(pid)
+        count, pids = count + len(pids), set()
+    return count
 
 
 def _delete(name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,7 +125,7 @@ class Lab:
                     (folder / name).write_text(text)
             text = configuration(city, str(folder), str(self._bird_socket(f"{city}-center")), [text for _, text in needed])
             (folder / "relay.toml").write_text(text)
-        self._relay_program("tokyo", "lease", "init", str(self.folder / "tokyo" / "relay.toml"))
+        self.relay_program("tokyo", "lease", "init", str(self.folder / "tokyo" / "relay.toml"))
         for city in CENTERS:
             self.start_relay(city)
         for city in CENTERS:
@@ -158,7 +159,8 @@ class Lab:
         words = [*FIRST, sys.executable, "-m", module, *arguments]
         return self.door.spawn(note, node, words, environment=environment)
 
-    def _relay_program(self, city: str, *words: str) -> str:
+    def relay_program(self, city: str, *words: str) -> str:
+        """`relay ...`, as typed on a center's host; what it printed."""
         told = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "relay", *words]
         return self.door.run(Command(tuple(told), f"{city}-center"))
 
@@ -190,35 +192,31 @@ class Lab:
         until(has, lambda: f"{city} is {' or '.join(roles)}: {self.relays[city].announced()}")
 
     def _databases(self) -> None:
-        programs = str(postgresql())
-        user = databases.OWNER
         with ThreadPoolExecutor(3) as pool:
             for each in (False, True):
                 some = [server for server in databases.servers() if bool(server.copy_of) is each]
-                for job in [pool.submit(self._database, programs, server, user) for server in some]:
+                for job in [pool.submit(self.make_database, server) for server in some]:
                     job.result()
-        self._python("warden", "", "relay.loopback.lab.warden", str(self.folder), *CENTERS)
+        for city in CENTERS:
+            self.until_says(f"journal-{city}", databases.STREAMING, "1")
 
-        def waited_for() -> bool:
-            question = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
-            return all(self.ask_database(f"journal-{city}", question) == "1" for city in CENTERS)
-
-        until(waited_for, lambda: f"both journals have their standby: {self.door.log('warden')}")
-
-    def _database(self, programs: str, server: databases.Server, user: str) -> None:
+    def make_database(self, server: databases.Server) -> None:
+        """Its data anew, whatever was there; and start it."""
         folder = self.folder / server.name
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        self.door.run(Command(("chown", user, str(folder))))
+        self.door.run(Command(("chown", databases.OWNER, str(folder))))
         data = str(folder / "data")
-        self.door.run(Command(tuple(databases.making(programs, server, data)), server.node), user)
+        words = databases.making(str(postgresql()), server, data)
+        self.door.run(Command(tuple(words), server.node), databases.OWNER)
         if not server.copy_of:
             with (folder / "data" / "postgresql.conf").open("a") as file:
                 file.write(databases.SETTINGS)
             (folder / "data" / "pg_hba.conf").write_text(databases.ACCESS)
         self.start_database(server.name)
         if not server.copy_of:
-            for statement in databases.first_statements():
-                self.ask_database(server.name, statement, "postgres")
+            for database, statement in databases.first_statements():
+                self.ask_database(server.name, statement, database)
 
     def start_database(self, name: str) -> None:
         """And wait until it answers."""
@@ -226,13 +224,18 @@ class Lab:
         folder = str(self.folder / name)
         self.door.spawn(name, server.node, databases.serving(str(postgresql()), server, folder), databases.OWNER)
 
-        def answers() -> bool:
+        self.until_says(name, "SELECT 1", "1")
+
+    def until_says(self, name: str, question: str, wanted: str) -> None:
+        """Wait until a server answers so."""
+
+        def says() -> bool:
             try:
-                return self.ask_database(name, "SELECT 1", "postgres") == "1"
+                return self.ask_database(name, question, "postgres") == wanted
             except LabError:
                 return False
 
-        until(answers, lambda: f"{name} answers:\n{self.door.log(name)}")
+        until(says, lambda: f"{name} says {wanted} to {question}:\n{self.door.log(name)}")
 
     def ask_database(self, name: str, statement: str, database: str = databases.DATABASE) -> str:
         server = databases.server(name)

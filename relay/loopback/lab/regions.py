@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from relay.bridge import spawn
 from relay.clock import SystemClock
-from relay.core.contract import NETWORK_EVENTS_PATH, REGION_PATH, REVERSALS_SUFFIX
+from relay.core.contract import NETWORK_EVENTS_PATH, REGION_PATH, REVERSALS_SUFFIX, TransactionRequest
 from relay.loopback.core import CoreAnswer, FakeCore
 from relay.loopback.coreserver import CoreServer
+from relay.loopback.entries import account_of
 from relay.loopback.lab.cast import customers
 from relay.loopback.lab.centers import CORE_PORT
 from relay.loopback.lab.door import LabError, entered
@@ -27,12 +29,13 @@ from relay.loopback.lab.hotline import Nothing, serve
 from relay.loopback.lab.laying import namespace
 from relay.loopback.lab.registry import folder_of
 from relay.loopback.lab.topology import CENTERS, zones_of
-from relay.loopback.ledger import Ledger
+from relay.loopback.ledger import Commit, Ledger
 from relay.loopback.replica import Replica
 from relay.loopback.report import LedgerLine, lines_of
 
 FIRST_EPOCH = 8
 SHIP_S = 0.02
+HALTED_MS = 3_600_000  # the lag of a copy that nothing reaches
 
 
 class Lag(msgspec.Struct, frozen=True):
@@ -40,7 +43,10 @@ class Lag(msgspec.Struct, frozen=True):
 
 
 class Promote(msgspec.Struct, frozen=True):
+    """`after_ms`: a managed database takes its time, in which a promotion is under way."""
+
     epoch: int
+    after_ms: int = 0
 
 
 class State(msgspec.Struct, frozen=True):
@@ -68,7 +74,8 @@ class RegionRow(msgspec.Struct, frozen=True):
 
 
 class RegionsStatus(msgspec.Struct, frozen=True):
-    """`behind` commits are not at the standby yet, `lost` were not when it was promoted."""
+    """`behind` commits are not at the standby yet, `lost` were not when it was promoted. `promoting`: to which epoch a
+    promotion is under way. `asked`: how often a promotion or a halt of the copy was asked for, whatever became of it."""
 
     primary: str
     standby: str
@@ -77,10 +84,14 @@ class RegionsStatus(msgspec.Struct, frozen=True):
     lost: int
     rows: tuple[RegionRow, ...]
     calls: tuple[Calls, ...]
+    behind_ms: int = 0
+    is_halted: bool = False
+    promoting: int = 0
+    asked: dict[str, int] = {}
 
 
 class Books(msgspec.Struct, frozen=True):
-    """The primary's ledger, for the check at the end."""
+    """The primary's ledger, for the check at the end; and, moving nothing, what promotions lost: whose each key was."""
 
     lines: tuple[LedgerLine, ...]
     posted_twice: tuple[str, ...]
@@ -107,6 +118,14 @@ def _column(target: str) -> int:
     return 1 if target.partition("?")[0].endswith(REVERSALS_SUFFIX) else 0
 
 
+def _memory(lost: Iterable[Commit]) -> Iterator[LedgerLine]:
+    """A key on a person's list says nothing of the terminal's own number, and the region that knew it has lost it."""
+    for commit in lost:
+        if commit.verb == "post" and isinstance(commit.request, TransactionRequest):
+            asked = commit.request
+            yield LedgerLine(commit.key, asked.terminal, asked.trace, 0, account_of(asked), asked.kind)
+
+
 class Regions:
     """`tls` is the certificate of both."""
 
@@ -123,6 +142,9 @@ class Regions:
         }
         first, second = CENTERS
         self.replica = Replica(self.ledgers[first], self.ledgers[second], SystemClock().monotonic_ms)
+        self._kept_lag_ms = -1  # of a copy that is halted; -1 while it runs
+        self._promoting = 0
+        self._asked = {"promote": 0, "halt": 0, "resume": 0}
 
     def status(self) -> RegionsStatus:
         replica = self.replica
@@ -132,7 +154,17 @@ class Regions:
         ]
         standby = "" if replica.standby is None else replica.standby.region
         return RegionsStatus(
-            replica.primary.region, standby, replica.lag_ms, replica.behind_count, len(replica.lost), tuple(rows), tuple(calls)
+            replica.primary.region,
+            standby,
+            replica.lag_ms if self._kept_lag_ms < 0 else self._kept_lag_ms,
+            replica.behind_count,
+            len(replica.lost),
+            tuple(rows),
+            tuple(calls),
+            behind_ms=replica.behind_ms,
+            is_halted=self._kept_lag_ms >= 0,
+            promoting=self._promoting,
+            asked=dict(self._asked),
         )
 
     def copy(self) -> None:
@@ -144,12 +176,53 @@ class Regions:
         return self.status()
 
     async def on_lag(self, args: bytes) -> RegionsStatus:
-        self.replica.lag_ms = msgspec.json.decode(args, type=Lag).ms
+        ms = msgspec.json.decode(args, type=Lag).ms
+        if self._kept_lag_ms < 0:
+            self.replica.lag_ms = ms
+        else:
+            self._kept_lag_ms = ms
         return self.status()
 
-    async def on_promote(self, args: bytes) -> RegionsStatus:
-        self.replica.promote(msgspec.json.decode(args, type=Promote).epoch)
+    async def on_halt(self, args: bytes) -> RegionsStatus:
+        """Nothing reaches the copy any more, until `resume` or a promotion."""
+        self._asked["halt"] += 1
+        if self._kept_lag_ms < 0:
+            self._kept_lag_ms, self.replica.lag_ms = self.replica.lag_ms, HALTED_MS
         return self.status()
+
+    async def on_resume(self, args: bytes) -> RegionsStatus:
+        self._asked["resume"] += 1
+        self._resume()
+        return self.status()
+
+    def _resume(self) -> None:
+        if self._kept_lag_ms >= 0:
+            self.replica.lag_ms, self._kept_lag_ms = self._kept_lag_ms, -1
+
+    async def on_promote(self, args: bytes) -> RegionsStatus:
+        asked = msgspec.json.decode(args, type=Promote)
+        self._asked["promote"] += 1
+        if self._promoting:
+            raise LabError(f"a promotion to epoch {self._promoting} is under way")
+        if self.replica.standby is None:
+            raise LabError("there is no standby")
+        self._promoting = asked.epoch
+        if asked.after_ms:
+            spawn("promotion", self._promote_after(asked))
+        else:
+            self._promote(asked.epoch)
+        return self.status()
+
+    async def _promote_after(self, asked: Promote) -> None:
+        await asyncio.sleep(asked.after_ms / 1_000)
+        self._promote(asked.epoch)
+
+    def _promote(self, epoch: int) -> None:
+        try:
+            self.replica.promote(epoch)
+        finally:
+            self._promoting = 0
+            self._resume()
 
     async def on_state(self, args: bytes) -> RegionsStatus:
         state = msgspec.json.decode(args, type=State)
@@ -164,7 +237,7 @@ class Regions:
 
     async def on_books(self, args: bytes) -> Books:
         primary = self.replica.primary
-        return Books(tuple(lines_of(primary.entries())), tuple(primary.posted_twice()))
+        return Books((*lines_of(primary.entries()), *_memory(self.replica.lost)), tuple(primary.posted_twice()))
 
     async def on_nothing(self, args: bytes) -> Nothing:
         return Nothing()
@@ -178,7 +251,7 @@ async def main(lab: str) -> None:
     for city, server in regions.servers.items():
         with entered(namespace(lab, f"{city}-region")):
             await server.start()
-    names = ("status", "lag", "promote", "state", "copy", "books", "nothing")
+    names = ("status", "lag", "halt", "resume", "promote", "state", "copy", "books", "nothing")
     await serve(socket_path(folder), {name: getattr(regions, f"on_{name}") for name in names})
     while True:
         regions.replica.ship()

@@ -26,9 +26,16 @@ class Announced(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class Acks(msgspec.Struct, frozen=True):
+    """`peer`: how the copy of the journal is, "follows" where it does."""
+
+    peer: str = ""
+
+
 class Paired(msgspec.Struct, frozen=True):
     finding: str = ""
     way: str = ""
+    acks: Acks = Acks()
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -69,12 +76,40 @@ class Tail(msgspec.Struct, frozen=True):
     is_finished: bool = True
 
 
+class Deed(msgspec.Struct, frozen=True):
+    """What somebody did about the regions at this relay, as its journal has it."""
+
+    what: str = ""
+    who: str = ""
+
+
 class RegionView(msgspec.Struct, frozen=True):
     region: str = ""
     epoch: int = 0
     has_permit: bool = False
     sealed_epoch: int = 0
+    blocked: tuple[str, ...] = ()
+    deeds: tuple[Deed, ...] = ()
     tail: Tail = Tail()
+
+
+class Begun(msgspec.Struct, frozen=True):
+    at_ms: int = 0
+
+
+class Takeover(msgspec.Struct, frozen=True):
+    """As `relay takeover status` has it. Wall clock, UTC epoch milliseconds."""
+
+    own: str = ""
+    own_superseded_by: str = ""
+    state: str = ""
+    center: str = ""
+    is_at_work: bool = False
+    open_count: int = 0
+    listed_count: int = 0
+    changed_ms: int = 0
+    trouble: str = ""
+    began: Begun = Begun()
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -124,6 +159,9 @@ class Relay:
     def region(self, timeout_s: float = 2.0) -> RegionView:
         return self._ask("region-status", b"{}", RegionView, timeout_s)
 
+    def takeover(self, timeout_s: float = 2.0) -> Takeover:
+        return self._ask("takeover-status", b"{}", Takeover, timeout_s)
+
     def seal(self, epoch: int, timeout_s: float = 10.0) -> str:
         """Answered when it is durable and nothing is under way any more."""
         return self._ask("region-seal", msgspec.json.encode(Seal(epoch)), Done, timeout_s).text
@@ -137,15 +175,20 @@ class Relay:
 
     def _ask(self, command: str, args: bytes, want: type[ValueT], timeout_s: float) -> ValueT:
         """Raises LabError."""
-        try:
-            with socket.socket(socket.AF_UNIX) as line:
-                line.settimeout(timeout_s)
-                line.connect(self._path)
-                line.sendall(msgspec.json.encode(_Question(command, msgspec.Raw(args))) + b"\n")
-                with line.makefile("rb") as reading:
-                    answer = msgspec.json.decode(reading.readline(LINE_BYTES_MAX), type=_Answer)
-            if not bytes(answer.answer):
-                raise LabError(f"{self.city}: {command}: {answer.problem}")
-            return msgspec.json.decode(answer.answer, type=want)
-        except (OSError, msgspec.MsgspecError) as error:
-            raise LabError(f"{self.city} does not answer {command}: {error}") from error
+        return ask_control(self._path, self.city, command, args, want, timeout_s)
+
+
+def ask_control(path: str, name: str, command: str, args: bytes, want: type[ValueT], timeout_s: float) -> ValueT:
+    """Any control socket; `name` is for the complaint. Raises LabError."""
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(timeout_s)
+            line.connect(path)
+            line.sendall(msgspec.json.encode(_Question(command, msgspec.Raw(args))) + b"\n")
+            with line.makefile("rb") as reading:
+                answer = msgspec.json.decode(reading.readline(LINE_BYTES_MAX), type=_Answer)
+        if not bytes(answer.answer):
+            raise LabError(f"{name}: {command}: {answer.problem}")
+        return msgspec.json.decode(answer.answer, type=want)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise LabError(f"{name} does not answer {command}: {error}") from error

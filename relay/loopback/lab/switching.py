@@ -123,9 +123,3 @@ def copy_again(lab: Lab) -> None:
 def set_lag(lab: Lab, ms: int) -> None:
     """How far behind the copy is from now on."""
     lab.regions("lag", Lag(ms))
-
-
-def take_over(lab: Lab, dead: str) -> str:
-    """The hook for the take-over of a dead center's journal by the other one. Nothing plays it here yet: what the dead
-    center had begun waits for its own relay, which the end of each scenario starts again."""
-    return f"nobody takes over from {dead}: its open exchanges wait for its relay"

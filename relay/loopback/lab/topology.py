@@ -13,7 +13,8 @@ round trip has twice as much.
                      |     `------. .------`    |
                      |     .------` `------.    |
                   tokyo-region           osaka-region       three zones and a name server each
-                               (third: the lease database, reached by both centers)
+                               (third: the lease database, reached by both centers;
+                                office: where people sit, a line of its own to each center)
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["terminals", "router", "center", "region", "third"]
+Kind = Literal["terminals", "router", "center", "region", "third", "office"]
 
-TERMINALS, ROUTER, THIRD = "terminals", "router", "third"
+TERMINALS, ROUTER, THIRD, OFFICE = "terminals", "router", "third", "office"
 CENTERS = ("tokyo", "osaka")
 DISTANCE_MS = 4.0  # one way, between Tokyo and Osaka
 
@@ -131,6 +132,7 @@ LEASE_HOST = "10.88.3.1"
 def two_centers(distance_ms: float = DISTANCE_MS, loss: float = 0.0) -> Topology:
     """The lab as it is: everything between Tokyo and Osaka takes `distance_ms` one way and loses a share `loss`."""
     nodes = [Node(TERMINALS, "terminals"), Node(ROUTER, "router"), Node(THIRD, "third", (LEASE_HOST,))]
+    nodes += [Node(OFFICE, "office")]
     nodes += [Node(f"{city}-center", "center") for city in CENTERS]
     nodes += [Node(f"{city}-region", "region", (*zones_of(city), name_server_of(city))) for city in CENTERS]
     links = [
@@ -149,6 +151,7 @@ def two_centers(distance_ms: float = DISTANCE_MS, loss: float = 0.0) -> Topology
             routes.append(Route(center, f"10.88.{there}.0/24", f"{net}.1"))
         links.append(Link(center, THIRD, f"10.77.{here}3.2", f"10.77.{here}3.1"))
         routes.append(Route(center, "10.88.3.0/24", f"10.77.{here}3.1"))
+        links.append(Link(center, OFFICE, console_ip(city), f"10.77.{here}4.1"))
     # The second path between the centers runs through Tokyo's region, where the first does not.
     routes.append(Route("tokyo-center", "10.77.21.0/30", "10.77.11.1"))
     routes.append(Route("osaka-center", "10.77.11.0/30", "10.77.21.1"))
@@ -159,6 +162,11 @@ def path_ips(city: str) -> tuple[str, str]:
     """A center's addresses on the two paths between the centers."""
     here = 1 + CENTERS.index(city)
     return f"10.77.3.{here}", f"10.77.{here}1.2"
+
+
+def console_ip(city: str) -> str:
+    """Where a center's console is opened, from the office."""
+    return f"10.77.{1 + CENTERS.index(city)}4.2"
 
 
 def terminals_ip() -> str:

@@ -14,6 +14,7 @@ import dns.message
 import dns.name
 import dns.query
 import dns.rcode
+import dns.rdatatype
 import dns.tsig
 import dns.tsigkeyring
 import dns.update
@@ -46,6 +47,15 @@ def swap(
         except (OSError, dns.exception.DNSException) as error:
             said[server] = type(error).__name__
     return said
+
+
+def serial(server: str, exchange: Exchange = by_tcp) -> int:
+    """The zone's serial there, which each update makes larger by one; -1 where the server does not say it."""
+    try:
+        answer = exchange(dns.message.make_query(ZONE, dns.rdatatype.SOA), server)
+        return int(answer.answer[0][0].serial)
+    except (OSError, IndexError, AttributeError, dns.exception.DNSException):
+        return -1
 
 
 def _inside(name: str) -> str:

@@ -19,11 +19,20 @@ from tests.live.lab.play import Result
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
-    """One lab from up to down."""
+    """One lab from up to down. `verdict_after`: once more, when a center that was lost was there again."""
 
     results: tuple[Result, ...]
     verdict: Verdict
     unknown_ends: dict[str, int] = {}
+    verdict_after: Verdict | None = None
+
+    @property
+    def last(self) -> Verdict:
+        return self.verdict_after or self.verdict
+
+    @property
+    def is_good(self) -> bool:
+        return self.verdict.is_good and self.last.is_good
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +54,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     timed_out: int
     cpu_forwarder_worst: float
     cpu_total_median: float
+    figures_median: dict[str, int] = {}
+    figures_worst: dict[str, int] = {}
+    ends: dict[str, int] = {}
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -88,6 +100,9 @@ def summary(results: Sequence[Result]) -> Summary:
         timed_out=sum(result.timed_out for result in results),
         cpu_forwarder_worst=max(result.cpu_forwarder for result in results),
         cpu_total_median=statistics.median(result.cpu_total for result in results),
+        figures_median={name: _median([result.figures[name] for result in valid]) for name in valid[0].figures},
+        figures_worst={name: max(result.figures[name] for result in valid) for name in valid[0].figures},
+        ends=_summed(result.ends for result in results),
     )
 
 
@@ -115,10 +130,10 @@ def to_json(lives: Sequence[Life]) -> str:
     file = File(
         scenarios={name: summary(results) for name, results in sorted(by_name.items())},
         lives=len(lives),
-        lost=sum(life.verdict.lost for life in lives),
-        doubled=sum(life.verdict.doubled for life in lives),
+        lost=sum(max(life.verdict.lost, life.last.lost) for life in lives),
+        doubled=sum(max(life.verdict.doubled, life.last.doubled) for life in lives),
         listed=sum(life.verdict.listed for life in lives),
-        unended=sum(life.verdict.unended for life in lives),
+        unended=sum(max(life.verdict.unended, life.last.unended) for life in lives),
         unknown_ends=_summed(life.unknown_ends for life in lives),
         machine=_machine(),
         all_runs=tuple(lives),
@@ -147,6 +162,22 @@ def table(lives: Sequence[Life]) -> Iterator[str]:
         cpu = f"{one.cpu_total_median:.0%}, {one.cpu_forwarder_worst:.1%}"
         back = f"{one.sessions_lost_median}, {one.sessions_back_median} ms"
         yield f"| {name} | {one.runs} ({one.void}) | {back} | {ends} | {cpu} |"
+    yield from _more(file)
+
+
+def _more(file: File) -> Iterator[str]:
+    """What only some scenarios measure, and how what a lost center had left open ended."""
+    some = {name: one for name, one in file.scenarios.items() if one.figures_median}
+    if some:
+        yield from ("", "| scenario | what else | median, worst |", "|---|---|---|")
+    for name, one in some.items():
+        for figure, median in one.figures_median.items():
+            yield f"| {name} | {figure} | {median}, {one.figures_worst[figure]} |"
+    if any(one.ends for one in file.scenarios.values()):
+        yield from ("", "| scenario | what was unknown or open for a time, in all its runs, ended so |", "|---|---|")
+    for name, one in file.scenarios.items():
+        if one.ends:
+            yield f"| {name} | {', '.join(f'{count} {state}' for state, count in one.ends.items())} |"
 
 
 def page(lives: Sequence[Life]) -> str:

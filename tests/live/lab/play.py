@@ -3,8 +3,8 @@ end.
 
 Owns the waiting and the measuring. It must never know a scenario. The traps: times are taken here, by one clock, from the
 moment before the blow; nothing waits for a time but for a word, except the calm before a blow, which is what it is measured
-against; and who was killed is started again before the check, for what it had begun is its own to end until somebody takes
-over.
+against; and who was killed is started again before the check, for what it had begun is its own to end, unless somebody has
+taken it over: then the check is made without it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from relay.loopback.lab.crowd import Sight, Verdict, crowd_socket
+from relay.loopback.lab.crowd import Evening, Sight, Verdict, crowd_socket
 from relay.loopback.lab.door import LabError
 from relay.loopback.lab.hotline import Nothing, ask
 from relay.loopback.lab.lab import Lab, Plan, until
 from relay.loopback.lab.relays import Announced, Relay
+from relay.loopback.lab.takeovers import GivenBack, give_back, lost
 from relay.loopback.lab.topology import CENTERS, peer_of
 from relay.loopback.lab.watching import Seen
 from tests.live.lab.cpu import Meter, Share
@@ -34,6 +35,10 @@ SELECT s.state || ', ' || coalesce('told ' || s.verdict, 'told nobody'), count(*
 WHERE s.exchange_id IN (SELECT exchange_id FROM relay_journal.history
     WHERE event = 'OUTCOME_UNKNOWN' OR event LIKE 'DEADLINE\\_PASSED\\_%' OR event LIKE 'RECOVERED\\_%')
 GROUP BY 1 ORDER BY 1"""
+ADOPTED_ENDS = """
+SELECT s.state || ', ' || coalesce('told ' || s.verdict, 'told nobody'), count(*)
+FROM relay_journal.standing s JOIN relay_journal.taken t USING (exchange_id)
+WHERE t.recorded_ms < {since_ms} AND s.updated_ms >= {since_ms} GROUP BY 1 ORDER BY 1"""
 DENSE = "iso8583"  # who asks often enough to measure a pause
 
 
@@ -57,6 +62,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     cpu_forwarder: float
     is_void: bool
     notes: dict[str, str]
+    figures: dict[str, int] = {}  # what else was measured, milliseconds or a count, by its name
+    ends: dict[str, int] = {}  # of what a lost center had left open: how it ended at the heir
 
 
 def now_ms() -> int:
@@ -75,6 +82,8 @@ class Stage:
         self.begun_ms = now_ms()
         self.detected: dict[str, int] = {}
         self.notes: dict[str, str] = {}
+        self.figures: dict[str, int] = {}
+        self.ends: dict[str, int] = {}
 
     def since_ms(self) -> int:
         return now_ms() - self.begun_ms
@@ -121,6 +130,8 @@ class Stage:
             cpu_forwarder=round(share.forwarder, 3),
             is_void=share.is_void,
             notes=self.notes,
+            figures=self.figures,
+            ends=self.ends,
         )
 
 
@@ -193,10 +204,21 @@ class Play:
     def stage(self) -> Stage:
         return Stage(self)
 
+    @property
+    def lost(self) -> str:
+        """The center that is lost for good, or taken for it; "" where none is."""
+        return lost(self.lab)
+
+    def give_back(self) -> GivenBack:
+        """The lost center is there again, with its journal."""
+        return give_back(self.lab, self.lost)
+
     def until_alive(self) -> None:
-        """Nothing is cut, both relays live and announce themselves, everybody is there and answered."""
+        """Nothing is cut or lost, both relays live and announce themselves, everybody is there and answered."""
         lab = self.lab
         lab.heal()
+        if self.lost:
+            self.give_back()
         for city in CENTERS:
             lab.wake(f"relay-{city}")
             if lab.door.process(f"relay-{city}") is None:
@@ -215,8 +237,7 @@ class Play:
             self._hand_back()
         until(lambda: all(self.finding(city) == "normal" for city in CENTERS), self.words)
         until(lambda: all(self._way(city) == "direct" for city in CENTERS), self.words)
-        question = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
-        until(lambda: all(self.lab.ask_database(f"journal-{city}", question) == "1" for city in CENTERS), self.words)
+        until(lambda: all(self._copy(city) == "follows" for city in CENTERS), self.words)
         self._until_answered()
 
     def _until_answered(self) -> None:
@@ -228,6 +249,13 @@ class Play:
             ),
             lambda: f"everybody is there and answered: {self.sight()}\n{self.words()}",
         )
+
+    def _copy(self, city: str) -> str:
+        """How a center's journal is copied, as its relay sees it."""
+        try:
+            return self.lab.relays[city].status().pair.acks.peer
+        except LabError:
+            return ""
 
     def _way(self, city: str) -> str:
         try:
@@ -247,15 +275,33 @@ class Play:
         """Of all exchanges whose outcome was unknown for a time: where each journal says they stand, and how many."""
         ends: dict[str, int] = {}
         for city in CENTERS:
-            for line in self.lab.ask_database(f"journal-{city}", UNKNOWN_ENDS).splitlines():
-                state, _, count = line.rpartition("|")
-                ends[state] = ends.get(state, 0) + int(count)
+            for state, count in self._counted(city, UNKNOWN_ENDS).items():
+                ends[state] = ends.get(state, 0) + count
         return ends
 
+    def adopted_ends(self, since_ms: int) -> dict[str, int]:
+        """What the lost center had recorded, and what has moved since a wall clock: where it stands, and how many."""
+        return self._counted(self.lost, ADOPTED_ENDS.format(since_ms=since_ms))
+
+    def _counted(self, city: str, question: str) -> dict[str, int]:
+        server = f"standby-{city}" if city == self.lost else f"journal-{city}"
+        lines = [line.rpartition("|") for line in self.lab.ask_database(server, question).splitlines()]
+        return {state: int(count) for state, _, count in lines}
+
     def evening(self) -> Verdict:
-        """Doors closed, everything at rest, the books against the ledger."""
-        self.until_alive()
-        return ask(crowd_socket(self.lab.folder), "evening", Nothing(), Verdict, timeout_s=240.0)
+        """Doors closed, everything at rest, the books against the ledger; without the center that is lost, where one is."""
+        if not self.lost:
+            self.until_alive()
+        return self._verdict("evening")
+
+    def books(self) -> Verdict:
+        """After the evening, once more: nothing has changed, and both centers live."""
+        for city in CENTERS:
+            self.lab.until_serving(city)
+        return self._verdict("books")
+
+    def _verdict(self, do: str) -> Verdict:
+        return ask(crowd_socket(self.lab.folder), do, Evening(self.lost), Verdict, timeout_s=240.0)
 
 
 def look_until(holds: Callable[[], bool], what: Callable[[], str], patience_s: float = PATIENCE_S) -> None:

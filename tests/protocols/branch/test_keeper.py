@@ -10,7 +10,7 @@ NAME = "till-9901-123-0042"
 def kept() -> tuple[Keeper, list[Action]]:
     keeper = Keeper()
     actions: list[Action] = []
-    keeper.opened("bank", {})
+    keeper.opened("bank", {}, {})
     keeper.take_over("9901-123-0042", actions)
     keeper.keep(TillBook(last=1), actions, [Note("one")], [Note("lost")])
     keeper.keep(TillBook(last=2), actions, [Note("two")])
@@ -84,7 +84,7 @@ def test_stores_of_others_are_not_ours() -> None:
 def test_the_book_is_taken_over_as_last_stored() -> None:
     keeper = Keeper()
     actions: list[Action] = []
-    keeper.opened("bank", {NAME: pack(TillBook(last=7)), "till-other": pack(TillBook(last=9))})
+    keeper.opened("bank", {NAME: pack(TillBook(last=7)), "till-other": pack(TillBook(last=9))}, {})
     keeper.take_over("9901-123-0042", actions)
     assert (keeper.book.last, actions) == (7, [])
 
@@ -92,7 +92,7 @@ def test_the_book_is_taken_over_as_last_stored() -> None:
 def test_a_book_that_cannot_be_read_is_told() -> None:
     keeper = Keeper()
     actions: list[Action] = []
-    keeper.opened("bank", {NAME: b"{"})
+    keeper.opened("bank", {NAME: b"{"}, {})
     keeper.take_over("9901-123-0042", actions)
     assert actions == [Note("till-book-unreadable", "9901-123-0042")]
 
@@ -101,7 +101,7 @@ def test_what_the_older_link_stored_since_this_one_opened_is_taken_over() -> Non
     variables = {NAME: pack(TillBook(last=7))}
     keeper = Keeper()
     actions: list[Action] = []
-    keeper.opened("bank", variables)
+    keeper.opened("bank", variables, {})
     variables[NAME] = pack(TillBook(last=8))
     keeper.take_over("9901-123-0042", actions)
     assert keeper.book.last == 8

@@ -56,7 +56,7 @@ def test_cash_counts_when_it_is_proven() -> None:
 
 def test_a_new_day_begins_anew_and_the_same_day_goes_on() -> None:
     assert BOOK.closed(1_000_000).opened("20261125", 5) == BOOK
-    assert BOOK.opened("20261126", 5) == TillBook(date="20261126", cash=5)
+    assert BOOK.opened("20261126", 5) == TillBook(date="20261126", cash=5, opening=5)
     assert BOOK.closed(900_000).cash == 900_000
 
 

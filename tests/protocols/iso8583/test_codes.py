@@ -25,6 +25,7 @@ ROWS = [
     ("core-unreachable", "91", "907"),
     ("region-switching", "91", "907"),
     ("suspended", "91", "912"),
+    ("out-of-hours", "91", "912"),
     ("draining", "91", "912"),
     ("key-conflict", "94", "913"),
     ("in-progress", "09", "923"),

@@ -31,7 +31,7 @@ from protocols.dialect import (
     TimerFired,
 )
 from protocols.ndc.asking import OpenedJournal
-from protocols.ndc.dialogue import JOURNAL_AGAIN, JOURNAL_AGAIN_MS, NdcDialogue
+from protocols.ndc.dialogue import JOURNAL_AGAIN, JOURNAL_AGAIN_MS, JOURNAL_SILENT_MS, NdcDialogue
 from protocols.ndc.message import JournalCommand, JournalUpload, TransactionReply
 from protocols.ndc.session import State
 from protocols.spread import spread_ms
@@ -178,8 +178,7 @@ def test_a_journal_block_is_acknowledged_only_when_it_is_durable() -> None:
         book >> arrived(BLOCK)
         asked_for = book.take(Ask).message
         assert isinstance(asked_for, OpenedJournal)
-        book >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, TAKEN, WALL_MS))
-        assert said(book.take(Send), PLAIN) == JournalCommand("1", "000013")
+        book << Timer(JOURNAL_AGAIN, JOURNAL_SILENT_MS)
         (
             book
             >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, Refusal.NO_JOURNAL, WALL_MS))
@@ -187,21 +186,33 @@ def test_a_journal_block_is_acknowledged_only_when_it_is_durable() -> None:
             << Timer(JOURNAL_AGAIN, JOURNAL_AGAIN_MS)
         )
         # It stays connected and never repeats it: the relay offers it to its journal again.
-        book >> TimerFired(JOURNAL_AGAIN) << Ask(asked_for)
-        book >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, TAKEN, WALL_MS))
+        book >> TimerFired(JOURNAL_AGAIN) << Ask(asked_for) << Timer(JOURNAL_AGAIN, JOURNAL_SILENT_MS)
+        book >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, TAKEN, WALL_MS)) << Timer(JOURNAL_AGAIN, None)
         assert said(book.take(Send), PLAIN) == JournalCommand("1", "000013")
         book >> TimerFired(JOURNAL_AGAIN)
         book.rest()
+
+
+def test_a_journal_block_that_nobody_says_a_word_about_is_offered_again_and_acknowledged_once() -> None:
+    """The core has not confirmed it in time and the copy is away: the desk waits for a repeat that never comes."""
+    with in_service() as book:
+        book >> arrived(BLOCK) << like(Ask) << like(Timer)
+        book >> TimerFired(JOURNAL_AGAIN)
+        asked_for = book.take(Ask).message
+        book << Timer(JOURNAL_AGAIN, JOURNAL_SILENT_MS)
+        book >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, TAKEN, WALL_MS)) << like(Timer) << like(Send)
+        book >> ReplyDecided(asked_for, PLAIN.to_reply(asked_for, TAKEN, WALL_MS))
 
 
 def test_a_gap_in_the_journal_is_noted_and_the_block_is_kept() -> None:
     with in_service() as book:
         book >> arrived(BLOCK)
         first = book.take(Ask).message
-        book >> ReplyDecided(first, PLAIN.to_reply(first, TAKEN, WALL_MS)) << like(Send)
-        book >> arrived(msgspec.structs.replace(BLOCK, previous="000013", last="000026")) << like(Ask)
+        book << like(Timer)
+        book >> ReplyDecided(first, PLAIN.to_reply(first, TAKEN, WALL_MS)) << like(Timer) << like(Send)
+        book >> arrived(msgspec.structs.replace(BLOCK, previous="000013", last="000026")) << like(Ask) << like(Timer)
         book >> arrived(msgspec.structs.replace(BLOCK, previous="000030", last="000043"))
-        book << Note("journal-gap", "000030 follows 000013") << like(Ask)
+        book << Note("journal-gap", "000030 follows 000013") << like(Ask) << like(Timer)
 
 
 def test_a_journal_block_of_nobody_is_not_taken() -> None:

@@ -106,6 +106,28 @@ async def test_up_and_down_the_levels_there_is_never_a_moment_without_a_route(wo
         world.bird.orders.clear()
 
 
+async def test_bird_is_asked_by_one_at_a_time_however_fast_the_role_changes(world: World) -> None:
+    """Two conversations at once, of which each sees what the other is about to change, could disable both protocols."""
+    under_way, at_once = 0, 0
+    ask = world.bird.ask
+
+    async def slow(commands: Sequence[str]) -> list[BirdAnswer]:
+        nonlocal under_way, at_once
+        under_way += 1
+        at_once = max(at_once, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return await ask(commands)
+
+    world.bird.ask = slow  # type: ignore[method-assign]
+    world.announcer.announce(Level.STANDBY)
+    world.announcer.withdraw()
+    world.announcer.announce(Level.HOLDING)
+    await world.pass_ms(1_100)
+    assert at_once == 1
+    assert world.announcer.state().seen is Level.HOLDING
+
+
 async def test_to_withdraw_is_to_close_the_device_whatever_bird_does(world: World) -> None:
     world.announcer.announce(Level.HOLDING)
     await world.pass_ms(1_100)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.announce.bridge import Bridge, ExaPipe, Lines
+from relay.announce.bridge import AGAIN_MS, Bridge, ExaPipe, Lines
 from relay.clock import SystemClock
 
 WITHDRAW = "withdraw route 198.18.0.10/32 next-hop self"
@@ -20,7 +20,7 @@ ANNOUNCE = "announce route 198.18.0.10/32 next-hop self med 10"
 class World:
     """ExaBGP at one end, the relay at the other, the bridge on a thread between them."""
 
-    def __init__(self, folder: Path, hold_ms: int = 30_000) -> None:
+    def __init__(self, folder: Path, hold_ms: int = 30_000, bridge: type[Bridge] = Bridge) -> None:
         self.listening = socket.socket(socket.AF_UNIX)
         self.path = str(folder / "bridge.sock")
         self.listening.bind(self.path)
@@ -30,7 +30,7 @@ class World:
         self._from_bridge, write = os.pipe()
         self._commands = os.fdopen(self._from_bridge, "r")
         pipe = ExaPipe(["198.18.0.10/32"], read, write, SystemClock(), ack_ms=500)
-        self.thread = threading.Thread(target=Bridge(self.path, pipe, hold_ms, SystemClock()).run, daemon=True)
+        self.thread = threading.Thread(target=bridge(self.path, pipe, hold_ms, SystemClock()).run, daemon=True)
         self.thread.start()
 
     def hear(self, command: str, answer: str = "done") -> None:
@@ -86,6 +86,48 @@ def test_a_relay_that_dies_is_withdrawn_and_its_next_life_asked(world: World) ->
     with world.relay() as there:
         there.sendall(b"want none\n")
         assert said(there) == "have none"
+
+
+def test_a_relay_that_hangs_up_at_once_is_asked_again_after_a_pause(tmp_path: Path) -> None:
+    """It serves another bridge: two that dial without a pause would throw each other out as fast as they can."""
+    waits: list[int] = []
+
+    class Watched(Bridge):
+        def _wait(self, delay_ms: int) -> None:
+            waits.append(delay_ms)
+
+    world = World(tmp_path, bridge=Watched)
+    world.hear(WITHDRAW)
+    for count in range(1, 4):
+        with world.relay() as there:
+            there.sendall(b"want 10\n")
+            world.hear(ANNOUNCE)
+            assert said(there) == "have 10"
+            assert waits == [AGAIN_MS] * (count - 1)
+        world.hear(WITHDRAW)  # at once, and then the pause
+    world.leave()
+
+
+def test_what_is_refused_for_one_address_is_withdrawn_for_the_others() -> None:
+    (read, answers), (commands, write) = os.pipe(), os.pipe()
+    pipe = ExaPipe(["198.18.0.10/32", "2001:db8::10/128"], read, write, SystemClock())
+    heard: list[str] = []
+
+    def exabgp() -> None:
+        with os.fdopen(commands) as lines:
+            for line in lines:
+                heard.append(line.split()[2])
+                os.write(answers, b"error\n" if len(heard) == 1 else b"done\n")
+
+    told = threading.Thread(target=exabgp, daemon=True)
+    told.start()
+    assert "refused" in pipe.set("none")
+    assert pipe.has is None, "and it is tried again"
+    os.close(write)
+    told.join(30)
+    assert heard == ["198.18.0.10/32", "2001:db8::10/128"]
+    os.close(read)
+    os.close(answers)
 
 
 def test_a_relay_that_hangs_is_withdrawn(tmp_path: Path) -> None:

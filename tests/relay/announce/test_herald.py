@@ -33,7 +33,12 @@ class World:
             self,
             lambda: self.signs,
             lambda: self.sent,
-            Serving(self.accept, lambda: self.told.append("refuse"), lambda: lambda: self.told.append("reset")),
+            Serving(
+                self.accept,
+                lambda: self.told.append("refuse"),
+                lambda: lambda: self.told.append("reset"),
+                lambda why: self.told.append(why),
+            ),
             self.time,
             self.time,
             self.metrics,
@@ -85,7 +90,7 @@ async def holder() -> World:
 
 
 async def test_the_address_comes_before_who_serves_on_it(holder: World) -> None:
-    assert holder.take() == ["start", "standby", "accept", "holding"]
+    assert holder.take() == ["start", "standby", "accept", "holding", "terminals come here"]
     assert holder.value("relay_announce_role", role="holding") == 1
     assert holder.value("relay_announce_role", role="standby") == 0
     assert holder.value("relay_announce_route_changes_total", level="holding") == 1
@@ -94,13 +99,13 @@ async def test_the_address_comes_before_who_serves_on_it(holder: World) -> None:
 
 async def test_the_route_goes_before_the_sessions(holder: World) -> None:
     holder.take()
-    holder.signs = Signs(lease=False)
+    holder.signs = Signs(journal=False)
     assert holder.pass_ms(200) is Role.WITHDRAWN
     assert holder.take() == ["withdraw", "refuse"]
     holder.pass_ms(500)
     assert holder.take() == ["reset"]
-    assert holder.herald.why == "the lease is not ours"
-    assert holder.value("relay_announce_healthy", cause="lease") == 0
+    assert holder.herald.why == "the journal cannot be written"
+    assert holder.value("relay_announce_healthy", cause="journal") == 0
 
 
 async def test_handed_back_sessions_are_reset_when_the_route_has_moved(holder: World) -> None:
@@ -126,6 +131,21 @@ async def test_where_nobody_hears_us_the_sessions_are_dead_and_reset(holder: Wor
     assert holder.pass_ms(5_000) is Role.STANDBY
     assert holder.take() == ["standby", "reset"]
     assert holder.herald.why == "nobody hears the announcement"
+
+
+async def test_sessions_that_stayed_at_a_silent_region_are_reset_when_nobody_hears_us_any_more(holder: World) -> None:
+    """Cut off from everything: without BFD the region is silent before the neighbour is given up."""
+    holder.signs = Signs(region=False)
+    assert holder.pass_ms(5_000) is Role.STANDBY
+    holder.take()
+    holder.speaker = SpeakerState(seen=Level.STANDBY, sessions_up=0)
+    assert holder.pass_ms(5_000) is Role.STANDBY
+    assert holder.take() == ["standby", "reset"], "once"
+    assert holder.value("relay_announce_route_changes_total", level="standby") == 2, "that moves no route"
+    for sessions_up in (1, 0, 1):
+        holder.speaker = SpeakerState(seen=Level.STANDBY, sessions_up=sessions_up)
+        holder.pass_ms(5_000)
+    assert holder.take() == [], "a speaker that comes and goes does not reset a standby's sessions each time"
 
 
 async def test_what_makes_no_sense_now_is_refused_in_words(holder: World) -> None:
@@ -198,3 +218,33 @@ async def test_a_center_that_people_withdrew_says_so_from_its_start() -> None:
     assert world.take() == ["start"]
     world.herald.leave()
     assert world.herald.role is Role.GONE
+
+
+async def test_a_look_that_fails_by_a_mistake_of_ours_is_not_the_last_one(
+    holder: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a center whose journal fails afterwards keeps its route for ever."""
+
+    def broken() -> SpeakerState:
+        raise LookupError("of ours")
+
+    holder.take()
+    with monkeypatch.context() as patched:
+        patched.setattr(holder, "state", broken)
+        with pytest.raises(LookupError):
+            holder.pass_ms(100)
+    holder.signs = Signs(journal=False)
+    assert holder.pass_ms(1_000) is Role.WITHDRAWN
+    assert holder.take()[0] == "withdraw"
+
+
+async def test_whoever_lets_terminals_in_hears_each_time_that_another_centers_begin_to_come(holder: World) -> None:
+    """So that the door ramps for a fleet that comes to a center which has listened for long."""
+    holder.take()
+    holder.pass_ms(10_000, traffic=True)
+    assert holder.take() == [], "they come all the time"
+    holder.herald.decide(Event.HANDED_BACK, "Sato: back to Tokyo")
+    holder.pass_ms(60_000)
+    holder.take()
+    holder.pass_ms(1_000, traffic=True)
+    assert holder.take() == ["holding", "terminals come here"]

@@ -92,13 +92,31 @@ def test_a_holder_that_nobody_hears_steps_back_so_that_it_takes_nothing_back_whe
     assert holder.look(for_ms=3_600_000) is Role.STANDBY
 
 
+def test_where_only_the_other_center_reaches_the_region_it_gets_the_terminals(holder: World) -> None:
+    """The preferred center's standby beats the other's: to step back moves nothing, so it withdraws, and is standby again when
+    the other is no better any more."""
+    alone = Signs(region=False, peer=False)
+    assert holder.look(alone, traffic=True, for_ms=1_000) is Role.WITHDRAWN
+    assert holder.standing.why == "only the other center reaches the active region"
+    assert holder.look(alone, for_ms=600_000) is Role.WITHDRAWN
+    assert holder.look(Signs(region=False), for_ms=60_000) is Role.STANDBY, "the other has lost it, too, or is gone"
+
+
+def test_a_standby_that_has_no_terminals_stays_announced_whoever_is_better() -> None:
+    """It may be needed when the holder dies."""
+    world = World()
+    world.look(for_ms=1_000)
+    assert world.look(Signs(region=False, peer=False), for_ms=60_000) is Role.STANDBY
+    assert world.look(Signs(region=False, peer=False), traffic=True) is Role.WITHDRAWN
+
+
 def test_where_it_is_chosen_so_a_silent_region_withdraws() -> None:
     world = World(StandingLimits(rise_count=1, fall_count=1, region_is_hard=True, damping=DAMPING))
     world.look()
     assert world.look(Signs(region=False)) is Role.WITHDRAWN
 
 
-@pytest.mark.parametrize("sign", ["loop", "journal", "lease", "device"])
+@pytest.mark.parametrize("sign", ["loop", "journal", "device"])
 def test_each_hard_cause_withdraws_at_once(holder: World, sign: str) -> None:
     bad = Signs(**{sign: False})
     assert holder.look(bad) is Role.HOLDING
@@ -132,9 +150,7 @@ def test_damping_is_told_while_it_holds_back(holder: World) -> None:
     assert holder.standing.waits_ms == 1_800, "two seconds after one flap, 200 ms of them gone"
 
 
-signs = st.builds(
-    Signs, loop=st.booleans(), journal=st.booleans(), region=st.booleans(), lease=st.booleans(), heard=st.booleans()
-)
+signs = st.builds(Signs, loop=st.booleans(), journal=st.booleans(), region=st.booleans(), heard=st.booleans())
 looks = st.tuples(st.just("look"), signs, st.booleans())
 people = st.sampled_from([Event.PEOPLE_WITHDREW, Event.PEOPLE_RESUMED, Event.HANDED_BACK])
 deeds = st.one_of(
@@ -166,9 +182,19 @@ def test_whatever_comes_the_route_moves_no_more_than_k_times_a_minute(
         elif isinstance(what, Signs):
             before = standing.role
             change = standing.look(now_ms, what, traffic)
-            hard = what.loop and what.journal and what.lease and (what.region or not is_hard)
+            hard = what.loop and what.journal and (what.region or not is_hard)
             assert hard or standing.level is Level.NONE, "a sick center is announced"
             assert not (standing.role is Role.HOLDING and before is not Role.HOLDING) or before is Role.STANDBY
         if change is not None and change.moves_route:
             moves.append(now_ms)
             assert sum(now_ms - moment < MINUTE_MS for moment in moves) <= most
+
+
+@pytest.mark.parametrize("cause", ["standing", "journal", "loop", "device", "drain"])
+def test_a_center_that_was_taken_over_is_withdrawn_and_says_why(holder: World, cause: str) -> None:
+    """As for whatever else makes it unfit; each says its own word."""
+    ill = Signs(**{cause: False})
+    assert holder.look(ill, traffic=True) is Role.HOLDING
+    assert holder.look(ill, traffic=True) is Role.WITHDRAWN
+    assert (holder.standing.why == "the other center has taken this one over") == (cause == "standing")
+    assert holder.look(ill, for_ms=120_000) is Role.WITHDRAWN

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from protocols.vocabulary import Secret
 from relay.control import failover as c
 from relay.control.report import Done
 from relay.errors import RelayError
+from relay.failover.codes import secret_bytes
 from relay.failover.people import hash_code
 from relay.failover.view import RunView
 from relay.main import main
@@ -41,6 +43,7 @@ def test_everything_that_is_decided_arrives_named_and_signed(tmp_path: Path, cap
             ["withdraw", "1", *SIGNED],
             ["hold", *SIGNED],
             ["abort", *SIGNED],
+            ["escalate", *SIGNED],
             ["adopt", "--second", "Kato", *SIGNED],
             ["step", "waived", "seal-tokyo", "--second", "Kato", *SIGNED],
             ["step", "tick", "by-hand", "--line", "2", *SIGNED],
@@ -59,6 +62,7 @@ def test_everything_that_is_decided_arrives_named_and_signed(tmp_path: Path, cap
         c.FailoverGateArgs(how="withdraw", gate=1, **signed),
         c.FailoverRunArgs(how="hold", **signed),
         c.FailoverRunArgs(how="abort", **signed),
+        c.FailoverRunArgs(how="escalate", **signed),
         c.FailoverRunArgs(how="adopt", second="Kato", **signed),
         c.FailoverStepArgs(how="waived", run="r1", step="seal-tokyo", who="Sato", second="Kato", saw="tokyo is gone"),
         c.FailoverStepArgs(how="tick", run="r1", step="by-hand", who="Sato", line=2, saw="tokyo is gone"),
@@ -101,3 +105,24 @@ def test_a_sealed_code_is_made_and_only_its_hash_is_for_the_file(capsys: pytest.
     code = lines[0].split()[-1]
     values = dict(line.replace('"', "").split(" = ") for line in lines if " = " in line)
     assert values["hash"] == hash_code(code.lower(), bytes.fromhex(values["salt"]))
+
+
+def test_an_orchestrator_that_is_not_there_is_not_called_a_relay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["failover", "--socket", str(tmp_path / "f.sock"), "status"]) == 1
+    said = capsys.readouterr().err
+    assert "the orchestrator is not running" in said
+    assert "systemctl status relay-failover" in said
+    assert "the relay is not running" not in said
+
+
+def test_an_authenticator_is_made_for_one_person(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["failover", "authenticator", "Sato \x1b[31mTaro"]) == 0
+    first = capsys.readouterr().out
+    assert main(["failover", "authenticator", "佐藤"]) == 0
+    second = capsys.readouterr().out
+    texts = [said.splitlines()[0].rsplit("  ", 1)[1] for said in (first, second)]
+    assert len({secret_bytes("x", Secret(text)) for text in texts}) == 2
+    assert "\x1b" not in first
+    assert f"secret={texts[0]}" in first
+    assert 'authenticator = "failover-sato-31mtaro"' in first
+    assert 'authenticator = "failover-person"' in second

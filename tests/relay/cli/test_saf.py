@@ -88,7 +88,7 @@ def test_a_decision_arrives_signed(
         assert main(["saf", "--socket", daemon.path, *typed]) == 0
         assert daemon.asked == [args]
     said = capsys.readouterr().out
-    assert said == ('{"text":"done by Sato"}\n' if as_json else "done by Sato\n")
+    assert said == ('{"text":"done by Sato","is_half":false}\n' if as_json else "done by Sato\n")
 
 
 @pytest.mark.parametrize("what", ["retry", "resolve"])

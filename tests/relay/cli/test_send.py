@@ -19,6 +19,7 @@ from relay.cli import send
 from relay.cli.registry import COMMANDS
 from relay.clock import SystemClock
 from relay.errors import ConfigurationError
+from relay.loopback.stage import free_port
 from tests.support.isolink import PAN, WALL_MS, make_dialect, received
 
 WITHDRAWAL = ["--mti", "0200", "--field", f"2={PAN}", "--field", "3=011000", "--field", "4=000000010000", "--field", "49=392"]
@@ -166,8 +167,7 @@ def test_a_message_that_cannot_be_written_never_leaves() -> None:
 
 
 def test_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(send.NotAnswered, match=f"127.0.0.1:{port}"):
         send.run(arguments(f"127.0.0.1:{port}"))
 

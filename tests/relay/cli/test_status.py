@@ -22,6 +22,7 @@ from relay.control.report import (
     RegionReport,
     StatusReport,
 )
+from relay.hours import Standing
 from relay.main import main
 from tests.support.controlroom import Answering, answering
 
@@ -64,6 +65,22 @@ def test_a_relay_that_serves_says_so_first_and_fits_on_a_screen() -> None:
         assert part in text, part
     assert "1,200,000 approved, 2 refused at the door, 5 refused in all" in text
     assert exit_code(SERVING) == EXIT_SERVING
+
+
+def test_hours_of_service_take_a_line_only_where_there_are_some() -> None:
+    assert "hours" not in page(SERVING)
+    rows = (
+        Standing(name="atm", is_open=False, changes_ms=1, changes_at="2026-11-28 07:00"),
+        Standing(name="convenience", is_line=True),
+        Standing(name="branch", is_open=False),
+        Standing(name="inquiry", changes_ms=1, changes_at="2026-11-27 24:00"),
+    )
+    told = page(msgspec.structs.replace(SERVING, hours=rows)).splitlines()
+    assert (
+        "hours   atm closed until 2026-11-28 07:00; line convenience open always; branch closed, and never opens; "
+        "inquiry open until 2026-11-27 24:00"
+    ) in told
+    assert told[0].startswith("SERVING "), "a closed bank is no problem"
 
 
 def returning(**changes: object) -> str:

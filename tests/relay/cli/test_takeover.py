@@ -6,8 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from relay.control import takeover as c
+from relay.control.regions import TailRow
 from relay.control.report import Done
 from relay.errors import RelayError
 from relay.main import main
@@ -53,6 +55,12 @@ def test_the_status_is_one_page(tmp_path: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
+        (replace(REPORT, copied_until_ms=1_795_484_999_000), "had what was written until 2026-11"),
+        (replace(REPORT, copied_until_ms=1_795_484_999_000), "1 s before it was begun"),
+        (c.TakeoverReport(is_configured=True, own="clear", copied_until_ms=9), "has what was written until 1970-01-01"),
+        (c.TakeoverReport(is_configured=True, own="clear", trouble="no answer"), "the copy: no answer"),
+        (replace(REPORT, tail=TailRow(epoch=4, left=7, is_finished=False)), "epoch 4: NOT REPLAYED YET, 7 rows left"),
+        (replace(REPORT, tail=TailRow(epoch=4, listed=2)), "its lost tail: 2 for a person"),
         (c.TakeoverReport(), "no copy of another center's journal is configured"),
         (c.TakeoverReport(is_configured=True, own="clear"), "take-over: none - nobody is taken over"),
         (c.TakeoverReport(own="superseded", own_superseded_by="osaka"), "superseded by osaka"),

@@ -7,6 +7,7 @@ import pytest
 
 from relay.cli.talk import NotAnswered, connected
 from relay.errors import ConfigurationError
+from relay.loopback.stage import free_port
 
 
 def arguments(target: str) -> argparse.Namespace:
@@ -14,8 +15,7 @@ def arguments(target: str) -> argparse.Namespace:
 
 
 def test_nobody_there_is_told_with_the_next_step() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     with pytest.raises(NotAnswered) as caught, connected(arguments(f"127.0.0.1:{port}")):
         pass
     assert str(port) in caught.value.problem
@@ -34,5 +34,5 @@ def test_a_connection_is_handed_over_and_closed() -> None:
             link.sendall(b"x")
         far, _ = server.accept()
         with far:
-            far.settimeout(5)
+            far.settimeout(20)
             assert (far.recv(1), far.recv(1)) == (b"x", b"")

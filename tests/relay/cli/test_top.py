@@ -1,99 +1,132 @@
-"""Live sessions: rates are differences of two answers, the busiest come first, and the page fits its terminal."""
+"""`relay top` as it is typed: one look where there is no terminal, a page where there is one, put right at the end."""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import pty
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+from fcntl import ioctl
 from pathlib import Path
+from time import monotonic
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from relay.cli.screen import Paint, width
-from relay.cli.top import Row, ordered, rates, show
-from relay.control.commands import LinksArgs
-from relay.control.report import LinksReport, StatusReport
+from relay.cli import top
+from relay.cli.screen import ALTERNATE_OFF
+from relay.clock import SystemClock
 from relay.main import main
-from relay.wire.roster import RosterEntry
+from tests.relay.cli.test_topsnap import answers
 from tests.support.controlroom import answering
 
-PLAIN = Paint(False)
+PATIENCE_S = 30.0
 
 
-def entry(
-    terminal: str, came: int = 0, went: int = 0, *, since_ms: int = 0, peer: str = "", signed_on: bool = True
-) -> RosterEntry:
-    return RosterEntry(
-        terminal=terminal,
-        listener="atm",
-        peer=f"10.0.0.1:{terminal}",
-        since_ms=since_ms,
-        signed_on=True,
-        messages_in=came,
-        messages_out=went,
-    )
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.cli.top.pause", lambda seconds: None)
+    monkeypatch.setenv("RELAY_FAILOVER_SOCKET", "/nowhere/failover.sock")
 
 
-def links(at_ms: int, *entries: RosterEntry, total: int | None = None) -> LinksReport:
-    return LinksReport(at_ms=at_ms, total=len(entries) if total is None else total, links=entries)
-
-
-def test_rates_are_what_happened_since_the_last_look() -> None:
-    before = links(10_000, entry("1", 100, 90), entry("2", 5, 5))
-    after = links(12_000, entry("1", 110, 100), entry("2", 5, 5), entry("3", 7, 7))
-    assert rates(before, after) == [
-        Row(after.links[0], 5.0, 5.0),
-        Row(after.links[1], 0.0, 0.0),
-        Row(after.links[2]),  # new: nothing to compare with
-    ]
-
-
-def test_the_first_look_has_no_rates() -> None:
-    assert rates(None, links(10_000, entry("1", 100))) == [Row(entry("1", 100))]
-
-
-def test_a_reconnected_terminal_is_not_compared_with_its_old_link() -> None:
-    before, after = links(10_000, entry("1", 100, since_ms=1)), links(11_000, entry("1", 3, since_ms=2))
-    assert rates(before, after)[0].in_per_s == 0.0
-
-
-def test_a_clock_that_stood_still_divides_by_nothing() -> None:
-    same = links(10_000, entry("1", 1))
-    assert rates(same, same)[0].in_per_s == 0.0
-
-
-def test_orders() -> None:
-    rows = [Row(entry("b", since_ms=1), 1.0), Row(entry("a", since_ms=2), 1.0), Row(entry("c", since_ms=3), 9.0)]
-    assert [row.entry.terminal for row in ordered(rows, "rate")] == ["c", "a", "b"]
-    assert [row.entry.terminal for row in ordered(rows, "terminal")] == ["a", "b", "c"]
-    assert [row.entry.terminal for row in ordered(rows, "age")] == ["c", "a", "b"]
-
-
-def test_the_page_says_how_much_it_does_not_show() -> None:
-    many = links(5_000, *(entry(str(n)) for n in range(50)), total=12_000)
-    lines = show(StatusReport(state="serving"), many, rates(None, many), 80, 20, PLAIN)
-    assert lines[0].startswith("SERVING  12,000 links, 50 signed on")
-    assert lines[-1].startswith("and 11,9")
-    assert len(lines) < 20
-
-
-@given(st.text(max_size=30), st.integers(40, 120), st.integers(5, 50), st.integers(0, 60))
-def test_every_line_fits(name: str, columns: int, lines_max: int, count: int) -> None:
-    report = links(1_000, *(entry(f"{name}{n}") for n in range(count)))
-    body = show(StatusReport(), report, rates(None, report), columns, lines_max, PLAIN)[1:]
-    assert all(width(line) <= columns for line in body)
-    assert len(body) <= max(lines_max, 8)
-
-
-def test_the_command_looks_and_stops(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("relay.cli.top.REFRESH_S", 0.0)
-    answers = {"status": StatusReport(state="serving"), "links": links(1_000, entry("ATM1", 3))}
-    with answering(tmp_path, answers) as daemon:
-        assert main(["top", "--socket", daemon.path, "--rounds", "2", "--listener", "atm"]) == 0
-        assert capsys.readouterr().out.count("ATM1") == 2 * 2  # terminal and peer
-        assert LinksArgs(listener="atm", count_max=2_000) in daemon.asked
-        assert main(["top", "--socket", daemon.path, "--rounds", "1", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["links"][0]["terminal"] == "ATM1"
+def test_without_a_terminal_it_is_one_look(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(tmp_path, answers()) as daemon:
+        assert main(["top", "--socket", daemon.path, "--failover-socket", daemon.path]) == 0
+        said = capsys.readouterr().out
+        assert "tokyo-center" in said
+        assert "plans 2, 1 NOT GOOD" in said
+        assert "\x1b" not in said
+        assert main(["top", "--socket", daemon.path, "--once", "--pane", "waiting", "--language", "ja"]) == 0
+        assert capsys.readouterr().out.strip() == "待ちはありません"
+        assert main(["top", "--socket", daemon.path, "--rounds", "2", "--json"]) == 0
+        looks = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [look["status"]["center"] for look in looks] == ["tokyo-center"] * 2
+        assert looks[0]["run_trouble"]  # no orchestrator at that path
     assert main(["top", "--socket", daemon.path]) == 1
+
+
+def test_a_relay_that_stands_still_does_not_hold_the_page(tmp_path: Path) -> None:
+    """One that was stopped takes the connection and says nothing: the page would look fresh, and no key would do anything."""
+    assert top.LOOK_MS <= 3_000
+    path = str(tmp_path / "mute.sock")
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.bind(path)
+        mute.listen()
+        parser = argparse.ArgumentParser()
+        top.configure(parser)
+        args = parser.parse_args(["--socket", path, "--failover-socket", path])
+        seen = top.looker(args, SystemClock(), 20).look("overview")
+    assert "did not answer" in seen.trouble
+    assert "did not answer" in seen.run_trouble
+
+
+@pytest.mark.parametrize("every", ["0.5", "61", "x"])
+def test_nobody_looks_more_often_than_once_a_second(every: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["top", "--every", every])
+    capsys.readouterr()
+
+
+class Person:
+    """At a terminal of a size, with the tool running in it."""
+
+    def __init__(self, socket: str, columns: int, rows: int) -> None:
+        self.far, near = pty.openpty()
+        self.resize(columns, rows, near)
+        environ = {**os.environ, "TERM": "xterm", "LANG": "en_US.UTF-8", "COLUMNS": "", "LINES": ""}
+        command = [sys.executable, "-m", "relay", "top", "--socket", socket, "--failover-socket", socket]
+        self.process = subprocess.Popen(command, stdin=near, stdout=near, stderr=near, env=environ, start_new_session=True)
+        self.before = termios.tcgetattr(near)
+        self.near = near
+        self.shown = ""
+
+    def resize(self, columns: int, rows: int, near: int) -> None:
+        ioctl(near, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def until(self, expected: str) -> None:
+        """Read on until it was shown; what came before it is forgotten."""
+        until_s = monotonic() + PATIENCE_S
+        while expected not in self.shown:
+            ready, _, _ = select.select([self.far], [], [], max(0, until_s - monotonic()))
+            assert ready, f"{expected!r} was not shown: {self.shown[-2_000:]!r}"
+            self.shown += os.read(self.far, 65_536).decode("utf-8", "replace")
+        self.shown = self.shown.split(expected, 1)[1]
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.far, keys)
+
+    def leave(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.far)
+        os.close(self.near)
+
+
+@pytest.mark.timeout(120)
+def test_a_page_of_its_own_with_panes_sizes_languages_and_an_end(tmp_path: Path) -> None:
+    with answering(tmp_path, answers()) as daemon:
+        person = Person(daemon.path, 80, 24)
+        try:
+            person.until("tokyo-center")
+            person.type(b"5")
+            person.until("seal-osaka: nobody listens")
+            person.type(b"l")
+            person.until("要対応")
+            person.type(b"l1")
+            person.until("for a person")
+            person.resize(50, 8, person.near)
+            person.process.send_signal(signal.SIGWINCH)
+            person.until("more")  # eight lines do not hold it
+            person.type(b"\x03")
+            person.until(ALTERNATE_OFF)
+            assert person.process.wait(PATIENCE_S) == 0
+            assert termios.tcgetattr(person.near) == person.before
+        finally:
+            person.leave()

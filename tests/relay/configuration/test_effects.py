@@ -13,10 +13,12 @@ TABLES = {name: models_in(field.annotation)[0] for name, field in Settings.model
 
 def test_every_setting_has_an_effect_and_no_row_is_left_over() -> None:
     single = {
-        f"{table}.{name}" for table in ("relay", "telemetry", "hot_lanes", "reconnect") for name in TABLES[table].model_fields
+        f"{table}.{name}"
+        for table in ("relay", "telemetry", "hot_lanes", "hours", "reconnect")
+        for name in TABLES[table].model_fields
     }
     assert set(EFFECTS) == single | {"journal.key_credential", "journal.older_key_credentials"}
-    assert set(TABLES) == {"relay", "telemetry", "hot_lanes", "reconnect", "listener", "dialer", *RESTART_TABLES}
+    assert set(TABLES) == {"relay", "telemetry", "hot_lanes", "hours", "reconnect", "listener", "dialer", *RESTART_TABLES}
     assert set(ListenerSettings.model_fields) >= LISTENER_REOPENED
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.configuration.pair import PairPath, check_pair, parse_path
+from relay.configuration.pair import PairPath, check_pair, held_bytes_max, parse_path
 from relay.errors import ConfigurationError
 from relay.pairsettings import PairSettings
 
@@ -47,6 +47,9 @@ def test_a_whole_pair_and_none_at_all_are_well() -> None:
         ({"beat_ms": 100, "lost_after_ms": 6_001}, [("pair.lost_after_ms", False)]),
         ({"probe_ms": 500, "probe_timeout_ms": 500}, []),
         ({"probe_ms": 500, "probe_timeout_ms": 501}, [("pair.probe_timeout_ms", False)]),
+        ({"forward_bytes_max": 128 * held_bytes_max(65_536)}, []),
+        ({"forward_bytes_max": 128 * held_bytes_max(65_536) - 1}, [("pair.forward_bytes_max", True)]),
+        ({"forward_buffer_bytes_max": 1_048_576, "forward_bytes_max": 2_621_439}, [("pair.forward_bytes_max", False)]),
         ({"return_after_ms": 300_001}, [("pair.return_after_ms", False)]),
         ({"key": None}, [("pair.use_peer", False)]),
         ({"use_peer": False, "serve_peer": True, "authorities": None}, [("pair.serve_peer", False)]),

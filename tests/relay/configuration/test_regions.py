@@ -46,6 +46,12 @@ def test_what_is_only_for_dns_is_pointed_out() -> None:
         ({"name_servers": ("ns.example:53", "10.0.0.53:53")}, "name_servers.0"),
         ({"name_servers": ("10.0.0.53", "10.0.1.53:53")}, "name_servers.0"),
         ({"name_servers": ("10.0.0.53:53", "10.0.0.53:53")}, "name_servers.1"),
+        ({"name_servers": ("10.0.0.53:53", "10.0.0.53:053")}, "name_servers.1"),
+        ({"name_servers": ("10.0.0.53:53", "[::ffff:10.0.0.53]:53")}, "name_servers.1"),
+        ({"name_servers": ("[2001:db8::53]:53", "[2001:DB8:0::53]:53")}, "name_servers.1"),
+        ({"name_servers": ("2001:db8::53:53", "10.0.1.53:53")}, "name_servers.0"),
+        ({"name_servers": ("[10.0.0.53]:53", "10.0.1.53:53")}, "name_servers.0"),
+        ({"name_servers": ("[2001:db8::53:53", "10.0.1.53:53")}, "name_servers.0"),
         ({"record_name": "a b"}, "record_name"),
         ({"alias_name": "-a.example"}, "alias_name"),
         ({"mac_credentials": ()}, "mac_credentials"),
@@ -59,6 +65,10 @@ def test_what_is_only_for_dns_is_pointed_out() -> None:
 )
 def test_each_mistake_is_found_alone(changes: dict[str, object], where: str) -> None:
     assert wrong(**changes) == [(where, False)]
+
+
+def test_servers_of_both_kinds_and_two_ports_of_one_address_are_right() -> None:
+    assert wrong(name_servers=("[2001:db8::53]:53", "10.0.0.53:53", "10.0.0.53:5353"), notify_endpoint="[2001:db8::1]:53") == []
 
 
 def test_one_name_server_is_a_warning() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
 from relay.configuration.takeover import check_takeover, takeover_credentials
 from relay.handoversettings import TakeoverSettings
 from relay.settings import Settings
@@ -25,6 +28,8 @@ def test_a_copy_and_a_peer_are_all_it_needs() -> None:
 def test_what_is_missing_or_too_much() -> None:
     assert found(pair={}, takeover={"dsn": DSN}) == [("takeover.dsn", False)]
     assert found(takeover={"look_ms": 500}) == [("takeover.look_ms", True)]
+    assert found(takeover={"own_look_ms": 500}) == [], "a center asks about itself, whoever has a copy of its journal"
+    assert found(pair={}, takeover={"own_look_ms": 500}) == [("takeover.own_look_ms", True)]
     assert found(takeover={"dsn": "mysql://db/relay"}) == [("takeover.dsn", False)]
     assert found(takeover={"dsn": "postgresql://relay:secret@db/relay"}) == [("takeover.dsn", False)]
 
@@ -51,3 +56,11 @@ def test_a_mark_that_the_copy_lacks_would_be_sent_again() -> None:
 def test_every_credential_is_named_with_its_place() -> None:
     table = TakeoverSettings(dsn=DSN, older_key_credentials=("old-key",), password_credential="pw")
     assert [name for _, name in takeover_credentials(table)] == ["peer-journal-key", "old-key", "pw"]
+
+
+def test_the_limits_of_the_look_at_ones_own_standing() -> None:
+    assert TakeoverSettings().own_look_ms == 2_000
+    for at_the_limit, beyond in ((100, 99), (60_000, 60_001)):
+        assert TakeoverSettings(own_look_ms=at_the_limit).own_look_ms == at_the_limit
+        with pytest.raises(ValidationError):
+            TakeoverSettings(own_look_ms=beyond)

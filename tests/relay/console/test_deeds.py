@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from relay.console.deeds import DEEDS, Deed, Unfit, allowed, arguments, target_of
+from relay.console.deedkinds import Deed
+from relay.console.deeds import DEEDS, LINES_MAX, Unfit, allowed, arguments, lines_of, target_of
 from relay.console.identity import Role
-from relay.console.pages.layout import NAV
+from relay.console.pages.layout import FAILOVER, NAV
+from relay.console.roomdeeds import PROOF, ROOM_DEEDS
 from relay.control.commands import COMMANDS, OutboundSettleArgs, ReconcileSignArgs, SafRetryArgs
 from relay.control.drain import DrainStartArgs
+from relay.control.failover import FailoverTickArgs, TickedLine
 
 
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=lambda deed: deed.name)
@@ -16,9 +20,10 @@ def test_every_deed_is_a_command_that_changes_something_with_fields_of_its_own(d
     spec = COMMANDS[deed.command]
     assert spec.changes
     names = set(spec.args.__struct_fields__)
-    assert {field.name for field in deed.fields} <= names
-    assert deed.signs == ({"who", "why"} <= names)
-    assert deed.back in {path for path, _ in NAV}
+    assert {field.name for field in deed.fields if field.kind != "typed"} <= names
+    assert {name for name, _ in deed.says} <= names
+    assert deed.signs == ({"who", deed.why_as or "who"} <= names)
+    assert deed.back in {path for path, _ in (*NAV, FAILOVER)}
     assert Role.VIEWER not in deed.roles, "read-only by default"
     assert Role.ADMINISTRATOR in deed.roles
 
@@ -26,7 +31,7 @@ def test_every_deed_is_a_command_that_changes_something_with_fields_of_its_own(d
 def test_roles() -> None:
     may = {role: {name for name in DEEDS if allowed(role, name)} for role in Role}
     assert may[Role.VIEWER] == set()
-    assert may[Role.APPROVER] == {"reconcile-sign"}
+    assert may[Role.APPROVER] == {"reconcile-sign"} | {deed.name for deed in ROOM_DEEDS}
     assert "saf-retry" in may[Role.OPERATOR]
     assert not {"reload", "stop", "reconcile-sign"} & may[Role.OPERATOR]
     assert not allowed(Role.ADMINISTRATOR, "no-such-deed")
@@ -71,3 +76,31 @@ def test_what_does_not_fit_is_refused(name: str, form: dict[str, tuple[str, ...]
 def test_the_record_says_what_it_was_about() -> None:
     assert target_of(DEEDS["drain-start"], {"classes": ("atm", "branch"), "other": ("x",)}) == "classes=atm,branch"
     assert len(target_of(DEEDS["saf-retry"], {"key": ("k" * 900,)})) == 500
+
+
+def test_a_deed_of_the_room_takes_a_code_unless_it_only_stops() -> None:
+    assert {deed.name for deed in ROOM_DEEDS if PROOF not in deed.fields} == {"failover-hold", "failover-escalate"}
+
+
+def test_a_checklist_is_read_line_by_line_and_a_code_is_in_no_record() -> None:
+    form = {
+        "saw-2": (" seen  it ",),
+        "saw-1": ("",),
+        "saw-40": ("x",),
+        "saw-41": ("y",),
+        "step": ("call",),
+        "proof": ("123456",),
+    }
+    assert lines_of(form) == [(2, "seen it"), (LINES_MAX, "x")]
+    assert target_of(DEEDS["failover-tick"], form) == "step=call lines=2,40"
+    glass = {"code": ("ABCDE",), "proof": ("123456",), "gate": ("2",), "alone": ("r1",)}
+    assert target_of(DEEDS["failover-break-glass"], glass) == "how=break-glass gate=2"
+    made = arguments(DEEDS["failover-tick"], {**form, "run": ("r1",)}, "sato", "")
+    assert made == FailoverTickArgs(
+        run="r1", step="call", who="sato", lines=(TickedLine(2, "seen it"), TickedLine(40, "x")), proof="123456"
+    )
+
+
+def test_how_is_never_a_field_of_the_form() -> None:
+    form = {"run": ("r1",), "gate": ("1",), "role": ("operations",), "how": ("approve",), "proof": ("123456",)}
+    assert msgspec.structs.asdict(arguments(DEEDS["failover-deny"], form, "sato", "not yet"))["how"] == "deny"

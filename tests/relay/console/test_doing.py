@@ -11,6 +11,7 @@ from relay.console.doing import Doing, NotMeant, Outcome, outcome_of
 from relay.console.identity import Person, Role
 from relay.control.commands import SafRetryArgs
 from relay.control.report import Done, OutboundRow, ReloadReport
+from relay.control.twosigning import half
 from relay.errors import RelayError
 from relay.telemetry.metrics import Metrics
 from tests.support.consoleroom import Variables
@@ -52,6 +53,14 @@ async def test_it_is_recorded_before_and_after() -> None:
     assert (entry.deed, entry.target, entry.why) == ("saf-retry", "key=k", "asked by the core")
     assert (entry.result, entry.said) == ("done", "asked again")
     assert room.count("done") == 1
+
+
+async def test_half_of_a_decision_is_recorded_as_half() -> None:
+    room = Room(half("sato", "suzuki"))
+    outcome = await room.do()
+    assert (outcome.is_done, outcome.is_half) == (True, True)
+    assert room.book.newest(1)[0].result == "half"
+    assert (room.count("half"), room.count("done")) == (1, 0)
 
 
 async def test_a_deed_that_cannot_be_recorded_is_not_done() -> None:

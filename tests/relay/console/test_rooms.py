@@ -79,6 +79,25 @@ async def test_searches_at_once_are_bounded(person: Browser, monkeypatch: pytest
     assert person.status == 503
 
 
+async def test_pages_that_refresh_themselves_share_a_walk_and_who_asks_has_his_own(person: Browser) -> None:
+    room = person.room
+    room.sources.lines = lines(20)
+    assert "20 of 20 sessions" in words_of(await person.get("/sessions"))
+    room.sources.lines = lines(21)
+    assert "20 of 20 sessions" in words_of(await person.get("/sessions", x_refresh="1")), "walked for a moment ago"
+    assert "21 of 21 sessions" in words_of(await person.get("/sessions?q=T", x_refresh="1")), "another search"
+    assert "21 of 21 sessions" in words_of(await person.get("/sessions")), "somebody asks"
+    room.sources.lines = lines(22)
+    room.time.run(module.WALK_KEPT_MS - 1)
+    assert "21 of 21 sessions" in words_of(await person.get("/sessions", x_refresh="1"))
+    room.time.run(1)
+    assert "22 of 22 sessions" in words_of(await person.get("/sessions", x_refresh="1"))
+    for number in range(module.WALKS_KEPT_COUNT_MAX):
+        await person.get(f"/sessions?q={number}")
+    room.sources.lines = lines(23)
+    assert "23 of 23 sessions" in words_of(await person.get("/sessions", x_refresh="1")), "forgotten for others"
+
+
 def test_every_page_of_the_way_around_has_a_room(tmp_path: Path) -> None:
     room = ConsoleRoom(tmp_path)
     assert {path for path, _ in NAV} <= set(room.site._rooms.table)

@@ -20,15 +20,17 @@ async def test_what_was_found_or_raised_comes_back() -> None:
 
 
 async def test_one_that_takes_too_long_is_told_so_and_the_next_begins_after_its_thread() -> None:
-    searching, gate, begun = Searching(0.01), threading.Event(), list[int]()
+    searching, gate, has_begun, begun = Searching(0.01), threading.Event(), threading.Event(), list[int]()
 
     def slow() -> None:
         begun.append(1)
-        gate.wait(10)
+        has_begun.set()
+        gate.wait(60)
 
     for _ in range(WAITING_COUNT_MAX + 1):
         with pytest.raises(RelayError, match="took more than"):
             await searching.run(slow)
+    assert await asyncio.to_thread(has_begun.wait, 60)
     assert len(begun) == 1, "one thread, however many have given up"
     with pytest.raises(Busy):
         await searching.run(slow)
@@ -36,4 +38,5 @@ async def test_one_that_takes_too_long_is_told_so_and_the_next_begins_after_its_
     while searching._tasks:
         await asyncio.wait(searching._tasks)
     assert len(begun) == 1, "what nobody waits for any more is not looked for"
+    searching._limit_s = 60.0  # a thread may take long to begin
     assert await searching.run(lambda: 7) == 7

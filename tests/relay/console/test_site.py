@@ -15,9 +15,9 @@ from relay.console.identity import Role
 from relay.console.lockout import FREE_TRIES, LONGEST_WAIT_MS
 from relay.console.pages.layout import NAV
 from relay.console.sessions import Limits
-from relay.console.site import network_of
 from relay.control.commands import SafRetryArgs
 from relay.errors import RelayError
+from relay.outbound.crowd import network_of
 from tests.support.consoleroom import PASSWORD, ConsoleRoom, assert_page, fields_of, words_of
 
 DAY_MS = 86_400_000
@@ -252,6 +252,42 @@ async def test_without_a_reason_or_a_word_that_it_is_meant_nothing_is_done(room:
     assert room.sources.asked == []
     await person.submit("/deed/resolve", why=WHY, sure="yes")
     assert room.sources.commands() == ["resolve"]
+
+
+async def test_a_form_of_somebody_who_was_signed_out_meanwhile_is_not_lost(room: ConsoleRoom) -> None:
+    """And he is told that nothing was done: the sign-in looks as if it had only asked for his password again."""
+    person = room.browser()
+    await person.sign_in()
+    page = await person.get("/deed/resolve?key=bank/A1")
+    why = "the branch has counted: 金庫は合っています & right"
+    form = {**fields_of(page, "/deed/resolve"), "why": why, "although_owed": "yes", "sure": "yes"}
+    room.time.run(DAY_MS)
+    await person.post("/deed/resolve", form)
+    assert (person.status, room.sources.commands()) == (303, [])
+    shown = await person.get(person.header("Location"))
+    assert "Nothing was done" in words_of(shown)
+    await person.submit("/login", name="operator", password=PASSWORD)
+    back = person.header("Location")
+    assert form["csrf"] not in back
+    assert form["form"] not in back
+    again = fields_of(await person.get(back), "/deed/resolve")
+    assert (again["key"], again["although_owed"], again.get("sure", "")) == ("bank/A1", "yes", ""), "meant is said anew"
+    assert "金庫は合っています &amp; right</textarea>" in person.text
+    assert await person.submit("/deed/resolve", why=why, sure="yes", although_owed="yes")
+    assert room.sources.commands() == ["resolve"]
+
+
+async def test_a_link_leads_where_it_says_after_the_sign_in(room: ConsoleRoom) -> None:
+    person = room.browser()
+    await person.get("/journal/one?key=bank%2FA1%26x")
+    await person.get(person.header("Location"))
+    await person.submit("/login", name="operator", password=PASSWORD)
+    assert person.header("Location") == "/journal/one?key=bank%2FA1%26x"
+    stranger = room.browser()
+    await stranger.get(f"/journal/one?key={'x' * 2_000}")
+    await stranger.get(stranger.header("Location"))
+    await stranger.submit("/login", name="operator", password=PASSWORD)
+    assert stranger.header("Location") == "/journal/one", "an address without end is no way back"
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.APPROVER])

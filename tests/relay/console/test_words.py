@@ -95,6 +95,7 @@ def test_formats() -> None:
     assert Words("ja", -330).zone == "UTC-05:30"
     assert t.clock(1_795_478_400_000) == "09:00:00"
     assert t.moment(0) == "–"
+    assert t.unbroken(61_000) == "1\xa0min\xa01\xa0s"
     assert [t.duration(ms) for ms in (999, 59_999, 61_000, 3_660_000, 90_000_000)] == [
         "999 ms",
         "59 s",

@@ -33,8 +33,20 @@ def test_every_answer_has_defaults_and_a_json_form(name: str) -> None:
 
 def test_only_what_changes_nothing_is_left_out_of_the_log() -> None:
     silent = {name for name, spec in COMMANDS.items() if not spec.changes}
-    lists = {"status", "links", "listed", "parked", "pressure", "saf-list", "saf-show", "outbound-list", "outbound-show"}
-    failover = {"failover-status", "failover-check", "failover-report"}
+    lists = {
+        "status",
+        "links",
+        "listed",
+        "parked",
+        "pressure",
+        "pace",
+        "audit",
+        "saf-list",
+        "saf-show",
+        "outbound-list",
+        "outbound-show",
+    }
+    failover = {"failover-status", "failover-room", "failover-check", "failover-report"}
     assert silent == {
         *lists,
         *failover,

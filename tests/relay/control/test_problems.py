@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.control.pair import PairPathRow, PairReport
 from relay.control.problems import problems
 from relay.control.report import (
     OWED_AGE_MS_MAX,
@@ -79,6 +80,12 @@ def test_each_cause_is_one_problem(change: dict[str, object], says: str) -> None
 def test_the_worst_comes_first() -> None:
     report = msgspec.structs.replace(WELL, state="fenced", journal=JournalReport(state="failed"), owed_oldest_ms=10**9, owed=1)
     assert [text.split(":")[0] for text in told(report)][:2] == ["fenced", "the journal failed"]
+    silent = msgspec.structs.replace(
+        WELL,
+        region=msgspec.structs.replace(WELL.region, silent_ms=SILENT_MS_MAX),
+        pair=PairReport(peer="osaka", finding="path-lost", paths=(PairPathRow(name="a", state="lost"),)),
+    )
+    assert ["not answered" in text for text in told(silent)] == [True, False], "no money before one path of two"
 
 
 def test_every_runbook_entry_that_is_named_is_there() -> None:

@@ -114,7 +114,7 @@ async def test_an_awaited_handler(tmp_path: Path) -> None:
 
     async with serving(tmp_path, {"resolve": resolve}), connected(tmp_path) as peer:
         answer = await peer.ask(b'{"command": "resolve", "args": {"key": "K", "who": "Sato", "why": "paid"}}')
-        assert answer["answer"] == {"text": "K by Sato"}
+        assert answer["answer"] == {"text": "K by Sato", "is_half": False}
         unsigned = await peer.ask(b'{"command": "resolve", "args": {"key": "K", "who": "", "why": "paid"}}')
         assert "who" in unsigned["problem"]
 
@@ -167,7 +167,7 @@ async def test_a_handler_knows_whose_question_it_answers(tmp_path: Path) -> None
     async with serving(tmp_path, {"resolve": lambda _: Done(str(CALLER_UID.get()))}):
         peer = await Peer.connect(tmp_path)
         answer = await peer.ask(b'{"command": "resolve", "args": {"key": "K", "who": "S", "why": "w"}}')
-        assert answer["answer"] == {"text": str(os.getuid())}
+        assert answer["answer"] == {"text": str(os.getuid()), "is_half": False}
         peer.writer.close()
     assert CALLER_UID.get() == -1, "and nobody else does"
 

@@ -213,7 +213,6 @@ def test_whatever_happens_an_address_is_found_and_calls_are_counted(steps: list[
             inflight.append(address)
         elif what == "update":
             b.update(all_of_them[: number + 1])
-            inflight = [a for a in inflight if a in b.addresses]
         elif inflight:
             address = inflight.pop(number % len(inflight))
             match what:
@@ -227,3 +226,29 @@ def test_whatever_happens_an_address_is_found_and_calls_are_counted(steps: list[
         assert in_use >= 1 or b.count(Health.TRYING) >= 1 or not b.addresses or b.ejections
         for address in b.addresses:
             assert b.inflight_of(address) == inflight.count(address)
+
+
+def test_an_address_that_dns_drops_and_names_again_still_counts_the_calls_under_way() -> None:
+    """Else their ends would be counted off a count that never had them, and the address would look idle for ever."""
+    b = balance(A, B)
+    under_way = [b.choose(0) for _ in range(10)]
+    b.update([B])
+    b.update([A, B])
+    assert (b.inflight_of(A), b.inflight_of(B)) == (5, 5)
+    b.update([])
+    for address in under_way[:5]:
+        assert address is not None
+        b.answered(address)
+    b.update([A, B])
+    for address in under_way[5:]:
+        assert address is not None
+        b.failed(address, 0)
+    assert (b.inflight_of(A), b.inflight_of(B)) == (0, 0)
+    chosen = [b.choose(0) for _ in range(10)]
+    assert (chosen.count(A), chosen.count(B)) == (5, 5)
+
+
+def test_an_address_that_was_dropped_with_no_call_under_way_is_forgotten() -> None:
+    b = balance(A, B)
+    b.update([B])
+    assert b.health_of(A) is None

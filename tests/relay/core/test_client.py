@@ -18,14 +18,14 @@ from relay.core import contract as c
 from relay.core.balance import Balance, Health
 from relay.core.client import ClientSettings, CoreClient
 from relay.core.door import Address, Lost, NotSent, Why
-from relay.core.port import Attempt, Core, Looked, NotFound, Permit, Reversed, Superseded, Undone
+from relay.core.port import Attempt, Core, Ground, Looked, NotFound, Permit, Reversed, Superseded, Undone
 from relay.core.transport import Transport
 from relay.errors import ConfigurationError
 from relay.loopback.core import CoreAnswer, FakeCore
-from relay.loopback.coreserver import CoreServer
 from relay.telemetry.metrics import Metrics
 from tests.relay.core.builders import ATTEMPT, KEY, PERMIT, Bench, answer_with, approve, withdrawal
 from tests.relay.core.conftest import MakeTransport, real_timers
+from tests.support.holdingcore import HoldingServer
 from tests.support.httpserver import Peer, RawServer, answer
 
 # ---- what goes on the wire -------------------------------------------------------------------------------------------------
@@ -54,13 +54,14 @@ def test_submit() -> None:
         "idempotency-key": f'"{KEY}"',
         "attempt": "tokyo/7/4711",
         "region-epoch": "8",
+        "region": "tokyo",
     }
     assert msgspec.json.decode(call.call.body, type=c.TransactionRequest).kind == "withdrawal"
 
 
 def test_undo() -> None:
     b = Bench()
-    b.client.undo("a/b c".replace(" ", ""), 500, "JPY", ATTEMPT, True, PERMIT, 4_000, b.results.append)
+    b.client.undo("a/b c".replace(" ", ""), 500, "JPY", ATTEMPT, Ground.UNTOLD, PERMIT, 4_000, b.results.append)
     call = b.door.last
     assert call.line == "POST /v1/transactions/a%2Fbc/reversals"
     assert call.headers["idempotency-key"] == '"a/bc"'
@@ -74,7 +75,7 @@ def test_a_wrong_region_is_told_before_the_outcome_and_nothing_else_is() -> None
     for problem, status in ((c.PROBLEM_OVERLOADED, 503), (c.PROBLEM_WRONG_REGION, 421), (c.PROBLEM_SUPERSEDED_RELAY, 412)):
         b.submit()
         answer_with(b.door.last, c.Problem(type=problem, title="no", status=status), status=status)
-    b.client.undo(KEY, 0, "JPY", ATTEMPT, True, PERMIT, 4_000, b.results.append)
+    b.client.undo(KEY, 0, "JPY", ATTEMPT, Ground.UNTOLD, PERMIT, 4_000, b.results.append)
     answer_with(b.door.last, c.Problem(type=c.PROBLEM_WRONG_REGION, title="no", status=421), status=421)
     assert [r.reason for r in b.results if isinstance(r, NotProcessed)] == [
         "overloaded",
@@ -87,7 +88,7 @@ def test_a_wrong_region_is_told_before_the_outcome_and_nothing_else_is() -> None
 
 def test_undo_that_nobody_takes_is_not_processed() -> None:
     b = Bench(ips=("10.0.0.1",))
-    b.client.undo(KEY, 0, "JPY", ATTEMPT, True, PERMIT, 4_000, b.results.append)
+    b.client.undo(KEY, 0, "JPY", ATTEMPT, Ground.UNTOLD, PERMIT, 4_000, b.results.append)
     b.door.last.finish(NotSent(Why.REFUSED))
     assert b.results == [NotProcessed(reason="unreachable")]
 
@@ -246,7 +247,7 @@ class WatchedCore(FakeCore):
 class Whole:
     """Client, transport and fake core, each real."""
 
-    def __init__(self, core: WatchedCore, server: CoreServer, client: CoreClient, transport: Transport) -> None:
+    def __init__(self, core: WatchedCore, server: HoldingServer, client: CoreClient, transport: Transport) -> None:
         self.core = core
         self.server = server
         self.client = client
@@ -271,7 +272,7 @@ class Whole:
 @pytest_asyncio.fixture
 async def whole(make_transport: MakeTransport) -> AsyncIterator[Whole]:
     core = WatchedCore()
-    server = CoreServer(core)
+    server = HoldingServer(core)
     await server.start()
     transport = make_transport()
     client = CoreClient(
@@ -362,11 +363,14 @@ async def test_losing_one_of_three_zones_fails_nothing_but_what_was_in_flight_on
 
 
 async def test_calls_in_flight_on_a_zone_that_dies_are_unknown_and_the_rest_is_answered(whole: Whole) -> None:
-    whole.server.latency_ms = 50
+    whole.server.latency_ms = 1
+    whole.server.held = held = []
     asked = [asyncio.ensure_future(whole.submit(f"d{number}")) for number in range(30)]
     for _ in asked:
         await whole.core.handled.get()
     await whole.kill(whole.server.zones[1])
+    for answer_now in held:
+        answer_now()
     outcomes = await asyncio.gather(*asked)
     lost = [outcome for outcome in outcomes if outcome == Unknown(why="lost: closed")]
     assert len(lost) == 10

@@ -24,15 +24,25 @@ from tests.support.virtualtime import VirtualTime
 
 RULES = DiscoveryRules(ttl_floor_ms=1_000, serve_stale_ms=60_000)
 A, B, C, SIX = "10.0.0.1", "10.0.0.2", "10.0.0.3", "2001:db8::1"
+KEPT = DiscoveryRules(ttl_floor_ms=1_000, serve_stale_ms=None)
+
+
+GOOD = Found((A, B), 10_000)
 
 
 class World:
     """A Discovery whose DNS says what the test wants, in virtual time."""
 
-    def __init__(self, name: str = "core.test", rules: DiscoveryRules = RULES) -> None:
+    def __init__(
+        self,
+        name: str = "core.test",
+        rules: DiscoveryRules = RULES,
+        last_known: tuple[str, ...] = (),
+        says: DnsResult | None = GOOD,
+    ) -> None:
         self.time = VirtualTime()
         self.metrics = Metrics()
-        self.says: DnsResult | None = Found((A, B), 10_000)  # None: never answers
+        self.says = says  # None: never answers
         self.asked_ms: list[int] = []
         self.waiting: list[Callable[[DnsResult], None]] = []
         self.told: list[tuple[str, ...]] = []
@@ -46,6 +56,7 @@ class World:
             random=Random(1),
             metrics=self.metrics,
             rules=rules,
+            last_known=last_known,
         )
 
     def resolve(self, name: str, done: Callable[[DnsResult], None]) -> None:
@@ -137,6 +148,25 @@ def test_what_is_too_old_is_given_up_and_comes_back() -> None:
     assert w.told == [(A, B), (), (A,)]
 
 
+def test_where_others_choose_the_region_the_last_known_addresses_never_run_out() -> None:
+    w = World(rules=KEPT)
+    w.discovery.start()
+    w.time.run(100)
+    w.says = Unheard("silent")
+    w.time.run(10 * 86_400_000)
+    assert w.told == [(A, B)]
+
+
+def test_the_addresses_of_a_former_life_serve_until_dns_says_otherwise() -> None:
+    w = World(rules=KEPT, last_known=(C,), says=None)
+    w.discovery.start()
+    w.time.run(86_400_000)
+    assert w.told == [(C,)]
+    assert w.discovery.answer_age_ms is None, "DNS has said nothing"
+    w.waiting.pop(0)(GOOD)
+    assert w.told == [(C,), (A, B)]
+
+
 def test_a_resolver_that_never_answers_does_not_keep_old_addresses_for_ever() -> None:
     w = World()
     w.discovery.start()
@@ -221,3 +251,17 @@ def test_known_addresses_are_never_older_than_allowed_and_questions_never_closer
             assert good_ms is not None
             assert now_ms - good_ms <= TTL_CEILING_MS + RULES.serve_stale_ms
         assert known.age_ms(now_ms) == (0 if good_ms is None else now_ms - good_ms)
+
+
+def test_an_error_of_whoever_is_told_does_not_make_a_question_the_last() -> None:
+    w = World()
+
+    def told(addresses: tuple[str, ...]) -> None:
+        raise RuntimeError("our own bug")
+
+    w.discovery._on_change = told
+    w.discovery.start()
+    with pytest.raises(RuntimeError):
+        w.time.run(1)
+    w.time.run(30_000)
+    assert w.asked_ms == [0, 8_000, 16_000, 24_000]

@@ -13,7 +13,8 @@ from protocols.errors import LocalMisuse
 from protocols.vocabulary import CardData, DoubtPolicy, MessageClass, Money, Pan, Request, Secret
 from relay.core import contract as c
 from relay.core import encoding
-from relay.core.port import Attempt
+from relay.core.port import Attempt, Ground, Permit
+from tests.relay.core.builders import ATTEMPT, KEY, Bench, withdrawal
 
 FULL = Request(
     key="k",
@@ -83,10 +84,17 @@ def test_what_is_absent_is_left_out() -> None:
 
 def test_only_an_automatic_reversal_names_its_attempt() -> None:
     attempt = Attempt("tokyo", 7, 4711)
-    automatic = msgspec.json.decode(encoding.reversal_body(0, "JPY", attempt, True), type=c.ReversalRequest)
+    automatic = msgspec.json.decode(encoding.reversal_body(0, "JPY", attempt, Ground.EVIDENCE), type=c.ReversalRequest)
     assert (automatic.standing, automatic.automatic, automatic.attempt) == (c.Amount("0", "JPY"), True, "tokyo/7/4711")
-    own = msgspec.json.decode(encoding.reversal_body(10_000, "JPY", attempt, False), type=c.ReversalRequest)
+    own = msgspec.json.decode(encoding.reversal_body(10_000, "JPY", attempt, Ground.TERMINAL), type=c.ReversalRequest)
     assert (own.standing, own.automatic, own.attempt) == (c.Amount("10000", "JPY"), False, None)
+
+
+def test_only_what_told_nobody_says_so() -> None:
+    def said(ground: Ground) -> object:
+        return msgspec.json.decode(encoding.reversal_body(0, "JPY", Attempt("tokyo", 7, 1), ground)).get("untold")
+
+    assert {ground: said(ground) for ground in Ground} == {Ground.TERMINAL: None, Ground.EVIDENCE: None, Ground.UNTOLD: True}
 
 
 def test_a_network_event() -> None:
@@ -123,3 +131,18 @@ def test_traces_differ_by_center_exchange_incarnation_and_verb_and_repeat_withou
     assert encoding.TraceParents("tokyo", 1).of(1, 1) == tokyo.of(1, 1)
     for trace in made:
         assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01", trace)
+
+
+def test_every_call_but_the_question_which_region_it_is_names_the_region_that_it_is_meant_for() -> None:
+    b = Bench()
+    for region in ("tokyo", "osaka", "two words", "line\r\nfeed", "k" * 256):
+        permit = Permit(8, region)
+        b.client.submit(withdrawal(), ATTEMPT, permit, 4_000, b.results.append)
+        b.client.undo(KEY, 0, "JPY", ATTEMPT, True, permit, 4_000, b.results.append)
+        b.client.inquire(KEY, ATTEMPT, permit, 4_000, b.results.append)
+        b.client.ledger("2026-11-24", "", "", permit, 4_000, b.results.append)
+        b.client.center("tokyo", permit, 4_000, b.results.append)
+        said = [call.headers.get("region") for call in b.door.calls[-5:]]
+        assert said == [region if region in ("tokyo", "osaka") else None] * 5, "a name that no header can hold is left out"
+    b.client.region(8, 4_000, b.results.append)
+    assert "region" not in b.door.last.headers

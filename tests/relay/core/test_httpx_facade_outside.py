@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 
 from relay.core.httpx_facade import outside_call
+from relay.loopback.stage import free_port
 
 
 async def answered(reply: bytes) -> tuple[tuple[int, bytes, bool], int, bytes]:
@@ -42,7 +42,4 @@ async def test_a_lost_answer_is_not_nothing_sent() -> None:
 
 
 async def test_nobody_there_is_nothing_sent() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert await outside_call("GET", f"http://127.0.0.1:{port}/", {}, b"", 2_000) == (0, b"", False)
+    assert await outside_call("GET", f"http://127.0.0.1:{free_port()}/", {}, b"", 2_000) == (0, b"", False)

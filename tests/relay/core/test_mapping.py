@@ -147,6 +147,11 @@ PER_VERB = {
         "undo": Superseded(),
         "inquire": Unknown(why="status"),
     },
+    (409, P + "contested-attempt"): {  # of a reversal: of another call it says nothing, which might be booked
+        "submit": Unknown(why="status"),
+        "undo": N(reason="contested"),
+        "inquire": Unknown(why="status"),
+    },
     (422, P + "key-conflict"): {
         "submit": KeyConflict(),
         "undo": Unknown(why="key-conflict"),

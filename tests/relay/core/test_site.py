@@ -9,7 +9,7 @@ import msgspec
 
 from relay.core.contract import RegionAnswer
 from relay.core.discovery import DnsResult, Found
-from relay.core.site import Site
+from relay.core.site import Looked, Site
 from relay.telemetry.metrics import Metrics
 from tests.support.virtualtime import VirtualTime
 
@@ -24,7 +24,7 @@ class World:
         self.metrics = Metrics()
         self.used: list[tuple[str, ...]] = []
         self.told: list[str] = []
-        self.asked: list[tuple[int, Callable[[RegionAnswer | None], None]]] = []
+        self.asked: list[tuple[int, Callable[[Looked], None]]] = []
         self.confirmed: list[RegionAnswer | None] = []
         self.site = Site(
             "osaka",
@@ -46,15 +46,15 @@ class World:
         assert name == "osa.core.example"
         done(Found(("10.2.0.1", "10.2.0.2"), 60_000))
 
-    def probe(self, known_epoch: int, done: Callable[[RegionAnswer | None], None]) -> World:
+    def probe(self, known_epoch: int, done: Callable[[Looked], None]) -> World:
         self.asked.append((known_epoch, done))
         return self
 
     def cancel(self) -> None:
         raise AssertionError("a probe ends by its own timeout")
 
-    def answer(self, said: RegionAnswer | None) -> None:
-        self.asked.pop(0)[1](said)
+    def answer(self, said: RegionAnswer | None, why: str = "silent", skew_ms: int | None = None) -> None:
+        self.asked.pop(0)[1](Looked(said, why, skew_ms))
 
     def good(self) -> float | None:
         return self.metrics.registry.get_sample_value("relay_region_shadow_good", {"region": "osaka"})
@@ -78,6 +78,16 @@ def test_it_is_asked_all_the_time_and_what_it_says_is_shown() -> None:
     w.time.run(6_000)
     w.answer(word(8, "tokyo"))
     assert (w.site.report().result, w.good()) == ("other-region", 0)
+
+
+def test_why_it_does_not_answer_and_how_far_its_clock_is_off() -> None:
+    w = World()
+    w.answer(None, "certificate")
+    assert (w.site.report().result, w.site.report().skew_ms, w.good()) == ("certificate", None, 0)
+    w.time.run(6_000)
+    w.answer(word(8), skew_ms=-4_000)
+    assert (w.site.report().result, w.site.report().skew_ms) == ("good", -4_000)
+    assert w.metrics.registry.get_sample_value("relay_region_clock_skew_seconds", {"region": "osaka"}) == -4.0
 
 
 def test_since_when_it_is_so() -> None:

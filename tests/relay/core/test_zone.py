@@ -17,7 +17,7 @@ from relay.core.zone import TsigKey, ZoneAnswer, ZoneDoor
 from relay.errors import ConfigurationError
 from relay.loopback.nameserver import FakeZone, Mood
 from relay.loopback.nameserver import NameServer as LoopbackServer
-from tests.support.httpserver import free_port
+from relay.loopback.stage import free_port
 
 RECORD, ALIAS = "_active.core.test", "active.core.test"
 TEXT = "v=1;epoch=8;region=osaka;run=1;mac=x"

@@ -57,6 +57,23 @@ class Room:
         return self
 
 
+def test_no_session_is_compared_with_another_however_many_wait() -> None:
+    class Line:
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("compared")
+
+        __hash__ = None  # type: ignore[assignment]
+
+    atms = [Session(Line(), "atm", is_busy, False) for is_busy in (False, False, True, True)]
+    branches = [Session(Line(), "branch", False, False) for _ in range(10)]
+    drain: Drain[Line] = Drain(RULES)
+    drain.start(CLASSES, DEADLINE_MS, 0)
+    assert drain.look(0, []).shut
+    drain.look(200, [*atms, *branches])
+    told = drain.look(400, [*atms, *branches]).tell
+    assert [id(line) for line in told] == [id(each.link) for each in atms[:2]]
+
+
 def test_doors_first_then_idle_atms_and_so_on_in_the_order() -> None:
     room = Room(busy={"atm-1": False, "atm-2": True, "branch-1": False, "zengin-1": False}).start()
     assert room.look() == []

@@ -6,6 +6,7 @@ import pytest
 
 from protocols.vocabulary import Approved, Declined, DoubtPolicy, NotProcessed, Unknown, Verdict
 from relay.core.port import NotFound, Permit, Superseded, Undone
+from relay.exchange.doubt import DoubtLimits
 from relay.journal.records import StoredState
 from tests.support.deskworld import DEADLINE_MS, W1, DeskWorld, Message, reversal, stored
 
@@ -27,6 +28,44 @@ def test_an_unknown_outcome_is_inquired_with_the_same_key_and_answered_before_th
     inquiry.reply(Approved(authorisation_id="A1"))
     world.time.run(5)
     assert link.said == [("1", "approved")]
+
+
+def in_doubt(world: DeskWorld, count: int) -> None:
+    """So many terminals asked, and the core fell silent for all of them in the same moment."""
+    for number in range(count):
+        world.say(world.link(), Message(terminal=f"T{number:04}", trace="1"))
+    for call in [call for call in world.core.calls if call.verb == "submit"]:
+        call.reply(Unknown(why="closed"))
+
+
+def test_those_who_fell_in_doubt_together_do_not_inquire_together() -> None:
+    world = DeskWorld()
+    in_doubt(world, 30)
+    moments = []
+    for _ in range(600):
+        before = len(world.core.calls)
+        world.time.run(1)
+        moments += [world.time.monotonic_ms()] * (len(world.core.calls) - before)
+    limits = DoubtLimits()
+    assert len(moments) == 30, "all of them, within the first pause"
+    assert len(set(moments)) > 20
+    assert max(moments) - min(moments) <= limits.inquiry_first_ms // 2 + 1, "the later half of it is left to chance"
+
+
+def test_no_more_inquiries_at_once_than_allowed_and_the_next_when_one_ends() -> None:
+    world = DeskWorld()
+    allowed = DoubtLimits().inquiry_inflight_count_max
+    in_doubt(world, allowed + 8)
+    world.time.run(600)
+    inquiries = [call for call in world.core.calls if call.verb == "inquire"]
+    assert len(inquiries) == allowed
+    for call in inquiries[:3]:
+        call.reply(Approved())
+    inquiries = [call for call in world.core.calls if call.verb == "inquire"]
+    assert len(inquiries) == allowed + 3
+    for call in inquiries[3:6]:
+        call.cancel()  # its terminal took the message back
+    assert sum(call.verb == "inquire" for call in world.core.calls) == allowed + 6
 
 
 def test_not_found_before_the_deadline_asks_the_same_key_once_more_in_the_same_epoch(world: DeskWorld) -> None:

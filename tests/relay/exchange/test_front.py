@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocols.vocabulary import Approved
-from relay.exchange.front import FrontDesk
+from relay.exchange.front import WORDS_KEPT_MAX, FrontDesk
 from tests.support.deskworld import W1, DeskWorld, ListLink, Message, reversal, stored
 
 
@@ -131,6 +131,23 @@ def test_where_it_cannot_be_read_it_is_the_same() -> None:
     assert list(pair.osaka.journal.disk.ids) == ["ATM1-financial-2"]
 
 
+def test_what_the_other_journal_knows_is_nothing_new_here_when_that_fails_before_it_is_led_there() -> None:
+    pair = Pair()
+    pair.at_tokyo(Message(trace="1"), Approved())
+    pair.adopt()
+    link = pair.osaka.link()
+    pair.front.open(Message(trace="1", repeat=True), link)
+    pair.front.adopted, pair.front.is_awaited = None, True
+    for _ in range(3):
+        pair.osaka.time.run(5)
+        pair.tokyo.time.run(5)
+    assert link.said == [], "its terminal asks again"
+    assert not pair.osaka.journal.disk.exchanges
+    pair.front.open(Message(trace="1", repeat=True), link)
+    pair.front.lead_to(pair.tokyo.desk)
+    assert pair.say(Message(trace="1", repeat=True)).said == [("1", "approved")]
+
+
 def test_evidence_reaches_the_exchange_that_waits_for_it() -> None:
     pair = Pair()
     pair.at_tokyo(Message(trace="1", needs_completion=True), Approved())
@@ -151,6 +168,45 @@ def test_late_evidence_finds_the_list_of_the_journal_that_has_it() -> None:
     pair.front.evidence("nobody's", "confirmed", None)
     pair.tokyo.time.run(20)
     assert stored(pair.tokyo, W1).state.value == "confirmed"
+
+
+def test_what_a_terminal_said_before_the_adoption_is_told_at_it() -> None:
+    """A completion is said once and not acknowledged; a terminal may say it here before the journal that waits for it is."""
+    pair = Pair()
+    pair.at_tokyo(Message(trace="1", needs_completion=True), Approved())
+    pair.front.evidence(W1, "confirmed", None)
+    pair.front.evidence("nobody's", "confirmed", None)
+    pair.tokyo.crash()
+    assert pair.tokyo.states() == {W1: "AWAITING_COMPLETION"}
+    pair.front.lead_to(pair.tokyo.desk)
+    pair.tokyo.time.run(5)
+    assert stored(pair.tokyo, W1).state.value == "confirmed"
+
+
+def test_what_a_terminal_said_while_the_other_journal_failed_is_told_when_it_is_at_work_again() -> None:
+    pair = Pair()
+    pair.at_tokyo(Message(trace="1", needs_completion=True), Approved())
+    pair.adopt()
+    pair.tokyo.time.run(pair.tokyo.limits.completion_deadline_ms + 10)
+    assert stored(pair.tokyo, W1).state.value == "unproven", "on the list, and so not among what is open"
+    pair.tokyo.journal.disk.sync_fails = True
+    pair.tokyo.journal.store_variable("x", "y", b"", lambda result: None)
+    pair.tokyo.time.run(5)
+    pair.front.evidence(W1, "confirmed", None)
+    pair.tokyo.time.run(5)
+    pair.tokyo.journal.disk.sync_fails = False
+    pair.tokyo.crash()
+    pair.front.lead_to(pair.tokyo.desk)
+    pair.tokyo.time.run(20)
+    assert stored(pair.tokyo, W1).state.value == "confirmed"
+
+
+def test_so_many_words_are_kept_and_the_oldest_leave() -> None:
+    pair = Pair()
+    for number in range(WORDS_KEPT_MAX + 1):
+        pair.front.evidence(str(number), "confirmed", None)
+    assert len(pair.front._unmatched) == WORDS_KEPT_MAX
+    assert pair.front._unmatched[0].key == "1"
 
 
 def test_once_it_has_gone_back_messages_are_this_centers_again() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from protocols.vocabulary import Approved, Declined, KeyConflict, MessageClass, Unknown
-from relay.core.port import NotFound, Superseded, Undone
+from protocols.vocabulary import Approved, Declined, KeyConflict, MessageClass, NotProcessed, Unknown
+from relay.core.port import Ground, NotFound, Superseded, Undone
 from relay.exchange.exchange import TRANSITIONS, Event, State
 from relay.exchange.saf import CONCLUSIONS, STUBBORN
 from relay.journal.records import StoredState
@@ -111,6 +111,66 @@ def test_an_automatic_one_of_a_superseded_attempt_owes_nothing_any_more(world: D
     assert exchange.state is StoredState.SETTLED
     assert [line.event for line in world.journal.history(exchange.taken.exchange_id)][-1] == "SUPERSEDED"
     assert world.desk.saf.owed_count == 0
+
+
+CONTESTED = NotProcessed(reason="contested")
+
+
+@pytest.mark.parametrize("why", ["silence", "a restart", "its link is gone"])
+def test_an_automatic_one_says_that_its_attempt_told_nobody(world: DeskWorld, why: str) -> None:
+    link = world.link()
+    world.say(link, Message(trace="1"))
+    if why == "silence":
+        world.time.run(DEADLINE_MS + 1)
+    elif why == "a restart":
+        world.crash()
+    else:
+        link.is_open = False
+        world.core.last("submit").reply(Approved())
+        world.time.run(5)
+    assert world.core.last("undo").ground is Ground.UNTOLD
+
+
+def test_what_was_told_and_is_undone_on_evidence_does_not_say_so(world: DeskWorld) -> None:
+    world.say(world.link(), Message(trace="1", needs_completion=True))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    world.desk.evidence(W1, "undone", None)
+    world.time.run(5)
+    assert world.core.last("undo").ground is Ground.EVIDENCE
+    world.say(world.link(), reversal("9", "7"))
+    assert world.core.last("undo").ground is Ground.TERMINAL
+
+
+def test_a_contested_one_is_said_again_until_the_other_attempt_has_told_nobody_either(world: DeskWorld) -> None:
+    world.say(world.link(), Message(trace="1"))
+    world.time.run(DEADLINE_MS + 1)
+    world.core.last("undo").reply(CONTESTED)
+    world.time.run(31_000)
+    assert stored(world, W1).state is StoredState.UNDOING
+    world.core.last("undo").reply(Undone(state="reversed"))
+    world.time.run(5)
+    assert stored(world, W1).state is StoredState.SETTLED
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_contested_one_goes_to_a_person_and_is_neither_undone_nor_kept_in_silence(world: DeskWorld, crash: bool) -> None:
+    world.say(world.link(), Message(trace="1"))
+    world.time.run(DEADLINE_MS + 1)
+    for _ in range(world.limits.saf.head_tries_max - 1):
+        world.core.last("undo").reply(CONTESTED)
+        world.time.run(31_000)
+        assert stored(world, W1).state is StoredState.UNDOING
+    if crash:
+        world.crash()
+    world.core.last("undo").reply(CONTESTED)
+    world.time.run(5)
+    exchange = stored(world, W1)
+    assert exchange.state is StoredState.LISTED
+    assert [line.detail for line in world.journal.history(exchange.taken.exchange_id)][-1] == "contested"
+    link = world.link()
+    world.say(link, Message(trace="1", repeat=True))
+    assert link.said == [("1", "in-doubt")]
 
 
 def test_the_terminals_own_one_always_applies_so_superseded_is_a_wrong_answer_and_ends_nothing(world: DeskWorld) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.failover.cosign import LONE_MS_MAX, WAITING_COUNT_MAX, Both, Cosigning
+from relay.failover.cosign import LONE_MS_MAX, WAITING_COUNT_MAX, Both, Cosigning, LoneRow, row_of
 from relay.failover.people import Person
 
 BABA, CHIBA, DOI = (Person(name=name, roles=("operations",)) for name in ("Baba", "Chiba", "Doi"))
@@ -25,6 +25,25 @@ def test_a_lone_signature_ends() -> None:
     assert signing.sign(WHAT, CHIBA, BABA, "b", LONE_MS_MAX) == Both("Baba", "Chiba", "a / b")
     signing.sign(WHAT, BABA, CHIBA, "a", 0)
     assert signing.sign(WHAT, CHIBA, BABA, "b", LONE_MS_MAX + 1) is None
+
+
+def test_who_has_signed_is_shown_with_when_and_until_when() -> None:
+    signing = Cosigning()
+    signing.sign(WHAT, BABA, CHIBA, "its route is gone", 1_000)
+    (lone,) = signing.waiting(61_000)
+    row = row_of(lone, 61_000, 1_795_482_060_000, "host")
+    assert row == LoneRow(
+        what=WHAT,
+        who="Baba",
+        second="Chiba",
+        text="its route is gone",
+        left_ms=LONE_MS_MAX - 60_000,
+        at_ms=1_795_482_000_000,
+        until_ms=1_795_482_000_000 + LONE_MS_MAX,
+        place="host",
+    )
+    assert signing.waiting(1_000 + LONE_MS_MAX) != ()
+    assert signing.waiting(1_001 + LONE_MS_MAX) == ()
 
 
 def test_what_waits_is_bounded() -> None:

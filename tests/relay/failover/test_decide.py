@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from relay.failover import decide as d
 from relay.failover import events as e
 from relay.failover.bankday import BankClock
-from relay.failover.evidence import Evidence
+from relay.failover.evidence import CenterFacts, Evidence
 from relay.failover.plan import Phase
 from tests.support.failoverbook import EVIDENCE, MORNING_MS, Book
+from tests.support.failoverworld import sample_plan
 
 DAY = BankClock()
 NIGHT_MS = MORNING_MS - 8 * 3_600_000
@@ -90,6 +93,17 @@ def test_an_unknown_lag_is_no_small_lag() -> None:
     assert "not known" in d.stops(book.run, book.time.wall_ms(), DAY)[0]
 
 
+@pytest.mark.parametrize("gate", [1, 2])
+def test_a_relay_that_is_past_the_epoch_that_is_to_end_keeps_the_gate_shut(gate: int) -> None:
+    """Its seal of the old epoch, which an earlier run has made, is found; and it goes on speaking in its own."""
+    book = Book()
+    book.to_gate(gate)
+    assert d.stops(book.run, book.time.wall_ms(), DAY) == ()
+    book.show(Evidence(centers=(CenterFacts(center="osaka", epoch=8),), lag_ms=0))
+    (why,) = d.stops(book.run, book.time.wall_ms(), DAY)
+    assert "osaka is in epoch 8 already, and this run ends epoch 7" in why
+
+
 def test_gate_3_waits_for_the_frozen_list() -> None:
     book = Book()
     book.to_gate(3)
@@ -137,6 +151,21 @@ def test_a_failed_preparation_holds_nothing_up() -> None:
     assert not [move for move in moves(book) if isinstance(move, d.Hold)]
 
 
+def test_a_step_that_waits_for_a_preparation_that_failed_is_told_and_not_waited_for_in_silence() -> None:
+    block = 'name = "block-tokyo"\n'
+    book = Book(sample_plan().replace(block, f'{block}needs = ["scale-up"]\n', 1))
+    book.declare()
+    book.open(1)
+    book.passed(1)
+    assert "block-tokyo" not in steps(book)
+    for _ in range(3):
+        book.did("scale-up", result="failed")
+    (hold,) = [move for move in moves(book) if isinstance(move, d.Hold)]
+    assert "block-tokyo needs scale-up, which failed" in hold.why
+    book.write(e.Answered(step="scale-up", how="waived", who="Baba", second="Chiba", evidence="by hand"))
+    assert "block-tokyo" in steps(book)
+
+
 def test_the_second_way_to_the_record_comes_after_the_first_has_failed() -> None:
     book = Book()
     book.to_gate(2)
@@ -168,16 +197,18 @@ def test_a_held_run_begins_nothing() -> None:
     assert moves(book) == []
 
 
-def test_back_newest_first_and_only_when_nothing_goes_forward() -> None:
+def test_back_newest_first_and_no_step_that_still_goes_forward() -> None:
     book = Book()
     book.to_gate(2)
     book.write(e.AbortAsked(who="Doi", why="x"))
-    assert moves(book, d.RunStep("scale-up")) == []
+    assert moves(book, d.RunStep("stop-the-copy")) == [d.RunStep("scale-up", True)]
+    assert steps(book, d.RunStep("scale-up")) == ["stop-the-copy"]  # a slow preparation does not keep service blocked
     assert steps(book) == ["stop-the-copy", "scale-up"]
     book.did("stop-the-copy", is_undo=True)
     assert steps(book) == ["seal-osaka", "seal-tokyo", "scale-up"]
     for name in ("seal-osaka", "seal-tokyo", "scale-up", "block-osaka", "block-tokyo"):
         book.did(name, is_undo=True)
+    assert moves(book, d.RunStep("standby-is-alive")) == []  # nothing goes on behind the end
     assert moves(book) == [d.EndUndo()]
 
 
@@ -212,3 +243,71 @@ def test_at_night_service_returns_in_two_parts_with_the_gate_between() -> None:
     book.open(3, ("batch", "online"))
     book.passed(3)
     assert steps(book) == ["open-online"]
+
+
+def test_a_third_gate_that_waits_into_the_night_is_asked_again_and_for_the_batch_first() -> None:
+    """What was approved before midnight was all of it. One that waits into the morning keeps its two parts."""
+    book = Book(start_ms=NIGHT_MS - 3 * 3_600_000)  # 23:00
+    book.to_gate(3)
+    for who, role in (("Baba", "operations"), ("Chiba", "business")):
+        book.write(book.approved(3, who, role))
+    assert moves(book) == [d.PassGate(3)]
+    book.wait(3_600_000)
+    assert d.OpenGate(3, ("batch", "online")) in moves(book)
+    book.open(3, ("batch", "online"))
+    assert (book.run.part, book.run.approvals) == ("batch", ())
+    book.wait(7 * 3_600_000)
+    assert not [move for move in moves(book) if isinstance(move, d.OpenGate)]
+
+
+def beside() -> Book:
+    """A run whose record moves at once in two ways, with people as the third."""
+    book = Book(sample_plan("unplanned-aws"))
+    book.to_gate(2)
+    book.passed(2)
+    book.did("promote")
+    book.write(e.PhaseDone(phase="promote"))
+    return book
+
+
+FIRST, SECOND, BY_HAND = "move-the-record", "move-the-record-at-route53", "move-the-record-by-hand"
+
+
+def test_two_ways_at_once_begin_together_and_one_of_them_ends_the_phase() -> None:
+    book = beside()
+    assert steps(book) == [FIRST, SECOND]
+    book.did(SECOND)
+    assert moves(book, d.RunStep(FIRST)) == [d.EndPhase(Phase.DNS)]  # the other one is under way, and nobody waits for it
+    book.write(e.PhaseDone(phase="dns"))
+    assert FIRST not in steps(book, d.RunStep(FIRST))
+    assert FIRST in steps(book)  # it is brought there, too
+    book.did(FIRST)
+    assert FIRST not in steps(book)
+
+
+def test_the_late_one_of_two_holds_nothing_up_and_is_not_tried_for_ever() -> None:
+    book = beside()
+    book.did(FIRST)
+    book.write(e.PhaseDone(phase="dns"))
+    for _ in range(10):
+        book.did(SECOND, result="failed")
+        assert SECOND not in steps(book)
+        book.wait(60_000)
+    assert SECOND not in steps(book)
+    assert not [move for move in moves(book) if isinstance(move, d.Hold)]
+    book.write(e.Held(who="Doi", why="look"))
+    assert steps(book) == []
+
+
+def test_people_are_asked_only_when_both_have_failed() -> None:
+    book = beside()
+    for _ in range(3):
+        book.did(FIRST, result="failed")
+    book.wait(60_000)
+    assert steps(book) == [SECOND]
+    for _ in range(10):
+        book.did(SECOND, result="failed")
+    assert steps(book) == [BY_HAND]
+    for _ in range(3):
+        book.did(BY_HAND, result="failed")
+    assert [type(move) for move in moves(book)] == [d.Hold]

@@ -14,6 +14,7 @@ from relay.failover.deeds import (
     RelayDeed,
     WebhookDeed,
     changes_something,
+    compares_and_swaps,
     filled,
     kind_of,
     moves_dns,
@@ -23,6 +24,7 @@ from relay.failover.plan import parse_plan
 from tests.support.failoverworld import sample_plan
 
 RECORD = parse_plan(sample_plan()).named("move-the-record").do
+CLOUD = parse_plan(sample_plan("unplanned-aws"))
 HOOK = WebhookDeed(url="https://rules.bank.example/open", secret="hook", verb="open")
 ROWS: list[tuple[Deed, bool, bool, bool]] = [  # changes, moves the record, knows its opposite
     (RelayDeed(verb="seal", center="tokyo"), True, False, True),
@@ -36,6 +38,11 @@ ROWS: list[tuple[Deed, bool, bool, bool]] = [  # changes, moves the record, know
     (HOOK, True, False, False),
     (BirdDeed(socket="/run/bird.ctl", protocol="svc", wanted="disabled"), True, False, True),
     (RECORD, True, True, False),
+    (CLOUD.named("move-the-record-at-route53").do, True, True, False),
+    (CLOUD.named("promote").do, True, False, False),
+    (CLOUD.named("database-could-take-over").do, False, False, False),
+    (CLOUD.named("open-online").do, True, False, False),
+    (CLOUD.named("scale-up").do, True, False, False),
 ]
 
 
@@ -44,6 +51,10 @@ ROWS: list[tuple[Deed, bool, bool, bool]] = [  # changes, moves the record, know
 )
 def test_each_kind_says_what_it_is(deed: Deed, changes: bool, dns: bool, back: bool) -> None:
     assert (changes_something(deed), moves_dns(deed), takes_itself_back(deed)) == (changes, dns, back)
+
+
+def test_only_two_kinds_compare_before_they_swap() -> None:
+    assert {kind_of(deed) for deed, *_ in ROWS if compares_and_swaps(deed)} == {"rfc2136", "route53"}
 
 
 def test_every_kind_has_a_row() -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from relay.errors import RelayError
 from relay.failover import events as e
+from relay.failover.cosign import LONE_MS_MAX, Told
+from relay.failover.desk import CALL_AGAIN_MS
 from relay.failover.evidence import binding_of
 from relay.failover.peer import CopyAnswer, CopyAsk
 from relay.failover.people import NotAllowed, People, Person, SealedCode, hash_code
@@ -56,13 +58,14 @@ def test_an_approval_takes_a_person_a_role_a_run_and_what_was_seen() -> None:
         with pytest.raises(NotAllowed):
             ask()
     assert history.tokyo.keeper.run.approvals == ()
-    desk.approve(run, 1, "Baba", "operations", binding[:12], "", UIDS["Baba"])
+    first = desk.approve(run, 1, "Baba", "operations", binding[:12], "", UIDS["Baba"])
+    assert first == "gate 1: Baba approves as operations; it waits for business"
     for again in ("operations", "business"):
         with pytest.raises(NotAllowed, match="second role"):
             desk.approve(run, 1, "Baba", again, binding, "", UIDS["Baba"])
     with pytest.raises(NotAllowed, match="role has approved"):
         desk.approve(run, 1, "Doi", "operations", binding, "", UIDS["Doi"])
-    desk.approve(run, 1, "Chiba", "business", binding, "", UIDS["Chiba"])
+    assert desk.approve(run, 1, "Chiba", "business", binding, "", UIDS["Chiba"]).endswith("; nobody is missing")
     assert {one.who for one in history.tokyo.keeper.run.approvals} == {"Baba", "Chiba"}
 
 
@@ -132,6 +135,25 @@ def test_a_second_run_and_an_unsafe_plan_are_not_declared() -> None:
     assert run
 
 
+def test_what_was_said_in_one_run_is_not_evidence_in_the_next() -> None:
+    history, run = at_gate(1)
+    office = history.tokyo
+    office.desk.say(run, "batch-checkpoint", "step 12 is done", "Baba", "", UIDS["Baba"])
+    office.desk.abort(run, "Baba", "a false alarm", UIDS["Baba"])
+    with history.loop.running():
+        history.loop.create_task(office.runner.run())
+        history.time.run(60_000)
+        assert office.keeper.run.state is State.ABORTED
+        history.loop.create_task(office.desk.declare(sample_plan(), "Abe", "operations", "x", UIDS["Abe"]))
+        history.time.run(5_000)
+    newest = office.keeper.run.newest
+    assert office.keeper.run.run_id != run
+    assert newest is not None
+    assert newest.evidence.batch_checkpoint == ""
+    assert all("step 12" not in shown.evidence.batch_checkpoint for shown in office.keeper.run.shown.values())
+    office.runner.stop()
+
+
 def test_steps_are_answered_for_by_two_and_lines_ticked_in_their_time() -> None:
     history, run = at_gate(1)
     desk = history.tokyo.desk
@@ -144,7 +166,7 @@ def test_steps_are_answered_for_by_two_and_lines_ticked_in_their_time() -> None:
         desk.answer(run, "nothing", "again", "Baba", "", "", UIDS["Baba"])
     for again in range(2):
         said = desk.answer(run, "seal-tokyo", "waived", "Baba", "Chiba", f"its route is gone, {again}", UIDS["Baba"])
-        assert said.startswith("NOT YET")
+        assert (said.text.startswith("NOT YET"), said.is_half) == (True, True)
     assert not history.tokyo.keeper.run.standing("seal-tokyo").is_done
     desk.answer(run, "seal-tokyo", "waived", "Chiba", "Baba", "I have seen it", UIDS["Chiba"])
     line = history.tokyo.keeper.entries[-1].event
@@ -181,8 +203,11 @@ def test_a_denial_of_gate_2_goes_back_and_an_abort_is_refused_when_it_is_over() 
         desk.deny(run, 1, "Chiba", "business", "late", UIDS["Chiba"])
     desk.deny(run, 2, "Chiba", "business", "too early", UIDS["Chiba"])
     assert history.tokyo.keeper.run.state is State.ROLLBACK
-    with pytest.raises(NotAllowed, match="no way back"):
+    with pytest.raises(NotAllowed, match="it is being taken back already: ROLLBACK"):
         desk.abort(run, "Doi", "again", UIDS["Doi"])
+    history.tokyo.keeper.run.state = State.ABORTED
+    with pytest.raises(NotAllowed, match="the run is over: ABORTED"):
+        desk.abort(run, "Doi", "and again", UIDS["Doi"])
 
 
 def test_only_the_acting_center_takes_words_and_adopting_asks_the_other() -> None:
@@ -191,7 +216,7 @@ def test_only_the_acting_center_takes_words_and_adopting_asks_the_other() -> Non
     with pytest.raises(NotAllowed, match="tokyo acts"):
         osaka.desk.hold(run, "Doi", "x", UIDS["Doi"])
 
-    def adopting(second: str, office: Office = osaka, who: str = "Baba") -> str:
+    def adopting(second: str, office: Office = osaka, who: str = "Baba") -> Told:
         with history.loop.running():
             task = history.loop.create_task(office.desk.adopt(run, who, second, "tokyo's host is lost", UIDS[who]))
             history.time.run(1_000)
@@ -203,7 +228,7 @@ def test_only_the_acting_center_takes_words_and_adopting_asks_the_other() -> Non
     for second in ("", "Baba"):
         with pytest.raises(NotAllowed):
             adopting(second)
-    assert adopting("Chiba").startswith("NOT YET")
+    assert adopting("Chiba").is_half
     assert osaka.keeper.run.term == 1
     adopting("Baba", who="Chiba")
     assert (osaka.keeper.run.term, osaka.keeper.run.center) == (2, "osaka")
@@ -251,3 +276,106 @@ def test_a_desk_without_a_run_says_so() -> None:
     with pytest.raises(NotAllowed, match="is not the run"):
         office.desk.hold("r1", "Doi", "x", UIDS["Doi"])
     assert asyncio.iscoroutinefunction(office.desk.declare)
+
+
+class Creeping:
+    """No two looks at this clock see the same millisecond."""
+
+    def __init__(self, first_ms: int) -> None:
+        self.now_ms = first_ms
+
+    def wall_ms(self) -> int:
+        self.now_ms += 1
+        return self.now_ms
+
+    def monotonic_ms(self) -> int:
+        return self.now_ms
+
+
+def test_an_approval_that_grows_old_in_the_very_millisecond_bricks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decided at the last good millisecond, written in the next one: the line is judged at the moment of the decision."""
+    history, run = at_gate(1)
+    office, binding = history.tokyo, seen(history, 1)
+    newest = office.keeper.run.newest
+    assert newest is not None
+    office.desk.approve(run, 1, "Baba", "operations", binding, "", UIDS["Baba"])
+    office.desk.approve(run, 1, "Chiba", "business", binding, "", UIDS["Chiba"])
+    age_ms = office.keeper.run.known_plan.evidence_age_max_s * 1_000
+    creeping = Creeping(newest.at_ms + age_ms - 1)  # the next look is the last one at which both count
+    monkeypatch.setattr(office.runner, "_clock", creeping)
+    monkeypatch.setattr(office.keeper, "_clock", creeping)
+    with history.loop.running():
+        assert office.runner._begin_all()
+        office.runner.stop()
+        history.time.run(100)
+    assert office.keeper.run.state is State.INITIATING
+    again = Office(history.world, "tokyo", office.wire)
+    again.files = office.files
+    again.start()  # the log folds: nothing was bricked
+    assert again.keeper.run.state is State.INITIATING
+
+
+def test_an_approval_in_the_last_millisecond_is_taken_or_refused_and_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    history, run = at_gate(1)
+    office, binding = history.tokyo, seen(history, 1)
+    newest = office.keeper.run.newest
+    assert newest is not None
+    age_ms = office.keeper.run.known_plan.evidence_age_max_s * 1_000
+    creeping = Creeping(newest.at_ms + age_ms - 1)
+    monkeypatch.setattr(office.desk, "_clock", creeping)
+    monkeypatch.setattr(office.keeper, "_clock", creeping)
+    office.desk.approve(run, 1, "Baba", "operations", binding, "", UIDS["Baba"])
+    with pytest.raises(NotAllowed, match="too old"):
+        office.desk.approve(run, 1, "Chiba", "business", binding, "", UIDS["Chiba"])
+
+
+def test_people_are_called_by_whoever_asks_once_a_minute() -> None:
+    history, run = at_gate(1)
+    desk, pages = history.tokyo.desk, history.tokyo.pages
+    level = history.tokyo.keeper.run.escalated
+    desk.escalate(run, "Doi", "nobody comes", UIDS["Doi"])
+    assert pages[-1] == f"Doi calls you to the failover run {run}, gate 1: nobody comes"
+    assert history.tokyo.keeper.run.escalated == level + 1
+    with pytest.raises(NotAllowed, match="last minute"):
+        desk.escalate(run, "Baba", "again", UIDS["Baba"])
+    history.time.run(CALL_AGAIN_MS)
+    desk.escalate(run, "Baba", "again", UIDS["Baba"])
+    with pytest.raises(NotAllowed):
+        desk.escalate(run, "Doi", "another account", UIDS["Baba"])
+    desk.abort(run, "Doi", "done", UIDS["Doi"])
+    history.time.run(CALL_AGAIN_MS)
+    desk.escalate(run, "Doi", "nobody waits", UIDS["Doi"])
+    assert pages[-1].endswith(f"run {run}: nobody waits")
+
+
+def test_a_first_signature_is_shown_to_the_second() -> None:
+    history, run = at_gate(1)
+    desk = history.tokyo.desk
+    desk.say(run, "accept-loss", "a minute of postings", "Baba", "Chiba", UIDS["Baba"])
+    now_ms = history.time.wall_ms()
+    (waiting,) = desk.lone()
+    assert (waiting.what, waiting.who, waiting.second) == (("say", run, "accept-loss"), "Baba", "Chiba")
+    assert (waiting.at_ms, waiting.until_ms, waiting.text) == (now_ms, now_ms + LONE_MS_MAX, "a minute of postings")
+    desk.say(run, "accept-loss", "a minute of postings", "Chiba", "Baba", UIDS["Chiba"])
+    assert desk.lone() == ()
+
+
+def test_a_denial_takes_a_role() -> None:
+    history, run = at_gate(1)
+    for role in ("", "business"):
+        with pytest.raises(NotAllowed, match="does not have the role"):
+            history.tokyo.desk.deny(run, 1, "Abe", role, "no", UIDS["Abe"])
+
+
+def test_what_is_being_taken_back_is_not_answered_for() -> None:
+    history, run = at_gate(2)
+    office = history.tokyo
+    office.desk.abort(run, "Doi", "the region is back", UIDS["Doi"])
+    with history.loop.running():
+        office.runner._begin_all()
+        assert "stop-the-copy (undo)" in office.runner.running
+        with pytest.raises(NotAllowed, match="under way"):
+            office.desk.answer(run, "stop-the-copy", "again", "Baba", "", "x", UIDS["Baba"], is_undo=True)
+        office.desk.answer(run, "stop-the-copy", "again", "Baba", "", "x", UIDS["Baba"])  # forward, it is not
+        office.runner.stop()
+        history.time.run(100)

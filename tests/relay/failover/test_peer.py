@@ -9,6 +9,7 @@ from relay.failover.chain import ROOT, seal_line
 from relay.failover.keeper import Keeper, Superseded
 from relay.failover.peer import Copier, CopyAnswer, CopyAsk, NoPeer, Replica
 from relay.failover.run import fold
+from relay.failover.states import State
 from tests.support.failoverbook import Book
 from tests.support.failoverdisk import Executioner, MemoryShelf
 
@@ -145,7 +146,7 @@ async def test_two_runs_declared_at_once_hold_each_other_until_one_is_over() -> 
     twin.declare("r2")
     peer.replica = Replica(twin.keeper, "osaka")
     assert not await copier.flush()
-    assert "another log under this term" in book.run.held
+    assert "another run, r2, that is not over" in book.run.held
     book.write(e.Resumed(who="Doi", why="x"))
     assert not await copier.flush()
     assert book.run.held  # it is still so
@@ -169,7 +170,9 @@ async def test_two_people_may_say_that_this_one_goes_on_and_a_lower_term_holds_n
 
 async def test_a_plan_that_is_not_read_here_pushes_out_nothing() -> None:
     book, other, _, copier = pair()
-    book.to_gate(1)
+    book.declare()
+    book.write(e.AbortAsked(who="Doi", why="x"))
+    book.write(e.Undone())
     await copier.flush()
     strange = Book(plan='[plan]\nname = "from-a-newer-relay"')
     line = seal_line(
@@ -187,3 +190,87 @@ async def test_a_plan_that_is_not_read_here_pushes_out_nothing() -> None:
     assert answer.kind == "away"
     assert other.name == "r1"
     assert other.run.state is book.run.state
+
+
+# ---- two runs that are not over ---------------------------------------------------------------------------------------------
+def lines_of(keeper: Keeper) -> tuple[str, ...]:
+    return tuple(line.decode() for line in keeper.lines)
+
+
+@pytest.mark.parametrize("term", [1, 2, 9])
+def test_a_run_of_another_name_pushes_out_no_run_that_is_not_over(term: int) -> None:
+    """Whatever its term: ours has done things in the world that somebody must end or take back."""
+    book = Book()
+    book.to_gate(2)
+    twin = Book(center="osaka")
+    twin.keeper.term = term - 1
+    twin.declare("r2")
+    answer = Replica(book.keeper, "tokyo").take(CopyAsk(run="r2", lines=lines_of(twin.keeper), term=term))
+    assert (answer.kind, answer.active, answer.have) == ("diverged", "r1", 0)
+    assert (book.keeper.name, book.run.state) == ("r1", State.G2_WAIT)
+    assert book.keeper.met == "r2"
+    assert list(book.files) == ["r1"]  # nothing of it was kept
+
+
+@pytest.mark.parametrize("mine", [1, 2])
+async def test_the_one_that_asks_is_held_whichever_term_is_higher(mine: int) -> None:
+    book, _, peer, copier = pair()
+    book.keeper.term = mine - 1
+    book.declare()
+    twin = Book(center="osaka")
+    twin.keeper.term = 2 - mine
+    twin.declare("r2")
+    peer.replica = Replica(twin.keeper, "osaka")
+    assert not await copier.flush()
+    assert "another run, r2, that is not over" in book.run.held
+    assert copier.is_diverged
+
+
+def test_a_copy_of_the_other_centers_open_run_is_not_pushed_out_either() -> None:
+    """The other center has lost its disk and declares anew: the copy here is all that tells of the first run."""
+    book, other, _, _ = pair()
+    book.to_gate(2)
+    replica = Replica(other, "osaka")
+    assert replica.take(CopyAsk(run="r1", lines=lines_of(book.keeper), term=1)).kind == "copied"
+    fresh = Book()
+    fresh.declare("r2")
+    answer = replica.take(CopyAsk(run="r2", lines=lines_of(fresh.keeper), term=1))
+    assert (answer.kind, answer.active, answer.have_active) == ("diverged", "r1", len(book.keeper.lines))
+    assert other.name == "r1"
+    assert not other.met  # it is not held here: it is not this center's
+
+
+async def test_the_end_of_an_earlier_run_is_told_before_the_next_one_begins_there() -> None:
+    book, other, peer, copier = pair()
+    book.to_gate(1)
+    await copier.flush()
+    peer.is_cut = True
+    book.write(e.AbortAsked(who="Doi", why="x"))
+    for step in book.run.owed_back():
+        book.did(step.name, is_undo=True)
+    book.write(e.Undone())
+    book.declare("r2")
+    peer.is_cut = False
+    assert await copier.flush()
+    assert (other.name, other.lines) == ("r2", book.keeper.lines)
+    assert other.earlier("r1")[1] is not None
+    assert other.earlier("r1")[0] == book.keeper.earlier("r1")[0]
+
+
+async def test_a_run_that_another_one_has_overtaken_says_so_and_its_own_term_is_told() -> None:
+    """Not "somebody acts in yours": a run that is over there, under a higher term."""
+    book, _, peer, copier = pair()
+    book.declare()
+    twin = Book(center="osaka")
+    twin.keeper.term = 4
+    twin.declare("r2")
+    twin.write(e.AbortAsked(who="Doi", why="x"))
+    twin.write(e.Undone())
+    peer.replica = Replica(twin.keeper, "osaka")
+    answer = await peer.copy(CopyAsk(run="r1", term=1))
+    assert (answer.kind, answer.active, answer.term, answer.run_term) == ("superseded", "", 5, 0)
+    with pytest.raises(Superseded):
+        await copier.flush()
+    book.keeper.write(e.TermTaken(center="tokyo", who="Baba"), 6)
+    assert await copier.flush()
+    assert (twin.keeper.name, twin.keeper.term) == ("r1", 6)

@@ -6,14 +6,14 @@ from __future__ import annotations
 import pytest
 
 from relay.errors import ConfigurationError
-from relay.failover.people import PERSON_COUNT_MAX, NotAllowed, People, Person, SealedCode, hash_code
+from relay.failover.people import PERSON_COUNT_MAX, NotAllowed, People, Person, SealedCode, Vouched, hash_code
 
 SALT = bytes(range(16))
 CODE = SealedCode(name="envelope-1", salt=SALT.hex(), hash=hash_code("ABCD-EFGH", SALT))
 PEOPLE = People(
     [
         Person(name="Sato", roles=("operations",), uids=(1001,)),
-        Person(name="Kato", roles=("business", "operations"), uids=(1002,)),
+        Person(name="Kato", roles=("business", "operations"), uids=(1002,), logins=("kato", "k.kato")),
     ],
     [CODE],
     speakers=[999],
@@ -27,8 +27,23 @@ def test_name_and_user_id_have_to_fit() -> None:
             PEOPLE.who(name, uid)
 
 
-def test_a_service_that_speaks_for_people_may() -> None:
-    assert PEOPLE.who("Kato", 999).name == "Kato"
+def test_a_service_speaks_for_nobody_by_its_own_word() -> None:
+    with pytest.raises(NotAllowed, match="user id 999"):
+        PEOPLE.who("Kato", 999)
+    assert PEOPLE.who("Kato", Vouched(999, "Kato")).name == "Kato"
+    for name, uid in (("Sato", Vouched(999, "Kato")), ("Kato", Vouched(998, "Kato")), ("Kato", Vouched(1001, "Kato"))):
+        with pytest.raises(NotAllowed):
+            PEOPLE.who(name, uid)
+
+
+def test_one_person_with_two_logins_is_one() -> None:
+    assert PEOPLE.by_login("KATO") is PEOPLE.by_login("k.kato")
+    for login in ("sato", "", "Sato"):
+        with pytest.raises(NotAllowed, match="nobody's login"):
+            PEOPLE.by_login(login)
+    two = [Person(name=name, roles=("operations",), logins=(login,)) for name, login in (("A", "ab"), ("B", "AB"))]
+    with pytest.raises(ConfigurationError, match="login"):
+        People(two)
 
 
 def test_a_role_that_is_not_held_is_refused() -> None:

@@ -47,6 +47,8 @@ def test_the_version_follows_every_character() -> None:
     ("old", "new", "said"),
     [
         ("[plan]", "[plan", "TOML"),
+        ("[plan]", f"x = {'[' * 20_000}\n[plan]", "nested without end"),
+        ("timeout_s = 900", f"timeout_s = {'9' * 5_000}", "TOML"),
         ('action = "command"', 'action = "rm"', "rm"),
         ('phase = "promote"', 'phase = "later"', "later"),
         ("timeout_s = 900", "timeout_s = 0", "timeout_s"),
@@ -72,3 +74,15 @@ def test_a_plan_has_a_greatest_size_and_number_of_steps() -> None:
     parse_plan(head + "".join(step.format(n) for n in range(STEP_COUNT_MAX)))
     with pytest.raises(ConfigurationError, match="step"):
         parse_plan(head + "".join(step.format(n) for n in range(STEP_COUNT_MAX + 1)))
+
+
+def test_ways_at_once_know_each_other() -> None:
+    plan = parse_plan(sample_plan("unplanned-aws"))
+
+    def others(name: str) -> list[str]:
+        return [one.name for one in plan.beside(plan.named(name))]
+
+    assert others("move-the-record") == ["move-the-record-at-route53"]
+    assert others("move-the-record-at-route53") == ["move-the-record"]
+    assert others("move-the-record-by-hand") == []
+    assert others("promote") == []

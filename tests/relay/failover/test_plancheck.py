@@ -7,18 +7,29 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from relay.failover.awsdeeds import Elbv2Deed, RuleWanted
 from relay.failover.deeds import CommandDeed, ManualDeed, RelayDeed
 from relay.failover.plan import Budget, Phase, Plan, Step, parse_plan
-from relay.failover.plancheck import check_plan
-from tests.support.failoverworld import sample_plan
+from relay.failover.plancheck import AWS_SETTLE_S, check_plan, left_out
+from tests.support.failoverworld import ROOT, sample_plan
 
 PLAN = parse_plan(sample_plan())
+CLOUD = parse_plan(sample_plan("unplanned-aws"))
 replace = msgspec.structs.replace
 
 
 def changed(name: str, **members: object) -> Plan:
     """The plan with one step that is different."""
     return replace(PLAN, step=tuple(replace(step, **members) if step.name == name else step for step in PLAN.step))
+
+
+def cloud(name: str, **members: object) -> Plan:
+    """As `changed`, of the plan with AWS."""
+    return replace(CLOUD, step=tuple(replace(step, **members) if step.name == name else step for step in CLOUD.step))
+
+
+def rules(*wanted: RuleWanted) -> Elbv2Deed:
+    return Elbv2Deed(region="ap-northeast-3", rules=wanted)
 
 
 def without(*names: str) -> Plan:
@@ -61,6 +72,14 @@ BROKEN: dict[str, Plan] = {
     "and the target is": replace(PLAN, budget=Budget(target_s=2_000)),
     "a role is named twice": replace(PLAN, roles=("operations", "operations")),
     "nothing is taken back after gate 2": changed("promote", undo=CommandDeed(look=("x",), argv=("y",))),
+    "and beside nothing": cloud("move-the-record-at-route53", instead_of=""),
+    "one of them would overwrite": cloud("move-the-record-by-hand", at_once=True),
+    "moves the writer": cloud("database-could-take-over", do=replace(CLOUD.named("promote").do, verb="detach"), settle_s=60),
+    "asks AWS anew after 14 s": cloud("promote", settle_s=14),
+    "a rule or a priority twice": cloud(
+        "open-batch", do=rules(RuleWanted(rule="a", priority=1), RuleWanted(rule="b", priority=1))
+    ),
+    "wants nothing of it": cloud("open-batch", do=rules(RuleWanted(rule="a"))),
     "does not move the record": with_step(phase=Phase.DNS, do=CommandDeed(look=("x",), argv=("y",))),
 }
 
@@ -89,6 +108,18 @@ def test_a_second_way_is_of_another_kind_or_another_server(second: Callable[[obj
     assert check_plan(changed("move-the-record-by-hand", do=second(first))) == ()
 
 
+def test_the_plans_that_we_give_are_safe() -> None:
+    for file in sorted((ROOT / "config" / "failover").glob("*.toml")):
+        assert check_plan(parse_plan(file.read_text(encoding="utf-8"))) == (), file.name
+    assert check_plan(cloud("promote", settle_s=AWS_SETTLE_S)) == ()
+
+
 def test_the_same_servers_twice_are_no_second_way() -> None:
     same = changed("move-the-record-by-hand", do=replace(PLAN.named("move-the-record").do, ttl_s=9))
     assert any("only way" in finding.problem for finding in check_plan(same))
+
+
+def test_a_relay_that_is_there_and_not_in_the_plan_is_found() -> None:
+    assert left_out(PLAN, PLAN.centers) == ()
+    (found,) = left_out(PLAN, ("tokyo", "osaka", "nagoya"))
+    assert "leaves out the relay of nagoya" in found.problem

@@ -11,6 +11,7 @@ from relay.failover.bankday import BankClock
 from relay.failover.evidence import CenterFacts, Evidence, binding_of
 from relay.failover.report import Report, report_html, report_json, report_of
 from tests.support.failoverbook import Book
+from tests.support.failoverexample import ROOT, example
 
 EVIL = "<script>alert(1)</script>\"' onload=x & </title><img src=x>"
 
@@ -73,6 +74,11 @@ def test_the_report_says_who_decided_what_on_which_evidence() -> None:
     assert report.unknowns == (("tokyo", 3, 2),)
     assert [row.what for row in report.answers] == ["answered"]
     assert report.lines == len(report.view.log)
+
+
+def test_the_example_in_the_documents_is_what_is_made() -> None:
+    for name, content in example().items():
+        assert (ROOT / "docs" / name).read_bytes() == content, f"{name}: python -m tests.support.failoverexample"
 
 
 def test_as_json_it_is_read_back_whole() -> None:

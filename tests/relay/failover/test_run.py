@@ -195,6 +195,26 @@ def test_a_promotion_that_people_made_by_hand_is_the_point_of_no_return_too() ->
     refused(book, e.AbortAsked(who="Doi", why="x"), "no way back")
 
 
+def test_a_promotion_that_was_found_made_is_the_point_of_no_return_too() -> None:
+    """Somebody else has made it: the relays are not unsealed beside it, whatever else of the phase is under way."""
+    book = Book()
+    book.to_gate(2)
+    book.passed(2)
+    book.write(e.Finished(step="promote", result="failed"))
+    assert book.run.may_abort()
+    book.write(e.Finished(step="promote", result="found"))
+    assert book.run.has_promoted
+    refused(book, e.AbortAsked(who="Doi", why="x"), "no way back")
+    late = Book()
+    late.to_gate(2)
+    late.passed(2)
+    late.write(e.AbortAsked(who="Doi", why="x"))
+    late.write(
+        e.Finished(step="promote", result="found")
+    )  # seen when it was called off: what is owed is taken back all the same
+    late.did("stop-the-copy", is_undo=True)
+
+
 def test_what_two_sign_counts_only_with_two() -> None:
     book = Book()
     book.to_gate(2)
@@ -237,6 +257,15 @@ def test_a_denial_of_gate_3_holds_and_of_an_earlier_one_goes_back() -> None:
     assert (late.run.state, late.run.held_by) == (State.G3_WAIT, "Chiba")
     refused(late, late.approved(3, "Baba", "operations"), "held")
     refused(late, e.Denied(gate=1, who="Chiba", role="business", why="no"), "not open")
+
+
+def test_a_denial_goes_back_from_a_hold_too() -> None:
+    """As an abort does: else nothing would be taken back before somebody resumes a run that is called off."""
+    book = Book()
+    book.to_gate(2)
+    book.write(e.Held(who="Doi", why="look"))
+    book.write(e.Denied(gate=2, who="Chiba", role="business", why="no"))
+    assert (book.run.state, book.run.held, book.run.held_by) == (State.ROLLBACK, "", "")
 
 
 def test_a_held_run_begins_nothing() -> None:

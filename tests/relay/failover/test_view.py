@@ -7,9 +7,13 @@ import typing
 from relay.failover import events as e
 from relay.failover.bankday import BankClock, DayPhase
 from relay.failover.evidence import binding_of
+from relay.failover.people import Person
+from relay.failover.plan import Phase
 from relay.failover.run import Run
+from relay.failover.states import State
 from relay.failover.view import LOG_ROWS, RunView, is_gate_state, row_of, view_of
 from tests.support.failoverbook import DIGEST, Book
+from tests.support.failoverworld import sample_plan
 
 DAY = BankClock()
 
@@ -33,6 +37,34 @@ def test_the_gate_that_is_shown_can_be_signed() -> None:
     assert not view.gate.is_fresh
 
 
+def test_a_gate_with_one_of_two_says_until_when_and_who_may_be_the_second() -> None:
+    people = [
+        Person(name="Abe", roles=("operations", "business")),  # declared it
+        Person(name="Baba", roles=("operations", "business")),
+        Person(name="Chiba", roles=("business",)),
+        Person(name="Eda", roles=("operations",)),
+    ]
+    book = Book()
+    book.to_gate(1)
+    gate = shown(book, people=people).gate
+    assert gate is not None
+    free = {row.role: row.names for row in gate.free}
+    assert free == {"operations": ("Baba", "Eda"), "business": ("Baba", "Chiba")}
+    shown_ms = book.time.wall_ms()
+    book.wait(10_000)
+    book.write(book.approved(1, "Baba", "operations"))
+    gate = shown(book, people=people).gate
+    assert gate is not None
+    (approval,) = gate.approvals
+    assert approval.at_ms == shown_ms + 10_000
+    assert approval.until_ms == shown_ms + 300_000, "as long as what was seen, and no longer"
+    assert {row.role: row.names for row in gate.free} == {"business": ("Chiba",)}, "one person is not two"
+    book.wait(290_001)
+    gate = shown(book, people=people).gate
+    assert gate is not None
+    assert {row.role: row.names for row in gate.free}["operations"] == ("Baba", "Eda"), "void, so given anew"
+
+
 def test_the_day_and_the_clock_stand_beside_it() -> None:
     view = shown_at_gate_1()
     assert view.day is not None
@@ -47,6 +79,18 @@ def shown_at_gate_1() -> RunView:
     book = Book()
     book.to_gate(1)
     return shown(book)
+
+
+def test_a_run_that_is_done_does_not_call_its_late_second_way_waiting() -> None:
+    book = Book(sample_plan("unplanned-aws"))
+    book.to_gate(3)
+    late = "move-the-record-at-route53"
+    assert {step.name: step.standing for step in shown(book).steps}[late] == "waiting"
+    book.passed(3)
+    book.did_phase(Phase.RELEASE)
+    book.write(e.PhaseDone(phase="release"))
+    assert book.run.state is State.DONE
+    assert {step.name: step.standing for step in shown(book).steps}[late] == "failed"
 
 
 def test_steps_stand_as_they_are() -> None:
@@ -79,7 +123,7 @@ def test_every_kind_of_line_has_words_and_names_who() -> None:
 
 
 def _some(name: str) -> object:
-    if name in ("gate", "attempt", "line", "level", "epoch"):
+    if name in ("gate", "attempt", "line", "level", "epoch", "by_ms"):
         return 1
     return {"parts": ("a",), "is_undo": True, "is_alone": True, "evidence": "x"}.get(name, "x")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from relay.journal.standby import WAITING_COUNT_MAX, Look, Standby, StandbyRules
 from relay.needs import Peer
 from tests.support.virtualtime import VirtualTime
@@ -183,3 +185,19 @@ def test_looks_are_few_while_nobody_waits() -> None:
     looks = bench.looks
     bench.time.run(10_000)
     assert 15 <= bench.looks - looks <= 25
+
+
+def test_an_error_of_whoever_is_told_does_not_make_a_look_the_last() -> None:
+    bench = Bench()
+
+    def tell(is_there: bool) -> None:
+        raise RuntimeError("our own bug")
+
+    bench.written += 1
+    bench.standby.reached(tell)
+    bench.at_peer = bench.written
+    with pytest.raises(RuntimeError):
+        bench.time.run(50)
+    before = bench.looks
+    bench.time.run(1_000)
+    assert bench.looks > before

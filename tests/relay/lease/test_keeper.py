@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from protocols.dialect import LineRight
-from relay.lease.keeper import Heard, Keeper, Signed
+from relay.lease.keeper import Heard, Keeper, Overtaken, Signed
 from relay.lease.lease import Answer, Denied, Granted, Lease, Silent
 from relay.lease.limits import LeaseLimits
 from relay.lease.states import State
@@ -174,7 +174,7 @@ def test_two_people_take_it_by_the_database_under_a_token_above_every_one_seen()
     rig = Rig(token_seen=6)
     rig.keeper.found_in_fault("as before")
     heard: list[Answer] = []
-    rig.keeper.take(TAKEN, "taken", heard.append)
+    rig.keeper.take(TAKEN, "taken", rig.keeper.release_count, heard.append)
     assert rig.door.asked[0][:2] == (7, TAKEN)
     rig.answer(Granted(LineRight(7)))
     assert heard == [Granted(LineRight(7))]
@@ -187,7 +187,7 @@ def test_what_the_database_does_not_give_is_not_taken(answer: Answer) -> None:
     rig = Rig()
     rig.keeper.found_in_fault("as before")
     heard: list[Answer] = []
-    rig.keeper.take(TAKEN, "taken", heard.append)
+    rig.keeper.take(TAKEN, "taken", rig.keeper.release_count, heard.append)
     rig.answer(answer)
     assert heard == [answer]
     assert rig.keeper.lease.state is State.FAULT
@@ -197,7 +197,7 @@ def test_a_taking_whose_answer_came_too_late_is_none() -> None:
     rig = Rig()
     rig.keeper.found_in_fault("as before")
     heard: list[Answer] = []
-    rig.keeper.take(TAKEN, "taken", heard.append)
+    rig.keeper.take(TAKEN, "taken", rig.keeper.release_count, heard.append)
     rig.answer(Granted(LineRight(1)), after_ms=LIMITS.request_timeout_ms + 1)
     assert isinstance(heard[0], Silent)
     assert rig.keeper.lease.state is State.FAULT
@@ -206,7 +206,7 @@ def test_a_taking_whose_answer_came_too_late_is_none() -> None:
 def test_by_hand_goes_on_without_a_database_and_becomes_a_lease_with_it() -> None:
     rig = Rig(token_seen=6)
     rig.keeper.found_in_fault("as before")
-    rig.keeper.take_by_hand("Sato and Suzuki")
+    assert rig.keeper.take_by_hand("Sato and Suzuki", rig.keeper.release_count) is None
     rig.time.run(10 * LIMITS.ttl_ms)
     assert rig.keeper.may_speak()
     assert rig.keeper.right == LineRight(7)
@@ -220,7 +220,7 @@ def test_by_hand_goes_on_without_a_database_and_becomes_a_lease_with_it() -> Non
 def test_by_hand_against_a_higher_token_opens_the_line_anew() -> None:
     rig = Rig(token_seen=6)
     rig.keeper.found_in_fault("as before")
-    rig.keeper.take_by_hand("Sato and Suzuki")
+    assert rig.keeper.take_by_hand("Sato and Suzuki", rig.keeper.release_count) is None
     rig.time.run(LIMITS.renew_ms)
     rig.answer(Granted(LineRight(9, 8, "osaka")))
     assert rig.line.said == ["open", "shut", "open"]
@@ -230,7 +230,7 @@ def test_by_hand_against_a_higher_token_opens_the_line_anew() -> None:
 def test_by_hand_against_a_living_holder_ends_at_once() -> None:
     rig = Rig(token_seen=6)
     rig.keeper.found_in_fault("as before")
-    rig.keeper.take_by_hand("Sato and Suzuki")
+    assert rig.keeper.take_by_hand("Sato and Suzuki", rig.keeper.release_count) is None
     rig.time.run(LIMITS.renew_ms)
     rig.answer(Denied("osaka", 3, 9, 4_000))
     assert rig.line.said == ["open", "shut"]
@@ -257,3 +257,66 @@ def test_a_stopped_keeper_asks_nobody() -> None:
     rig.keeper.stop()
     rig.time.run(5 * LIMITS.ttl_ms)
     assert rig.door.asked == []
+
+
+@pytest.mark.parametrize("ended", ["stop", "release"])
+def test_a_grant_that_nobody_wants_any_more_opens_nothing_and_is_given_back(ended: str) -> None:
+    """A standby that stops, or whose line people release, while its question is under way: else the line would be nobody's
+    until the lease ends."""
+    rig = Rig()
+    rig.keeper.want("start")
+    if ended == "stop":
+        rig.keeper.stop()
+    else:
+        rig.keeper.release("drill")
+    rig.answer(Granted(LineRight(4)))
+    assert rig.line.said == []
+    assert rig.door.released == [4]
+    assert not rig.keeper.may_speak()
+    rig.time.run(5 * LIMITS.ttl_ms)
+    assert rig.door.asked == [], "and nothing is asked any more"
+
+
+def test_a_taking_that_the_stop_overtakes_opens_nothing_and_is_given_back() -> None:
+    rig = Rig()
+    rig.keeper.found_in_fault("as before")
+    heard: list[Answer | Overtaken] = []
+    rig.keeper.take(TAKEN, "taken", rig.keeper.release_count, heard.append)
+    rig.keeper.stop()
+    rig.answer(Granted(LineRight(1)))
+    assert heard == [Overtaken("the relay stops")]
+    assert rig.line.said == []
+    assert rig.door.released == [1]
+    rig.time.run(5 * LIMITS.ttl_ms)
+    assert rig.door.asked == []
+
+
+def test_a_taking_that_a_release_overtakes_opens_nothing_and_is_given_back() -> None:
+    """Who releases said it last: a drain, a person, or a center that hears that it was taken over."""
+    rig = Rig()
+    rig.keeper.want("start")
+    heard: list[Answer | Overtaken] = []
+    rig.keeper.take(TAKEN, "taken", rig.keeper.release_count, heard.append)
+    rig.keeper.release("drill")
+    for _, _, done in list(rig.door.asked):
+        done(rig.time.monotonic_ms(), Granted(LineRight(1)))
+    assert heard == [Overtaken("it was released meanwhile")]
+    assert rig.line.said == []
+    assert rig.door.released == [1, 1], "the question's and the taking's"
+    assert rig.keeper.lease.state is State.IDLE
+
+
+def test_an_answer_of_before_a_release_is_none_for_whoever_wants_the_line_again() -> None:
+    """The release has taken back what that answer gives: believed, two centers would speak on one line."""
+    rig = Rig().held(4)
+    rig.time.run(LIMITS.renew_ms)
+    assert len(rig.door.asked) == 1, "a renewal is under way"
+    rig.keeper.release("drill")
+    rig.keeper.want("on second thoughts")
+    rig.answer(Granted(LineRight(4)))
+    assert rig.line.said == ["open", "shut"]
+    assert not rig.keeper.may_speak()
+    rig.time.run(LIMITS.retry_ms)
+    rig.answer(Granted(LineRight(5)))
+    assert rig.line.said == ["open", "shut", "open"]
+    assert rig.keeper.right == LineRight(5)

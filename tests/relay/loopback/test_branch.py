@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -16,6 +17,9 @@ from tests.support.branchlink import BranchLink
 
 A = "123-1-0000001"
 OPENING = 1_000_000
+
+HASTY = BranchPolicy(reply_timeout_s=0.2, again_s=0.01, tries_max=5)
+PATIENT = msgspec.structs.replace(HASTY, reply_timeout_s=20.0)
 
 
 class Counter:
@@ -55,8 +59,7 @@ async def branch() -> AsyncIterator[tuple[BranchTerminal, Counter, Books]]:
     counter, books = Counter(), Books()
     server = await asyncio.start_server(counter.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    policy = BranchPolicy(reply_timeout_s=0.2, again_s=0.01, tries_max=5)
-    terminal = BranchTerminal("127.0.0.1", port, Place(terminal="0042"), books, OPENING, lambda: 0.0, policy)
+    terminal = BranchTerminal("127.0.0.1", port, Place(terminal="0042"), books, OPENING, lambda: 0.0, PATIENT)
     yield terminal, counter, books
     terminal.cut()
     server.close()
@@ -101,6 +104,7 @@ async def test_no_notes_go_out_without_an_approval(branch: Scene, answer: Answer
 
 async def test_silence_is_answered_by_the_same_number(branch: Scene) -> None:
     terminal, counter, _ = branch
+    terminal._policy = HASTY
     counter.decide = lambda message: Approved() if message.is_repeat else None
     await terminal.deposit(A, 5_000)
     assert [(message.serial, message.is_repeat) for message in counter.heard] == [(1, False), (1, True)]
@@ -109,6 +113,7 @@ async def test_silence_is_answered_by_the_same_number(branch: Scene) -> None:
 
 async def test_silence_for_ever_ends_in_an_error(branch: Scene) -> None:
     terminal, counter, _ = branch
+    terminal._policy = HASTY
     counter.decide = lambda message: None
     with pytest.raises(TimeoutError):
         await terminal.deposit(A, 5_000)

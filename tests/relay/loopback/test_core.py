@@ -174,6 +174,18 @@ def test_an_automatic_reversal_after_another_attempts_answer_is_409() -> None:
     assert (answer.status, problem(answer).type) == (409, c.PROBLEM_SUPERSEDED_ATTEMPT)
 
 
+def test_a_reversal_for_want_of_an_answer_is_409_where_another_attempt_may_have_been_told() -> None:
+    core = FakeCore()
+    post(core, attempt="osaka/1/7", relay_center="osaka")
+    post(core)
+    request = c.ReversalRequest(standing=c.Amount("0", "JPY"), automatic=True, attempt="tokyo/1/1", untold=True)
+    answer = core.handle("POST", f"{c.TRANSACTIONS_PATH}/k1/reversals", HEADERS, msgspec.json.encode(request), 0)
+    assert (answer.status, problem(answer).type, problem(answer).key) == (409, c.PROBLEM_CONTESTED_ATTEMPT, "k1")
+    older = msgspec.structs.replace(request, untold=False)
+    answer = core.handle("POST", f"{c.TRANSACTIONS_PATH}/k1/reversals", HEADERS, msgspec.json.encode(older), 0)
+    assert answer.status == 200, "a relay that does not say it is judged by the order of the answers"
+
+
 def test_region_ledger_and_network_events() -> None:
     core = FakeCore(Ledger(region="osaka", epoch=1))
     region = core.handle("GET", c.REGION_PATH, SENDER | {"region-epoch": "0"}, b"", 0)
@@ -282,3 +294,17 @@ def test_a_blocked_region_fences_and_posts_nothing() -> None:
     assert core.handle("GET", f"{c.CENTERS_PATH}tokyo", SENDER, b"", 0).status == 200
     core.ledger.activate(1, "standby")
     assert core.handle("GET", f"{c.CENTERS_PATH}tokyo", SENDER, b"", 0).status == 421
+
+
+def test_without_a_writer_nothing_is_posted_and_everything_can_be_read() -> None:
+    core = FakeCore(Ledger())
+    assert post(core, "k1").status == 200
+    core.has_writer = False
+    refused = post(core, "k2")
+    assert (refused.status, problem(refused).type, header(refused, "Retry-After")) == (503, c.PROBLEM_OVERLOADED, "1")
+    assert not core.ledger.knows("k2")
+    undo = core.handle("POST", f"{c.TRANSACTIONS_PATH}/k1{c.REVERSALS_SUFFIX}", HEADERS, UNDO, 0)
+    assert undo.status == 503
+    assert core.handle("GET", f"{c.TRANSACTIONS_PATH}/k1", HEADERS, b"", 0).status == 200
+    core.has_writer = True
+    assert post(core, "k2").status == 200

@@ -6,7 +6,7 @@ import pytest
 
 from protocols.iso8583.defaults import KINDS
 from relay.core import contract as c
-from relay.loopback.entries import MOVES, Entry, EntryState, account_of, agrees, current_answer, identity_of, totals_of
+from relay.loopback.entries import MOVES, Entry, EntryState, account_of, agrees, current_answer, identity_of
 
 
 def request(**parts: object) -> c.TransactionRequest:
@@ -54,8 +54,3 @@ def test_what_a_key_answers_now() -> None:
     assert current_answer(entry(EntryState.REVERSED, 1_000)).amount == c.Amount("1000", "JPY")
     for gone in (entry(EntryState.REVERSED, 0), entry(EntryState.TOMBSTONE, 0)):
         assert (current_answer(gone).status, current_answer(gone).reason) == ("declined", "reversed")
-
-
-def test_totals_count_what_stands() -> None:
-    entries = [entry(EntryState.POSTED, 3_000), entry(EntryState.REVERSED, 1_000), entry(EntryState.REVERSED, 0)]
-    assert totals_of(entries) == [c.LedgerTotal("ATM1", "withdrawal", 2, c.Amount("4000", "JPY"))]

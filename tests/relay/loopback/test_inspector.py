@@ -91,3 +91,33 @@ async def test_the_sweep_is_asked_for_and_its_figures_are_read(tmp_path: Path) -
     server.close()
     assert asked[0] == "reconcile-now {'business_date': '2026-11-24'}"
     assert found == {"whole": 1, "journal_rows": 7, "mended": 1, "listed": 2, "statements": 3, "totals_differ": 1}
+
+
+async def test_what_a_lost_tail_gave_to_people_is_read_from_its_reports(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    lines = [{"key": "bank:ndc:ATM1:1", "terminal": "ATM1", "why": "only a part", "ending": "listed"}, {"ending": "mended"}]
+    reports = {
+        1: {"number": 1, "layer": "tail", "differences": lines},
+        2: {"number": 2, "layer": "correction", "differences": [{"key": "another", "ending": "listed"}]},
+    }
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        command = json.loads(await reader.readline())
+        said: dict[str, object] = {"answer": {"state": "serving"}}
+        if command["command"] == "reconcile-report":
+            said = {"answer": {"text": json.dumps(reports[command["args"]["number"] or 2])}}
+        writer.write(json.dumps(said).encode() + b"\n")
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, path)
+    rows = await inspector.listed_in_tail(path)
+    server.close()
+    assert [(row.key, row.terminal, row.why) for row in rows] == [("bank:ndc:ATM1:1", "ATM1", "only a part")]
+
+
+async def test_without_a_report_a_tail_gave_nothing_and_without_a_relay_nobody_says_so(tmp_path: Path) -> None:
+    path = str(tmp_path / "control.sock")
+    with pytest.raises(inspector.NotThere):
+        await inspector.listed_in_tail(path)
+    async with answering(path, b'{"answer":{"text":"{}"}}\n'):
+        assert await inspector.listed_in_tail(path) == []

@@ -220,10 +220,10 @@ def test_an_unknown_kind_is_declined_never_guessed() -> None:
 
 
 @pytest.mark.parametrize("verb", ["post", "reverse", "inquire"])
-@pytest.mark.parametrize("asked_epoch", [1, 3])
-def test_another_region_epoch_is_refused_inside_the_transaction(verb: str, asked_epoch: int) -> None:
-    ledger = Ledger(epoch=2)
-    caller = Caller("tokyo/1/1", "tokyo", 1, asked_epoch)
+@pytest.mark.parametrize(("asked_epoch", "meant_for"), [(1, ""), (3, ""), (2, "osaka"), (1, "tokyo")])
+def test_another_region_epoch_or_region_is_refused_inside_the_transaction(verb: str, asked_epoch: int, meant_for: str) -> None:
+    ledger = Ledger("tokyo", epoch=2)
+    caller = Caller("tokyo/1/1", "tokyo", 1, asked_epoch, meant_for)
     result: object
     if verb == "post":
         result = ledger.post("k", withdrawal(), caller, 0)
@@ -274,8 +274,38 @@ def test_the_listing_is_paged_and_its_totals_are_what_stands() -> None:
         page = ledger.page("2026-11-20", "ATM00001", cursor, count=3)
     keys += [e.key for e in page.entries]
     assert keys == [f"k{n}" for n in range(7)]
-    assert page.totals == [c.LedgerTotal("ATM00001", "withdrawal", 6, c.Amount("5400", "JPY"))]
+    assert page.totals == [c.LedgerTotal("ATM00001", "withdrawal", 6, c.Amount("5400", "JPY"), "tokyo")]
     assert ledger.page("2026-11-22", None, 0) == c.LedgerPage(business_date="2026-11-22", entries=[])
+
+
+def test_a_line_keeps_the_center_that_posted_it_and_names_the_one_whose_terminal_took_it_back() -> None:
+    ledger = Ledger()
+    dated = withdrawal(1_000, business_date="2026-11-20")
+    for key in ("repeated", "reversed", "undone", "part"):
+        ledger.post(key, dated, A1, 0)
+    ledger.post("repeated", dated, A2, 0)
+    ledger.reverse("repeated", undo(1_000), A2, 0)  # lowers nothing
+    ledger.reverse("reversed", undo(), A2, 0)
+    ledger.reverse("undone", undo(automatic=True, attempt=A1.attempt), A1, 0)
+    ledger.reverse("part", undo(400), A2, 0)
+    ledger.post(
+        "completion", msgspec.structs.replace(dated, advice=True, original_key="part", amount=c.Amount("100", "JPY")), A1, 0
+    )
+    copy = Ledger("osaka")
+    copy.become_copy_of(ledger)
+    for each in (ledger, copy):
+        lines = {line.key: (line.center, line.reversed_by) for line in each.page("2026-11-20", None, 0).entries}
+        assert lines == {
+            "repeated": ("tokyo", ""),
+            "reversed": ("tokyo", "osaka"),
+            "undone": ("tokyo", ""),
+            "part": ("tokyo", "osaka"),
+            "completion": ("tokyo", ""),
+        }
+    ledger.reverse("never seen", undo(), A2, 0)
+    ledger.post("never seen", dated, A1, 0)
+    (tombstone,) = (each for each in ledger.entries() if each.key == "never seen")
+    assert tombstone.center == "osaka", "who stored it first, whoever comes late"
 
 
 @given(

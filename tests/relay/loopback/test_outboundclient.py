@@ -31,7 +31,7 @@ class Relay:
         self.world.time.run(3)
 
     def _lose(self, answer: HttpAnswer) -> None:
-        for connection in list(self.server._connections):
+        for connection in self.server._connections.all():
             connection.abort()
 
     async def start(self) -> OutboundClient:

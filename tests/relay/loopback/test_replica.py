@@ -70,7 +70,7 @@ def test_who_was_answered_is_copied_too() -> None:
     pair.post("a")
     pair.tokyo.inquire("a", Caller("osaka/3/1", "osaka", 3, 8))
     (copied,) = pair.osaka.entries()
-    assert copied.last_attempt == "osaka/3/1"
+    assert list(copied.attempts.answered) == ["tokyo/1/a", "osaka/3/1"]
     assert pair.replica.promote(9) == []
     refused = pair.osaka.post("b", _body(), Caller("x", "osaka", 2, 9), 0)
     assert isinstance(refused, Refused)
@@ -116,15 +116,23 @@ def test_the_old_region_becomes_the_copy_and_forgets_what_nobody_else_has() -> N
         pair.replica.copy_to(pair.tokyo)
 
 
+def test_whose_call_it_was_is_copied_with_it() -> None:
+    pair = Pair(lag_ms=0)
+    pair.post("a")
+    pair.tokyo.reverse("a", c.ReversalRequest(standing=c.Amount("0", "JPY")), Caller("osaka/1/1", "osaka", 1, 8), 0)
+    (copied,) = pair.osaka.entries()
+    assert (copied.center, copied.reversed_by) == ("tokyo", "osaka")
+
+
 def test_what_is_answered_in_one_is_not_answered_in_the_other() -> None:
     pair = Pair(lag_ms=0)
     pair.post("a")
     pair.replica.copy_to(pair.osaka)
     pair.osaka.on_commit = None
-    before = dict(next(pair.tokyo.entries()).answered_at)
+    before = list(next(pair.tokyo.entries()).attempts.answered)
     pair.osaka.activate(9)
     pair.osaka.inquire("a", Caller("osaka/1/1", "osaka", 1, 9))
-    assert next(pair.tokyo.entries()).answered_at == before
+    assert list(next(pair.tokyo.entries()).attempts.answered) == before
 
 
 def test_a_fence_is_copied_with_the_postings_and_lost_with_them() -> None:
@@ -140,3 +148,16 @@ def test_a_fence_is_copied_with_the_postings_and_lost_with_them() -> None:
         pair.now_ms += wait_ms
         pair.replica.promote(9)
         assert pair.osaka.relay_epochs.newest("tokyo") == newest
+
+
+def test_how_far_a_copy_is_behind_is_told_in_the_time_of_its_primary() -> None:
+    pair = Pair(lag_ms=1_000)
+    assert pair.replica.behind_ms == 0
+    pair.post("1")
+    pair.now_ms = 300
+    pair.post("2")
+    pair.now_ms = 900
+    assert pair.replica.behind_ms == 300
+    pair.now_ms = 1_000
+    pair.replica.ship()
+    assert pair.replica.behind_ms == 0, "only the second one is not there"

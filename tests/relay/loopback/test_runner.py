@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -26,6 +27,41 @@ async def test_the_first_signal_asks_to_stop_and_gives_the_handlers_back() -> No
             await load.stopping.wait()
         assert asked == ["stopping"]
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.fixture
+def harmless() -> Iterator[signal.Handlers]:
+    """SIGTERM does nothing to whoever runs the tests."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    yield signal.SIG_IGN
+    signal.signal(signal.SIGTERM, before)
+
+
+async def test_a_second_sigterm_is_as_it_was_before(harmless: signal.Handlers) -> None:
+    load = Load(IDLE, assemble(Plan(shares=IDLE.dialects, terminals=1, target=("127.0.0.1", 1)), Customers()), Silence())
+    with asking_to_stop(load, lambda: None):
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(10):
+            await load.stopping.wait()
+        assert signal.getsignal(signal.SIGTERM) is harmless
+    assert signal.getsignal(signal.SIGTERM) is harmless
+
+
+def test_sigterm_is_ctrl_c_at_any_moment_and_what_was_begun_is_cleared_away(harmless: signal.Handlers) -> None:
+    cleared: list[bool] = []
+
+    async def begin() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(10):
+                await asyncio.Event().wait()
+        finally:
+            cleared.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_loop(begin())
+    assert cleared == [True]
+    assert signal.getsignal(signal.SIGTERM) is harmless
 
 
 async def test_whatever_happens_neither_process_nor_folder_is_left() -> None:

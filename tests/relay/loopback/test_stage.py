@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from relay.loopback import inspector
 from relay.loopback.customers import Customers
 from relay.loopback.isotroupe import atm_site
 from relay.loopback.ledger import Caller
-from relay.loopback.stage import Stage, StageSettings, free_port
+from relay.loopback.stage import PORT_LOWEST, Stage, StageSettings, free_port
 from relay.loopback.troupe import HOST, Site
 from relay.reconcile.dates import Cutover
 
@@ -78,7 +79,19 @@ def test_refused_cards_are_refused_by_the_ledger(tmp_path: Path) -> None:
     assert [card.refusal for card in customers.cards if card.refusal] == ["stolen-card", "expired-card", "incorrect-pin"]
     assert made.outbound_port != made.metrics_port
     assert made.last_words() == ""
-    assert 0 < free_port() < 65_536
+
+
+def test_a_port_that_was_given_is_drawn_by_nobody_else_and_serves_the_daemon_again_and_again() -> None:
+    """Two loads beside each other drew one port once: while one's relay was dead, its terminals talked to the other's."""
+    first, second = free_port(), free_port()
+    draws = iter([first - PORT_LOWEST, second - PORT_LOWEST, first - PORT_LOWEST])
+    assert free_port(lambda count: next(draws, secrets.randbelow(count))) not in {first, second}
+    assert not list(draws)
+    for _ in range(2):  # as the daemon, which comes back at its port
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((HOST, first)).close()
+        with socket.create_server((HOST, first)):  # it sets SO_REUSEADDR
+            socket.create_connection((HOST, first)).close()
 
 
 async def test_the_core_files_a_message_under_the_day_that_the_relay_counts(stage: Stage) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from relay.control.client import ControlClient
 from relay.failover.actions.port import ActionFailed, ActionRefused
 from relay.failover.keeper import Keeper
 from relay.failover.peer import CopyAsk, Replica
+from relay.loopback.stage import free_port
 from relay.orchestrator.channel import Channel, ChannelServer, peer_context
 from relay.orchestrator.relays import OwnRelay
 from tests.support.failoverbook import Book
@@ -61,10 +61,7 @@ async def test_copies_go_over_and_a_stranger_is_not_heard(tmp_path: Path) -> Non
 
 
 async def test_nobody_there_is_away_and_surely_nothing(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    channel = Channel(address, Book().keeper, None, "")
+    channel = Channel(f"127.0.0.1:{free_port()}", Book().keeper, None, "")
     assert (await channel.copy(CopyAsk(run="r1"))).kind == "away"
     assert (await channel.facts("osaka")).trouble
     with pytest.raises(ActionRefused):

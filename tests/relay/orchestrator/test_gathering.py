@@ -10,6 +10,7 @@ import pytest
 from relay import bridge
 from relay.control.client import ControlClient
 from relay.failover import events as e
+from relay.orchestrator import gathering as gathering_module
 from relay.orchestrator.gathering import Gathering, page_by
 from relay.orchestrator.relays import BothRelays, OwnRelay
 from tests.support.failoverbook import Book
@@ -50,3 +51,14 @@ async def test_people_are_called_with_the_sentence_as_one_word(tmp_path: Path) -
     page_by(None)("x", "now")
     assert await bridge.drain(30_000) == []
     assert out.read_text() == "gate 1; $(waits)"
+
+
+@pytest.mark.parametrize(("code", "why"), [("raise SystemExit(7)", "exit code 7"), ("while True: pass", "no end within")])
+async def test_a_program_that_called_nobody_is_told(
+    code: str, why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(gathering_module, "PAGE_S", 0.5 if "while" in code else 30.0)
+    page_by((sys.executable, "-I", "-c", code))("gate 1 waits", "now")
+    assert await bridge.drain(30_000) == []
+    assert "could not be called" in caplog.text
+    assert why in caplog.records[-1].__dict__["fields"]["why"]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from relay.outbound.front import FrontOutbound
-from relay.outbound.ports import Known, NoSuch, Posted, Taken
+from relay.outbound.ports import Known, NoSuch, NotTaken, Posted, Taken
 from tests.support.outboundworld import FarLink, OutboundWorld
 
 
@@ -70,6 +70,28 @@ def test_what_may_have_left_there_is_unknown_and_not_sent_again() -> None:
     pair.run()
     assert (pair.osaka.wire, pair.tokyo.state("m1")) == ([], "unknown")
     assert pair.tokyo.core.states_of("m1") == ["unknown"]
+
+
+def test_while_the_other_journal_is_not_at_hand_no_key_is_new() -> None:
+    """The core hears no answer of the lost center, and posts again here before its journal is open."""
+    pair = Pair()
+    pair.tokyo.posted("m1")
+    pair.connect()
+    assert isinstance(pair.post("m0"), Taken)
+    pair.front.is_awaited = True
+    assert isinstance(pair.post("m1"), NotTaken)
+    found: dict[str, Any] = {}
+    for key in ("m0", "m1"):
+        pair.front.find(key, partial(found.__setitem__, key))
+    pair.front.cancel("m1", "no more", partial(found.__setitem__, "cancel m1"))
+    pair.run()
+    assert {key: type(each) for key, each in found.items()} == {"m0": Known, "m1": NotTaken, "cancel m1": NotTaken}
+    pair.adopt()
+    pair.front.is_awaited = False
+    pair.connect()
+    pair.run()
+    assert isinstance(pair.post("m1"), Known)
+    assert pair.osaka.wire == ["m0", "m1"], "once"
 
 
 def test_a_post_that_the_core_repeats_here_is_known_from_there() -> None:

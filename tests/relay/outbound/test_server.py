@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -59,6 +60,11 @@ class Serving:
             while not condition():  # noqa: ASYNC110  what sockets do has no event of ours
                 await asyncio.sleep(0)
 
+    async def end(self) -> None:
+        for writer in self.writers:
+            writer.close()
+        await self.server.stop()
+
     def count(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
@@ -68,9 +74,7 @@ async def serving() -> AsyncIterator[Serving]:
     serving = Serving()
     await serving.start()
     yield serving
-    for writer in serving.writers:
-        writer.close()
-    await serving.server.stop()
+    await serving.end()
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
@@ -210,7 +214,7 @@ async def test_a_request_that_does_not_end_is_cut_at_its_deadline(serving: Servi
     reader, writer = await serving.connect()
     request = post("/x", b"xxxxx")
     writer.write(request[:-5])
-    await serving.until(lambda: serving.server._connections and next(iter(serving.server._connections))._head_bytes > 0)  # type: ignore[return-value]  # truth is enough
+    await serving.until(lambda: any(one._head_bytes for one in serving.server._connections.all()))
     for _ in range(3):
         serving.time.run(3_000)  # a byte now and then buys nothing
         writer.write(b"x")
@@ -218,6 +222,63 @@ async def test_a_request_that_does_not_end_is_cut_at_its_deadline(serving: Servi
     serving.time.run(1_100)
     assert await is_gone(reader)
     assert serving.asked == []
+
+
+async def test_one_address_has_its_share_and_what_says_nothing_gives_way() -> None:
+    serving = Serving(msgspec.structs.replace(LIMITS, connection_count_max=8, share_count_max=2, first_ms=5_000))
+    await serving.start()
+    try:
+        silent = [await serving.connect() for _ in range(2)]
+        await serving.until(lambda: serving.count("relay_outbound_connections") == 2)
+        serving.is_holding = True
+        _, busy = silent[1]
+        busy.write(post("/busy"))
+        await serving.until(lambda: len(serving.held) == 1)
+        serving.is_holding = False
+        reader, writer = await serving.connect()
+        writer.write(post("/person"))
+        assert (await answer(reader))[2] == b"/person", "in place of the silent one"
+        assert await is_gone(silent[0][0])
+        serving.held.pop()(HttpAnswer(200, b"at last"))
+        assert (await answer(silent[1][0]))[2] == b"at last", "and not of the one that is served"
+        late, _ = await serving.connect()
+        await serving.until(lambda: serving.count("relay_outbound_connections") == 2)
+        serving.time.run(5_100)
+        assert await is_gone(late), "who says nothing is gone after five seconds"
+    finally:
+        await serving.end()
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+async def test_a_large_answer_reaches_a_slow_reader_whole(serving: Serving, keep_alive: bool) -> None:
+    serving.is_holding = True
+    reader, writer = await serving.connect()
+    reader._limit = 4_096  # type: ignore[attr-defined]  # it takes a little at a time
+    writer.write(post("/large", b"", *(() if keep_alive else ("Connection: close",))))
+    await serving.until(lambda: len(serving.held) == 1)
+    body = bytes(range(256)) * 64 * 1_024  # 16 MiB: no kernel's buffer takes it at once
+    serving.held.pop()(HttpAnswer(200, body))
+    if keep_alive:
+        writer.write(post("/next"))
+    await asyncio.sleep(0)
+    serving.time.run(serving.server.limits.write_ms - 1_000)
+    serving.is_holding = False
+    assert (await answer(reader))[2] == body
+    if keep_alive:
+        assert (await answer(reader))[2] == b"/next", "and the connection goes on"
+    else:
+        assert await is_gone(reader)
+
+
+async def test_who_reads_nothing_of_a_large_answer_is_cut_at_its_deadline(serving: Serving) -> None:
+    serving.is_holding = True
+    _, writer = await serving.connect()
+    writer.transport.pause_reading()
+    writer.write(post("/large"))
+    await serving.until(lambda: len(serving.held) == 1)
+    serving.held.pop()(HttpAnswer(200, bytes(16 * 1_048_576)))
+    serving.time.run(serving.server.limits.write_ms + 1_000)
+    await serving.until(lambda: serving.count("relay_outbound_connections") == 0)
 
 
 async def test_an_idle_connection_is_closed(serving: Serving) -> None:

@@ -14,6 +14,7 @@ from relay.pair.beat import (
     HEADER_BYTES,
     MAC_BYTES,
     MAGIC,
+    NAME_CHARS_MAX,
     ROWS_MAX,
     VERSION,
     Beat,
@@ -50,6 +51,13 @@ def signed(version: int, body: bytes, key: bytes = KEY, path: int = 0) -> bytes:
 
 def test_what_is_written_is_read() -> None:
     assert read_beat(write_beat(BEAT, 1, 1, KEY), [KEY]) == Signed(VERSION, 1, 1, BEAT)
+
+
+@pytest.mark.parametrize("name", ["r" * 255, "\N{CJK UNIFIED IDEOGRAPH-6771}" * 255])
+def test_a_region_whose_name_the_core_made_long_is_cut_and_the_heartbeat_is_heard(name: str) -> None:
+    heard = read_beat(write_beat(msgspec.structs.replace(BEAT, region=name), 1, 1, KEY), [KEY])
+    assert isinstance(heard, Signed)
+    assert heard.beat == msgspec.structs.replace(BEAT, region=name[:NAME_CHARS_MAX])
 
 
 def test_keys_rotate_by_a_list() -> None:

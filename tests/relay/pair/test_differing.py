@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import msgspec
 
-from relay.pair.beat import Beat
+from relay.pair.beat import NAME_CHARS_MAX, Beat
 from relay.pair.differing import DIFFERING_MS, Differing, skew_ms
 
 BEAT = Beat(center="osaka", peer="tokyo", incarnation=1, life=1, sequence=1, epoch=8, region="tokyo")
@@ -30,6 +30,11 @@ def test_epochs_that_differ_for_long_are_told_and_taken_back() -> None:
 def test_two_regions_under_one_epoch_are_told_at_once_and_an_unknown_one_is_none() -> None:
     assert Differing().saw(8, "osaka", BEAT, 0) == "under epoch 8 we know osaka, and osaka knows tokyo"
     assert Differing().saw(8, "", BEAT, 0) == ""
+
+
+def test_a_name_that_was_cut_on_the_way_is_the_same_region() -> None:
+    name = "r" * 255
+    assert Differing().saw(8, name, msgspec.structs.replace(BEAT, region=name[:NAME_CHARS_MAX]), 0) == ""
 
 
 def test_a_clock_a_day_ahead() -> None:

@@ -8,6 +8,7 @@ import ssl
 
 import pytest
 
+from relay.configuration.pair import held_bytes_max
 from relay.core.door import Address
 from relay.pair.forwarder import ForwardLimits, names_of
 from relay.pair.joining import Stream
@@ -147,6 +148,19 @@ async def test_no_more_than_so_many_and_place_again_when_one_leaves(room: Room) 
     assert await status_of(room, request(Address(STRANGER, 443))) == 403
 
 
+async def test_no_more_bytes_under_way_than_allowed_however_many_connections_are(room: Room) -> None:
+    """Each connection takes what it may ever keep: two fit, and the third does not by a byte."""
+    forwarder = room.open(ForwardLimits(count_max=100, bytes_max=3 * held_bytes_max(65_536) - 1))
+    held = [await connect(room, is_tls=False), await connect(room, is_tls=False)]
+    await until(lambda: forwarder.open_count == 2)
+    third = await connect(room, is_tls=False)
+    assert await ends(third) == b""
+    assert room.count("full") == 1
+    for stream in held:
+        stream.writer.transport.abort()
+    await until(lambda: not forwarder.open_count)
+
+
 async def test_a_forwarded_connection_that_carries_nothing_ends(room: Room) -> None:
     forwarder = room.open(ForwardLimits(idle_ms=200))
     async with RawServer(always(answer())) as core:
@@ -174,3 +188,17 @@ def test_names() -> None:
         "a.test",
         "b.test",
     }
+
+
+async def test_a_caller_that_is_let_in_as_the_relay_stops_leaves_its_place_and_is_hung_up_on(room: Room) -> None:
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    room.open()
+    forwarder = room.forwarder
+    assert forwarder is not None
+    forwarder._let_in(far)
+    assert forwarder.open_count == 1
+    await forwarder.stop()
+    assert forwarder.open_count == 0
+    with near:
+        assert await asyncio.get_running_loop().sock_recv(near, 1) == b""

@@ -19,6 +19,7 @@ from relay.pair.heart import DATAGRAMS_PER_S_MAX, Heart
 from relay.telemetry.metrics import Metrics
 from relay.wheel import TimingWheel
 from tests.support.pairroom import OSAKA, TOKYO, until
+from tests.support.realdns import free_udp_port
 
 KEY = bytes(range(32))
 
@@ -66,15 +67,9 @@ class Side:
                 await self.heard.wait()
 
 
-def udp_port() -> int:
-    with socket.socket(type=socket.SOCK_DGRAM) as sock:
-        sock.bind((TOKYO, 0))
-        return int(sock.getsockname()[1])
-
-
 class Two:
     def __init__(self) -> None:
-        self.port = udp_port()
+        self.port = free_udp_port(TOKYO, OSAKA)
         self.tokyo = Side("tokyo", "osaka", TOKYO, OSAKA, self.port, 1)
         self.osaka = Side("osaka", "tokyo", OSAKA, TOKYO, self.port, 2)
 
@@ -109,6 +104,21 @@ async def test_garbage_a_wrong_key_and_a_stranger_change_nothing(two: Two) -> No
     assert two.tokyo.hearing.beat is None
 
 
+async def test_questions_go_by_every_path_beside_the_heartbeats(two: Two) -> None:
+    came: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    two.osaka.heart.on_question = came.set_result
+    two.tokyo.heart.start()
+    two.osaka.heart.start()
+    await asyncio.gather(two.tokyo.until_up(), two.osaka.until_up())
+    two.tokyo.heart.send_all(b"RLPQ a question")
+    assert await asyncio.wait_for(came, 20) == b"RLPQ a question"
+    assert two.osaka.count("not-ours") == 0
+    two.osaka.heart.send_all(b"RLPQ of no use")  # nobody has a use for it there: it changes nothing
+    proven = two.tokyo.count("proven")
+    await two.tokyo.until("proven", int(proven) + 1)
+    assert two.tokyo.count("not-ours") == 0
+
+
 async def test_a_flood_is_read_up_to_its_limit_and_the_rest_is_dropped(two: Two) -> None:
     two.tokyo.heart.start()
     with socket.socket(type=socket.SOCK_DGRAM) as peer:
@@ -125,7 +135,7 @@ async def test_a_flood_is_read_up_to_its_limit_and_the_rest_is_dropped(two: Two)
 
 
 async def test_an_address_that_is_not_on_this_host_is_told_and_is_no_reason_to_end() -> None:
-    side = Side("tokyo", "osaka", "192.0.2.1", "192.0.2.2", udp_port(), 1)
+    side = Side("tokyo", "osaka", "192.0.2.1", "192.0.2.2", free_udp_port(), 1)
     side.heart.start()
     assert side.heart.troubles == ("Cannot assign requested address",)
     side.heart.stop()
@@ -149,3 +159,24 @@ def test_a_peer_that_comes_late_is_heard_though_the_system_has_told_that_nobody_
     factory = asyncio.new_event_loop if loop_name == "asyncio" else uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(scene())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_is_not_the_last_one(two: Two) -> None:
+    """Else the other center would take a center that serves for lost."""
+    loop, told = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    mistakes = [LookupError("of ours")]
+    say = two.tokyo.say
+
+    def say_or_fail(sequence: int) -> Beat:
+        if sequence > 1 and mistakes:
+            raise mistakes.pop()
+        return say(sequence)
+
+    two.tokyo.heart._say = say_or_fail
+    two.tokyo.heart.start()
+    two.osaka.heart.start()
+    await asyncio.gather(two.tokyo.until_up(), two.osaka.until_up())
+    assert not mistakes
+    loop.set_exception_handler(None)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+import pytest
+
 from relay.pair.beat import Sight
 from relay.pair.lookout import Lookout
 from tests.support.virtualtime import VirtualTime
@@ -90,3 +92,19 @@ def test_nobody_of_that_name_is_unknown_and_after_a_stop_nothing_is_asked() -> N
     before = len(world.asked)
     world.time.run(10_000)
     assert len(world.asked) == before
+
+
+def test_an_error_of_one_look_does_not_make_it_the_last() -> None:
+    world = World()
+    world.time.run(500)
+
+    def servers() -> dict[str, bool | None]:
+        raise LookupError("of ours")
+
+    world.lookout._servers = servers
+    with pytest.raises(LookupError):
+        world.time.run(1_500)
+    world.lookout._servers = lambda: world.servers
+    asked = len(world.asked)
+    world.time.run(3_000)
+    assert len(world.asked) >= asked + 4

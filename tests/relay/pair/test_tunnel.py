@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import ssl
 
 import pytest
 
 from relay.clock import SystemClock
+from relay.configuration.pair import held_bytes_max
 from relay.core.door import Address, HttpAnswer, HttpCall, HttpResult, Lost, NotSent, Why
 from relay.core.transport import Transport, TransportLimits
 from relay.pair.forwarder import ForwardLimits
-from relay.pair.tunnel import TunnelRefused
+from relay.pair.tunnel import TunnelLimits, TunnelRefused
 from relay.wheel import TimingWheel
 from tests.support.httpserver import Peer, RawServer, always, answer
-from tests.support.pairroom import STRANGER, Room
+from tests.support.pairroom import STRANGER, Room, until
 
 CALL = HttpCall(b"POST", b"/v1/transactions", b"Host: core.test\r\n", b'{"amount":"1"}')
 
@@ -185,3 +188,76 @@ async def test_calls_that_wait_go_the_new_way_and_what_was_sent_does_not(room: R
         assert isinstance(await again, HttpAnswer)
         assert (core.connections, len(core.requests)) == (2, 2)
         await transport.aclose()
+
+
+async def test_no_more_bytes_under_way_than_allowed_at_this_end(room: Room) -> None:
+    """One connection fits, and the second does not by a byte: it is refused here, nothing is sent, and the place comes back."""
+    room.open()
+    limits = TunnelLimits(bytes_max=2 * held_bytes_max(65_536) - 1)
+    room.tunnel = room.make_tunnel(limits=limits)
+    async with RawServer(always(answer())) as one, RawServer(always(answer())) as two:
+        room.cores.update((one.address, two.address))
+        transport = transport_of(room)
+        assert isinstance(await ask(transport, one.address), HttpAnswer)
+        assert await ask(transport, two.address) == NotSent(Why.REFUSED)
+        assert (room.dials("full"), two.connections) == (1, 0)
+        await transport.aclose()
+        await until(lambda: not room.tunnel.open_count)
+        transport = transport_of(room)
+        assert isinstance(await ask(transport, two.address), HttpAnswer)
+        await transport.aclose()
+
+
+async def test_what_is_given_up_here_is_reset_at_the_core(room: Room) -> None:
+    room.open()
+    how: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def core(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.read(65_536):
+                pass
+            how.set_result("closed")
+        except ConnectionResetError:
+            how.set_result("reset")
+        writer.close()
+
+    async with await asyncio.start_server(core, "127.0.0.1", 0) as server:
+        address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+        room.cores.add(address)
+        transport = transport_of(room)
+        future: asyncio.Future[HttpResult] = asyncio.get_running_loop().create_future()
+        transport.call(address, CALL, 1_000, future.set_result)
+        assert await future == Lost(Why.DEADLINE)
+        assert await asyncio.wait_for(how, 20) == "reset"
+        await until(lambda: not room.tunnel.open_count)
+        await transport.aclose()
+
+
+async def test_one_that_is_given_up_before_it_carried_a_byte_leaves_nothing_open(room: Room) -> None:
+    """The relay stops, or the way changes, in the very turn of the loop in which it was made: its task never takes a step."""
+    room.open()
+    async with RawServer(always(answer(b"{}"))) as core:
+        room.cores.add(core.address)
+        ours = await room.tunnel.dial(core.address)
+        await until(lambda: room.forwarder.open_count == 1)
+        await room.tunnel.aclose()
+        assert room.tunnel.open_count == 0
+        await until(lambda: room.forwarder.open_count == 0)
+        with ours:
+            assert await asyncio.get_running_loop().sock_recv(ours, 1) == b""
+
+
+async def test_without_a_descriptor_for_the_caller_the_other_center_is_let_go(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    room.open()
+    async with RawServer(always(answer())) as core:
+        room.cores.add(core.address)
+        monkeypatch.setattr(socket, "socketpair", full)
+        with pytest.raises(OSError, match="Too many open files"):
+            await room.tunnel.dial(core.address)
+        monkeypatch.undo()
+        await until(lambda: room.forwarder is not None and room.count("served") == 1 and room.forwarder.open_count == 0)

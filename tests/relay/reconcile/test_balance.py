@@ -9,7 +9,8 @@ import pytest
 
 from protocols.totals import OwnSum, Total, TotalsStated
 from relay.reconcile import balance as module
-from relay.reconcile.balance import DayTotals, balance, money
+from relay.reconcile.balance import DayTotals, balance
+from relay.reconcile.centers import InPair
 from relay.reconcile.listing import Sum
 from relay.reconcile.statements import Kept
 from relay.reconcile.tally import Closed, Tally
@@ -116,6 +117,19 @@ def test_a_difference_of_the_core_is_listed_only_where_nothing_else_explains_it(
     assert sheet.terminals[1].why == "the core says 5, the journal 0"
 
 
+def test_what_both_centers_have_touched_is_marked_where_it_is_just_that_and_listed_where_it_is_not() -> None:
+    told = TOLD | {("A2", "withdrawal", "JPY"): Sum(2, 570)}
+
+    def first(apart_minor: int) -> tuple[int, str]:
+        sheet = balance(tally(), told, [], pair=InPair("osaka", apart={("A2", "withdrawal", "JPY"): apart_minor}))
+        return sheet.differs, sheet.terminals[0].why
+
+    assert first(500)[0] == 0
+    assert first(500)[1].startswith("both centers have touched it")
+    for apart_minor in (499, 501, -500, 0):
+        assert first(apart_minor) == (1, "the core says 570, the journal 70")
+
+
 def test_limits_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TERMINAL_LINES_MAX", 3)
     monkeypatch.setattr(module, "STATED_LINES_MAX", 1)
@@ -135,18 +149,3 @@ def test_a_card_number_in_a_name_is_masked_everywhere() -> None:
     kept = [said(6, PAN, lines=lines, source=PAN), said(5, "A2")]
     sheet = balance(books, {(PAN, "withdrawal", "JPY"): Sum(1, 9)}, kept, [Closed(PAN, PAN, DATE, 5)])
     assert PAN.encode() not in msgspec.json.encode(sheet)
-
-
-@pytest.mark.parametrize(
-    ("minor", "currency", "text"),
-    [
-        (1234567, "JPY", "1,234,567"),
-        (-1234, "USD", "-12.34"),
-        (5, "BHD", "0.005"),
-        (7, "", "7"),
-        (7, "???", "7"),
-        (None, "JPY", "-"),
-    ],
-)
-def test_money_has_the_decimals_of_its_currency(minor: int | None, currency: str, text: str) -> None:
-    assert money(minor, currency) == text

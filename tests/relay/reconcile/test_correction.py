@@ -14,6 +14,7 @@ from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import Moved
 from relay.reconcile import correction
 from relay.reconcile.asking import NotRun
+from relay.reconcile.centers import OfCenter
 from relay.reconcile.correction import Correction, Outcome
 from relay.reconcile.dates import DAY_MS, Cutover
 from relay.reconcile.matcher import Ending, What
@@ -48,8 +49,8 @@ class Bank:
         self.clock = Later()
         self.reopened = Reopened(self.rows)
 
-    async def run(self, **judging: Any) -> Outcome:
-        asking = asking_of(self.core, self.rows)
+    async def run(self, peer: str = "", **judging: Any) -> Outcome:
+        asking = asking_of(self.core, self.rows, peer=peer)
         judge = judge_of(asking, self.reopened, **judging)
         self.core.asked.clear()
         return await Correction(asking, judge, self.shelf, self.clock, Cutover(), MARGIN_MS).run()
@@ -97,6 +98,17 @@ async def test_what_is_listed_is_not_listed_again_by_every_run() -> None:
     bank.core.lines.append(line(8, terminal="ATM2"))
     assert (await bank.run(is_mending=False)).reports == ()
     assert len(bank.shelf.reports()) == 1
+
+
+async def test_a_terminal_that_worked_at_both_centers_is_compared_with_what_it_did_here() -> None:
+    bank = Bank()
+    bank.core.lines += [line(n, terminal="ATM2", center="osaka") for n in (91, 92)]
+    assert (await bank.run(peer="osaka")).reports == ()
+    bank = Bank()
+    bank.core.lines += [line(91, terminal="ATM2", center="osaka"), line(92, terminal="ATM2", center="tokyo")]
+    (report,) = (await bank.run(peer="osaka")).reports
+    assert [(d.what, d.key) for d in report.differences] == [(What.UNKNOWN_KEY, "k92")]
+    assert (report.others, report.core_lines) == (OfCenter("osaka", lines=1), 7)
 
 
 async def test_a_late_event_brings_its_old_exchange_back() -> None:

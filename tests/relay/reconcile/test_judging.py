@@ -10,10 +10,12 @@ from protocols.vocabulary import Approved, NotProcessed, Unknown
 from relay.core.port import Looked, NotFound, Undone
 from relay.exchange import evidence
 from relay.reconcile.asking import NotRun
+from relay.reconcile.centers import Centers
 from relay.reconcile.judging import BUSY_TRIES_MAX, FOLLOW_TRIES_MAX, Judged
 from relay.reconcile.matcher import Difference, Ending, What, compare, missing
 from tests.support.reconcileplay import ListCore, ListRows, Reopened, asking_of, judge_of, line, side
 
+ALONE = Centers("tokyo")
 POSTED = Looked(Approved(), 5_000, "tokyo/3/1")
 
 
@@ -43,7 +45,7 @@ async def test_mended() -> None:
 async def test_reversed() -> None:
     declined = side(1, verdict="decline")
     case = Case(declined, said=POSTED)
-    judged = await case.end(compare(line(1), declined))
+    judged = await case.end(compare(line(1), declined, ALONE))
     assert judged.difference is not None
     assert judged.difference.ending is Ending.REVERSED
     assert case.reopened.moved == [("k1", "RECONCILED_UNEXPECTED")]
@@ -54,11 +56,11 @@ async def test_the_terminals_reversal_again() -> None:
     settled = evidence.pack(Undone("reversed"))
     reversal = side(2, key="r1", message_class="reversal", state="settled", outcome=settled)
     case = Case(told, reversal, said=POSTED)
-    judged = await case.end(compare(line(1), told))
+    judged = await case.end(compare(line(1), told, ALONE))
     assert judged.difference is not None
     assert judged.difference.ending is Ending.REVERSED
     case = Case(told, side(2, key="r1", message_class="reversal", is_resolved=True), said=POSTED)
-    assert (await case.end(compare(line(1), told))).difference is None, "a person decided about it"
+    assert (await case.end(compare(line(1), told, ALONE))).difference is None, "a person decided about it"
     assert case.reopened.moved == []
 
 
@@ -66,7 +68,7 @@ async def test_the_listing_alone_moves_nothing() -> None:
     """It says that this stands; the core, asked by key, says that it does not."""
     declined = side(1, verdict="decline")
     case = Case(declined, said=Looked(NotFound()))
-    judged = await case.end(compare(line(1), declined))
+    judged = await case.end(compare(line(1), declined, ALONE))
     assert case.reopened.moved == []
     assert judged.is_agreed
 
@@ -122,7 +124,8 @@ async def test_somebody_else_is_busy_with_it() -> None:
     case = Case(side(1))
     case.reopened.busy = BUSY_TRIES_MAX
     judged = await case.end(missing(side(1)))
-    assert (judged.difference, judged.is_agreed) == (None, False)
+    assert judged.difference is not None
+    assert (judged.difference.ending, judged.moved_id, judged.is_agreed) == (Ending.LISTED, 0, False)
 
 
 async def test_a_core_that_cannot_be_asked_ends_the_run_and_one_key_that_cannot_only_that_key() -> None:
@@ -161,5 +164,5 @@ async def test_what_became_of_a_moved_one(state: str, is_closed: bool, ending: E
 async def test_a_reversal_that_another_life_of_the_run_opened_is_in_the_report(times: int, ending: Ending | None) -> None:
     declined = side(1, verdict="decline")
     case = Case(side(1, verdict="decline", is_closed=False, state="undoing", times=times))
-    difference = (await case.end(compare(line(1), declined))).difference
+    difference = (await case.end(compare(line(1), declined, ALONE))).difference
     assert (None if difference is None else difference.ending) is ending

@@ -6,18 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.core.contract import Amount, LedgerEntry, LedgerPage, LedgerTotal
-from relay.reconcile.listing import Listing
+from relay.reconcile.listing import Listing, Sum
 
 DATE = "2025-11-26"
 
 
-def line(number: int) -> LedgerEntry:
+def line(number: int, center: str = "") -> LedgerEntry:
     amount = Amount(str(100 + number), "JPY")
-    return LedgerEntry(key=f"k{number}", kind="withdrawal", terminal="A", state="posted", amount=amount, standing=amount)
+    return LedgerEntry(
+        key=f"k{number}", kind="withdrawal", terminal="A", state="posted", amount=amount, standing=amount, center=center
+    )
 
 
-def total(numbers: range) -> LedgerTotal:
-    return LedgerTotal("A", "withdrawal", len(numbers), Amount(str(sum(100 + n for n in numbers)), "JPY"))
+def total(numbers: range, center: str = "") -> LedgerTotal:
+    return LedgerTotal("A", "withdrawal", len(numbers), Amount(str(sum(100 + n for n in numbers)), "JPY"), center)
+
+
+def is_osakas(center: str) -> bool:
+    return center == "osaka"
 
 
 def feed(listing: Listing, pages: list[LedgerPage]) -> None:
@@ -49,13 +55,13 @@ def test_any_split_order_and_repetition_of_lines_gives_the_same_sums(sizes: list
     assert listing.is_whole
     assert listing.trouble == ""
     assert listing.lines == count
-    assert listing.wrong_totals() == []
+    assert listing.wrong_totals(is_osakas) == []
 
 
 def test_a_dropped_line_shows_in_the_totals() -> None:
     listing = Listing(DATE)
     feed(listing, [LedgerPage(business_date=DATE, entries=[line(0)], totals=[total(range(2))])])
-    ((group, ours, theirs),) = listing.wrong_totals()
+    ((group, ours, theirs),) = listing.wrong_totals(is_osakas)
     assert group == ("A", "withdrawal", "JPY")
     assert (ours.count, theirs.count) == (1, 2)
 
@@ -71,3 +77,28 @@ def test_a_page_of_another_day_ends_the_reading() -> None:
     listing = Listing(DATE)
     feed(listing, [LedgerPage(business_date="2025-11-25", entries=[])])
     assert "2025-11-25" in listing.trouble
+
+
+TWO = [line(0, "tokyo"), line(1, "osaka"), line(2, "osaka"), line(3, "kyoto")]
+
+
+def test_totals_are_of_one_center_each_and_the_others_are_checked_there() -> None:
+    totals = [total(range(1), "tokyo"), total(range(1, 9), "osaka"), total(range(3, 4), "kyoto")]
+    listing = Listing(DATE)
+    feed(listing, [LedgerPage(business_date=DATE, entries=TWO, totals=totals)])
+    assert listing.is_told_apart
+    assert listing.wrong_totals(is_osakas) == [], "what is wrong is osaka's, and in osaka's report"
+    assert [group for group, _, _ in listing.wrong_totals(lambda center: center == "tokyo")] == [("A", "withdrawal", "JPY")]
+    assert listing.told_of(is_osakas) == {("A", "withdrawal", "JPY"): Sum(2, 203)}
+    assert listing.told_of(is_osakas, peers=True) == {("A", "withdrawal", "JPY"): Sum(8, sum(range(101, 109)))}
+
+
+def test_totals_of_both_together_are_checked_against_the_lines_of_both() -> None:
+    listing = Listing(DATE)
+    feed(listing, [LedgerPage(business_date=DATE, entries=TWO, totals=[total(range(4))])])
+    assert not listing.is_told_apart
+    assert listing.wrong_totals(is_osakas) == []
+    listing = Listing(DATE)
+    feed(listing, [LedgerPage(business_date=DATE, entries=TWO, totals=[total(range(5))])])
+    ((_, ours, theirs),) = listing.wrong_totals(is_osakas)
+    assert (ours.count, theirs.count) == (4, 5)

@@ -10,6 +10,7 @@ from relay.core.contract import Amount, LedgerEntry
 from relay.core.port import Superseded, Undone
 from relay.exchange import evidence
 from relay.journal.sides import Side
+from relay.reconcile.centers import Centers
 from relay.reconcile.matcher import Claim, Ending, What, compare, expected, missing
 
 APPROVED = Side(
@@ -32,6 +33,8 @@ LINE = LedgerEntry(
     key="k1", kind="withdrawal", terminal="ATM1", state="posted", amount=Amount("5000", "JPY"), standing=Amount("5000", "JPY")
 )
 replace = msgspec.structs.replace
+PAIR = Centers("tokyo", "osaka")
+TAKEN_BACK = replace(LINE, state="reversed", standing=Amount("0", "JPY"), reversed_by="osaka")
 
 
 def settled(outcome: object, **changes: object) -> Side:
@@ -48,7 +51,7 @@ PART = replace(APPROVED, outcome=evidence.pack(Approved(amount=Money(3_000, "JPY
 
 
 def test_agreement() -> None:
-    assert compare(LINE, APPROVED) is None
+    assert compare(LINE, APPROVED, PAIR) is None
 
 
 @pytest.mark.parametrize(
@@ -98,12 +101,36 @@ def test_what_the_journal_claims(side: Side, claim: Claim) -> None:
         (replace(LINE, standing=Amount("6000", "JPY")), APPROVED, What.STANDING),
         (replace(LINE, standing=Amount("0", "JPY")), APPROVED, None),
         (replace(LINE, state="tombstone", standing=None), None, None),
+        # Of two centers, of which this is tokyo's journal.
+        (replace(LINE, center="tokyo"), None, What.UNKNOWN_KEY),
+        (replace(LINE, center="osaka"), None, None),
+        (replace(LINE, center="kyoto"), None, What.UNKNOWN_KEY),
+        (replace(LINE, center="osaka"), APPROVED, None),
+        (replace(LINE, center="osaka"), replace(APPROVED, verdict="decline"), What.UNEXPECTED),
+        (replace(LINE, center="osaka", amount=Amount("5001", "JPY")), APPROVED, What.AMOUNT),
+        (TAKEN_BACK, APPROVED, None),
+        (replace(TAKEN_BACK, reversed_by="tokyo"), APPROVED, What.MISSING),
+        (replace(TAKEN_BACK, reversed_by=""), APPROVED, What.MISSING),
+        (replace(TAKEN_BACK, reversed_by="kyoto"), APPROVED, What.MISSING),
+        (replace(TAKEN_BACK, terminal="ATM2"), APPROVED, What.IDENTITY),
+        (replace(TAKEN_BACK, standing=Amount("2000", "JPY")), replace(APPROVED, standing_minor=5_000), None),
+        (replace(TAKEN_BACK, standing=Amount("6000", "JPY")), APPROVED, What.STANDING),
         (replace(LINE, state="tombstone", standing=None), settled(Undone("tombstone")), None),
     ],
 )
 def test_what_a_line_makes_of_it(line: LedgerEntry, side: Side | None, what: What | None) -> None:
-    found = compare(line, side)
+    found = compare(line, side, PAIR)
     assert (None if found is None else found.what) is what
+
+
+def test_a_name_that_is_neither_of_the_two_is_said() -> None:
+    found = compare(replace(LINE, center="kyoto 4111111111111111"), None, PAIR)
+    assert found is not None
+    assert found.why.startswith("posted by center kyoto")
+    assert "4111111111111111" not in found.why
+    alone = compare(replace(LINE, center="osaka"), None, Centers("tokyo"))
+    assert alone is not None, "without a pair nobody else looks at it"
+    assert alone.why.startswith("posted by center osaka")
 
 
 def test_a_row_that_no_line_named() -> None:
@@ -116,6 +143,6 @@ def test_a_row_that_no_line_named() -> None:
 
 
 def test_no_pan_in_a_difference() -> None:
-    found = compare(replace(LINE, key="pan/4111111111111111"), None)
+    found = compare(replace(LINE, key="pan/4111111111111111"), None, PAIR)
     assert found is not None
     assert "4111111111111111" not in str(found.ended(Ending.LISTED, "card 4111111111111111"))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.reconcile.balance import DayTotals, StatedLine, TotalLine
+from relay.reconcile.balance import DayTotals, TotalLine
+from relay.reconcile.farends import StatedLine
 from relay.reconcile.plain import WIDTH_MAX, as_text
 from relay.reconcile.report import sign
 from tests.relay.reconcile.test_report import REPORT

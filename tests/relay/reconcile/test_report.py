@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from relay.reconcile.balance import DayTotals
+from relay.reconcile.centers import OfCenter
 from relay.reconcile.matcher import Difference, Ending, What
 from relay.reconcile.report import Layer, Report, digest_of, facts, sign
 
@@ -32,10 +33,21 @@ def test_a_signature_needs_name_and_remark_and_is_given_once() -> None:
 def test_what_older_reports_do_not_have_is_not_in_their_digest() -> None:
     """The digest is of the report as JSON, so a report of before there were totals keeps the digest it was signed with."""
     assert b"totals" not in msgspec.json.encode(REPORT)
+    assert b"others" not in msgspec.json.encode(REPORT)
     assert digest_of(REPORT) == sha256(msgspec.json.encode(REPORT)).hexdigest()
     with_totals = msgspec.structs.replace(REPORT, totals=DayTotals(differs=2))
     assert digest_of(with_totals) != digest_of(REPORT)
     assert digest_of(with_totals) != digest_of(msgspec.structs.replace(REPORT, totals=DayTotals(differs=1)))
+
+
+def test_what_is_the_other_centers_is_said_by_name() -> None:
+    assert "Of the other center" not in dict(facts(REPORT))
+    said = msgspec.structs.replace(REPORT, others=OfCenter("osaka", 1_234))
+    assert dict(facts(said))["Of the other center"] == "1,234 lines of osaka, for its own report"
+    both = msgspec.structs.replace(REPORT, others=OfCenter("osaka", 1_234, 2))
+    assert dict(facts(both))["Of the other center"].endswith("; 2 more are here, too, and compared")
+    assert digest_of(said) != digest_of(both)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(both), type=Report) == both
 
 
 def test_what_differs_in_totals_is_listed_too() -> None:

@@ -14,7 +14,8 @@ from relay.core.port import Looked, Permit
 from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import ROWS_MAX, Side
 from relay.reconcile.asking import NotRun
-from relay.reconcile.balance import CoreTotals, DayTotals
+from relay.reconcile.balance import DayTotals
+from relay.reconcile.centers import CoreTotals, InPair, OfCenter
 from relay.reconcile.dates import DAY_MS, Cutover
 from relay.reconcile.listing import Sum
 from relay.reconcile.matcher import Difference, Ending, What, missing
@@ -36,8 +37,8 @@ from tests.support.reconcileplay import (
 )
 
 
-def new_run(core: ListCore, rows: ListRows, shelf: Shelf, save_pages: int = 1, is_mending: bool = False) -> Run:
-    asking = asking_of(core, rows)
+def new_run(core: ListCore, rows: ListRows, shelf: Shelf, save_pages: int = 1, is_mending: bool = False, peer: str = "") -> Run:
+    asking = asking_of(core, rows, peer=peer)
     judge = judge_of(asking, Reopened(rows), is_mending=is_mending)
     return Run(asking, judge, shelf, Later(), Cutover(), RunRules(save_pages=save_pages))
 
@@ -114,7 +115,7 @@ def test_seen_is_what_makes_a_million_rows_fit() -> None:
 async def test_the_sheet_of_totals_gets_the_cores_own_and_the_differences_and_is_in_the_report() -> None:
     asked: list[tuple[str, CoreTotals | None, list[str]]] = []
 
-    async def totals(business_date: str, told: CoreTotals | None, found: Sequence[Difference]) -> DayTotals:
+    async def totals(business_date: str, told: CoreTotals | None, found: Sequence[Difference], pair: InPair) -> DayTotals:
         asked.append((business_date, told, [each.key for each in found]))
         return DayTotals(differs=3)
 
@@ -205,3 +206,64 @@ async def test_workers_that_live_at_the_same_time_are_each_walked_also_by_a_run_
     report = await new_run(core, rows, Shelf(variables)).daily(DATE)
     assert report.journal_rows == 87
     assert sorted(d.key for d in report.differences) == ["k41", "k529", "k629"]
+
+
+def two_centers() -> tuple[ListCore, ListRows]:
+    """Of tokyo 1 to 40, of osaka 41 to 90; 50 was told here as well, and of each name there is one that no journal holds."""
+    lines = [line(n, center="tokyo" if n <= 40 else "osaka") for n in range(1, 91)]
+    strays = [line(901, center="tokyo"), line(902, center="osaka"), line(903, center="kyoto")]
+    return ListCore([*lines, *strays]), ListRows([side(n) for n in (*range(1, 41), 50)])
+
+
+async def test_what_the_other_center_posted_is_counted_and_left_to_its_report() -> None:
+    core, rows = two_centers()
+    report = await new_run(core, rows, Shelf(KeptVariables()), peer="osaka").daily(DATE)
+    assert sorted((d.what.value, d.key) for d in report.differences) == [("unknown-key", "k901"), ("unknown-key", "k903")]
+    assert report.others == OfCenter("osaka", lines=50, held=1)
+    assert report.core_lines == 42
+    alone = await new_run(core, rows, Shelf(KeptVariables())).daily(DATE)
+    assert (len(alone.differences), alone.others, alone.core_lines) == (52, msgspec.UNSET, 93)
+
+
+async def test_an_interrupted_run_counts_the_other_centers_lines_once() -> None:
+    core, rows = two_centers()
+    shelf = Shelf(KeptVariables())
+    core.fails_at = 60
+    with pytest.raises(NotRun):
+        await new_run(core, rows, shelf, peer="osaka").daily(DATE)
+    core.fails_at = -1
+    report = await new_run(core, rows, shelf, peer="osaka").daily(DATE)
+    assert report.others == OfCenter("osaka", lines=50, held=1)
+    assert report.core_lines == 42
+
+
+@pytest.mark.parametrize("is_apart", [True, False])
+async def test_the_sheet_gets_this_centers_share_of_the_totals_or_none(is_apart: bool) -> None:
+    asked: list[tuple[CoreTotals | None, InPair]] = []
+
+    async def totals(date: str, told: CoreTotals | None, found: Sequence[Difference], pair: InPair) -> DayTotals:
+        asked.append((told, pair))
+        return DayTotals()
+
+    class TellingCore(ListCore):
+        def ledger(self, *args: Any) -> Any:
+            *more, done = args
+
+            def told(page: LedgerPage) -> None:
+                rows = [("tokyo", 41), ("osaka", 51), ("kyoto", 1)] if is_apart else [("", 93)]
+                sums = [LedgerTotal("ATM1", "withdrawal", n, Amount(str(n * 5_000), "JPY"), name) for name, n in rows]
+                done(msgspec.structs.replace(page, totals=[] if page.next_cursor else sums))
+
+            return super().ledger(*more, told)
+
+    core, rows = two_centers()
+    run = new_run(TellingCore(core.lines), rows, Shelf(KeptVariables()), peer="osaka")
+    run._totals = totals
+    report = await run.daily(DATE)
+    assert What.LISTING not in {d.what for d in report.differences}
+    group = ("ATM1", "withdrawal", "JPY")
+    if is_apart:
+        share, others = {group: Sum(42, 210_000)}, {group: Sum(51, 255_000)}
+        assert asked == [(share, InPair("osaka", others, {group: -5_000}))]
+    else:
+        assert [told for told, _ in asked] == [None], "the sum of both together says nothing of one"

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from msgspec.structs import replace
 
-from protocols.vocabulary import Approved, Declined, MessageClass, NotProcessed
+from protocols.vocabulary import Approved, Declined, MessageClass, NotProcessed, Unknown
 from relay.core.port import Looked, NotFound, Permit
 from relay.exchange.reopening import Reopening
 from relay.journal.memory_disk import MemoryDisk
@@ -95,12 +96,12 @@ class World(DeskWorld):
         )
         self.tails.start()
 
-    def switch(self) -> None:
+    def switch(self, epoch: int = NEW) -> None:
         """The new epoch is durable."""
-        self.journal.raise_epoch(NEW, lambda _: None)
+        self.journal.raise_epoch(epoch, lambda _: None)
         self.time.run(5)
-        self.permit = Permit(NEW, "osaka")
-        self.tails.begin(NEW)
+        self.permit = Permit(epoch, "osaka")
+        self.tails.begin(epoch)
 
     async def settle(self, turns: int = 60) -> None:
         for _ in range(turns):
@@ -187,6 +188,30 @@ async def test_a_completion_waits_until_its_original_was_asked_for() -> None:
     assert world.core.last("submit").key == "ATM1-advice-2"
 
 
+async def test_a_completion_that_was_said_anew_waits_again_where_the_region_moves_once_more() -> None:
+    """Booked before its original, which the third region lacks as well, it would be booked a second time with it."""
+    world = World()
+    world.say(world.link(), Message(trace="2", message_class=MessageClass.ADVICE, original="1"))
+    world.core.last("submit").reply(Approved())
+    world.time.run(5)
+    world.switch()
+    await world.settle()
+    world.core.last("submit").reply(Approved())
+    await world.settle()
+    under_way = world.core.last("submit")
+    assert under_way.key == "ATM1-advice-2", "its original is settled, and it was said anew"
+    said = len(world.core.calls)
+    world.switch(NEW + 1)
+    under_way.reply(Unknown(why="the region moved"))
+    world.time.run(10_000)
+    assert len(world.core.calls) == said, "nothing is said before its original was asked for in the third region"
+    await world.settle(2_000)
+    assert [call.key for call in world.core.calls[said:]] == [W1]
+    world.core.last("submit").reply(Approved())
+    await world.settle(2_000)
+    assert [call.key for call in world.core.calls[said:]] == [W1, "ATM1-advice-2"]
+
+
 async def test_a_life_that_finds_an_epoch_without_its_tail_begins_one() -> None:
     world = World()
     world.journal.raise_epoch(NEW, lambda _: None)  # and then the power went
@@ -225,6 +250,20 @@ async def test_a_run_that_cannot_go_on_is_tried_again() -> None:
     await world.settle(3_000)
     assert world.tails.is_finished
     assert world.tails.trouble == ""
+
+
+async def test_a_run_that_fails_by_a_mistake_of_ours_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the new region would lack what the old one confirmed, and nobody would go on asking before the next epoch."""
+    world = World()
+    world.region.says = FOUND
+    with monkeypatch.context() as patched:
+        patched.delattr(TailDiskRows, "newest_confirmed_ms")
+        world.switch()
+        await world.settle()
+    assert world.tails.trouble == "AttributeError in the relay: the log has it"
+    assert not world.tails.is_finished
+    await world.settle(3_000)
+    assert world.tails.is_finished
 
 
 async def test_a_journal_that_takes_nothing_delays_it_and_forgets_nothing() -> None:

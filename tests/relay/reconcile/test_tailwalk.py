@@ -18,6 +18,7 @@ from relay.exchange.replay import replayed
 from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.sides import Moved, Side
 from relay.reconcile.asking import Asking, NotRun
+from relay.reconcile.judging import BUSY_TRIES_MAX
 from relay.reconcile.tail import LISTED_KEPT_MAX, Tail, TailShelf
 from relay.reconcile.tailwalk import PAGE_COUNT, TailRules, TailWalk
 from tests.support.reconcileplay import BEGINS_MS, KeptVariables, Later, ListCore, ListRows, at_once, side, stored_of
@@ -195,6 +196,26 @@ async def test_an_original_goes_before_what_follows_it_also_from_outside_the_win
     assert case.released == ["k1", "c5"]
 
 
+async def test_what_an_earlier_walk_opened_goes_after_its_original_all_the_same() -> None:
+    """The region moves again while a completion that was said anew is under way, and the next one lacks its original: whoever
+    books the completion alone books it a second time with its original."""
+    completion = told(5, key="c5", message_class="advice", state="delivering", is_closed=False, times=1, original_key="k1")
+    case = Case(told(1), completion)
+    released_by = len(case.released)
+
+    def judge(seen: Seen, looked: Looked, done: Callable[[Decision | Busy], None]) -> None:
+        nonlocal released_by
+        released_by = len(case.released)
+        Case.judge(case, seen, looked, done)
+        case.rows.change(5, state="settled", is_closed=True, epoch=NEW)
+
+    case.judge = judge  # type: ignore[method-assign]
+    await case.walk()
+    assert case.moved == ["k1 RECONCILED_MISSING"]
+    assert released_by == 0, "nothing was let go before the original was said again"
+    assert case.released[:2] == ["k1", "c5"]
+
+
 async def test_a_reversal_is_asked_by_its_originals_key_and_attempt_and_sent_again() -> None:
     reversal = told(2, key="r2", message_class="reversal", state="settled", outcome=UNDONE, original_key="k1")
     case = Case(told(1, verdict="decline"), reversal)
@@ -268,9 +289,25 @@ async def test_a_busy_exchange_is_tried_again_and_one_that_is_driven_by_then_is_
     assert case.moved == ["k1 RECONCILED_MISSING"]
     case = Case(told(1))
     case.busy = 9
+
+    def driven() -> None:
+        case.rows.change(1, state="delivering", is_closed=False)
+
+    asyncio.get_running_loop().call_soon(driven)
     tail = await case.walk()
     assert case.moved == []
     assert tail.is_finished
+
+
+async def test_an_exchange_that_stays_busy_is_asked_for_by_the_next_run_and_never_left_out() -> None:
+    """The server that writes the journal is away, the one that is read is not."""
+    case = Case(told(1))
+    case.busy = BUSY_TRIES_MAX + 1
+    with pytest.raises(NotRun, match="for too long"):
+        await case.walk()
+    tail = await case.walk()
+    assert case.moved == ["k1 RECONCILED_MISSING"]
+    assert (tail.asked, tail.missing, tail.mended) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("said", [Unknown(why="timeout"), NotProcessed(reason="unreachable")])

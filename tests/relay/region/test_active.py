@@ -11,7 +11,8 @@ import pytest
 from relay.core.contract import RegionAnswer
 from relay.journal.port import JournalFailed, StepResult
 from relay.permit import Permit
-from relay.region.active import ActiveRegion
+from relay.region.active import BY_ITSELF, CALM_MS, ActiveRegion, Begin
+from relay.region.record import RegionRecord
 from relay.region.view import RegionWord
 from relay.telemetry.metrics import Metrics
 from tests.support.virtualtime import VirtualTime
@@ -24,7 +25,7 @@ def word(epoch: int, state: str = "serving", region: str = "tokyo") -> RegionAns
 class World:
     """A region and a journal that answer when the test says so, in virtual time."""
 
-    def __init__(self, epoch: int = 8, says: RegionWord | None = None) -> None:
+    def __init__(self, epoch: int = 8, says: RegionWord | None = None, keep: Begin | None = None) -> None:
         self.time = VirtualTime()
         self.metrics = Metrics()
         self.says = says
@@ -44,6 +45,7 @@ class World:
             metrics=self.metrics,
             interval_ms=1_000,
             on_change=self.permits.append,
+            keep=keep,
         )
 
     def probe(self, known_epoch: int, done: Callable[[RegionWord | None], None]) -> World:
@@ -134,6 +136,64 @@ def test_another_region_under_the_same_epoch_is_counted_and_not_believed() -> No
     w.time.run(5_000)
     assert w.region.permit() == Permit(8, "tokyo")
     assert w.count("contradiction") >= 4
+
+
+def test_two_regions_that_serve_one_epoch_end_the_permit_until_one_alone_has_answered_for_a_minute() -> None:
+    """The calls go to the same addresses as the questions: whoever answers next would be posted to (law 5)."""
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(8, region="osaka")
+    w.time.run(1_200)
+    assert w.region.permit() is None
+    assert w.region.contradiction == ("tokyo", "osaka")
+    assert "osaka" in w.region.trouble
+    w.says = word(8)
+    w.time.run(30_000)
+    assert w.region.permit() is None, "the next answer may be the other one's again"
+    assert "osaka" in w.region.trouble
+    w.says = word(8, region="osaka")
+    w.time.run(1_200)
+    w.says = word(8)
+    w.time.run(CALM_MS - 3_000)
+    assert w.region.permit() is None
+    w.time.run(6_000)
+    assert w.region.permit() == Permit(8, "tokyo")
+    assert w.region.contradiction == ()
+
+
+def test_a_higher_epoch_ends_a_contradiction() -> None:
+    w = World(says=word(8))
+    w.region.start()
+    w.says = word(8, region="osaka")
+    w.time.run(1_200)
+    w.says = word(9, region="osaka")
+    w.time.run(1_200)
+    w.durable()
+    w.time.run(1_200)
+    assert w.region.permit() == Permit(9, "osaka")
+
+
+def test_whose_epoch_it_is_is_written_down_once_and_tried_again() -> None:
+    kept: list[tuple[RegionRecord, Callable[[StepResult], None]]] = []
+    w = World(says=word(8), keep=lambda record, done: kept.append((record, done)))
+    w.region.start()
+    w.time.run(5_000)
+    assert [record for record, _ in kept] == [RegionRecord(8, "tokyo", BY_ITSELF)]
+    kept[0][1](JournalFailed("disk is full"))
+    w.time.run(1_200)
+    assert len(kept) == 2
+    kept[1][1](None)
+    w.time.run(5_000)
+    assert len(kept) == 2
+
+
+def test_a_name_that_no_record_can_say_is_not_written_down_and_serves() -> None:
+    kept: list[RegionRecord] = []
+    w = World(says=word(8, region="Tokyo #1"), keep=lambda record, done: kept.append(record))
+    w.region.start()
+    w.time.run(2_000)
+    assert w.region.permit() == Permit(8, "Tokyo #1")
+    assert kept == []
 
 
 # ---- the ratchet -----------------------------------------------------------------------------------------------------------
@@ -301,3 +361,26 @@ def test_a_silent_region_is_still_said_to_be_blocked() -> None:
     w.says = None
     w.time.run(10_000)
     assert w.region.trouble == "region tokyo is blocked (epoch 8)"
+
+
+def test_an_error_of_whoever_is_told_does_not_make_a_question_the_last() -> None:
+    w = World(says=word(8))
+    w.region.start()
+
+    def told(permit: Permit | None) -> None:
+        raise RuntimeError("our own bug")
+
+    w.region._on_change = told
+    w.says = word(8, "blocked")
+    with pytest.raises(RuntimeError):
+        w.time.run(1_200)
+    asked = len(w.probes)
+    w.time.run(3_000)
+    assert len(w.probes) > asked
+    w.says = word(9)
+    w.time.run(1_200)
+    with pytest.raises(RuntimeError):
+        w.durable()
+    asked = len(w.probes)
+    w.time.run(3_000)
+    assert len(w.probes) > asked

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.region.agreement import OK, Conclusion, Known, Meaning, Names, conclude, quorum_of, read_word
+from relay.region.agreement import EPOCHS_TOLD_MAX, OK, Conclusion, Known, Meaning, Names, Told, conclude, quorum_of, read_word
 from relay.region.record import RegionRecord, format_record
 
 KEY = bytes(32)
@@ -43,7 +43,7 @@ KNOWN = Known(8, "tokyo")
         ([NEXT, says(9)], 2, Meaning.FREEZE),
         ([NEXT, NEXT, says(9)], 2, Meaning.FREEZE),
         ([NEXT, says(10)], 2, Meaning.CANDIDATE),
-        ([NEXT, NEXT, says(2**63 - 1)], 2, Meaning.RAISE),  # one that runs ahead holds nobody up
+        ([NEXT, NEXT, says(2**53 - 1)], 2, Meaning.RAISE),  # one that runs ahead holds nobody up
         ([TOKYO, TOKYO, says(10, "osaka")], 2, Meaning.CANDIDATE),
         ([OSAKA, says(10, "osaka")], 2, Meaning.CANDIDATE),
     ],
@@ -53,23 +53,40 @@ def test_the_rule(heard: list[RegionRecord], quorum: int, meaning: Meaning) -> N
 
 
 @pytest.mark.parametrize(
-    ("known", "heard", "seen", "meaning"),
+    ("known", "heard", "before", "meaning"),
     [
-        (Known(0), [TOKYO], None, Meaning.CANDIDATE),
-        (Known(0), [TOKYO, TOKYO], None, Meaning.RAISE),
-        (Known(0), [TOKYO, OSAKA], None, Meaning.FREEZE),
-        (Known(8), [TOKYO, TOKYO], None, Meaning.RAISE),  # the ratchet knows the epoch and not whose it is
-        (Known(8), [OSAKA], TOKYO, Meaning.FREEZE),  # two truths, one after the other
-        (KNOWN, [NEXT, NEXT], says(9), Meaning.FREEZE),
-        (KNOWN, [NEXT, NEXT], NEXT, Meaning.RAISE),
-        (KNOWN, [says(10), says(10)], NEXT, Meaning.RAISE),
-        (KNOWN, [TOKYO], NEXT, Meaning.CONFIRMED),
+        (Known(0), [TOKYO], [], Meaning.CANDIDATE),
+        (Known(0), [TOKYO, TOKYO], [], Meaning.RAISE),
+        (Known(0), [TOKYO, OSAKA], [], Meaning.FREEZE),
+        (Known(8), [TOKYO, TOKYO], [], Meaning.RAISE),  # the ratchet knows the epoch and not whose it is
+        (Known(8), [OSAKA], [TOKYO], Meaning.FREEZE),  # two truths, one after the other
+        (KNOWN, [NEXT, NEXT], [says(9)], Meaning.FREEZE),
+        (KNOWN, [NEXT, NEXT], [says(9), NEXT], Meaning.FREEZE),  # whoever of the two was heard first,
+        (KNOWN, [NEXT, NEXT], [NEXT, says(9)], Meaning.FREEZE),  # and although the other one is told no more
+        (KNOWN, [NEXT, NEXT], [says(9), says(10, "osaka")], Meaning.FREEZE),  # one that ran ahead in between hides nothing
+        (KNOWN, [NEXT, NEXT], [NEXT], Meaning.RAISE),
+        (KNOWN, [says(10), says(10)], [NEXT], Meaning.RAISE),
+        (KNOWN, [says(10), says(10)], [NEXT, says(9)], Meaning.RAISE),
+        (KNOWN, [TOKYO], [NEXT], Meaning.CONFIRMED),
+        (KNOWN, [TOKYO], [OSAKA], Meaning.CONFIRMED),  # whose the known epoch is, is known
     ],
 )
 def test_the_rule_at_a_first_start_and_over_time(
-    known: Known, heard: list[RegionRecord], seen: RegionRecord | None, meaning: Meaning
+    known: Known, heard: list[RegionRecord], before: list[RegionRecord], meaning: Meaning
 ) -> None:
-    assert conclude(known, heard, 2, seen).meaning is meaning
+    told = Told()
+    for record in before:
+        told.remember([record], known)
+    assert conclude(known, heard, 2, told).meaning is meaning
+
+
+def test_what_is_remembered_is_bounded_and_what_is_over_is_forgotten() -> None:
+    told = Told()
+    told.remember([says(epoch) for epoch in range(1, EPOCHS_TOLD_MAX + 10)], KNOWN)
+    assert [epoch for epoch in range(EPOCHS_TOLD_MAX + 10) if told.regions(epoch)] == list(range(10, EPOCHS_TOLD_MAX + 10))
+    told.remember([], Known(12, "tokyo"))
+    assert not told.regions(11)
+    assert told.regions(12) == {"tokyo"}
 
 
 def test_who_is_confirmed_stays_so_whatever_one_server_claims() -> None:
@@ -92,18 +109,19 @@ ROUNDS = st.lists(st.tuples(st.lists(RECORDS, max_size=3), st.booleans()), max_s
 
 @given(ROUNDS, st.integers(0, 4))
 def test_epochs_never_go_back_and_no_epoch_has_two_regions(rounds: list[tuple[list[RegionRecord], bool]], first: int) -> None:
-    known, seen = Known(first), None
+    known, told = Known(first), Told()
     regions: dict[int, str] = {}
+    ever: set[tuple[int, str]] = set()
     for heard, is_confirmed in rounds:
         before = known
-        conclusion = conclude(known, heard, quorum_of(3), seen)
+        conclusion = conclude(known, heard, quorum_of(3), told)
         record = conclusion.record
-        for each in heard:
-            if seen is None or each.epoch > seen.epoch:
-                seen = each
+        told.remember(heard, known)
+        ever.update((each.epoch, each.region) for each in heard)
         if conclusion.meaning is Meaning.RAISE or (conclusion.meaning is Meaning.CANDIDATE and is_confirmed):
             assert record is not None
             assert record.epoch > known.epoch or not known.region
+            assert {region for epoch, region in ever if epoch == record.epoch} == {record.region}
             assert regions.setdefault(record.epoch, record.region) == record.region
             known = Known(record.epoch, record.region)
         if conclusion.is_confirmed and conclusion.meaning is not Meaning.RAISE:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from relay.journal.port import JournalFailed, StepResult
 from relay.region.book import DEED_COUNT_MAX, LINK_NAME, Book, Deed, Done, Pin
 from relay.region.record import RegionRecord
@@ -76,9 +74,24 @@ def test_a_claim_from_below_the_ratchet_is_nobodys() -> None:
     assert Book(disk).claim() is None
 
 
-def test_a_step_back_is_refused() -> None:
-    with pytest.raises(ValueError, match="never goes back"):
-        Book(Disk(10)).begin(NEXT, lambda _: None)
+def test_a_step_back_is_refused_and_nothing_is_written() -> None:
+    """Told and not raised: whoever asks tries again, and would stand still after an error."""
+    disk, told = Disk(10), list[StepResult]()
+    Book(disk).begin(NEXT, told.append)
+    assert told == [JournalFailed("the epoch never goes back: 10 -> 9")]
+    assert disk.order == []
+
+
+def test_where_a_region_was_found_is_kept_and_written_when_it_differs() -> None:
+    disk = Disk()
+    Book(disk).keep_addresses("osaka", ("10.2.0.1", "10.2.0.2"))
+    Book(disk).keep_addresses("tokyo", ("10.1.0.1",))
+    Book(disk).keep_addresses("osaka", ("10.2.0.1", "10.2.0.2"))
+    Book(disk).keep_addresses("osaka", ())
+    assert disk.order == ["addresses/osaka", "addresses/tokyo"]
+    assert Book(disk).addresses("osaka") == ("10.2.0.1", "10.2.0.2")
+    assert Book(disk).addresses("nagoya") == ()
+    assert Book(disk).deeds() == []
 
 
 def test_pin_seal_and_blocks_come_and_go() -> None:

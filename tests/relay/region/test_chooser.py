@@ -136,9 +136,44 @@ def test_two_truths_told_one_after_the_other_freeze() -> None:
     assert w.gauge("relay_region_frozen") == 0
 
 
-def test_another_region_under_our_epoch_freezes_and_keeps_ours() -> None:
+@pytest.mark.parametrize("both", [(NEXT, says(9)), (says(9), NEXT)])
+def test_one_of_two_truths_that_is_told_no_more_does_not_make_the_other_one_true(both: tuple[RegionRecord, ...]) -> None:
     w = World()
-    w.round(says(8), says(8, "osaka"))
+    w.round(*both)
+    w.round(NEXT, NEXT)
+    w.round(says(8), says(8))
+    w.round(NEXT, NEXT)
+    assert (w.names, w.gauge("relay_region_frozen")) == ([], 1)
+
+
+def test_who_runs_ahead_alone_takes_no_alarm_away() -> None:
+    w = World()
+    w.round(NEXT, says(9))
+    w.round(NEXT, says(9), says(10))
+    assert (w.names, w.gauge("relay_region_frozen")) == ([], 1)
+
+
+def test_who_runs_ahead_alone_hides_no_contradiction_and_keeps_none_that_is_over() -> None:
+    w = World()
+    w.round(says(8, "osaka"), NEXT, says(10))
+    assert (w.chooser.candidate, w.gauge("relay_region_frozen")) == (says(10), 1)
+    w.round(NEXT, says(10))
+    assert w.gauge("relay_region_frozen") == 1, "nobody says that it is over"
+    w.round(says(8), NEXT, says(10))
+    assert (w.chooser.candidate, w.gauge("relay_region_frozen")) == (says(10), 0)
+
+
+def test_a_contradiction_that_stands_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    w = World()
+    for _ in range(5):
+        w.round(NEXT, says(9), says(8))
+    assert caplog.text.count("frozen") == 1
+
+
+@pytest.mark.parametrize("both", [(says(8), says(8, "osaka")), (says(8, "osaka"), says(8))])
+def test_another_region_under_our_epoch_freezes_and_keeps_ours(both: tuple[RegionRecord, ...]) -> None:
+    w = World()
+    w.round(*both)
     assert (w.names, w.asked, w.gauge("relay_region_frozen")) == ([], [], 1)
     w.round(says(8), says(8))
     assert w.gauge("relay_region_frozen") == 0
@@ -182,6 +217,30 @@ def test_a_pinned_relay_is_moved_by_no_name_server_until_the_pin_ends() -> None:
     assert w.gauge("relay_region_pinned") == 0
     w.round(NEXT, NEXT)
     assert w.names == [NEXT]
+
+
+@pytest.mark.parametrize("by_ms", [-7_200_000, 7_200_000])
+def test_a_wall_clock_that_is_set_neither_ends_a_pin_nor_begins_it_anew(by_ms: int) -> None:
+    w = World()
+    w.chooser.use_pin(w.pin("tokyo", 8))
+    w.time.jump_wall(by_ms)
+    w.time.run(3_599_000)
+    assert w.gauge("relay_region_pinned") == 1
+    w.time.run(1_000)
+    assert w.gauge("relay_region_pinned") == 0
+    w.time.jump_wall(-7_200_000)
+    assert w.gauge("relay_region_pinned") == 0
+
+
+def test_a_pin_whose_epoch_is_over_holds_nothing() -> None:
+    """It was being recorded while the name servers moved the relay."""
+    w = World()
+    pin = w.pin("tokyo", 8)
+    w.round(NEXT, NEXT)
+    w.chooser.use_pin(pin)
+    assert w.gauge("relay_region_pinned") == 0
+    w.round(says(10), says(10))
+    assert w.names == [NEXT, says(10)]
 
 
 def test_a_pin_to_a_higher_epoch_is_confirmed_by_its_region_first() -> None:

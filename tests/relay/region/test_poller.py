@@ -7,6 +7,7 @@ from itertools import pairwise
 from random import Random
 
 import msgspec
+import pytest
 
 from relay.region.agreement import Names, ZoneWord
 from relay.region.poller import HINT_APART_MS, Poller
@@ -136,3 +137,19 @@ def test_a_flood_of_forged_hints_keeps_no_round_from_beginning() -> None:
         w.time.after(at_ms, w.poller.hint)
     w.time.run(5_000)
     assert 45 <= len(w.asked_ms) // 2 <= 51
+
+
+def test_an_error_of_whoever_hears_does_not_make_a_round_the_last() -> None:
+    w, rounds = World(), 0
+
+    def hears(records: object, is_over: bool) -> None:
+        nonlocal rounds
+        rounds += is_over
+        if is_over:
+            raise RuntimeError("our own bug")
+
+    w.poller._heard = hears
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            w.time.run(1_300)
+    assert rounds == 3

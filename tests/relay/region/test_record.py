@@ -83,6 +83,7 @@ def test_it_may_be_cut_into_two_strings_anywhere(cut: int) -> None:
         ([signed("v=1;epoch=-1;region=osaka;run=7f3c")], Malformed.EPOCH),
         ([signed("v=1;epoch=8.0;region=osaka;run=7f3c")], Malformed.EPOCH),
         ([signed(f"v=1;epoch={2**63};region=osaka;run=7f3c")], Malformed.EPOCH),
+        ([signed(f"v=1;epoch={2**53};region=osaka;run=7f3c")], Malformed.EPOCH),
         ([signed(f"v=1;epoch={10**30};region=osaka;run=7f3c")], Malformed.EPOCH),
         ([signed("v=1;epoch=8;region=;run=7f3c")], Malformed.REGION),
         ([signed("v=1;epoch=8;region=Osaka;run=7f3c")], Malformed.REGION),

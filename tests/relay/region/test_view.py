@@ -43,6 +43,17 @@ def test_the_epoch_never_goes_back_and_a_permit_is_always_for_the_ratchet(
             assert view.permit == Permit(view.epoch, view.region)
 
 
+def test_a_region_that_calls_itself_otherwise_is_another_one_until_a_higher_epoch_and_calls_name_it_then() -> None:
+    view = RegionView(7)
+    view.heard(word(7))
+    assert view.heard(word(7, region="tokyo-east")) is Verdict.CONTRADICTION
+    assert view.permit == Permit(7, "tokyo")
+    assert view.heard(word(8, region="tokyo-east")) is Verdict.RAISE
+    view.raised(8)
+    assert view.heard(word(8, region="tokyo-east")) is Verdict.SERVING
+    assert view.permit == Permit(8, "tokyo-east")
+
+
 def test_a_step_back_is_refused() -> None:
     view = RegionView(8)
     with pytest.raises(ValueError, match="never goes back"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from relay.core.contract import CenterAnswer
-from relay.journal.generation import PER_GENERATION, Generation
+from relay.journal.generation import LIVES_SKIPPED, PER_GENERATION, Generation
 from relay.takeover import plan
 from relay.takeover.record import Record
 from relay.takeover.states import Event
@@ -16,8 +16,16 @@ STANDS = CenterAnswer(center="tokyo", newest=PER_GENERATION, fence=PER_GENERATIO
 
 
 def test_a_number_is_chosen_above_whatever_was_heard_before_it_is_said() -> None:
-    assert plan.fencing(SIGNED, CenterAnswer(center="tokyo", newest=7)) == plan.Choose(1)
-    assert plan.fencing(SIGNED, CenterAnswer(center="tokyo", newest=2 * PER_GENERATION + 1)) == plan.Choose(3)
+    assert plan.fencing(SIGNED, CenterAnswer(center="tokyo", newest=7)) == plan.Choose(1, 10_007)
+    assert plan.fencing(SIGNED, CenterAnswer(center="tokyo", newest=2 * PER_GENERATION + 1)) == plan.Choose(3, 10_001)
+
+
+def test_no_life_is_begun_again_that_the_core_has_heard_of_and_the_copy_perhaps_has_not() -> None:
+    first = plan.fencing(SIGNED, CenterAnswer(center="tokyo", newest=PER_GENERATION + 41))
+    assert first == plan.Choose(2, 41 + LIVES_SKIPPED)
+    numbered = replace(SIGNED, generation=2, life_floor=41 + LIVES_SKIPPED)
+    raced = plan.fencing(numbered, CenterAnswer(center="tokyo", newest=2 * PER_GENERATION))
+    assert raced == plan.Choose(3, 41 + LIVES_SKIPPED), "a number of somebody else's fence is no life"
 
 
 def test_it_is_said_and_looked_at_again_until_it_stands() -> None:
@@ -26,12 +34,12 @@ def test_it_is_said_and_looked_at_again_until_it_stands() -> None:
 
 
 def test_a_life_as_high_as_the_fence_makes_another_number_necessary() -> None:
-    assert plan.fencing(NUMBERED, CenterAnswer(center="tokyo", newest=PER_GENERATION)) == plan.Choose(2)
+    assert plan.fencing(NUMBERED, CenterAnswer(center="tokyo", newest=PER_GENERATION)) == plan.Choose(2, 10_000)
 
 
 def test_somebody_elses_fence_is_not_ours() -> None:
     other = replace(STANDS, run="osaka-0")
-    assert plan.fencing(NUMBERED, other) == plan.Choose(2)
+    assert plan.fencing(NUMBERED, other) == plan.Choose(2, 10_000)
     assert plan.fencing(replace(NUMBERED, generation=2), other) == plan.Fence()
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
 from relay.core.contract import CenterAnswer, FenceRequest
 from relay.errors import RelayError
-from relay.journal.generation import Generation
+from relay.journal.generation import LIVES_SKIPPED, Generation
 from relay.journal.memory import MemoryJournal
 from relay.journal.memory_disk import MemoryDisk
 from relay.loopback.fences import RelayEpochs
@@ -38,16 +39,21 @@ class World:
         self.generation = Generation()
         self.promotions = 0
         self.fences: list[int] = []
+        self.followed: list[int] = []  # epochs of the region
         self.steps = 0
         self.dies_at = dies_at
         self.dies_after = dies_after
         self.troubles: set[str] = set()
+        self.mistakes: set[str] = set()  # of ours: each is made once
 
     def step(self, what: str, deed: Callable[[], object] = lambda: None) -> None:
         self.steps += 1
         dies = self.steps == self.dies_at
         if what in self.troubles:
             raise NotNow(f"{what} is away.")
+        if what in self.mistakes:
+            self.mistakes.discard(what)
+            raise LookupError("of ours")
         if dies and not self.dies_after:
             raise Died
         deed()
@@ -83,6 +89,11 @@ class WorldsWays:
         self._world.step("copy")
         return self._world.writes
 
+    async def copied_until(self) -> int:
+        self._world.step("copy")
+        assert not self._world.writes, "nobody can see it any more"
+        return 77
+
     async def promote(self) -> None:
         assert self._world.core.standing("tokyo").fence, "promoted before it was fenced"
 
@@ -92,8 +103,9 @@ class WorldsWays:
 
         self._world.step("copy", deed)
 
-    async def open(self) -> Generation:
+    async def open(self, life_floor: int) -> Generation:
         assert self._world.writes
+        assert life_floor >= LIVES_SKIPPED, "no life that the other center may have begun is begun again"
         self._world.step("journal")
         self._is_open = True
         return self._world.generation
@@ -106,11 +118,17 @@ class WorldsWays:
         self._world.step("journal")
         self.is_at_work = True
 
+    def follow(self) -> None:
+        assert self.is_at_work
+        self._world.followed.append(self._world.epoch)
+
     async def is_handed_back(self, generation: Generation) -> bool:
         self._world.step("journal")
         return not self._is_open and self._world.generation == generation
 
     async def close(self, generation: Generation) -> None:
+        if self.open_count:
+            raise NotNow(f"{self.open_count} are not at their end yet.")
         self.is_at_work = False
         self._world.step("journal", lambda: setattr(self._world, "generation", generation))
         self._is_open = False
@@ -171,6 +189,7 @@ async def test_two_people_say_so_and_it_is_fenced_promoted_opened_and_at_work() 
     await life.begin()
     assert life.takeover.is_awaited
     await life.until(State.ADOPTED)
+    assert life.takeover.record.copied_until_ms == 77, "asked before it was promoted, and kept"
     assert world.fences == [10_000_000]
     assert world.promotions == 1
     assert not world.core.admits("tokyo", 8)
@@ -180,6 +199,19 @@ async def test_two_people_say_so_and_it_is_fenced_promoted_opened_and_at_work() 
     await life.until(State.RETURNED)
     assert world.generation == Generation(1, "osaka-5", "")
     assert not life.takeover.may_speak
+
+
+@pytest.mark.parametrize("where", ["core", "copy", "journal"])
+async def test_a_look_that_fails_by_a_mistake_of_ours_is_shown_and_is_not_the_last_one(where: str) -> None:
+    world = World()
+    world.mistakes = {where}
+    life = Life(MemoryDisk(), world)
+    troubles: list[str] = []
+    life.takeover._troubled = lambda: troubles.append(where)
+    await life.begin()
+    await life.until(State.ADOPTED)
+    assert troubles == [where]
+    assert not world.mistakes
 
 
 @pytest.mark.parametrize("dies_after", [False, True])
@@ -235,6 +267,7 @@ async def test_in_a_new_region_nothing_is_said_before_the_fence_was_seen_there()
         await life.takeover._look()
     assert life.takeover.may_speak
     assert not world.core.admits("tokyo", 9)
+    assert set(world.followed) == {3, 4}, "and what the region before confirmed last is asked for there"
 
 
 async def test_who_may_not_say_it() -> None:
@@ -262,6 +295,60 @@ async def test_nothing_goes_back_while_anything_is_open() -> None:
     life.ways.open_count = 0
     await life.give_back()
     await life.until(State.RETURNED)
+
+
+@pytest.mark.parametrize("epoch", [3, 4])
+async def test_what_came_just_before_it_was_given_back_is_carried_to_its_end(epoch: int) -> None:
+    world = World()
+    life = Life(MemoryDisk(), world)
+    await life.begin()
+    await life.until(State.ADOPTED)
+    await life.give_back()
+    life.ways.open_count = 1  # a reversal, while the signature was written
+    world.epoch = epoch
+    with pytest.raises(AssertionError, match="1 are not at their end"):
+        await life.until(State.RETURNED, looks=300)
+    assert life.takeover.may_speak, "or it would stay open, and the journal here, until the next start"
+    assert world.followed[-1] == epoch
+    life.ways.open_count = 0
+    await life.until(State.RETURNED)
+    assert not life.takeover.may_speak
+
+
+async def test_a_signature_that_is_recorded_late_takes_hold_then_and_not_at_the_next_start() -> None:
+    life = Life(MemoryDisk(), World())
+    beginning = asyncio.ensure_future(life.takeover.begin("tokyo", SIGNED))
+    await asyncio.sleep(0)
+    beginning.cancel()  # the control server's time limit
+    await asyncio.gather(beginning, return_exceptions=True)
+    assert life.takeover.record.state is State.NONE
+    with pytest.raises(NotNow, match="just deciding"):
+        await life.takeover.begin("tokyo", SIGNED)
+    life.time.run(100)
+    assert life.takeover.record.state is State.FENCING
+    assert TakeoverBook(life.journal).record() == life.takeover.record
+
+
+async def test_what_was_asked_for_and_takes_its_time_is_not_asked_for_without_a_pause() -> None:
+    world = World()
+    life = Life(MemoryDisk(), world)
+    asked: list[int] = []
+    pauses: list[int] = []
+
+    async def slow() -> None:
+        asked.append(len(pauses))
+        world.writes = len(asked) > 3
+
+    async def sleep(delay_ms: int) -> None:
+        pauses.append(delay_ms)
+        await asyncio.sleep(0)
+
+    life.ways.promote = slow  # type: ignore[method-assign]
+    life.takeover._sleep_ms = sleep
+    await life.begin()
+    await life.until(State.ADOPTED)
+    between = [any(pauses[earlier:later]) for earlier, later in pairwise(asked)]
+    assert between == [False, True, True], "at once the first time, and then with the pause of a look"
 
 
 async def test_without_a_journal_of_its_own_nothing_begins() -> None:

@@ -35,6 +35,7 @@ NOUNS = {
     "relay_region_serving",
     "relay_region_sealed",
     "relay_region_blocked",
+    "relay_hours_open",
     "relay_region_frozen",
     "relay_region_stale",
     "relay_region_pinned",

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.errors import ConfigurationError
+from relay.loopback.stage import free_port
 from relay.settings import TlsSettings
 from relay.wire.dialer import BackOff
 from tests.support.certificates import Certificates
@@ -92,8 +93,7 @@ async def test_it_dials_speaks_and_dials_again(world: WireWorld, switch: Switch)
 
 
 async def test_it_keeps_trying_until_the_far_end_is_there(world: WireWorld) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = free_port()
     dialer = world.dialer(Random(1), endpoint=f"tcp:host=127.0.0.1:port={port}", **QUICK)
     dialer.start()
     failed: Callable[[], float] = lambda: (  # noqa: E731  read again and again

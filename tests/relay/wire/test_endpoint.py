@@ -14,6 +14,7 @@ from twisted.internet.protocol import Factory, Protocol
 from zope.interface.verify import verifyClass
 
 from relay.bridge import as_future
+from relay.loopback.stage import free_port
 from relay.wire.admission import Refused
 from relay.wire.doorkeeper import OPEN_DOOR
 from relay.wire.endpoint import ConnectionSettings, HotClientEndpoint, HotPort, HotServerEndpoint
@@ -160,9 +161,7 @@ async def test_cancelling_a_dial_ends_it() -> None:
 
 
 async def test_a_refused_dial_is_a_failure_with_its_reason() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
-    endpoint = HotClientEndpoint(asyncio.get_running_loop(), "127.0.0.1", port, ConnectionSettings(), 20_000)
+    endpoint = HotClientEndpoint(asyncio.get_running_loop(), "127.0.0.1", free_port(), ConnectionSettings(), 20_000)
     with pytest.raises(ConnectionRefusedError):
         await as_future(endpoint.connect(Factory.forProtocol(Keep)))
 

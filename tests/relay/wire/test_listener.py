@@ -301,3 +301,21 @@ async def test_the_links_of_a_stopped_listener_that_were_still_shaking_hands(wor
     await refused(world, "stopped")
     await world.until(lambda: listener._gate.admission.open_count == 0)
     assert world.roster.link_count == 0
+
+
+@pytest.mark.parametrize("outlives", [True, False])
+async def test_whoever_opens_a_door_on_the_service_address_its_links_may_say_good_bye(world: WireWorld, outlives: bool) -> None:
+    """The role opens it, or the end of a drain, a lease, or the core's word that this center is not taken over."""
+    with socket.socket() as probe:
+        try:
+            probe.setsockopt(socket.IPPROTO_IP, socket.IP_TRANSPARENT, 1)
+        except PermissionError:
+            pytest.skip("needs CAP_NET_ADMIN")
+    settings = ListenerSettings(name="atm", endpoint="tcp:0:interface=127.0.0.1")
+    listener = Listener(settings, world.facts(), world.parts, world.reactor, {}, outlives)
+    await listener.start()
+    try:
+        (listening,) = listener._port._sockets
+        assert listening.getsockopt(socket.IPPROTO_IP, socket.IP_TRANSPARENT) == outlives
+    finally:
+        await listener.stop_accepting()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from protocols import dialect as d
 from protocols.totals import TotalsKept, TotalsStated
+from relay.journal.inherited import Inherited
 from relay.settings import TlsSettings
 from relay.wire.performer import _DEEDS
 from tests.support.certificates import Certificates
-from tests.support.wireworld import Peer, WireWorld
+from tests.support.wireworld import Peer, Variables, WireWorld
 
 
 def test_every_action_of_the_port_has_a_deed() -> None:
@@ -34,6 +35,24 @@ async def test_store_is_told_when_durable_and_not_before(world: WireWorld) -> No
     # The next link of this listener begins with what is durable.
     later = await world.dial(listener)
     assert await later.hear() == "OPEN serial=7"
+
+
+async def test_what_another_center_had_is_seen_when_it_is_there_and_written_where_it_is(world: WireWorld) -> None:
+    alone = await world.terminal(await world.listen(), "ATM1")
+    alone.say("BACK serial 9")
+    assert await alone.ask("THEIRS") == "", "nobody was taken over"
+    theirs = Variables()
+    theirs.kept["other"] = {"serial": b"7"}
+    inherited = Inherited()
+    world.parts = replace(world.parts, inherited=inherited)
+    peer = await world.terminal(await world.listen(world.facts("other")), "ATM2")
+    assert await peer.ask("THEIRS") == ""
+    inherited.adopted = theirs
+    assert await peer.ask("THEIRS") == "serial=7", "the link was there before the journal"
+    peer.say("BACK serial 8")
+    await world.until(lambda: len(theirs.waiting) == 1)
+    theirs.make_durable()
+    assert theirs.kept == {"other": {"serial": b"8"}}
 
 
 async def test_stated_totals_go_to_their_keeper_and_his_word_comes_back_unless_the_link_is_gone(world: WireWorld) -> None:

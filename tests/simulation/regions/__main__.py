@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tests.simulation.mutations import Mutation
 from tests.simulation.regions.copies import COPIES, CopiesWorld
-from tests.simulation.regions.mutations import CENTERS, REGIONS, caught, crossing
+from tests.simulation.regions.mutations import CENTERS, MOVES, REGIONS, caught, crossing, moving
 from tests.simulation.regions.world import RegionsWorld
 
 SUMMED = (
@@ -23,7 +23,6 @@ SUMMED = (
     "mended",
     "listed",
     "refused_releases",
-    "refused_elsewhere",
     "faults",
     "crashes",
 )
@@ -80,6 +79,7 @@ def mutations() -> dict[str, object]:
     tables: tuple[tuple[tuple[Mutation, ...], Callable[[int], object]], ...] = (
         (REGIONS, lambda seed: RegionsWorld(seed).run()),
         (CENTERS, crossing),
+        (MOVES, moving),
         (COPIES, lambda seed: CopiesWorld(seed).history()),
     )
     for mutation, run in ((mutation, run) for table, run in tables for mutation in table):

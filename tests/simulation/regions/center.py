@@ -17,6 +17,7 @@ class Center:
         self.disk = MemoryDisk()
         self.relay: RegionRelay | None = None
         self.time: ProcessTime | None = None
+        self.is_away = False  # alive, and no terminal reaches it
         self.epochs_seen = 0
         self.sealed: set[int] = set()  # epochs whose seal it has acknowledged, in whatever life
 

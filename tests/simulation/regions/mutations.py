@@ -17,9 +17,11 @@ from relay.journal.sides import Side
 from relay.loopback.ledger import Ledger
 from relay.reconcile.tailwalk import TailWalk
 from tests.simulation.mutations import MUTATIONS, Mutation, Put
+from tests.simulation.regions.asking import Between
 from tests.simulation.regions.world import RegionsWorld
 
 SEEDS = 10
+MOVED_FIRST = 5
 # Terminals on their way from one center to the other, and nothing that takes its time.
 CROSSING = ("cut-link", "cut-link", "half-open", "kill", "kill", "sleep", "cut-core", "storm", "storm", "stall")
 
@@ -52,6 +54,11 @@ def _superseded_accepted(put: Put) -> None:
     put(Ledger, "_reverse", accepted)
 
 
+def _nobody_asked(put: Put) -> None:
+    """A repeat is answered without the other center's word, which acknowledged its reversal."""
+    put(Between, "ask", lambda self, center, key, done: done(False))
+
+
 _RATCHET = next(each for each in MUTATIONS if each.name == "ratchet kept in memory only")
 REGIONS = (
     Mutation("lost tail not replayed", "law 10", _not_replayed, seeds=SEEDS, caught_by="law 10"),
@@ -63,9 +70,20 @@ CENTERS = (  # what two centers show, whatever becomes of the regions
 )
 
 
+MOVES = (  # what two centers show that both live, while terminals move between them
+    Mutation("other center not asked about a reversal", "section 6", _nobody_asked, seeds=SEEDS, caught_by="section 5"),
+)
+
+
 def crossing(seed: int) -> object:
     """A history in which terminals change centers all the time."""
     return RegionsWorld(seed, kinds=CROSSING).run()
+
+
+def moving(seed: int) -> object:
+    """A history in which the terminals are moved from one living center to the other, which alone reaches the core. Those
+    before show something else first: a center to which a terminal returns says "in doubt" of what the other one answered."""
+    return RegionsWorld(MOVED_FIRST + seed, kinds=("moved",)).run()
 
 
 def caught(mutation: Mutation, run: Callable[[int], object] = lambda seed: RegionsWorld(seed).run()) -> tuple[int, str]:

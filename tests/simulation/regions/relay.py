@@ -16,6 +16,7 @@ from typing import Any
 from relay.control import regions as c
 from relay.core.balance import Balance
 from relay.core.client import ClientSettings, CoreClient
+from relay.exchange.elsewhere import AskOther, nobody_else
 from relay.exchange.reopening import Reopening
 from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.memory import MemoryJournal
@@ -122,8 +123,10 @@ class RegionRelay(SimulatedRelay):
         disk: MemoryDisk,
         *parts: Any,
         center: str,
+        ask_other: AskOther = nobody_else,
     ) -> None:
         self.names = names
+        self._ask_other = ask_other
         self.disk = disk
         self._deeds: set[asyncio.Task[None]] = set()
         super().__init__(time, chance, journal, door, *parts, center=center)  # type: ignore[arg-type]
@@ -136,7 +139,12 @@ class RegionRelay(SimulatedRelay):
             metrics=self.metrics,
             desk=self.desk,
             settings=SimpleNamespace(core=SimpleNamespace(old_epoch_deadline_ms=500)),
-            regions=SimpleNamespace(chooser=self.chooser, tails=self.tails, names=tuple(TARGETS)),
+            regions=SimpleNamespace(
+                chooser=self.chooser,
+                tails=self.tails,
+                names=tuple(TARGETS),
+                taking_over=SimpleNamespace(tails=None),
+            ),
         )
         self._steering = Steering(daemon, self.book)
 
@@ -182,6 +190,8 @@ class RegionRelay(SimulatedRelay):
         )
 
     def _before_recovery(self) -> None:
+        self.desk.is_in_pair = True
+        self.desk.ask_other = self._ask_other
         self.region.seal(self.book.sealed())
         self.desk.gate.blocked = self.book.blocked()
         reopening = Reopening(self.desk.register, self.desk.saf, self.timers)

@@ -44,6 +44,7 @@ class AtmRoom:
     ) -> None:
         self._disks = disks
         self._note = note
+        self.unanswered: set[tuple[str, str]] = set()  # terminal and trace: asked of the other center, which could not answer
         self._seen: list[int] = [0 for _ in disks]
         self._ids: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self.books = Books()
@@ -77,12 +78,13 @@ class AtmRoom:
         return accept
 
     def _watch(self, terminal: str, message: IsoMessage, is_reversed: bool) -> None:
-        """Law 1: an approval was on a disk, as the intent "approve", before its first byte left."""
+        """Law 1: an approval was on a disk, as the intent "approve", before its first byte left. And none after its reversal
+        was acknowledged, unless the center that gave it asked the other one and found nobody."""
         self._note(f"{terminal} {message.mti} {message.fields.get(11)} {message.fields.get(39)}")
         if message.mti != "0210" or message.fields.get(39) not in ("00", "10"):
             return
         trace = str(message.fields[11])
-        if is_reversed:
+        if is_reversed and (terminal, trace) not in self.unanswered:
             raise Violation(f"section 5: {terminal} heard an approval of {trace} after its reversal was acknowledged")
         for center, exchange_id in self._exchanges(terminal, trace):
             intent = self._disks[center].exchanges[exchange_id].intent

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.mutations import Mutation
-from tests.simulation.regions.mutations import CENTERS, REGIONS, caught, crossing
+from tests.simulation.regions.mutations import CENTERS, MOVES, REGIONS, caught, crossing, moving
 from tests.simulation.regions.world import RegionsWorld
 
 SEEDS = range(1, 13)
@@ -36,6 +36,13 @@ def test_two_regions_and_two_centers_lose_nothing_and_double_nothing() -> None:
     assert sum(each.refused_releases for each in figures) > 0, "somebody wanted to release too soon"
 
 
+@pytest.mark.parametrize("first", range(13, 101, 11))
+def test_a_hundred_histories_keep_the_laws(first: int) -> None:
+    """No epoch goes back, no two regions are spoken to in one epoch, nothing is lost: each world checks it all the time."""
+    for seed in range(first, first + 11):
+        RegionsWorld(seed).run()
+
+
 def test_one_center_alone() -> None:
     assert RegionsWorld(1, centers=1).run().failovers
 
@@ -57,3 +64,11 @@ def test_it_is_caught_where_terminals_change_centers(mutation: Mutation) -> None
     assert seed, f"{mutation.seeds} histories noticed nothing"
     assert mutation.caught_by in said
     assert crossing(seed), "and the same history without the mistake keeps every law"
+
+
+@pytest.mark.parametrize("mutation", MOVES, ids=lambda mutation: mutation.name.replace(" ", "-"))
+def test_it_is_caught_where_terminals_are_moved(mutation: Mutation) -> None:
+    seed, said = caught(mutation, moving)
+    assert seed, f"{mutation.seeds} histories noticed nothing"
+    assert mutation.caught_by in said
+    assert moving(seed), "and the same history without the mistake keeps every law"

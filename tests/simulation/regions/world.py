@@ -11,15 +11,14 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import msgspec
 
-from protocols.vocabulary import DoubtPolicy
 from relay.exchange.exchange import Event, State
 from relay.journal.memory import SYNC_MS, MemoryJournal
 from relay.journal.records import LISTED_STATES, StoredExchange
-from relay.loopback.books import Fate
 from relay.loopback.faults import STORM, FaultInjector
 from relay.loopback.ledger import Ledger
 from relay.loopback.replica import Replica
@@ -30,6 +29,7 @@ from relay.region.record import RegionRecord
 from tests.simulation.banks import LIMITS
 from tests.simulation.lines import Lines
 from tests.simulation.reconciling import _DiskVariables
+from tests.simulation.regions.asking import Between
 from tests.simulation.regions.center import Center
 from tests.simulation.regions.names import NameServers
 from tests.simulation.regions.operator import Operator
@@ -46,7 +46,7 @@ SETTLE_MS = 240_000
 CALM_MS = 8_000
 FIRST_EPOCH = 8
 LAG_MS = (500, 8_000)
-SLEEP_MS = (1_000, 8_000)
+SLEEP_MS, MOVED_MS = (1_000, 8_000), 3_000
 FAULTS = (
     *("failover", "failover", "failover", "failover", "lag", "lag", "kill", "kill", "sleep", "storm", "storm"),
     *("cut-core", "cut-link", "half-open", "stall", "disk-full", "sync-fails", "slow-disk", "dns-silent", "dns-old"),
@@ -65,7 +65,6 @@ class Figures(msgspec.Struct, kw_only=True):
     mended: int
     listed: int  # by tails, for a person
     refused_releases: int
-    refused_elsewhere: int  # deposits that one center posted and the other refused: a known gap
     faults: int
     crashes: int
     answered_by_core: int
@@ -91,10 +90,11 @@ class RegionsWorld:
         self.names = NameServers(self.time, Random(f"{seed}/dns"), RegionRecord(FIRST_EPOCH, "tokyo", "run-0"))
         self.lines = Lines(("atm",))
         self.centers = [Center(name) for name in ("tokyo", "osaka")[:centers]]
+        self.between = Between(self.time, self.centers)
         self.operator = Operator(self)
         self.spoken: dict[int, str] = {}
         self.wrong = ""
-        self.lost = self.crashes = self.faults = self.refused_elsewhere = 0
+        self.lost = self.crashes = self.faults = 0
         self.counts = dict.fromkeys(("asked", "missing", "mended", "listed"), 0)
         self.transcript: deque[str] = deque(maxlen=TRANSCRIPT_LINES)
         self._hash = hashlib.sha256()
@@ -102,10 +102,11 @@ class RegionsWorld:
             for center in self.centers:
                 self._start(center)
             self.room = self._new_room()
+            self.room.unanswered = self.between.unanswered
         self.time.after(50, self._ship)
 
     def _new_room(self) -> AtmRoom:
-        return AtmRoom(self.seed, self.time, [center.disk for center in self.centers], self._connect, self.note)
+        return AtmRoom(self.seed, self.time, [each.disk for each in self.centers], self._connect, self.note)
 
     def site_of(self, ledger: Ledger) -> Site:
         return self.sites[ledger.region]
@@ -117,7 +118,9 @@ class RegionsWorld:
     # ---- relays and their links --------------------------------------------------------------------------------------
     def _connect(self, number: int, on_data: Callable[[bytes], None], on_lost: Callable[[], None]) -> Pipe | None:
         center = self.centers[number]
-        return None if center.relay is None or center.is_asleep else center.relay.connect("atm", "10.0.0.1", on_data, on_lost)
+        if center.relay is None or center.is_asleep or center.is_away:
+            return None
+        return center.relay.connect("atm", "10.0.0.1", on_data, on_lost)
 
     def _start(self, center: Center) -> None:
         if center.disk.is_full:
@@ -139,6 +142,7 @@ class RegionsWorld:
             LIMITS,
             lambda number, state, event: self._row_taken(center.name, number, state, event),
             center=center.name,
+            ask_other=partial(self.between.ask, center),
         )
 
     def _row_taken(self, center: str, exchange_id: int, state: State, event: Event) -> None:
@@ -194,6 +198,10 @@ class RegionsWorld:
             case "stall":
                 for pipe in [] if relay is None else relay.pipes:
                     pipe.stall(self.chance.randint(500, 5_000))
+            case "moved" if relay is not None:
+                relay.door.is_cut = True
+                self.time.after(heal_ms // 2, lambda: self._move(center))
+                self.time.after(heal_ms + MOVED_MS, lambda: self._moved_back(center))
             case "disk-full":
                 center.disk.is_full = True
                 self.time.after(min(heal_ms, 3_000), lambda: setattr(center.disk, "is_full", False))
@@ -207,11 +215,22 @@ class RegionsWorld:
             case "dns-silent" | "dns-old":
                 self.names.mood(what.removeprefix("dns-"), heal_ms)
 
+    def _move(self, center: Center) -> None:
+        """The route is at the other center; this one lives, and does not reach the core."""
+        center.is_away = True
+        for pipe in list(center.relay.pipes) if center.relay else []:
+            pipe.cut(half_open=False)
+
+    def _moved_back(self, center: Center) -> None:
+        center.is_away = False
+        if center.relay is not None:
+            center.relay.door.is_cut = False
+
     def _heal(self) -> None:
         self.injector.set_rates({})
         self.names.heal()
         for center in self.centers:
-            center.disk.is_full = center.disk.sync_fails = False
+            center.disk.is_full = center.disk.sync_fails = center.is_away = False
             if center.time is not None and center.is_asleep:
                 center.time.wake()
             if center.relay is not None:
@@ -261,28 +280,10 @@ class RegionsWorld:
         ledger = self.replica.primary
         if ledger.posted_twice():
             raise Violation(f"law 2: posted twice: {ledger.posted_twice()[:3]}")
-        elsewhere = self._refused_elsewhere()
-        self.refused_elsewhere = len(elsewhere)
-        held = self.room.held(list(ledger.entries()), self._listed() + elsewhere)
+        held = self.room.held(list(ledger.entries()), self._listed())
         if not held.holds:
             found = [each for each in held.differences if not each.is_listed][:3]
             raise Violation(f"law 10: conservation does not hold: lost {held.lost}, doubled {held.doubled}: {found}")
-
-    def _refused_elsewhere(self) -> list[Listed]:
-        """A known gap of two centers, counted, not hidden (docs/region.md, Limits): one posted a deposit and could not say so;
-        the other was asked again, knew nothing of it and refused, and the terminal gave the notes back."""
-        found = []
-        for center in self.centers:
-            for stored in center.disk.exchanges.values():
-                taken = stored.taken
-                if stored.intent is not None or taken.policy is not DoubtPolicy.REPEAT or taken.original_key:
-                    continue
-                terminal, number = act_of(stored)
-                act = self.room.books.find(terminal, number)
-                holders = sum(taken.key in each.disk.ids for each in self.centers)
-                if act is not None and act.fate is Fate.ANSWERED and not act.owed_by_ledger and holders < len(self.centers):
-                    found.append(Listed(taken.key, terminal, number))
-        return found if len(self.centers) > 1 else []
 
     def _listed(self) -> list[Listed]:
         """What somebody has to work out, at either center."""
@@ -342,7 +343,6 @@ class RegionsWorld:
             failovers=self.operator.failovers,
             lost=self.lost,
             refused_releases=self.operator.refused_releases,
-            refused_elsewhere=self.refused_elsewhere,
             faults=self.faults + sum(self.injector.counts.values()),
             crashes=self.crashes,
             answered_by_core=answered,

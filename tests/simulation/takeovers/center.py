@@ -14,12 +14,15 @@ from enum import Enum
 from random import Random
 from typing import Any
 
+import msgspec
+
 from protocols.iso8583.message import IsoMessage
 from protocols.vocabulary import MessageClass
 from relay.journal.answers import Outcomes
-from relay.journal.items import Item, TakeItem
+from relay.journal.items import Item, TakeItem, VariableItem
 from relay.journal.memory import MemoryJournal
 from relay.journal.memory_disk import MemoryDisk
+from relay.journal.records import StoredState
 from tests.simulation.regions.relay import ProcessTime
 from tests.simulation.regions.room import AtmRoom
 from tests.simulation.takeovers.relay import CenterRelay, SimulatedCopy
@@ -74,9 +77,15 @@ class CopiedJournal(MemoryJournal):
 
     def _commit(self, group: list[Item]) -> Outcomes:
         outcomes = super()._commit(group)
-        takes = (item.record for item in group if isinstance(item, TakeItem))
-        self._center.written(any(taken.message_class is not MessageClass.FINANCIAL for taken in takes))
+        self._center.written(any(_is_waited_for(item) for item in group))
         return outcomes
+
+
+def _is_waited_for(item: Item) -> bool:
+    """Whether something is said only when the copy has it: what happened already, and the numbers of lines."""
+    if isinstance(item, TakeItem):
+        return item.record.message_class is not MessageClass.FINANCIAL
+    return isinstance(item, VariableItem)
 
 
 class PairRoom(AtmRoom):
@@ -105,3 +114,11 @@ def copy_of(disk: MemoryDisk) -> MemoryDisk:
         region_epoch=disk.region_epoch,
         incarnation=disk.incarnation,
     )
+
+
+def lacking(disk: MemoryDisk, copied: MemoryDisk) -> MemoryDisk:
+    """What is on `disk` and not in its copy: nobody at the other center knows of it, and reconciliation finds it. As if it were
+    on a list, for a history has no reconciliation."""
+    gone = {id_: stored for id_, stored in disk.exchanges.items() if stored.taken.key not in copied.ids}
+    listed = {id_: msgspec.structs.replace(stored, state=StoredState.LISTED) for id_, stored in gone.items()}
+    return MemoryDisk(exchanges=listed, ids={stored.taken.key: id_ for id_, stored in listed.items()})

@@ -13,8 +13,12 @@ from unittest import mock
 from msgspec.structs import replace
 
 from protocols.vocabulary import DoubtPolicy, MessageClass
+from relay.core import encoding
+from relay.core.port import Ground
 from relay.exchange import recovery
+from relay.exchange.doubt import Doubt
 from relay.exchange.front import FrontDesk
+from relay.journal.items import IDS_PER_INCARNATION
 from relay.journal.memory import MemoryJournal
 from relay.takeover import adopted, plan
 from relay.takeover.states import Event
@@ -27,7 +31,7 @@ SEEDS = 12
 
 def _unfenced(put: Put) -> None:
     """The copy is promoted on the word of people alone."""
-    put(plan, "fencing", lambda record, seen: plan.Proven(Event.FENCE_STANDS) if record.generation else plan.Choose(1))
+    put(plan, "fencing", lambda record, seen: plan.Proven(Event.FENCE_STANDS) if record.generation else plan.Choose(1, 0))
     put(plan, "fencing_again", lambda record, seen: plan.Proven(Event.FENCE_STANDS))
 
 
@@ -62,7 +66,7 @@ def _numbers_again(put: Put) -> None:
 
     class Again(MemoryJournal):
         def __init__(self, disk: Any, *rest: Any, **named: Any) -> None:
-            disk.incarnation -= 1
+            disk.incarnation = max((number // IDS_PER_INCARNATION for number in disk.exchanges), default=1) - 1
             super().__init__(disk, *rest, **named)
 
     put(life, "MemoryJournal", Again)
@@ -73,12 +77,40 @@ def _undone(put: Put) -> None:
     put(adopted, "recover", lambda desk, completion_deadline_ms, *, is_copy: recovery.recover(desk, completion_deadline_ms))
 
 
+def _tail_forgotten(put: Put) -> None:
+    """What the lost region confirmed is said again for this center's own journal only."""
+    put(adopted.Adopted, "use_tails", lambda self, tails: None)
+
+
+def _not_said(put: Put) -> None:
+    """An undo for want of an answer is sent like one that a terminal has proven, and the core goes by the order of answers."""
+    whole = encoding.reversal_body
+
+    def body(standing_minor: int, currency: str, attempt: Any, ground: Ground) -> bytes:
+        return whole(standing_minor, currency, attempt, Ground.EVIDENCE if ground is Ground.UNTOLD else ground)
+
+    put(encoding, "reversal_body", body)
+
+
+def _old_word(put: Put) -> None:
+    """A machine's word about what it was told before the region was lost counts as said to the region that serves now."""
+    whole = Doubt.complete
+
+    def complete(self: Doubt, entry: Any, event: Any, standing_minor: int | None, detail: str = "", **rest: bool) -> None:
+        whole(self, entry, event, standing_minor, detail)
+
+    put(Doubt, "complete", complete)
+
+
 TAKEOVERS = (
     Mutation("no fence before the adoption", "law 5", _unfenced, seeds=SEEDS, caught_by="law 5"),
     Mutation("an open exchange is posted under another key", "law 10", _another_key, seeds=3 * SEEDS, caught_by="law"),
     Mutation("adopted duplicates are not looked up", "law 2", _not_looked_up, seeds=SEEDS, caught_by="law 2"),
     Mutation("numbers given again", "law 2", _numbers_again, seeds=SEEDS, caught_by="law 2"),
+    Mutation("the adopted journal's lost tail is forgotten", "law 3", _tail_forgotten, seeds=SEEDS, caught_by="law 3"),
     Mutation("what a lagging copy holds is undone", "law 1", _undone, seeds=3 * SEEDS, caught_by="law 10"),
+    Mutation("undo that does not say nobody was told", "law 1", _not_said, first=144, seeds=144, caught_by="law 10"),
+    Mutation("evidence after a switch not told on", "law 10", _old_word, first=56, seeds=56, caught_by="law 10"),
 )
 
 
@@ -93,7 +125,7 @@ def caught(mutation: Mutation) -> tuple[int, str]:
 
     mutation.apply(put)
     try:
-        for seed in range(1, mutation.seeds + 1):
+        for seed in range(mutation.first, mutation.seeds + 1):
             try:
                 TakeoverWorld(seed).run()
             except AssertionError as violation:

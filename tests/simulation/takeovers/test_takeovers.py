@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
+from relay.journal.inherited import Inherited
 from tests.simulation.mutations import Mutation
 from tests.simulation.takeovers.center import Lag
 from tests.simulation.takeovers.mutations import TAKEOVERS, caught
 from tests.simulation.takeovers.world import TakeoverWorld
 
-SEEDS = range(1, 9)
+SEEDS = (1, 2, 3, 5, 6, 7, 8, 17, 24)  # with each of what is asserted
 pytestmark = pytest.mark.timeout(600)  # thousands of simulated seconds each: what a loaded machine needs, not a goal
 
 
@@ -35,7 +37,23 @@ def test_a_lost_center_is_taken_over_and_nothing_is_lost_nor_doubled() -> None:
     assert sum(each.adopted for each in figures) > len(SEEDS), "an adoption of nothing proves nothing"
     assert sum(each.answered for each in figures) > 0, "terminals came again with what the lost center had taken"
     assert sum(each.refused_calls for each in figures) > 0, "the lost center woke up and was refused"
+    assert sum(each.moved for each in figures) > 1, "the region was lost, too"
+    assert sum(each.lost_tail for each in figures) > 0, "and had confirmed what the next one never got"
+    assert sum(each.proven_by_serial for each in figures) > 0, "a machine said how a reply of the lost center had ended"
     assert sum(each.crashes_amid for each in figures) > 0, "the heir died in the middle of it"
+
+
+@pytest.mark.parametrize("first", range(1, 101, 10))
+def test_a_hundred_lost_centers_keep_the_laws(first: int) -> None:
+    """Nothing is lost, nothing doubled, nobody at work beside the heir: each world checks it all the time."""
+    for seed in range(first, first + 10):
+        TakeoverWorld(seed).run()
+
+
+def test_without_the_lost_centers_books_a_machines_word_about_it_is_not_understood() -> None:
+    with mock.patch.object(Inherited, "now", return_value={}):
+        assert TakeoverWorld(3).run().proven_by_serial == 0
+    assert TakeoverWorld(3).run().proven_by_serial > 0
 
 
 def test_the_same_seed_is_the_same_history() -> None:

@@ -24,11 +24,13 @@ from relay.loopback.ledger import Ledger
 from relay.takeover import states
 from tests.simulation.banks import LIMITS
 from tests.simulation.coreside import Region, SimulatedDoor
-from tests.simulation.lines import Lines
 from tests.simulation.regions.relay import ProcessTime
 from tests.simulation.rooms import Violation
-from tests.simulation.takeovers.center import Center, CopiedJournal, Lag, PairRoom
+from tests.simulation.takeovers import weather
+from tests.simulation.takeovers.center import Center, CopiedJournal, Lag, PairRoom, lacking
 from tests.simulation.takeovers.laws import SETTLE_MS, Figures, Laws
+from tests.simulation.takeovers.move import RegionMove
+from tests.simulation.takeovers.peers import CenterLines, Peers
 from tests.simulation.takeovers.relay import CenterRelay
 from tests.simulation.virtualloop import VirtualLoop
 from tests.simulation.wires import Pipe
@@ -44,7 +46,6 @@ BACK_MS = (500, 15_000)  # until the lost one is up again, on what it had
 HELD_MS = (3_000, 10_000)  # until people want to give it back
 NEVER_MS = 10**8
 WAYS_TO_BE_LOST = ("dead", "asleep", "cut-off")
-FAULTS = ("kill", "kill", "kill", "storm", "storm", "cut-core", "cut-link", "half-open", "stall", "disk-full", "sync-fails")
 TRANSCRIPT_LINES = 60
 
 
@@ -62,9 +63,9 @@ class TakeoverWorld:
         self.copying = Random(f"{seed}/copy")
         self.lag = self.copying.choice(tuple(Lag))
         self.behind = 0  # groups that the copy lacked
+        self.lacking = MemoryDisk()  # exchanges that it lacked, as if somebody had them on a list
         self.laws = Laws(self)
-        self.ledger.on_commit = self.laws.committed
-        self.lines = Lines(("atm",))
+        self.lines = {"tokyo": CenterLines(0), "osaka": CenterLines(1)}
         self.centers = [
             Center(name, partial(self.promoted, other), Random(f"{seed}/{name}/copy"), self.lag)
             for name, other in (("tokyo", 1), ("osaka", 0))
@@ -78,7 +79,7 @@ class TakeoverWorld:
         self.known: dict[int, str] = {}  # exchange -> key, as the copy had them when it began to write
         self.wrong = ""
         self.crashes = self.crashes_amid = self.faults = self.refused_calls = self.given_back = 0
-        self.adopted = self.answered = self.refused_elsewhere = 0
+        self.adopted = self.answered = 0
         self.transcript: deque[str] = deque(maxlen=TRANSCRIPT_LINES)
         self._hash = hashlib.sha256()
         with self.loop.running():
@@ -86,6 +87,8 @@ class TakeoverWorld:
                 self._start(center)
             disks = [center.disk for center in self.centers]
             self.room = PairRoom(self._excused, seed, self.time, disks, self._connect, self.note)
+            self.peers = Peers(self)
+            self.move = RegionMove(self)  # last: what the rooms know of accounts is in both regions
 
     def _excused(self) -> bool:
         """A terminal hears an approval after its reversal was acknowledged: the reversal is in the lost center's journal and
@@ -96,13 +99,18 @@ class TakeoverWorld:
 
     # ---- lives -------------------------------------------------------------------------------------------------------
     def _connect(self, number: int, on_data: Callable[[bytes], None], on_lost: Callable[[], None]) -> Pipe | None:
+        return self.connect(number, "atm", "10.0.0.1", on_data, on_lost)
+
+    def connect(
+        self, number: int, listener: str, host: str, on_data: Callable[[bytes], None], on_lost: Callable[[], None]
+    ) -> Pipe | None:
         center = self.centers[number]
         relay = center.relay
         if relay is None or relay.time.is_asleep or center.is_lost or not relay.is_open:
             return None
         if self.time.monotonic_ms() < self.dark_until_ms:
             return None
-        return relay.connect("atm", "10.0.0.1", on_data, on_lost)
+        return relay.connect(listener, host, on_data, on_lost)
 
     def _start(self, center: Center) -> None:
         if center.relay is not None:
@@ -122,7 +130,7 @@ class TakeoverWorld:
             self.chance,
             journal,
             door,
-            self.lines,
+            self.lines[center.name],
             self.loop,
             LIMITS,
             lambda number, state, event: self._row_taken(center.name, number, state, event),
@@ -189,6 +197,7 @@ class TakeoverWorld:
         """From now on nothing more comes to it."""
         self.snapshot, self.behind = center.copied(self.copying)
         center.is_orphan = True
+        self.lacking = lacking(center.disk, self.snapshot)
         self.note(f"the copy of {center.name} is {self.behind} groups behind")
 
     def _orphan(self, center: Center) -> None:
@@ -230,6 +239,7 @@ class TakeoverWorld:
             return
         self.adopted_ms = self.time.wall_ms()
         self.note("the adopted journal is at work")
+        self.move.adopted()
         self.time.after(self.people.randint(*HELD_MS), self._give_back)
 
     def _give_back(self) -> None:
@@ -238,6 +248,7 @@ class TakeoverWorld:
         state = None if relay is None else relay.takeover.record.state
         if relay is not None and state is states.State.RETURNED:
             self.given_back += 1
+            self.laws.check_returned(self._adopted_disk())
             self.note(f"{center.name} has its journal again")
             if center.relay is not None:
                 self.kill(center, 200)
@@ -252,46 +263,6 @@ class TakeoverWorld:
         if self.heir.copy.disk is None:
             raise Violation("given back, and never promoted")
         return self.heir.copy.disk
-
-    # ---- what goes wrong ---------------------------------------------------------------------------------------------
-    def strike(self) -> None:
-        self.faults += 1
-        what = self.chance.choice(FAULTS)
-        center = self.chance.choice(self.centers)
-        heal_ms = self.chance.randint(200, 4_000)
-        self.note(f"{center.name} {what}")
-        relay, disk = center.relay, center.disk
-        if center.is_orphan and what in ("disk-full", "sync-fails"):
-            return
-        match what:
-            case "kill":
-                self.kill(center)
-            case "storm":
-                self.injector.set_rates({fault: rate * 2 for fault, rate in STORM.items()})
-                self.time.after(heal_ms, lambda: self.injector.set_rates({}))
-            case "cut-core" if relay is not None:
-                relay.door.is_cut = True
-                self.time.after(heal_ms, lambda: setattr(relay.door, "is_cut", False))
-            case "cut-link" | "half-open":
-                for pipe in [] if relay is None else relay.pipes[:2]:
-                    pipe.cut(half_open=what == "half-open")
-            case "stall":
-                for pipe in [] if relay is None else relay.pipes:
-                    pipe.stall(self.chance.randint(500, 5_000))
-            case "disk-full":
-                disk.is_full = True
-                self.time.after(min(heal_ms, 3_000), lambda: setattr(disk, "is_full", False))
-            case "sync-fails":
-                disk.keeps_failed_sync = self.chance.random() < 0.5
-                disk.sync_fails = True
-
-    def _heal(self) -> None:
-        self.injector.set_rates({})
-        for center in self.centers:
-            if not center.is_orphan:
-                center.disk.is_full = center.disk.sync_fails = False
-            if center.relay is not None:
-                center.relay.door.is_cut = False
 
     # ---- the history -------------------------------------------------------------------------------------------------
     def run(self) -> Figures:
@@ -310,6 +281,7 @@ class TakeoverWorld:
 
     def _run(self) -> Figures:
         self.room.open()
+        self.peers.open()
         lost_ms = self.people.randint(*LOST_MS)
         self.time.after(lost_ms - GALE_MS, self._gale)
         self.time.after(lost_ms, self._lose)
@@ -317,11 +289,11 @@ class TakeoverWorld:
         next_fault_ms = self.time.monotonic_ms() + self.chance.randint(2_000, 4_000)
         while self.time.monotonic_ms() < end_ms:
             if self.time.monotonic_ms() >= next_fault_ms:
-                self.strike()
+                weather.strike(self)
                 next_fault_ms += self.chance.randint(500, 3_000)
             self.time.step()
             self.laws.check_step()
-        self._heal()
+        weather.heal(self)
         self._quiet()
         self.laws.check_end()
         self._calm()
@@ -335,12 +307,16 @@ class TakeoverWorld:
             exchanges=sum(len(disk.exchanges) for disk in self.laws.disks()),
             lost=1,
             behind=self.behind,
+            moved=int(self.move.is_done),
+            lost_tail=len(self.move.lost),
+            proven_by_serial=self.peers.proven_late("ndc"),
+            proven_by_branch=self.peers.proven_late("branch"),
+            paid=self.peers.paid(),
             adopted=self.adopted,
             listed=sum(stored.state in LISTED_STATES for disk in self.laws.disks() for stored in disk.exchanges.values()),
             answered=self.answered,
             refused_calls=self.refused_calls,
             given_back=self.given_back,
-            refused_elsewhere=self.refused_elsewhere,
             told_again=self.told_again,
             faults=self.faults + sum(self.injector.counts.values()),
             crashes=self.crashes,
@@ -351,6 +327,7 @@ class TakeoverWorld:
 
     def _quiet(self) -> None:
         self.room.shut()
+        self.peers.shut()
         start_ms = self.time.monotonic_ms()
         while self.time.monotonic_ms() < start_ms + SETTLE_MS and not self._is_settled():
             self.time.run(500)
@@ -364,23 +341,30 @@ class TakeoverWorld:
                 and center.relay.is_open
                 and not center.relay.desk.register.by_key
                 and not center.relay.journal.waiting_count()
+                and center.relay.tails.is_finished
                 for center in self.centers
             )
             and self.room.is_settled
+            and self.peers.is_settled
         )
 
     def _calm(self) -> None:
         """Liveness: without faults every request gets the core's own outcome."""
         self.time.run(3_000)
-        asked, answered = self.room.asked_and_answered()
-        self.room.open()
+        rooms = (self.room, *self.peers.rooms)
+        before = [room.asked_and_answered() for room in rooms]
+        for room in rooms:
+            room.open()
         self.time.run(CALM_MS)
-        self.room.shut()
+        for room in rooms:
+            room.shut()
         self.time.run(8_000)
         self.laws.check_step()
-        asked, answered = (after - then for after, then in zip(self.room.asked_and_answered(), (asked, answered), strict=True))
-        if not asked or asked != answered:
-            raise Violation(f"liveness: {asked} asked in calm weather, {answered} got the core's outcome")
+        for room, then in zip(rooms, before, strict=True):
+            asked, answered = (later - earlier for later, earlier in zip(room.asked_and_answered(), then, strict=True))
+            if not asked or asked != answered:
+                who = type(room).__name__
+                raise Violation(f"liveness: {who}: {asked} asked in calm weather, {answered} got the core's outcome")
 
     def _count(self, relay: CenterRelay) -> None:
         """What happened between the centers, at the end of a life."""

@@ -54,3 +54,12 @@ def test_in_words() -> None:
 
 def test_nothing_is_known() -> None:
     tags_of(drawing(Picture(centers=(OWN,), regions=(), lines=(), crossing=None, terminals=()), Words("ja")))
+
+
+def test_a_long_name_ends_before_the_dot() -> None:
+    endless = "ap-northeast-" + "1" * 60
+    named = RegionPlace(name=endless, is_active=True, epoch=7, state=GOOD)
+    made = drawing(Picture(centers=(OWN,), regions=(named,), lines=(), crossing=None, terminals=()), EN)
+    assert f"<title>{endless}</title>" in made
+    assert f">{endless}</text>" not in made
+    assert "textLength" in made

@@ -39,7 +39,7 @@ def test_what_was_found() -> None:
     assert_page(made)
     assert "<script>" not in made.replace("<script src", "")
     assert "411111******1111" in made
-    assert "3 found There may be more" in words_of(made)
+    assert "3 found · There may be more" in words_of(made)
     assert fields_of(made, "/journal")["terminal"] == '"<x>'
     assert '<option value="24" selected>' in made
 

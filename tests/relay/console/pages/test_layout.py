@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from relay.console.html import h
 from relay.console.identity import Role
 from relay.console.pages.layout import NAV, deed_link, page, table
@@ -35,4 +37,13 @@ def test_a_table_says_its_heads_on_a_phone_and_that_it_is_empty() -> None:
     made = table([("Name", ""), ("Count", "n")], [["<a>", "1"]], "Rows", "None.")
     assert '<td data-head="Name">&lt;a&gt;</td><td class="n" data-head="Count">1</td>' in made
     assert "<caption" in made
+    nothing = table([("Name", "w"), ("Why", "")], [["–", "–"]], "Rows", "None.")
+    assert '<td class="w none"' in nothing, "what says nothing takes no room on a phone"
+    assert '<td class="none"' in nothing
     assert words_of(table([("Name", "")], [], "Rows", "None.")) == "None."
+
+
+def test_the_other_language_is_of_the_same_page() -> None:
+    made = page(msgspec.structs.replace(frame("/sessions"), asked=(("q", '"><b>'), ("lang", "en"), ("q", "x&y"))), "Sessions")
+    assert_page(made)
+    assert 'href="/sessions?q=%22%3E%3Cb%3E&amp;q=x%26y&amp;lang=ja"' in made

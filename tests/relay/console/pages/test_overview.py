@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from relay.console.pages.overview import overview
 from relay.console.ring import Point
 from relay.control.regions import RegionsReport
 from relay.control.report import AddressReport, CoreReport, ListenerReport, RegionReport, StatusReport
+from relay.failover.cosign import LoneRow
 from tests.support.consoleroom import assert_page, frame, words_of
 
 WELL = StatusReport(
@@ -27,6 +30,20 @@ def test_all_is_well() -> None:
     assert "Messages 14 /s" in said
     assert "2 / 5" in said
     assert 'class="problems"' not in made
+
+
+def test_what_waits_for_a_person_is_not_well() -> None:
+    said = words_of(overview(frame(), msgspec.structs.replace(WELL, listed=3), RegionsReport(), POINTS, 2_000))
+    assert "Serving; 3 wait for a person" in said
+    assert "all is well" not in said
+
+
+def test_what_one_of_two_has_signed_is_seen_by_whoever_opens_the_console() -> None:
+    waits = LoneRow(what=("takeover", "osaka"), who="tanaka", second="sato", text="x", left_ms=1, place="console")
+    made = overview(frame(), msgspec.structs.replace(WELL, signatures=(waits,)), RegionsReport(), POINTS, 2_000)
+    assert_page(made)
+    at = made.index("/deed/takeover-begin?center=osaka&amp;second=tanaka")
+    assert made.index("<figure") < at < made.index('class="tile')
 
 
 def test_what_is_wrong_stands_on_top_in_the_relays_words() -> None:

@@ -30,6 +30,9 @@ def test_the_list() -> None:
     said = words_of(made)
     assert "1 owed to the core, 9 for a person" in said
     assert "The oldest 2 are shown." in said
+    for which, is_cut in (("owed", False), ("listed", True)):  # the same where one of the two is asked for
+        of_one = owed(frame("/owed"), SafReport(owed=1, listed=9, rows=(LISTED,)), which, 5_000)
+        assert ("The oldest 1 are shown." in words_of(of_one)) is is_cut
     assert "5,000 JPY" in said
     assert "owed, waits for another" in said
     assert "<i>" not in made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,7 @@ async def test_a_word_stays_a_word_and_the_environment_is_named(monkeypatch: pyt
     made = action(("true",), program(code, "{region};touch /tmp/x", "$(id)", "{epoch}"), ("BANK_PROFILE", "ABSENT"))
     said = await made.act(SCENE)
     assert "['osaka;touch /tmp/x', '$(id)', '8']" in said
-    assert "'BANK_PROFILE', 'LC_ALL', 'PATH', 'RELAY_FAILOVER_STEP', 'RELAY_FAILOVER_TOKEN'" in said
+    assert "'BANK_PROFILE', 'LC_ALL', 'PATH', 'RELAY_FAILOVER_CALL', 'RELAY_FAILOVER_STEP', 'RELAY_FAILOVER_TOKEN'" in said
     assert "BANK_SECRET" not in said
 
 
@@ -83,6 +84,50 @@ async def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) 
     with pytest.raises(asyncio.CancelledError):
         await doing
     await until(lambda: not any(map(runs, written(pids))))
+
+
+WRITING = "import os\nfrom time import sleep\nopen({pids!r}, 'a').write(f'{{os.getpid()}} ')\n"
+
+
+def end_all(pids: Path) -> None:
+    """Whatever became of the test."""
+    for pid in filter(runs, written(pids)):
+        os.kill(int(pid), signal.SIGKILL)
+
+
+def leaving_behind(pids: Path, *, session: bool, then: str) -> tuple[str, ...]:
+    """A program that starts another one, with its output, and then does something else."""
+    child = WRITING.format(pids=str(pids)) + "sleep(600)"
+    started = f"subprocess.Popen([sys.executable, '-I', '-c', {child!r}], start_new_session={session})"
+    wait = f"\nwhile not os.path.exists({str(pids)!r}) or not os.path.getsize({str(pids)!r}): sleep(0.01)\n"
+    return program(f"import os, subprocess, sys\nfrom time import sleep\n{started}{wait}{then}")
+
+
+@pytest.mark.parametrize("then", ["sleep(600)", "os.close(1); os.close(2); sleep(600)"])
+@pytest.mark.parametrize("session", [True, False])
+async def test_a_grandchild_outside_the_process_group_does_not_outlive_the_time_out(
+    tmp_path: Path, session: bool, then: str, request: pytest.FixtureRequest
+) -> None:
+    pids = tmp_path / "pids"
+    request.addfinalizer(lambda: end_all(pids))
+    doing = asyncio.ensure_future(action(("true",), leaving_behind(pids, session=session, then=then)).act(SCENE))
+    await until(lambda: len(written(pids)) == 1)
+    doing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await doing
+    await until(lambda: not any(map(runs, written(pids))))
+
+
+async def test_a_program_that_ended_has_ended_whoever_holds_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr("relay.failover.actions.command.GONE_S", 0.1)
+    pids = tmp_path / "pids"
+    request.addfinalizer(lambda: end_all(pids))
+    made = leaving_behind(pids, session=False, then="print('done')")
+    async with asyncio.timeout(30):
+        assert await action(("true",), made).act(SCENE) == "done"
+    assert all(map(runs, written(pids)))  # what it left running on purpose goes on
 
 
 async def test_output_is_bounded_and_control_characters_are_not_passed_on() -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 
 import pytest
 
 from relay.announce.birdtalk import BirdAnswer
+from relay.core.zone import ZoneAnswer
 from relay.errors import ConfigurationError
+from relay.failover.actions.aws import Answer, AwsService
 from relay.failover.actions.bird import BirdAction
 from relay.failover.actions.command import CommandAction
+from relay.failover.actions.ecs import EcsAction
+from relay.failover.actions.elbv2 import Elbv2Action
 from relay.failover.actions.manual import ManualAction
-from relay.failover.actions.port import Scene
+from relay.failover.actions.port import ActionRefused, Scene
+from relay.failover.actions.rds import RdsAction
 from relay.failover.actions.relay import RelayAction
 from relay.failover.actions.rfc2136 import Rfc2136Action
+from relay.failover.actions.route53 import Route53Action
 from relay.failover.actions.shop import Shop, Undoing
 from relay.failover.actions.webhook import WebAnswer, WebhookAction
+from relay.failover.awsdeeds import Route53Deed
 from relay.failover.deeds import BirdDeed, WebhookDeed
 from relay.failover.plan import Plan, parse_plan
 from tests.support.failoverworld import KEY, World, sample_plan
@@ -23,6 +31,23 @@ from tests.support.virtualtime import VirtualTime
 
 PLAN = parse_plan(sample_plan())
 SCENE = Scene(run="r1", step="s", token="r1/s", old_epoch=7, epoch=8, from_region="tokyo", to_region="osaka", center="tokyo")
+
+
+class Doors:
+    """No AWS behind it: an action is made of it and not asked."""
+
+    changes: dict[str, str] = {}
+
+    async def call(
+        self, service: AwsService, region: str, operation: str, asked: Mapping[str, object], kind: type[Answer]
+    ) -> Answer:
+        raise ActionRefused("nobody is there")
+
+    def look(self, deed: Route53Deed) -> Callable[[str], Awaitable[ZoneAnswer]]:
+        async def silent(server: str) -> ZoneAnswer:
+            return ZoneAnswer("silent")
+
+        return silent
 
 
 def shop() -> Shop:
@@ -52,6 +77,7 @@ def shop() -> Shop:
         mac_key=lambda name: KEY,
         environment={},
         clock=VirtualTime(),
+        aws=Doors(),
     )
 
 
@@ -61,6 +87,8 @@ def test_each_kind_has_its_action() -> None:
     assert isinstance(made.action("promote", False), CommandAction)
     assert isinstance(made.action("move-the-record", False), Rfc2136Action)
     assert isinstance(made.action("move-the-record-by-hand", False), ManualAction)
+    kinds = {Route53Action, RdsAction, Elbv2Action, EcsAction}
+    assert kinds <= {type(made.make(step.do)) for step in parse_plan(sample_plan("unplanned-aws")).step}
     assert isinstance(made.make(BirdDeed(socket="/s", protocol="svc", wanted="enabled")), BirdAction)
     hook = WebhookDeed(url="https://x.example/", secret="hook", verb="open")
     assert isinstance(made.make(hook), WebhookAction)

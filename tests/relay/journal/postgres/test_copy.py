@@ -44,17 +44,22 @@ async def test_a_copy_follows_until_it_is_promoted_and_then_has_everything(own: 
         own.server.sql("GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO relay")
         own.server.wait_for("SELECT count(*) = 0 FROM pg_stat_replication WHERE replay_lsn < pg_current_wal_lsn()")
         own.server.kill()
+        assert abs(await copy.copied_until() - SystemClock().wall_ms()) < 60_000
         await copy.promote()
         async with asyncio.timeout(30):
             while not await copy.is_writing():
                 continue
+        assert await copy.copied_until() == 0, "once it writes, what it has is its own"
         assert await copy.generation() == Generation(1, "earlier", "")
-        journal = await copy.open(lambda why: None)
+        journal = await copy.open(lambda why: None, first + 100)
         assert isinstance(journal, PostgresJournal)
-        assert journal.incarnation == first + 1
+        assert journal.incarnation == first + 100, "above every life that the copy may never have heard of"
         assert read_generation(journal.variables(LINK_NAME)).run == "earlier"
         assert journal.relay_epoch == 10_000_000 + journal.incarnation
         await asyncio.to_thread(journal.close)
+        again = await copy.open(lambda why: None, first + 100)
+        assert again.incarnation == first + 101, "and once only"
+        await asyncio.to_thread(again.close)
     finally:
         standby.remove()
 

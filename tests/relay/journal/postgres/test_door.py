@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -124,6 +125,26 @@ async def test_nobody_there_is_lost_and_a_wrong_password_is_refused(server: Post
     assert "wrong" not in str(caught.value)
     connection = await at_port(server, server.port, PASSWORD)
     await connection.close()
+
+
+async def test_a_server_that_is_no_postgresql_is_lost_in_whatever_way_the_driver_trips() -> None:
+    """With the words of a login that went well, and a version that is no text."""
+    words = [(b"R", struct.pack("!i", 0)), (b"S", b"server_version\0\xff\0"), (b"K", struct.pack("!ii", 1, 2)), (b"Z", b"I")]
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1_000)
+        writer.writelines(kind + struct.pack("!i", len(body) + 4) + body for kind, body in words)
+        await reader.read(1_000)
+        writer.close()
+
+    listening = await asyncio.start_server(speak, "127.0.0.1", 0)
+    there = Server("127.0.0.1", listening.sockets[0].getsockname()[1])
+    try:
+        dsn = f"postgresql://relay@{there}/relay?sslmode=disable"
+        with pytest.raises(Lost, match="UnicodeDecodeError"):
+            await connect(there, dsn, None, {}, connect_s=5.0, patience_s=5.0)
+    finally:
+        listening.close()
 
 
 async def at_port(server: PostgresServer, port: int, password: str) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from relay.journal.port import Fresh, JournalFailed, JournalState
@@ -122,5 +123,10 @@ def test_a_close_while_no_server_is_there_ends_and_leaves_the_doubt_to_the_next_
 
 
 def wait_for_standby(server: PostgresServer, names: str) -> None:
+    """Until commits do wait, or do not: the server's checkpointer takes note of it some time after the reload, and no view
+    says when. So a commit of nobody's is tried until it is held up, or is not."""
     server.sql(f"ALTER SYSTEM SET synchronous_standby_names = {names}", database="postgres")
     server.sql("SELECT pg_reload_conf()", database="postgres")
+    deadline_s = time.monotonic() + 30
+    while server.holds_commits() != (names != "''"):
+        assert time.monotonic() < deadline_s, "the server does not take note of it"

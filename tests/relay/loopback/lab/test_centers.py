@@ -8,6 +8,7 @@ from pathlib import Path
 from relay.configfile import check
 from relay.loopback.lab.cast import sites
 from relay.loopback.lab.centers import configuration
+from relay.loopback.lab.databases import STANDBY
 from relay.loopback.lab.topology import CENTERS
 
 
@@ -26,6 +27,12 @@ def test_both_are_read(tmp_path: Path) -> None:
     read = {city: tomllib.loads(text) for city, text in texts.items()}
     (tokyo,), (osaka,) = ([each for each in read[city]["dialer"] if each.get("exclusive")] for city in CENTERS)
     assert tokyo["profile"]["telegram"]["serial_last"] < osaka["profile"]["telegram"]["serial_first"]
+    for city, other in zip(CENTERS, CENTERS[::-1], strict=True):
+        pair, takeover = read[city]["pair"], read[city]["takeover"]
+        assert pair["journal_standby"] == STANDBY
+        assert pair["ack_needs_advice"] == ["local+peer", "core"]
+        assert "local" not in pair["ack_needs_outward"], "a mark that is lost with its center is a transfer sent twice"
+        assert takeover["dsn"] not in (read[other]["journal"]["dsn"], read[city]["journal"]["dsn"])
     assert read["tokyo"]["pair"]["paths"] != read["osaka"]["pair"]["paths"]
     ranges = []
     for city in CENTERS:

@@ -40,6 +40,10 @@ def test_a_zone_is_an_address_that_hears_nothing() -> None:
     assert dropped(read(LAB, "zone", "tokyo-region:2")) == {"tokyo-region": ["ip daddr 10.88.1.2 drop"]}
 
 
+def test_a_name_server_is_deaf_to_others_and_hears_itself() -> None:
+    assert dropped(read(LAB, "names", "osaka-region")) == {"osaka-region": ['iifname != "lo" ip daddr 10.88.2.53 drop']}
+
+
 def test_every_node_is_written_anew_so_that_what_was_healed_is_gone() -> None:
     assert {command.node for command in rules(LAB, [])} == {node.name for node in LAB.nodes}
     assert dropped() == {}
@@ -60,8 +64,10 @@ def test_what_heals_what() -> None:
         ("zone", "tokyo-region:4", "both", "a colon and 1 to 3"),
         ("zone", "tokyo-center:1", "both", "there is no zone"),
         ("zone", "tokyo-region:1", "out", "as a whole"),
+        ("names", "tokyo-center", "both", "no name server of tokyo-center"),
+        ("names", "tokyo-region", "in", "as a whole"),
         ("node", "router", "up", "expected one of both, out, in"),
-        ("cable", "x", "both", "expected link, node or zone"),
+        ("cable", "x", "both", "expected link, node, zone or names"),
     ],
 )
 def test_what_there_is_not_is_said(what: str, name: str, direction: str, said: str) -> None:

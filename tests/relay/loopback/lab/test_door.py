@@ -27,6 +27,9 @@ def test_a_program_to_its_end(door: Door) -> None:
     assert door.run(Command(("cat",), given="said")) == "said"
     with pytest.raises(LabError, match=r"ls /nowhere-at-all: .*nowhere"):
         door.run(Command(("ls", "/nowhere-at-all")))
+    with pytest.raises(LabError, match=r"tail -f /dev/null: no end after 0\.1 s") as caught:
+        door.run(Command(("tail", "-f", "/dev/null")), timeout_s=0.1)
+    assert "relay lab status" in caught.value.next_step
 
 
 def test_what_stays_is_found_signalled_and_taken_away_also_while_it_is_stopped(door: Door) -> None:

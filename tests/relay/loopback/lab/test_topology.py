@@ -6,7 +6,20 @@ import ipaddress
 
 import pytest
 
-from relay.loopback.lab.topology import CENTERS, Link, Node, Route, Topology, path_ips, peer_of, two_centers, zones_of
+from relay.loopback.lab.laying import FORWARDING
+from relay.loopback.lab.topology import (
+    CENTERS,
+    OFFICE,
+    Link,
+    Node,
+    Route,
+    Topology,
+    console_ip,
+    path_ips,
+    peer_of,
+    two_centers,
+    zones_of,
+)
 
 
 def test_every_node_has_a_link_and_every_route_leads_over_a_neighbour() -> None:
@@ -37,6 +50,15 @@ def test_each_center_reaches_both_regions_by_a_line_of_its_own_and_the_other_by_
         assert len(zones_of(city)) == 3
         assert len(set(path_ips(city))) == 2
         assert peer_of(peer_of(city)) == city != peer_of(city)
+
+
+def test_the_office_has_a_line_to_each_console_that_carries_nothing_else() -> None:
+    lab = two_centers()
+    for city in CENTERS:
+        line = lab.link(f"{city}-center", OFFICE)
+        assert (line.ip_of(f"{city}-center"), line.delay_ms) == (console_ip(city), 0)
+        assert not [route for route in lab.routes if route.via in (line.a_ip, line.b_ip)]
+    assert "office" not in FORWARDING
 
 
 @pytest.mark.parametrize(

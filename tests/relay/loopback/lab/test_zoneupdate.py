@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dns.message
 import dns.rcode
+import dns.rrset
 import dns.update
 import pytest
 
-from relay.loopback.lab.zoneupdate import swap
+from relay.loopback.lab.zoneupdate import serial, swap
 
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
 
@@ -38,3 +39,15 @@ def test_a_programming_error_is_no_answer() -> None:
 
     with pytest.raises(KeyError):
         swap(["10.0.0.1"], SECRET, "old", "new", "osaka", exchange)
+
+
+def test_the_serial_is_the_zones_own_and_silence_is_none() -> None:
+    def exchange(message: dns.message.Message, server: str) -> dns.message.Message:
+        if server == "10.0.0.2":
+            raise TimeoutError
+        answer = dns.message.make_response(message)
+        if server == "10.0.0.1":
+            answer.answer.append(dns.rrset.from_text("core.lab.", 5, "IN", "SOA", "ns1. admin. 17 5 1 60 5"))
+        return answer
+
+    assert [serial(f"10.0.0.{number}", exchange) for number in (1, 2, 3)] == [17, -1, -1]

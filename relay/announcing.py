@@ -7,7 +7,7 @@ takes effect before it is durable, what gives it back after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from relay.announce.health import Cause, Signs
 from relay.announce.herald import Herald, Serving
 from relay.announce.none import NoAnnouncer
 from relay.announce.port import FAILURE_KINDS, Announcer, FailureKind, Level
-from relay.announce.role import Event, Role
+from relay.announce.role import SERVING, Event, Role
 from relay.announce.standing import Standing, StandingLimits
 from relay.announce.textport import TextPort, line
 from relay.announce.tun import DeviceHolder, ServiceDevice
@@ -35,6 +35,7 @@ from relay.control.server import Handler
 from relay.errors import RelayError
 from relay.journal.port import StepResult
 from relay.servicesettings import AnnounceSettings
+from relay.settings import Settings
 from relay.telemetry.log import get_log
 from relay.wire.listener import Listener
 
@@ -94,6 +95,16 @@ class Announcing:
         if (pairing := self._daemon.regions.pairing) is not None:
             pairing.role = lambda: self._herald.role.value
 
+    def admit(self, new: Settings, names: Iterable[str]) -> None:
+        """Listeners that a reload is about to open, under its settings: those on the service address wait for the role."""
+        is_here = self._herald.role in SERVING
+        service = service_listeners(new)
+        for name in names:
+            if name in service and not is_here:
+                self._daemon.doors.withhold(name, ROLE)
+            else:  # a door of that name may have been on the service address until now
+                self._daemon.doors.release(name, ROLE)
+
     async def start(self) -> None:
         """Raises ListenFailed where the text port cannot be listened on."""
         if self._settings.text_port is not None:
@@ -116,7 +127,8 @@ class Announcing:
         return Signs(
             journal=d.journal.state.value == "writable" and (not d.fenced or d.regions.taking_over.is_superseded),
             region=not is_silent,
-            standing=not d.regions.taking_over.is_superseded,
+            # A route to doors that are shut would bring terminals here to be refused, and the other center could serve them.
+            standing=not (d.regions.taking_over.is_superseded or d.regions.taking_over.is_awaited),
             peer=not (is_silent and pairing is not None and pairing.serves_better),
             # Not before the last session is gone: the route takes with it whoever still waits for an answer.
             drain=not (self._daemon.drainer.is_empty and self._is_draining()),

@@ -27,6 +27,7 @@ class Doors:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._bars: dict[str, set[str]] = {}
+        self._bars_of_all: set[str] = set()
         self._is_begun = False
         self._is_started = False
         self._busy: set[str] = set()
@@ -34,16 +35,25 @@ class Doors:
     async def start(self) -> None:
         """Open every door that nobody bars. Raises ListenFailed."""
         self._is_begun = self._is_started = True
-        for name in (*self._daemon.listeners, *self._daemon.dialers):
-            if not self._bars.get(name):
+        for name in self._names():
+            if not self.is_barred(name):
                 await self._open(name)
 
     def is_barred(self, name: str) -> bool:
-        return bool(self._bars.get(name))
+        return bool(self._bars_of_all or self._bars.get(name))
 
     def bar(self, name: str, reason: str, *, why: str = "", abort: bool = False) -> None:
         """Nothing is dialled or accepted any more. With `abort` every link is reset before this returns; else they stay."""
         self._bars.setdefault(name, set()).add(reason)
+        self._no_more(name, why, abort)
+
+    def bar_all(self, reason: str, *, why: str = "", abort: bool = False) -> None:
+        """As `bar`, for every door, also for those that a reload brings."""
+        self._bars_of_all.add(reason)
+        for name in self._names():
+            self._no_more(name, why, abort)
+
+    def _no_more(self, name: str, why: str, abort: bool) -> None:
         if not self._is_begun:
             return
         dialer = self._daemon.dialers.get(name)
@@ -74,6 +84,15 @@ class Doors:
         self._bars.get(name, set()).discard(reason)
         if self._is_started:
             self._settle(name, "")
+
+    def unbar_all(self, reason: str) -> None:
+        self._bars_of_all.discard(reason)
+        if self._is_started:
+            for name in self._names():
+                self._settle(name, "")
+
+    def _names(self) -> tuple[str, ...]:
+        return (*self._daemon.listeners, *self._daemon.dialers)
 
     def stop(self) -> None:
         """The daemon ends: it shuts its doors itself. What is barred with `abort` is reset all the same."""

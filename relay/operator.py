@@ -327,7 +327,7 @@ class Operator:
 
     def _apply(self, new: Settings, plan: ReloadPlan) -> r.ReloadReport:
         d = self._daemon
-        swap = Swap(d.listeners, d.dialers, d.leaving)
+        swap = Swap(d.listeners, d.dialers, d.leaving, d.doors.is_barred)
         for listener in new.listener:
             if listener.name in plan.changed_listeners:
                 swap.change(listener, d.facts(listener))
@@ -337,6 +337,7 @@ class Operator:
             if dialer.name in plan.added_dialers:
                 swap.add_dialer(d.new_dialer(dialer))
         swap.bind(plan.removed_listeners)
+        d.announcing.admit(new, plan.added_listeners)
         swap.commit(plan.removed_listeners, plan.removed_dialers, new.relay.drain_deadline_ms)
         configure_logging(new.telemetry.log_level, new.telemetry.log_format)
         if new.hot_lanes != d.settings.hot_lanes:

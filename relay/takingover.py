@@ -140,8 +140,7 @@ class TakingOver:
             d.client.on_superseded = lambda: self._stands(Standing.SUPERSEDED)
             return
         if bars_doors:
-            for name in (*d.listeners, *d.dialers):
-                d.doors.bar(name, NOT_CLEAR)
+            d.doors.bar_all(NOT_CLEAR)
         self._own = OwnStanding(
             d.settings.relay.center,
             d.journal.relay_epoch,
@@ -199,11 +198,15 @@ class TakingOver:
         """This life is over: another center has taken this one over."""
         return self._is_superseded
 
+    @property
+    def is_awaited(self) -> bool:
+        """No door opens before the core has said that this life is still listened to, and it has not."""
+        return self._own is not None and self._own.bars_doors
+
     def _stands(self, standing: Standing) -> None:
         d = self._daemon
         if standing is Standing.CLEAR:
-            for name in (*d.listeners, *d.dialers):
-                d.doors.unbar(name, NOT_CLEAR)
+            d.doors.unbar_all(NOT_CLEAR)
             return
         self._is_superseded = True
         d.metrics.center_superseded.set(1)
@@ -211,8 +214,7 @@ class TakingOver:
         d.desk.fence()
         d.outbound.fence()
         d.exclusive.pause(frozenset((*d.listeners, *d.dialers)), "superseded")  # its lines are for the other center
-        for name in (*d.listeners, *d.dialers):
-            d.doors.bar(name, NOT_CLEAR, why=SUPERSEDED, abort=True)
+        d.doors.bar_all(NOT_CLEAR, why=SUPERSEDED, abort=True)
         for link in d.roster.links():  # those whose listener a reload has closed
             link.close(SUPERSEDED, abort=True)
 

@@ -80,6 +80,9 @@ class BirdAnnouncer:
         self._look_soon()
         return problem
 
+    def keep(self) -> str:
+        return self._device.keep()
+
     def withdraw(self) -> None:
         self._wanted = Level.NONE
         self._device.let_go()

@@ -72,6 +72,9 @@ class ExaAnnouncer:
         self._say()
         return problem
 
+    def keep(self) -> str:
+        return self._device.keep()
+
     def withdraw(self) -> None:
         self._wanted = Level.NONE
         self._say()

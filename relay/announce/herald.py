@@ -147,6 +147,8 @@ class Herald:
 
     def _see(self) -> None:
         now_ms = self._clock.monotonic_ms()
+        if self._standing.level is not Level.NONE and (problem := self._announcer.keep()):
+            self._cannot(problem)
         speaker = self._announcer.state()
         signs = msgspec.structs.replace(
             self._signs(),

@@ -21,6 +21,9 @@ class NoAnnouncer:
         self._level = level
         return ""
 
+    def keep(self) -> str:
+        return ""
+
     def withdraw(self) -> None:
         self._level = Level.NONE
 

@@ -45,6 +45,10 @@ class Announcer(Protocol):
         """From now on at STANDBY or HOLDING. Returns why it cannot be done here, in a sentence; "" where it can."""
         ...
 
+    def keep(self) -> str:
+        """At each look: what this host must have for the announcement is there, or is put back. Returns as `announce`."""
+        ...
+
     def withdraw(self) -> None:
         """From now on not at all. When it returns, packets to the address no longer find this host's own, if it was ours."""
         ...

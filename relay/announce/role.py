@@ -77,5 +77,8 @@ LEVELS: Final[dict[Role, Level]] = {
     Role.GONE: Level.NONE,
 }
 
+# Who dials the service address is accepted.
+SERVING: Final = frozenset({Role.STANDBY, Role.HOLDING, Role.LEAVING})
+
 # How often a role may still get worse, one step at a time, before nothing is announced: what damping keeps room for.
 STEPS_DOWN: Final[dict[Level, int]] = {Level.NONE: 0, Level.STANDBY: 1, Level.HOLDING: 2}

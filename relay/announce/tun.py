@@ -4,7 +4,8 @@ Owns the device: made, given its addresses, closed. The device is a TUN without 
 addresses and every route to them the moment the last descriptor is closed, and it closes all descriptors of a process that
 dies, however it dies. BIRD's `direct` protocol sees the address go and withdraws; nobody has to notice that we are dead. It
 must never know BIRD. The traps: attaching to a persistent device of the same name would keep the address alive after us, so
-persistence is taken away first; and a hanging process keeps its descriptors (systemd's watchdog kills it, BFD does not see it).
+persistence is taken away first; a hanging process keeps its descriptors (systemd's watchdog kills it, BFD does not see it); and
+to hold the descriptor is not to have the address, for a network manager may flush what it does not know, so it is looked for.
 
 Ioctl numbers and layouts: linux/if_tun.h, linux/sockios.h, linux/if.h (struct ifreq, 40 bytes) and linux/ipv6.h
 (struct in6_ifreq), the same on every 64-bit Linux.
@@ -20,19 +21,24 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from relay.errors import RelayError
+from relay.telemetry.log import get_log
 
+log = get_log("announce")
 TUN_PATH = "/dev/net/tun"
 _TUNSETIFF = 0x400454CA
 _TUNSETPERSIST = 0x400454CB
 _IFF_TUN_NO_PI = 0x1001
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR = 0x8913, 0x8914, 0x8916
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCGIFADDR, _SIOCSIFADDR = 0x8913, 0x8914, 0x8915, 0x8916
+_ADDRESSES6 = "/proc/self/net/if_inet6"  # one line each: address in hex, index, prefix length, scope, flags, device
 _IFF_UP = 0x1
 _FLAGS = struct.Struct("16sH22x")  # struct ifreq with ifr_flags
 _ADDRESS = struct.Struct("16sHH4s16x")  # struct ifreq with ifr_addr as a sockaddr_in
 _ADDRESS6 = struct.Struct("16sIi")  # struct in6_ifreq: address, prefix length, index
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NEXT_STEPS = {
     errno.ENOENT: "The host needs the tun module, the unit DeviceAllow=/dev/net/tun and PrivateDevices=no: docs/announce.md.",
@@ -59,6 +65,7 @@ class ServiceDevice:
 
     def __init__(self, name: str, addresses: Sequence[str], tun_path: str = TUN_PATH) -> None:
         self.name = name
+        self._addresses = tuple(ipaddress.ip_address(address) for address in addresses)
         self._descriptor = -1
         label = name.encode()
         try:
@@ -66,7 +73,7 @@ class ServiceDevice:
             fcntl.ioctl(self._descriptor, _TUNSETIFF, _FLAGS.pack(label, _IFF_TUN_NO_PI))
             fcntl.ioctl(self._descriptor, _TUNSETPERSIST, 0)
             self._raise(label)
-            for address in addresses:
+            for address in self._addresses:
                 self._add(label, address)
         except OSError as error:
             self.close()
@@ -78,15 +85,36 @@ class ServiceDevice:
             _, flags = _FLAGS.unpack(fcntl.ioctl(asking, _SIOCGIFFLAGS, _FLAGS.pack(label, 0)))
             fcntl.ioctl(asking, _SIOCSIFFLAGS, _FLAGS.pack(label, flags | _IFF_UP))
 
-    def _add(self, label: bytes, address: str) -> None:
-        parsed = ipaddress.ip_address(address)
-        family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
+    def _add(self, label: bytes, address: Address) -> None:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         with socket.socket(family, socket.SOCK_DGRAM) as asking:
-            if parsed.version == 4:
-                request = _ADDRESS.pack(label, socket.AF_INET, 0, parsed.packed)
+            if address.version == 4:
+                request = _ADDRESS.pack(label, socket.AF_INET, 0, address.packed)
             else:
-                request = _ADDRESS6.pack(parsed.packed, 128, socket.if_nametoindex(self.name))
+                request = _ADDRESS6.pack(address.packed, 128, socket.if_nametoindex(self.name))
             fcntl.ioctl(asking, _SIOCSIFADDR, request)
+
+    def missing(self) -> tuple[str, ...]:
+        """The addresses that somebody took away from outside, or all of them where the device was taken down or removed."""
+        label = self.name.encode()
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                _, flags = _FLAGS.unpack(fcntl.ioctl(asking, _SIOCGIFFLAGS, _FLAGS.pack(label, 0)))
+                found = self._found(asking, label) if flags & _IFF_UP else set()
+        except OSError:
+            found = set()
+        return tuple(str(address) for address in self._addresses if address not in found)
+
+    def _found(self, asking: socket.socket, label: bytes) -> set[Address]:
+        found: set[Address] = set()
+        with contextlib.suppress(OSError):  # there is none of IPv4
+            answer = fcntl.ioctl(asking, _SIOCGIFADDR, _ADDRESS.pack(label, socket.AF_INET, 0, bytes(4)))
+            found.add(ipaddress.IPv4Address(_ADDRESS.unpack(answer)[3]))
+        if any(address.version == 6 for address in self._addresses):
+            with open(_ADDRESSES6) as lines:
+                rows = [line.split() for line in lines]
+            found |= {ipaddress.IPv6Address(bytes.fromhex(row[0])) for row in rows if row[-1] == self.name}
+        return found
 
     @property
     def is_open(self) -> bool:
@@ -101,6 +129,8 @@ class ServiceDevice:
 
 
 class Device(Protocol):
+    def missing(self) -> tuple[str, ...]: ...
+
     def close(self) -> None: ...
 
 
@@ -120,6 +150,19 @@ class DeviceHolder:
                 self._failed()
                 return f"{error.problem} {error.next_step}".strip()
         return ""
+
+    def keep(self) -> str:
+        """Where it is held and something of it was taken away from outside, it is made anew. Returns as `hold`."""
+        if self._device is None or not (missing := self._device.missing()):
+            return ""
+        log.error(
+            "the service address was taken away from outside: put back",
+            addresses=missing,
+            next_step="tell the network manager of this host to leave the device alone: docs/announce.md",
+        )
+        self._failed()
+        self.let_go()
+        return self.hold()
 
     def let_go(self) -> None:
         device, self._device = self._device, None

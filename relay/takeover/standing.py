@@ -66,6 +66,11 @@ class OwnStanding:
         self.by = ""  # who has taken over, as the core said it
         client.on_superseded = self.superseded
 
+    @property
+    def bars_doors(self) -> bool:
+        """Nobody is served yet: the first answer is awaited."""
+        return self._is_awaited and self.standing is Standing.UNKNOWN
+
     def start(self) -> None:
         self._look()
 

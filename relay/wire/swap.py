@@ -74,10 +74,18 @@ async def _stop(dialer: Dialer, gone: Callable[[], None]) -> None:
 class Swap:
     """One reload: `change` and `add_...` for each, then `bind`, then `commit`. Until `commit` nothing is seen of it.
 
-    `listeners` and `dialers` are the daemon's own tables.
+    `listeners` and `dialers` are the daemon's own tables. What `is_barred` says of a new one's name keeps it shut: whoever bars
+    it opens it.
     """
 
-    def __init__(self, listeners: dict[str, Listener], dialers: dict[str, Dialer], leaving: Leaving) -> None:
+    def __init__(
+        self,
+        listeners: dict[str, Listener],
+        dialers: dict[str, Dialer],
+        leaving: Leaving,
+        is_barred: Callable[[str], bool] = lambda name: False,
+    ) -> None:
+        self._is_barred = is_barred
         self._listeners = listeners
         self._dialers = dialers
         self._leaving = leaving
@@ -119,7 +127,10 @@ class Swap:
             change()
         for listener in self._new_listeners:
             self._listeners[listener.name] = listener
-            listener.begin()
+            if self._is_barred(listener.name):
+                listener.unbind()
+            else:
+                listener.begin()
         for dialer in self._new_dialers:
             self._dialers[dialer.name] = dialer
         self._leaving.links(links, drain_deadline_ms)
@@ -127,7 +138,7 @@ class Swap:
         for dialer in old_dialers:
             self._leaving.dialer(dialer, drain_deadline_ms, self._begin(dialer.name))
         for dialer in self._new_dialers:
-            if dialer.name not in waiting:
+            if dialer.name not in waiting and not self._is_barred(dialer.name):
                 dialer.start()
 
     def _begin(self, name: str) -> Callable[[], None]:
@@ -135,7 +146,7 @@ class Swap:
         successor = next((dialer for dialer in self._new_dialers if dialer.name == name), None)
 
         def begin() -> None:
-            if successor is not None and self._dialers.get(name) is successor:
+            if successor is not None and self._dialers.get(name) is successor and not self._is_barred(name):
                 successor.start()
 
         return begin

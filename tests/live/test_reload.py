@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -67,6 +68,41 @@ async def test_a_listener_comes_and_goes_and_the_others_do_not_notice(world: Dae
             assert await asyncio.to_thread(branch.is_closed)
         assert not await asyncio.to_thread(is_listening, other)
         assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000002")))["39"] == "00"
+    assert await world.stop() == 0
+
+
+async def test_a_door_that_a_reload_brings_waits_for_what_the_others_wait_for(world: DaemonWorld) -> None:
+    """A center with a successor serves nobody before the core has said that it was not taken over."""
+    other, pair = world.hold_port(), world.hold_port()
+    credentials = world.directory / "credentials"
+    for name in ("pair-mac", "peer-journal-key"):
+        (credentials / name).write_text(secrets.token_hex(32))
+        (credentials / name).chmod(0o600)
+    in_a_pair = (
+        f'[pair]\npeer = "osaka"\npaths = ["link=127.0.0.1>127.0.0.2"]\nport = {pair}\nmac_credentials = ["pair-mac"]\n'
+        '[takeover]\ndsn = "postgresql://relay@127.0.0.1:1/relay"\nschema_name = "live"\nlook_ms = 100\n'
+    )
+    assert await world.stop() == 0
+    await world.core.stop()
+    world.configure(in_a_pair + listener("atm", world.port))
+    await world.start()
+    assert (await reload(world, in_a_pair, listener("atm", world.port), listener("branch", other))).is_applied
+    status = await asyncio.to_thread(world.control.status)
+    assert {each.name: each.is_open for each in status.listeners} == {"atm": False, "branch": False}
+    assert not await asyncio.to_thread(is_listening, other)
+    causes: dict[str, bool] = {}
+    async with asyncio.timeout(60):
+        while not causes.get("journal"):  # each needs as many good looks
+            await next_look()
+            report = await asyncio.to_thread(world.control.announce_status)
+            causes = {each.cause: each.is_good for each in report.causes}
+    assert (causes["standing"], report.role) == (False, "withdrawn"), "who serves nobody is not announced"
+    await world.start_core()
+    async with asyncio.timeout(60):
+        while not all(each.is_open for each in (await asyncio.to_thread(world.control.status)).listeners):
+            await next_look()
+    with closing(await asyncio.to_thread(signed_on, other, "BRANCH01")):
+        assert (await reload(world, in_a_pair, listener("atm", world.port))).is_applied
     assert await world.stop() == 0
 
 

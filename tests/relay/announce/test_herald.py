@@ -26,7 +26,7 @@ class World:
         self.signs = Signs()
         self.sent = 0.0
         self.told: list[str] = []
-        self.problem = self.cannot_accept = ""
+        self.problem = self.cannot_accept = self.lost = ""
         self.speaker = SpeakerState(seen=Level.STANDBY, sessions_up=2)
         self.herald = Herald(
             Standing(LIMITS, paused),
@@ -53,6 +53,9 @@ class World:
     def announce(self, level: Level) -> str:
         self.told.append(level.value)
         return self.problem
+
+    def keep(self) -> str:
+        return self.lost
 
     def withdraw(self) -> None:
         self.told.append("withdraw")
@@ -166,6 +169,18 @@ async def test_an_address_that_cannot_be_held_is_served_by_nobody_and_tried_agai
     assert world.pass_ms(2_500) is Role.STANDBY
     assert world.take() == ["standby", "accept"]
     assert world.herald.why == "fit to serve"
+
+
+async def test_an_address_that_was_taken_away_and_cannot_be_put_back_takes_the_role(holder: World) -> None:
+    holder.take()
+    holder.lost = "the device svc0 cannot be made: Operation not permitted."
+    assert holder.pass_ms(100) is Role.WITHDRAWN
+    assert holder.take() == ["withdraw", "refuse"]
+    assert holder.herald.why == holder.lost
+    assert not holder.herald.is_good(Cause.DEVICE)
+    assert holder.pass_ms(1_000) is Role.WITHDRAWN, "nobody keeps what is not announced"
+    holder.lost = ""
+    assert holder.pass_ms(DEVICE_AGAIN_MS + 1_000) is Role.STANDBY
 
 
 async def test_a_port_that_is_taken_takes_the_address_back() -> None:

@@ -75,6 +75,35 @@ assert "svc0" not in shown(), shown()
     assert told.returncode == 0, told.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        ("addr flush dev svc0", ("198.18.0.10", "2001:db8::10")),
+        ("addr del 198.18.0.10/32 dev svc0", ("198.18.0.10",)),
+        ("addr del 2001:db8::10/128 dev svc0", ("2001:db8::10",)),
+        ("link set svc0 down", ("198.18.0.10", "2001:db8::10")),
+        ("link del svc0", ("198.18.0.10", "2001:db8::10")),
+    ],
+)
+def test_what_is_taken_away_from_outside_is_seen_and_put_back(words: str, missing: tuple[str, ...]) -> None:
+    told = in_namespace(
+        f"""
+from relay.announce.tun import DeviceHolder
+failures = []
+holder = DeviceHolder(lambda: ServiceDevice("svc0", ["198.18.0.10", "2001:db8::10"]), lambda: failures.append(1))
+assert holder.hold() == holder.keep() == "" and not failures
+subprocess.run("ip {words}".split(), check=True)
+assert holder._device.missing() == {missing!r}, holder._device.missing()
+assert holder.keep() == "" and failures == [1]
+assert is_ours(shown()), shown()
+assert holder.keep() == "" and failures == [1]
+holder.let_go()
+assert holder.keep() == "" and "svc0" not in shown(), shown()
+"""
+    )
+    assert told.returncode == 0, told.stderr
+
+
 def test_two_relays_with_one_device_name_are_told_so() -> None:
     told = in_namespace(
         """
@@ -120,6 +149,9 @@ def test_the_holder_makes_it_once_tells_why_not_and_lets_go() -> None:
     is_broken = True
 
     class Held:
+        def missing(self) -> tuple[str, ...]:
+            return ()
+
         def close(self) -> None:
             made.append("closed")
 

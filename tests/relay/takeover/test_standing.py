@@ -77,6 +77,14 @@ def test_a_life_below_the_fence_is_superseded_and_knows_by_whom() -> None:
     assert life.own.by == "osaka"
 
 
+def test_doors_are_barred_until_the_first_word_and_only_where_it_is_awaited() -> None:
+    silent = NotProcessed(reason="connect")
+    assert Life(silent).own.bars_doors
+    assert not Life(silent, is_awaited=False).own.bars_doors
+    assert not Life(CLEAR).own.bars_doors
+    assert not Life(FENCED).own.bars_doors, "superseded is another thing, and for ever"
+
+
 def test_silence_is_no_word_and_it_is_asked_again() -> None:
     life = Life(Unknown(why="lost"), NotProcessed(reason="wrong-region"), CenterAnswer(center="tokyo", newest=3))
     assert life.told == []

@@ -30,8 +30,8 @@ class Room:
         self.dialers: dict[str, Dialer] = {}
         self.leaving = Leaving(world.time)
 
-    def swap(self) -> Swap:
-        return Swap(self.listeners, self.dialers, self.leaving)
+    def swap(self, *barred: str) -> Swap:
+        return Swap(self.listeners, self.dialers, self.leaving, barred.__contains__)
 
 
 async def can_dial(port: int) -> bool:
@@ -78,6 +78,30 @@ async def test_a_new_listener_is_bound_first_and_accepts_at_the_commit(world: Wi
     assert room.listeners["new"].is_accepting
     await room.listeners["new"].stop_accepting()
     await early.close()
+
+
+async def test_what_is_barred_comes_with_its_door_shut(world: WireWorld, free: int) -> None:
+    far = await world.listen(world.facts("far"))
+    room = Room(world)
+    swap = room.swap("new", "switch")
+    new = world.listener(world.facts("new"), endpoint=on(free))
+    there = f"tcp:host=127.0.0.1:port={far.address.port}"
+    barred, other = world.dialer(Random(1), endpoint=there), world.dialer(Random(1), world.facts("other"), endpoint=there)
+    swap.add_listener(new)
+    swap.add_dialer(barred)
+    swap.add_dialer(other)
+    swap.bind(())
+    swap.commit((), (), DEADLINE_MS)
+    assert room.listeners == {"new": new}
+    assert room.dialers == {"switch": barred, "other": other}
+    assert not new.is_accepting
+    assert not await can_dial(free)
+    await world.until(lambda: other.link is not None and bool(far.links()))
+    assert (barred.link, len(far.links())) == (None, 1), "it would have dialled first"
+    await new.start()  # as whoever barred it will say
+    assert await can_dial(free)
+    await new.stop_accepting()
+    await other.stop()
 
 
 @pytest.mark.parametrize("wrong", ["port", "twisted", "settings"])

@@ -9,9 +9,11 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.pictures import PAGES, WIDTHS
-from tests.support.chromium import DESK, PHONE, Chromium, Language
+from tests.support.chromium import DESK, HEIGHTS, PHONE, Chromium, Language
 from tests.support.consoleroom import PASSWORD
 from tests.support.showroom import WHO, Showroom
+
+NARROWER = (1_100, 1_024, 1_023)  # half of a screen: the menu on top; the narrowest with lists; the widest with cards
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
@@ -27,6 +29,10 @@ async def test_every_page_fits_and_asks_nobody_else(language: Language, chromium
             assert status == (404 if name == "nowhere" else 200), name
             assert await seat.overflow() == [], f"{name} at {width}"
             assert await seat.sideways() == [], f"{name} at {width}: a list is wider than its page"
+            for narrower in NARROWER if width == DESK else ():
+                await seat.page.set_viewport_size({"width": narrower, "height": 860})
+                assert await seat.overflow() + await seat.sideways() == [], f"{name} at {narrower}"
+            await seat.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
             assert await seat.page.get_attribute("html", "lang") == language
             titles.add(await seat.page.title())
         assert len(titles) >= len(PAGES) - 3, "each says in its title what it is"

@@ -146,6 +146,7 @@ class Storm:
             await self._until(self._on, self.terminals)
             await self._until(self._traded, self.terminals)
             await self._until(self._untold, 0)
+            await self._over()
             watching.cancel()
             self.relay_cpu_s = self.relay.cpu_s()
             return self._gathered(await asyncio.gather(*(asyncio.to_thread(self._report, room) for room in self.rooms)), before)
@@ -221,6 +222,9 @@ class Storm:
                 return False
             await asyncio.sleep(0.5)
         return True
+
+    async def _over(self) -> None:
+        """Nothing more: everybody is back and has traded."""
 
     async def _watch(self) -> None:
         while True:

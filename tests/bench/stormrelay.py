@@ -24,6 +24,7 @@ from tests.bench.processes import CORES, GATEWAY_CORE, TICKS, Process
 from tests.support.pgserver import PostgresServer
 
 READY_S = 60.0
+STATUS_MS = 60_000  # in the middle of a storm, on a machine that does much else
 
 
 class StormRelay(Protocol):
@@ -73,7 +74,7 @@ class Alone:
         return 0.0 if self._process is None else self._process.cpu_s()
 
     def statuses(self) -> list[StatusReport]:
-        return [ControlClient(str(self._directory / "control.sock")).status()]
+        return [ControlClient(str(self._directory / "control.sock"), timeout_ms=STATUS_MS).status()]
 
     def remove(self) -> None:
         self.kill()

@@ -28,15 +28,16 @@ from relay.journal.engines import open_journal
 from relay.journal.records import StoredState
 from relay.telemetry.metrics import Metrics
 from tests.live.test_postgresql import Books, check_books, paid, quiet
-from tests.support.daemonworld import ROOT, DaemonWorld, next_look
+from tests.support.daemonworld import PATIENCE_S, ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import PAN, ForeignAtm
+from tests.support.heldwalk import HELD_COUNT
 from tests.support.journal_suite import taken
 from tests.support.pgserver import PostgresServer
 from tests.support.sqliterig import TurnedLoop
 
 pytestmark = pytest.mark.timeout(300)  # each command is a process of its own
 
-SEEDED = 20_000  # rows of before: a walk that lasts long enough to be met
+SEEDED = 6_000  # rows of before: more than a walk looks at in one transaction
 
 
 class KeptWorld(DaemonWorld):
@@ -45,6 +46,9 @@ class KeptWorld(DaemonWorld):
     def __init__(self, directory: Path, server: PostgresServer | None) -> None:
         super().__init__(directory)
         self.server = server
+        self.held = directory / "held"  # while it is there, no walk comes far
+        self.module = "tests.support.heldwalk"
+        self.environment = {"WALK_HELD": str(self.held)}
 
     def name_keys(self, current: str, *older: str) -> None:
         listed = ", ".join(f'"{name}"' for name in older)
@@ -122,7 +126,7 @@ async def relay(world: KeptWorld, *words: str, stdin: str = "") -> subprocess.Co
         capture_output=True,
         text=True,
         input=stdin,
-        timeout=120,
+        timeout=PATIENCE_S,
         env={name: value for name, value in os.environ.items() if name != "RELAY_SOCKET"},
     )
 
@@ -141,7 +145,7 @@ async def verified(world: KeptWorld) -> dict[str, Any]:
 
 
 async def walked(world: KeptWorld) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             keys = (await asyncio.to_thread(world.control.status)).keys
             assert not keys.why
@@ -215,6 +219,7 @@ async def test_without_a_running_relay_the_command_records_and_the_next_start_te
 
 async def test_a_key_is_changed_under_traffic_without_a_restart(world: KeptWorld) -> None:
     world.seed(SEEDED)
+    world.held.touch()
     await world.start()
     atm = await signed_on(world)
     assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000002")))["39"] == "00"
@@ -228,14 +233,12 @@ async def test_a_key_is_changed_under_traffic_without_a_restart(world: KeptWorld
     changed = await relay(world, "rekey", "--json")
     report = json.loads(changed.stdout)
     assert {row["credential"]: row["is_current"] for row in report["keys"]} == {"journal-key": False, "journal-key-2027": True}
-    traces = [f"{number:06d}" for number in range(4, 200)]
-    during = 0
-    for trace in traces:
-        assert (await asyncio.to_thread(atm.ask, atm.withdrawal(trace)))["39"] == "00"
-        if (await asyncio.to_thread(world.control.status)).keys.is_walking:
-            during += 1
+    for number in range(4, 200):
+        assert (await asyncio.to_thread(atm.ask, atm.withdrawal(f"{number:06d}")))["39"] == "00"
+        if number == 100:
+            assert (await asyncio.to_thread(world.control.status)).keys.is_walking
+            world.held.unlink()
     await walked(world)
-    assert during, "the walk was over before anybody paid: seed more"
     done = await relay(world, "keys")
     assert "its credential may be taken out  credential journal-key\n" in done.stdout + "\n", done.stdout
     world.name_keys("journal-key-2027")
@@ -258,22 +261,24 @@ async def test_a_key_is_changed_under_traffic_without_a_restart(world: KeptWorld
 @pytest.mark.parametrize("kills", [3])
 async def test_a_walk_that_is_killed_goes_on_at_the_next_start(world: KeptWorld, kills: int) -> None:
     world.seed(SEEDED)
+    world.held.touch()
     world.make_key("journal-key-2027")
     await world.start()
     world.name_keys("journal-key-2027", "journal-key")
     world.signal(signal.SIGHUP)
     for _ in range(kills):
-        async with asyncio.timeout(60):
-            while (await asyncio.to_thread(world.control.status)).keys.rekeyed < 400:
+        async with asyncio.timeout(PATIENCE_S):
+            while (await asyncio.to_thread(world.control.status)).keys.rekeyed < HELD_COUNT:
                 await next_look()
         await world.kill()
         await world.start()
         keys = (await asyncio.to_thread(world.control.status)).keys.keys
-        assert sum(row.is_needed for row in keys) == 2, "the walk was over before it was killed: seed more"
+        assert sum(row.is_needed for row in keys) == 2
+    world.held.unlink()
     await walked(world)
     walks = [line for line in world.log().splitlines() if "journal keys looked through" in line]
     rows = json.loads(walks[-1].partition(">")[2])["rows"]
-    assert 0 < rows <= SEEDED - kills * 400, "what was done is not done again"
+    assert rows == SEEDED - kills * HELD_COUNT, "what was done is not done again"
     world.name_keys("journal-key-2027")
     world.key_file("journal-key").unlink()
     assert (await asyncio.to_thread(world.control.reload)).is_applied
@@ -283,6 +288,7 @@ async def test_a_walk_that_is_killed_goes_on_at_the_next_start(world: KeptWorld,
 
 async def test_killed_in_the_middle_of_a_walk_while_terminals_pay_nothing_is_lost_or_doubled(world: KeptWorld) -> None:
     world.seed(SEEDED)
+    world.held.touch()
     world.make_key("journal-key-2027")
     await world.start()
     atms = [Books(world, number) for number in (1, 2)]
@@ -291,12 +297,13 @@ async def test_killed_in_the_middle_of_a_walk_while_terminals_pay_nothing_is_los
     await paid(atms, 3)
     world.name_keys("journal-key-2027", "journal-key")
     world.signal(signal.SIGHUP)
-    async with asyncio.timeout(60):
-        while (await asyncio.to_thread(world.control.status)).keys.rekeyed < 400:
+    async with asyncio.timeout(PATIENCE_S):
+        while (await asyncio.to_thread(world.control.status)).keys.rekeyed < HELD_COUNT:
             await next_look()
     await world.kill()
     await world.start()
     await paid(atms, 3)
+    world.held.unlink()
     for atm in atms:
         atm.finish()
     await asyncio.gather(*(asyncio.to_thread(atm.join) for atm in atms))

@@ -5,6 +5,8 @@ the relay had given to it at that moment is unknown, is read back, and is neithe
 below the real server by tests/support/sickdisk.c.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,8 +14,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.live.test_postgresql import Books, end_and_check, paid
-from tests.support.daemonworld import DaemonWorld
+from tests.live.test_postgresql import PATIENCE_S, Books, end_and_check, paid, until_journal
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.pgserver import PostgresServer
 from tests.support.tools import sick_disk
 
@@ -45,6 +47,13 @@ async def world(tmp_path: Path, server: PostgresServer) -> AsyncIterator[DaemonW
         await world.close()
 
 
+async def panicked(server: PostgresServer) -> None:
+    """Until the server has said so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while "PANIC" not in (server.folder / "log").read_text(errors="replace"):
+            await next_look()
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("illness", ["ill", "full"])
 async def test_a_server_with_a_sick_disk_costs_service_and_no_money(
@@ -55,12 +64,12 @@ async def test_a_server_with_a_sick_disk_costs_service_and_no_money(
         atm.start()
     await paid(atms, 10)
     (server.folder / illness).touch()
-    await world.logged("journal cannot write")
+    await panicked(server)
+    await until_journal(world, "full")
     assert (await asyncio.to_thread(world.control.status)).state == "serving", "sessions stay up"
-    assert "PANIC" in (server.folder / "log").read_text(errors="replace")
     (server.folder / illness).unlink()
     await asyncio.to_thread(server.quit)  # whatever is left of it
     await asyncio.to_thread(server.start)
-    await world.logged("journal writes again")
+    await until_journal(world, "writable")
     await paid(atms, 10)
     await end_and_check(world, atms)

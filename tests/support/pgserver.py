@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import signal
 import subprocess
@@ -27,7 +28,7 @@ from tests.support.tools import need_postgresql
 USER = "relay"
 DATABASE = "relay"
 PASSWORD = "not-a-secret"
-START_S = 30
+START_S = 120  # of a loaded machine with a slow disk: recovery syncs all that was written
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 max_connections = 60
@@ -103,20 +104,25 @@ class PostgresServer:
         self._wait_ready()
 
     def kill(self) -> None:
-        """kill -9 of the whole server: nobody is told, nothing is flushed."""
+        """kill -9 of the whole server: nobody is told, nothing is flushed. When it returns there is no process of it: a child
+        that is dying still holds the shared memory, and a server that is started beside it refuses to."""
         if self._process is None:
             return
-        children = subprocess.run(
-            ["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=False
-        ).stdout.split()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGSTOP)  # it makes no more children
+        found = subprocess.run(["pgrep", "-P", str(self._process.pid)], capture_output=True, text=True, check=False)
+        children = [child for child in map(_opened, found.stdout.split()) if child is not None]
         self._process.kill()
         self._process.wait()
-        for child in children:  # they notice their parent's death; nothing may still answer meanwhile
-            try:
-                os.kill(int(child), 9)
-            except ProcessLookupError:
-                continue
+        for child in children:  # they would notice their parent's death; nothing may still answer meanwhile
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(child, signal.SIGKILL)
+        is_gone = [bool(select.select([child], [], [], START_S)[0]) for child in children]
+        for child in children:
+            os.close(child)
         self._process = None
+        if not all(is_gone):
+            raise RuntimeError(f"{is_gone.count(False)} processes of the server outlive kill -9")
 
     def quit(self, number: int = signal.SIGQUIT) -> None:
         """End at once, also where it is trying to come up again after a PANIC: nothing is flushed, no child is left.
@@ -143,16 +149,17 @@ class PostgresServer:
         return copy
 
     def promote(self) -> None:
-        self.sql("SELECT pg_promote(true, 30)", database="postgres")
+        if self.sql(f"SELECT pg_promote(true, {START_S})", database="postgres", timeout_s=2 * START_S) != "t":
+            raise RuntimeError(f"not promoted within {START_S} s")
 
     def wait_for(self, question: str) -> None:
         """Until `question` is answered with true; the server itself waits, nobody sleeps here."""
         loop = (
-            "DO $$ BEGIN FOR i IN 1..600 LOOP PERFORM pg_stat_clear_snapshot();"
+            f"DO $$ BEGIN FOR i IN 1..{START_S * 20} LOOP PERFORM pg_stat_clear_snapshot();"
             f" IF ({question}) THEN RETURN; END IF; PERFORM pg_sleep(0.05); END LOOP;"
             " RAISE EXCEPTION 'waited in vain'; END $$"
         )
-        self.sql(loop, database="postgres")
+        self.sql(loop, database="postgres", timeout_s=2 * START_S)
 
     def holds_commits(self) -> bool:
         """Whether a commit of nobody's waits for a standby. It is cut short then, and done all the same."""
@@ -170,7 +177,7 @@ class PostgresServer:
                 is_held = is_held or self.sql(f"{cut} {where}", database="postgres") != "0"
             return is_held
 
-    def sql(self, statement: str, *, database: str = DATABASE, user: str | None = None, timeout_s: float = 60) -> str:
+    def sql(self, statement: str, *, database: str = DATABASE, user: str | None = None, timeout_s: float = START_S) -> str:
         """What psql prints for one statement, as the server's owner (or `user`), rows as lines, cells between bars."""
         done = subprocess.run(
             [
@@ -268,6 +275,14 @@ class PostgresPair:
     def remove(self) -> None:
         for server in self.servers:
             server.remove()
+
+
+def _opened(pid: str) -> int | None:
+    """A descriptor of that process, None where it has ended."""
+    try:
+        return os.pidfd_open(int(pid))
+    except ProcessLookupError:
+        return None
 
 
 @cache

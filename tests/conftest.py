@@ -18,7 +18,11 @@ import pytest
 import pytest_asyncio
 
 # An example that takes long says how busy the machine is, and nothing about the code: pytest's own timeout says who hangs.
-hypothesis.settings.register_profile("machine", deadline=None)
+# And the same examples come on every machine and in every run: what fails there fails here. `--hypothesis-profile search` tries
+# others.
+SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("search", deadline=None, suppress_health_check=SLOW)
+hypothesis.settings.register_profile("machine", hypothesis.settings.get_profile("search"), derandomize=True)
 hypothesis.settings.load_profile("machine")
 
 

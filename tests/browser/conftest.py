@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tests.support.chromium import Chromium
@@ -28,9 +27,3 @@ async def showroom(tmp_path: Path) -> AsyncIterator[Showroom]:
     await room.start()
     yield room
     await room.stop()
-
-
-@pytest.fixture(autouse=True)
-def _patience(request: pytest.FixtureRequest) -> None:
-    """A browser that hangs is ended by the test's own limits and not by the whole run's."""
-    request.node.add_marker(pytest.mark.timeout(120))

@@ -13,6 +13,7 @@ from tests.support.consoleroom import PASSWORD
 from tests.support.showroom import WHO, Showroom
 
 
+@pytest.mark.timeout(400)  # the checker needs seconds of a core for each page
 @pytest.mark.parametrize(("width", "language"), [(DESK, "en"), (PHONE, "ja")])
 async def test_nothing_is_found_on_any_page(width: int, language: Language, chromium: Chromium, showroom: Showroom) -> None:
     seat = await chromium.seat(showroom.address, width=width, language=language, is_checked=True)

@@ -74,7 +74,7 @@ async def test_the_way_back_after_signing_out_shows_nothing(chromium: Chromium, 
 async def test_a_page_that_the_browser_kept_is_hidden_and_asked_for_again(chromium: Chromium, showroom: Showroom) -> None:
     """This Chromium keeps no page that says `no-store`; one that does tells the page so, as here."""
     seat = await chromium.seat(showroom.address)
-    await seat.sign_in(WHO, PASSWORD, "/traffic")
+    await seat.sign_in(WHO, PASSWORD, "/journal")  # a page that does not ask again by itself meanwhile
     await seat.page.evaluate("() => window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
     assert not await seat.page.is_visible("h1")
     await seat.context.clear_cookies()

@@ -21,7 +21,8 @@ from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import PAN, ForeignAtm
 
 SCRIPT = "<script>"  # a terminal's id has eight characters, and these are eight
-GONE = ("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE")  # of a daemon that was killed, perhaps in the middle of an answer
+# Of a daemon that was killed, perhaps in the middle of an answer.
+GONE = ("ERR_CONNECTION_", "ERR_EMPTY_RESPONSE", "ERR_CONTENT_LENGTH_MISMATCH", "ERR_SOCKET_NOT_CONNECTED")
 ELSEWHERE = {"failover", "approve", "abort", "nowhere"}  # an orchestrator's
 ONE_OF_MANY = {"owed-one", "report", "journal-one"}  # which are not there yet
 OWN = {name: path for name, path in PAGES.items() if name not in ELSEWHERE | ONE_OF_MANY}
@@ -55,12 +56,10 @@ async def signed_on(world: DaemonWorld, terminal: str, atms: list[ForeignAtm]) -
 
 async def counted(seat: Seat, text: str) -> None:
     """Until the first tile says so, without anybody asking for the page again."""
-    await seat.page.wait_for_function(
-        "(text) => document.querySelector('.tile .value b').textContent === text", arg=text, timeout=30_000
-    )
+    await seat.page.wait_for_function("(text) => document.querySelector('.tile .value b').textContent === text", arg=text)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 async def test_a_day_at_the_console(tmp_path: Path, chromium: Chromium) -> None:
     world = DaemonWorld(tmp_path)
     port, atms = world.hold_port(), list[ForeignAtm]()
@@ -119,7 +118,7 @@ async def test_a_day_at_the_console(tmp_path: Path, chromium: Chromium) -> None:
         await world.kill()
         await seat.page.wait_for_selector("#lost:not([hidden])")
         await world.start()
-        await seat.page.wait_for_selector("#lost", state="hidden", timeout=40_000)
+        await seat.page.wait_for_selector("#lost", state="hidden")
         await seat.go("/audit")
         said = await seat.text("tbody")
         assert "Take out of service" in said

@@ -27,14 +27,14 @@ async def stops(seat: Seat, key: str = "Tab") -> list[dict[str, Any]]:
 async def test_signing_in_without_a_mouse(chromium: Chromium, showroom: Showroom) -> None:
     seat = await chromium.seat(showroom.address)
     await seat.go("/owed")
-    assert (await seat.focused())["name"] == "name", "the first thing to type is where the keyboard is"
+    await seat.on("name")  # the first thing to type is where the keyboard is
     await seat.page.keyboard.type(WHO)
     await seat.page.keyboard.press("Tab")
     assert (await seat.focused())["name"] == "password"
     await seat.page.keyboard.type("wrong")
     await seat.page.keyboard.press("Enter")
     await seat.page.wait_for_selector("[role=alert]")
-    assert (await seat.focused())["name"] == "password", "the name is kept"
+    await seat.on("password")  # the name is kept
     await seat.page.keyboard.type(PASSWORD)
     await seat.page.keyboard.press("Enter")
     await seat.page.wait_for_selector("nav")
@@ -102,7 +102,7 @@ async def test_a_deed_without_a_mouse(chromium: Chromium, showroom: Showroom) ->
     seat = await chromium.seat(showroom.address)
     await seat.sign_in(WHO, PASSWORD, "/system")
     await seat.go("/deed/drain-start")
-    assert (await seat.focused())["name"] == "why", "where the reason goes"
+    await seat.on("why")  # where the reason goes
     press = seat.page.keyboard.press
     await press("Shift+Tab")
     await press("Shift+Tab")

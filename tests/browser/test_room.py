@@ -97,7 +97,7 @@ async def approve(hall: Hall, view: RunView, names: Sequence[str]) -> None:
         assert "approve" in said.lower() or "承認" in said, said
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 async def test_a_whole_run_by_people_in_browsers(tmp_path: Path, chromium: Chromium, request: pytest.FixtureRequest) -> None:
     living = LivingRelay(relay_of(tmp_path))
     control = Answering(str(tmp_path / "told.sock"), living)

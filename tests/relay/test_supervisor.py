@@ -1,6 +1,7 @@
 """The supervisor, with real processes in place of workers: who is started when, started again, told, and ended.
 
-A worker here is a few lines of Python that speak systemd's protocol, as the real one does.
+A worker here is a few lines of Python that speak systemd's protocol, as the real one does. The trap: whoever reads its first
+line sends it signals at once, so it holds them back before it says a word, and takes them one by one.
 """
 
 from __future__ import annotations
@@ -22,17 +23,19 @@ PATIENCE_S = 60.0
 READY = """
 import os, signal, socket, sys, threading
 number, folder = os.environ["RELAY_WORKER"], sys.argv[1]
+words = {signal.SIGTERM: "end", signal.SIGHUP: "reload", signal.SIGUSR2: "drain"}
+signal.pthread_sigmask(signal.SIG_BLOCK, words)
 line = os.open(f"{folder}/log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 os.write(line, f"start {number} {os.getpid()}\\n".encode())
 said = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 address = os.environ["NOTIFY_SOCKET"]
 end = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: (os.write(line, f"end {number}\\n".encode()), os._exit(0)))
-signal.signal(signal.SIGHUP, lambda *_: os.write(line, f"reload {number}\\n".encode()))
-signal.signal(signal.SIGUSR2, lambda *_: os.write(line, f"drain {number}\\n".encode()))
 said.sendto(b"READY=1\\nSTATUS=serving", "\\0" + address[1:])
 while True:
-    signal.pause()
+    word = words[signal.sigwait(words)]
+    os.write(line, f"{word} {number}\\n".encode())
+    if word == "end":
+        os._exit(0)
 """
 
 

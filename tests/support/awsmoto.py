@@ -20,7 +20,7 @@ from typing import Any
 from tests.support.daemonworld import held_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 40.0
+START_S = 150.0  # it imports half of AWS, and each worker of a test run has one that begins
 LOOKS = 2
 
 
@@ -47,7 +47,7 @@ class MotoProcess:
         end = time.monotonic() + START_S
         while True:
             try:
-                urllib.request.urlopen(f"{self.url}/moto-api/data.json", timeout=1).close()
+                urllib.request.urlopen(f"{self.url}/moto-api/data.json", timeout=START_S).close()
                 return
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > end:

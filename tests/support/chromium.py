@@ -2,8 +2,9 @@
 
 Owns starting and ending Chromium, and the watch over each page: scripts that failed, the page's policy broken, a request to
 anybody but the console, a dialog. It must never know a page's content. The traps: Playwright turns the way back through kept
-pages off, and that is what somebody at a shared desk would use, so it is on here; and a checker that is put into the page
-needs the policy out of the way, so only a seat that asks for it has none.
+pages off, and that is what somebody at a shared desk would use, so it is on here; a checker that is put into the page needs
+the policy out of the way, so only a seat that asks for it has none; and it takes its time, in which a page that asks again
+would exchange what is being looked at, or fade as one that is old, so the page stands still for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from tests.support.tools import need_browser
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = (
+    60_000  # a page whose look took a second rests fifteen before the next one, and says after three more that it is old
+)
+START_MS = 120_000  # four browsers may begin at once, on two cores
 DESK, PHONE = 1280, 390
 HEIGHTS = {DESK: 860, PHONE: 844}
 Language = Literal["en", "ja"]
@@ -41,6 +45,25 @@ document.addEventListener("securitypolicyviolation", (event) => {
   window.broken.push(`${event.violatedDirective}: ${event.blockedURI}`);
 });
 """
+# While it stands still, a page is as one in the background; and an answer that was on its way never comes.
+STILL = """
+window.isStill = false;
+Object.defineProperty(document, "hidden", { get: () => window.isStill });
+const whole = Response.prototype.text;
+Response.prototype.text = async function () {
+  const text = await whole.call(this);
+  return window.isStill ? new Promise(() => {}) : text;
+};
+"""
+STAND_STILL = """
+() => {
+  if (document.body.classList.contains("stale")) return false;
+  window.isStill = true;
+  document.dispatchEvent(new Event("visibilitychange"));
+  return true;
+}
+"""
+GO_ON = "() => { window.isStill = false; document.dispatchEvent(new Event('visibilitychange')); }"
 # What stands wider than the window, outside of what may be scrolled by itself; and words that leave their box in the picture.
 OVERFLOW = """
 () => {
@@ -91,13 +114,16 @@ class Chromium:
         self._browser: Browser | None = None
 
     async def start(self) -> None:
-        program = need_browser()
+        need_browser()
         self._playwright = await async_playwright().start()
-        self._browser = await self._playwright.chromium.launch(
-            executable_path=program,
+        self._browser = await self._launched(self._playwright)
+
+    async def _launched(self, playwright: Playwright) -> Browser:
+        return await playwright.chromium.launch(
+            executable_path=need_browser(),
             args=self._switches,
             ignore_default_args=["--disable-back-forward-cache"],
-            timeout=60_000,
+            timeout=START_MS,
         )
 
     async def stop(self) -> None:
@@ -117,7 +143,10 @@ class Chromium:
         scale: float = 1.0,
     ) -> Seat:
         """Somebody's own browser at this address. `is_checked`: the page's policy is out of the way, for `Seat.findings`."""
-        assert self._browser is not None  # whoever asks has started it
+        assert self._playwright is not None  # whoever asks has started it
+        assert self._browser is not None
+        if not self._browser.is_connected():  # one that died costs the test that had it, and none after it
+            self._browser = await self._launched(self._playwright)
         context = await self._browser.new_context(
             viewport={"width": width, "height": HEIGHTS.get(width, 860)},
             locale=LOCALES[language],
@@ -131,6 +160,8 @@ class Chromium:
             reduced_motion="reduce",
         )
         context.set_default_timeout(PATIENCE_MS)
+        if is_checked:
+            await context.add_init_script(STILL)
         seat = Seat(context, address)
         await seat.open()
         return seat
@@ -175,6 +206,7 @@ class Seat:
         await self.page.fill("[name=password]", password)
         await self.page.press("[name=password]", "Enter")
         await self.page.wait_for_selector("nav")
+        await self.page.wait_for_load_state()  # the keys are the script's, and it comes after the words
 
     async def look_again(self) -> None:
         """Now, and not at the page's next turn: as when somebody comes back to the tab."""
@@ -185,6 +217,14 @@ class Seat:
 
     async def text(self, selector: str = "body") -> str:
         return await self.page.inner_text(selector)
+
+    async def on(self, name: str) -> None:
+        """Until the keyboard is on the field of this name: a browser puts it there when it draws the page, not before."""
+        await self.page.wait_for_function("(name) => document.activeElement.getAttribute('name') === name", arg=name)
+
+    async def shows(self, selector: str, text: str) -> None:
+        """Until this holds the text: what was clicked may still be on its way."""
+        await self.page.wait_for_selector(f"{selector} >> text={text}")
 
     async def focused(self) -> dict[str, Any]:
         """What the keyboard is on, and whether that can be seen."""
@@ -207,10 +247,12 @@ class Seat:
 
     async def findings(self, tags: Sequence[str] = AXE_TAGS) -> list[str]:
         """What axe-core has against the page as it is."""
+        await self.page.wait_for_function(STAND_STILL)
         if not await self.page.evaluate("() => Boolean(window.axe)"):
             await self.page.evaluate(AXE_SCRIPT)
         options = json.dumps({"runOnly": {"type": "tag", "values": list(tags)}, "resultTypes": ["violations"]})
         result = await self.page.evaluate(f"() => axe.run(document, {options})")
+        await self.page.evaluate(GO_ON)
         return [
             f"{each['id']} ({each['impact']}): {node['html'][:140]} {node.get('failureSummary', '')[:200]}"
             for each in result["violations"]

@@ -40,9 +40,15 @@ class HeldPort:
     """A TCP port of all the room's addresses that is given to nobody who asks for any."""
 
     def __init__(self) -> None:
-        first = self._bound(TOKYO, 0)
-        self.port: int = first.getsockname()[1]
-        self._held = [first, self._bound(OSAKA, self.port)]
+        while True:
+            first = self._bound(TOKYO, 0)
+            self.port: int = first.getsockname()[1]
+            try:
+                self._held = [first, self._bound(OSAKA, self.port)]
+            except OSError:  # somebody has it on every address
+                first.close()
+                continue
+            return
 
     def close(self) -> None:
         for held in self._held:
@@ -52,7 +58,11 @@ class HeldPort:
     def _bound(ip: str, port: int) -> socket.socket:
         held = socket.socket()
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        held.bind((ip, port))
+        try:
+            held.bind((ip, port))
+        except OSError:
+            held.close()
+            raise
         return held
 
 

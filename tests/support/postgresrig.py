@@ -21,6 +21,7 @@ from relay.telemetry.metrics import Metrics
 from tests.support.pgserver import PostgresServer
 from tests.support.sqliterig import KEY, RigClock, TurnedLoop
 
+COMMIT_MS = 8_000  # the longest there may be: a disk that four servers share may need a second or two for one sync
 _numbers = itertools.count(1)
 
 
@@ -62,7 +63,8 @@ class PostgresRig:
         self.metrics = Metrics()
         self.failures: list[str] = []
         self.settings = JournalSettings(
-            engine="postgresql", **{"dsn": server.dsn, "schema_name": self.schema, "commit_timeout_ms": 2_000, **settings}
+            engine="postgresql",
+            **{"dsn": server.dsn, "schema_name": self.schema, "commit_timeout_ms": COMMIT_MS, **settings},
         )
         self.journal = self.open()
 

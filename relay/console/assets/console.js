@@ -16,6 +16,7 @@
   const clock = document.getElementById("clock");
   const every = live ? Number(live.dataset.every || 0) : 0;
   let failures = 0;
+  let isPressed = false; // the pointer is down on something that leads somewhere
   let timer = 0;
   let watch = 0;
 
@@ -49,7 +50,12 @@
         return;
       }
       if (!answer.ok) throw new Error(String(answer.status));
-      take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (isPressed) {
+        later(AGAIN_MS); // and while it lasts the page grows old, and says so
+        return;
+      }
+      take(page);
       failures = 0;
       lost.hidden = true;
       document.body.classList.remove("stale");
@@ -98,7 +104,16 @@
     }
   }
 
+  // A press that ends on something else than it began on leads nowhere, so nothing is exchanged under somebody's finger.
+  function release() {
+    isPressed = false;
+  }
+
   if (every && lost) {
+    live.addEventListener("pointerdown", (event) => {
+      isPressed = event.button === 0 && event.target.closest("a, button") !== null;
+    });
+    ["pointerup", "pointercancel", "blur"].forEach((kind) => window.addEventListener(kind, release));
     document.addEventListener("visibilitychange", () => {
       clearTimeout(watch);
       if (document.hidden) return;

@@ -20,7 +20,7 @@ ANNOUNCE = "announce route 198.18.0.10/32 next-hop self med 10"
 class World:
     """ExaBGP at one end, the relay at the other, the bridge on a thread between them."""
 
-    def __init__(self, folder: Path, hold_ms: int = 30_000, bridge: type[Bridge] = Bridge) -> None:
+    def __init__(self, folder: Path, hold_ms: int = 30_000, bridge: type[Bridge] = Bridge, ack_ms: int = 30_000) -> None:
         self.listening = socket.socket(socket.AF_UNIX)
         self.path = str(folder / "bridge.sock")
         self.listening.bind(self.path)
@@ -29,7 +29,7 @@ class World:
         read, self._to_bridge = os.pipe()
         self._from_bridge, write = os.pipe()
         self._commands = os.fdopen(self._from_bridge, "r")
-        pipe = ExaPipe(["198.18.0.10/32"], read, write, SystemClock(), ack_ms=500)
+        pipe = ExaPipe(["198.18.0.10/32"], read, write, SystemClock(), ack_ms=ack_ms)
         self.thread = threading.Thread(target=bridge(self.path, pipe, hold_ms, SystemClock()).run, daemon=True)
         self.thread.start()
 
@@ -131,7 +131,7 @@ def test_what_is_refused_for_one_address_is_withdrawn_for_the_others() -> None:
 
 
 def test_a_relay_that_hangs_is_withdrawn(tmp_path: Path) -> None:
-    world = World(tmp_path, hold_ms=300)
+    world = World(tmp_path, hold_ms=2_000)  # so long it may take until the relay has said its first word
     world.hear(WITHDRAW)
     with world.relay() as there:
         there.sendall(b"want 10\n")
@@ -141,18 +141,28 @@ def test_a_relay_that_hangs_is_withdrawn(tmp_path: Path) -> None:
     world.leave()
 
 
-def test_a_refusal_and_a_silence_of_exabgp_are_told_and_tried_again(world: World) -> None:
+def test_a_refusal_of_exabgp_is_told_and_tried_again(world: World) -> None:
     world.hear(WITHDRAW)
     with world.relay() as there:
         there.sendall(b"want 10\n")
         world.hear(ANNOUNCE, "error")
         assert said(there) == f"trouble ExaBGP refused `{ANNOUNCE}`"
         there.sendall(b"want 10\n")
+        world.hear(ANNOUNCE)
+        assert said(there) == "have 10"
+
+
+def test_a_silence_of_exabgp_is_told_and_tried_again(tmp_path: Path) -> None:
+    world = World(tmp_path, ack_ms=2_000)
+    world.hear(WITHDRAW)
+    with world.relay() as there:
+        there.sendall(b"want 10\n")
         world.hear(ANNOUNCE, "")
         assert said(there).startswith(f"trouble ExaBGP did not answer `{ANNOUNCE}`")
         there.sendall(b"want 10\n")
         world.hear(ANNOUNCE)
         assert said(there) == "have 10"
+    world.leave()
 
 
 @pytest.mark.parametrize("word", ["-1", "10 extra", "ten", ""])

@@ -14,6 +14,7 @@ from typing import TextIO
 
 import pytest
 
+from relay.cli import topterminal
 from relay.cli.screen import ALTERNATE_OFF, ALTERNATE_ON
 from relay.cli.topterminal import Ended, is_terminal, page
 
@@ -54,14 +55,17 @@ def test_keys_are_read_one_by_one_and_the_terminal_is_given_back() -> None:
         assert "one" in shown
 
 
-def test_a_key_that_comes_in_pieces_is_one_key() -> None:
+def test_a_key_that_comes_in_pieces_is_one_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a slow line the rest of Page Down is no 6, which would be a pane."""
+    patience_s = topterminal.REST_S
+    monkeypatch.setattr(topterminal, "REST_S", 30)
     with terminal() as (person, tool), page(tool, tool) as screen:
         os.write(person, b"\x1b[")
         rest = threading.Timer(0.02, os.write, (person, b"6~"))
         rest.start()
         assert screen.keys(10) == ["page-down"]
         rest.join()
+        monkeypatch.setattr(topterminal, "REST_S", patience_s)
         os.write(person, b"\x1b")  # the key itself
         assert screen.keys(10) == ["escape"]
 

@@ -18,6 +18,7 @@ from relay.wheel import TimingWheel
 
 Ask = Callable[..., Awaitable[HttpResult]]
 HEAD = b"Host: core.test\r\n"
+PATIENCE_MS = 20_000
 
 
 def real_timers() -> TimingWheel:
@@ -31,6 +32,11 @@ async def ask(door: HttpDoor, address: Address, call: HttpCall | None = None, ti
     return await future
 
 
+def patient(**changes: Any) -> TransportLimits:
+    """Limits of a transport to which a busy machine is no slow core."""
+    return TransportLimits(**{"connect_timeout_ms": PATIENCE_MS} | changes)
+
+
 MakeTransport = Callable[..., Transport]
 
 
@@ -39,7 +45,7 @@ async def make_transport() -> AsyncIterator[MakeTransport]:
     made: list[Transport] = []
 
     def make(limits: TransportLimits | None = None, name: str = "core.test", **more: object) -> Transport:
-        transport = Transport(name, timers=real_timers(), clock=SystemClock(), limits=limits, **more)  # type: ignore[arg-type]
+        transport = Transport(name, timers=real_timers(), clock=SystemClock(), limits=limits or patient(), **more)  # type: ignore[arg-type]
         made.append(transport)
         return transport
 
@@ -55,7 +61,7 @@ async def transport(make_transport: MakeTransport) -> Transport:
 
 def facade(tls: ssl.SSLContext | None = None, **more: Any) -> RelayHttpxTransport:
     def make(name: str, is_tls: bool) -> Transport:
-        limits = TransportLimits(connections_per_address_max=8, connect_timeout_ms=10_000, **more)
+        limits = patient(connections_per_address_max=8, **more)
         return Transport(name, timers=real_timers(), clock=SystemClock(), tls=tls if is_tls else None, limits=limits)
 
     return RelayHttpxTransport(make)

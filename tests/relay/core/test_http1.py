@@ -161,7 +161,7 @@ async def test_a_server_that_hangs_is_lost_at_the_deadline(transport: Transport)
         await peer.closed_by_client()
 
     async with RawServer(script) as server:
-        assert await ask(transport, server.address, timeout_ms=100) == Lost(Why.DEADLINE)
+        assert await ask(transport, server.address, timeout_ms=1_000) == Lost(Why.DEADLINE)
 
 
 async def test_header_names_are_lower_case_and_repeats_are_joined_and_kept(transport: Transport) -> None:

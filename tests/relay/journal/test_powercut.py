@@ -141,7 +141,7 @@ def problems(ops: list[Op], cut: Cut) -> Iterator[str]:
     assert given == answered == len(cut.items)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_no_power_cut_loses_what_was_answered(shim: Path, tmp_path: Path, quick_folder: Path) -> None:
     ops = record(shim, tmp_path, "FULL")
     kinds = {(op.kind, op.name) for op in ops}
@@ -152,7 +152,7 @@ def test_no_power_cut_loses_what_was_answered(shim: Path, tmp_path: Path, quick_
     assert cut.opened > 300
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("synchronous", ["OFF", "NORMAL"])
 def test_the_check_finds_what_fewer_syncs_lose(shim: Path, tmp_path: Path, quick_folder: Path, synchronous: str) -> None:
     ops = record(shim, tmp_path, synchronous)

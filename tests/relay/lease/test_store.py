@@ -26,7 +26,7 @@ class Rig:
 
     def __init__(self, server: PostgresServer, dsn: str = "") -> None:
         self.server = server
-        self.access = Access(dsn=dsn or server.dsn, schema=f"lease_{next(_numbers)}", password=None, request_timeout_ms=5_000)
+        self.access = Access(dsn=dsn or server.dsn, schema=f"lease_{next(_numbers)}", password=None, request_timeout_ms=20_000)
         self.stores: list[LeaseStore] = []
 
     def store(self, center: str, incarnation: int = 1, *numbers: Numbers, ttl_ms: int = TTL_MS) -> LeaseStore:
@@ -162,7 +162,7 @@ async def test_without_its_schema_the_database_grants_nothing(make: Callable[[],
 async def test_a_server_that_is_not_there_is_silence_and_the_next_one_is_asked(server: PostgresServer) -> None:
     gone = "127.0.0.1:1"
     rig = Rig(server, dsn=f"postgresql://relay@{gone},{server.place}/relay")
-    await init(Access(dsn=server.dsn, schema=rig.access.schema, password=None, request_timeout_ms=5_000))
+    await init(Access(dsn=server.dsn, schema=rig.access.schema, password=None, request_timeout_ms=20_000))
     tokyo = rig.store("tokyo")
     assert isinstance(await ask(tokyo), Granted)
     assert not tokyo.is_copied

@@ -104,8 +104,14 @@ async def test_no_notes_go_out_without_an_approval(branch: Scene, answer: Answer
 
 async def test_silence_is_answered_by_the_same_number(branch: Scene) -> None:
     terminal, counter, _ = branch
+    await terminal.open()
     terminal._policy = HASTY
-    counter.decide = lambda message: Approved() if message.is_repeat else None
+
+    def decide(message: BranchMessage) -> Answer | None:
+        terminal._policy = PATIENT  # one silence is enough
+        return Approved() if message.is_repeat else None
+
+    counter.decide = decide
     await terminal.deposit(A, 5_000)
     assert [(message.serial, message.is_repeat) for message in counter.heard] == [(1, False), (1, True)]
     assert (terminal.repeats_sent, len(counter.links)) == (1, 2)

@@ -35,7 +35,7 @@ def check(report: LoadReport) -> None:
     assert (report.lost, report.doubled, report.violations, report.in_doubt_after_quiet) == (0, 0, 0, 0)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_with_faults_on_nothing_is_lost_and_nothing_is_posted_twice() -> None:
     watcher = Watcher()
     settings = LoadSettings(
@@ -54,7 +54,7 @@ async def test_with_faults_on_nothing_is_lost_and_nothing_is_posted_twice() -> N
     assert any("kill -9" in sentence for sentence in watcher.sentences)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 async def test_all_dialects_together_with_a_kill_nothing_is_lost_and_nothing_is_posted_twice() -> None:
     watcher = Watcher()
     settings = LoadSettings(

@@ -211,11 +211,12 @@ async def test_no_more_bytes_under_way_than_allowed_at_this_end(room: Room) -> N
 async def test_what_is_given_up_here_is_reset_at_the_core(room: Room) -> None:
     room.open()
     how: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    asked = asyncio.Event()
 
     async def core(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await reader.read(65_536):
-                pass
+                asked.set()
             how.set_result("closed")
         except ConnectionResetError:
             how.set_result("reset")
@@ -226,8 +227,10 @@ async def test_what_is_given_up_here_is_reset_at_the_core(room: Room) -> None:
         room.cores.add(address)
         transport = transport_of(room)
         future: asyncio.Future[HttpResult] = asyncio.get_running_loop().create_future()
-        transport.call(address, CALL, 1_000, future.set_result)
-        assert await future == Lost(Why.DEADLINE)
+        call = transport.call(address, CALL, 20_000, future.set_result)
+        await asyncio.wait_for(asked.wait(), 20)
+        call.cancel()
+        assert await future == Lost(Why.CANCELLED)
         assert await asyncio.wait_for(how, 20) == "reset"
         await until(lambda: not room.tunnel.open_count)
         await transport.aclose()

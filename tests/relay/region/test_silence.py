@@ -10,8 +10,12 @@ from relay.region.silence import FIRST_WORD_MS, NEXT_WORD_MS, Silence
 from tests.support.virtualtime import VirtualTime
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == "relay.region"]
+
+
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.message for record in caplog.records]
+    return [record.message for record in told(caplog)]
 
 
 @pytest.fixture
@@ -45,8 +49,8 @@ def test_one_line_after_a_while_one_a_minute_and_one_at_the_end(time: VirtualTim
     silence.answered()
     silence.answered()
     assert lines(caplog) == ["the core does not answer", "the core does not answer", "the core answers again"]
-    assert caplog.records[0].fields == {"silent_s": 5, "addresses": "10.0.0.1 failing (4 in a row)"}  # type: ignore[attr-defined]  # by our own log
-    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "INFO"]
+    assert told(caplog)[0].fields == {"silent_s": 5, "addresses": "10.0.0.1 failing (4 in a row)"}  # type: ignore[attr-defined]  # by our own log
+    assert [record.levelname for record in told(caplog)] == ["ERROR", "ERROR", "INFO"]
 
 
 def test_a_lost_probe_or_two_are_no_line(time: VirtualTime, caplog: pytest.LogCaptureFixture) -> None:

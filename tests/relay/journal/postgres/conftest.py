@@ -27,8 +27,18 @@ def rig(server: PostgresServer) -> Iterator[PostgresRig]:
 @pytest.fixture
 def own() -> Iterator[PostgresRig]:
     """A rig on a server of its own, that may be killed and set otherwise."""
+    yield from _own()
+
+
+@pytest.fixture
+def hasty() -> Iterator[PostgresRig]:
+    """The same, and it waits two seconds for a commit: for a test in which one never ends."""
+    yield from _own(commit_timeout_ms=2_000)
+
+
+def _own(**settings: int) -> Iterator[PostgresRig]:
     server = PostgresServer()
-    rig = PostgresRig(server)
+    rig = PostgresRig(server, **settings)
     try:
         yield rig
     finally:

@@ -20,15 +20,16 @@ from relay.settings import JournalSettings
 from tests.support.pgserver import PASSWORD, PostgresServer
 
 SETTINGS = JournalSettings(engine="postgresql")
+PATIENCE_S = 30.0
 
 
-async def session(server: PostgresServer, *, patience_s: float = 5.0, mode: str = "read-write") -> Connection:
+async def session(server: PostgresServer, *, patience_s: float = PATIENCE_S, mode: str = "read-write") -> Connection:
     return await connect(
         servers(server.dsn)[0],
         server.dsn,
         None,
         schema.writing_session(SETTINGS),
-        connect_s=5.0,
+        connect_s=PATIENCE_S,
         patience_s=patience_s,
         session=mode,
     )
@@ -142,14 +143,14 @@ async def test_a_server_that_is_no_postgresql_is_lost_in_whatever_way_the_driver
     try:
         dsn = f"postgresql://relay@{there}/relay?sslmode=disable"
         with pytest.raises(Lost, match="UnicodeDecodeError"):
-            await connect(there, dsn, None, {}, connect_s=5.0, patience_s=5.0)
+            await connect(there, dsn, None, {}, connect_s=PATIENCE_S, patience_s=PATIENCE_S)
     finally:
         listening.close()
 
 
 async def at_port(server: PostgresServer, port: int, password: str) -> Connection:
     dsn = f"postgresql://relay@127.0.0.1:{port}/relay"
-    return await connect(servers(dsn)[0], dsn, Secret(password), {}, connect_s=5.0, patience_s=5.0)
+    return await connect(servers(dsn)[0], dsn, Secret(password), {}, connect_s=PATIENCE_S, patience_s=PATIENCE_S)
 
 
 async def test_tls_is_checked_against_the_name_and_the_authority(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ async def test_tls_is_checked_against_the_name_and_the_authority(tmp_path: Path)
             ("127.0.0.1", "ours.pem", False),
         ):
             dsn = f"postgresql://relay@{host}:{server.port}/relay?sslmode=verify-full&sslrootcert={tmp_path / file}"
-            work = connect(servers(dsn)[0], dsn, Secret(PASSWORD), {}, connect_s=5.0, patience_s=5.0)
+            work = connect(servers(dsn)[0], dsn, Secret(PASSWORD), {}, connect_s=PATIENCE_S, patience_s=PATIENCE_S)
             if is_ours:
                 connection = await work
                 assert (await connection.rows("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))[0][0]

@@ -22,7 +22,7 @@ def pair() -> Iterator[PostgresPair]:
 
 @pytest.fixture
 def rig(pair: PostgresPair) -> Iterator[PostgresRig]:
-    made = PostgresRig(pair.primary, dsn=pair.dsn, commit_timeout_ms=1_000)
+    made = PostgresRig(pair.primary, dsn=pair.dsn)
     yield made
     made.journal.close()
 

@@ -16,7 +16,7 @@ from tests.support.journal_suite import taken
 from tests.support.pgserver import USER, PostgresServer
 from tests.support.postgresrig import PostgresRig
 
-TIMEOUT_MS = 5_000
+TIMEOUT_MS = 20_000
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 Owns the lines that the conservation check (law 10) holds against the core's ledger. Imports nothing of the relay, nor the
 ledger, nor the wire: parties that share code share mistakes. The traps: a file is in the books before its first byte leaves;
-and a file without a word may be with the other side or not, but then whole or not at all.
+a file without a word may be with the other side or not, but then whole or not at all; and one that is sent again after
+midnight is the same file under a second date, and stands in the ledger under one of the two.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ class FileFate(Enum):
 
 
 class SentFile:
-    """One file: (name, date, cycle) names it. Amounts in yen, of data records in order."""
+    """One file: name, cycle and one of `dates` name it. Amounts in yen, of data records in order."""
 
-    __slots__ = ("amounts", "cycle", "date", "fate", "name", "why")
+    __slots__ = ("amounts", "cycle", "dates", "fate", "name", "why")
 
     def __init__(self, name: str, date: str, cycle: str, amounts: tuple[int, ...]) -> None:
         self.name = name
-        self.date = date
+        self.dates = [date]  # of the sessions in which it was sent
         self.cycle = cycle
         self.amounts = amounts
         self.fate = FileFate.OPEN
@@ -44,13 +45,25 @@ class FileBooks:
     def begin(self, name: str, date: str, cycle: str, amounts: Iterable[int]) -> SentFile:
         """The line of one file; the same one where it was begun before. Raises ValueError for other amounts under its name."""
         whole = tuple(amounts)
-        line = self._sent.setdefault((name, date, cycle), SentFile(name, date, cycle, whole))
+        line = self._sent.get((name, date, cycle))
+        if line is None:
+            line = self._without_word(name, cycle, whole)
+            if line is None:
+                line = SentFile(name, date, cycle, whole)
+            else:
+                line.dates.append(date)
+            self._sent[name, date, cycle] = line
         if line.amounts != whole:
             raise ValueError(f"file {name} of {date}, cycle {cycle}, is in the books with other records")
         return line
 
+    def _without_word(self, name: str, cycle: str, amounts: tuple[int, ...]) -> SentFile | None:
+        """The very file, begun on another day, of which the other side never said what became of it."""
+        of_it = (line for line in self.sent() if (line.name, line.cycle, line.amounts) == (name, cycle, amounts))
+        return next((line for line in of_it if line.fate in (FileFate.OPEN, FileFate.UNANSWERED)), None)
+
     def sent(self) -> Iterable[SentFile]:
-        return self._sent.values()
+        return dict.fromkeys(self._sent.values())
 
     def differences(self, posted: Iterable[tuple[str, str, str, int, int]]) -> list[str]:
         """What the ledger has otherwise than these books.
@@ -63,8 +76,12 @@ class FileBooks:
             by_file.setdefault((name, date, cycle), {}).setdefault(number, []).append(yen)
         for key in by_file.keys() - self._sent.keys():
             found.append(f"{key}: posted, and never sent")
-        for key, line in self._sent.items():
-            found += [f"{key}: {problem}" for problem in _compare(line, by_file.get(key, {}))]
+        for line in self.sent():
+            key = (line.name, "/".join(line.dates), line.cycle)
+            there = [by_file[line.name, date, line.cycle] for date in line.dates if (line.name, date, line.cycle) in by_file]
+            if len(there) > 1:
+                found.append(f"{key}: posted under {len(there)} dates")
+            found += [f"{key}: {problem}" for problem in _compare(line, there[0] if there else {})]
         return found
 
 

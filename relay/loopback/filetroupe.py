@@ -216,7 +216,8 @@ class FileTroupe:
 
 
 def _claims(sent: SentFile, there: set[str]) -> Iterable[Claim]:
-    name = f"{sent.name}/{sent.date}/{sent.cycle}"
+    names = [f"{sent.name}/{date}/{sent.cycle}" for date in sent.dates]
+    name = next((one for one in names if one in there), names[-1])
     if sent.fate is FileFate.REFUSED:
         return
     may_miss = sent.fate is not FileFate.DELIVERED and name not in there

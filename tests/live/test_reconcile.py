@@ -18,6 +18,7 @@ from relay.core import contract as c
 from relay.loopback.ledger import Caller
 from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import ForeignAtm
+from tests.support.noon import NOON_MINUTES
 from tests.support.sweeps import sweep_now
 
 PATIENCE_S = 40.0
@@ -25,9 +26,10 @@ PATIENCE_S = 40.0
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
-    world = DaemonWorld(tmp_path)
+    world = DaemonWorld(tmp_path, NOON_MINUTES)
     await world.start_core()
-    world.configure(extra='[reconcile]\nmargin_ms = 1\nlook_ms = 100\nenabled = true\nmending = "list"\n')
+    day = f"utc_offset_minutes = {NOON_MINUTES}\n"
+    world.configure(extra=f'[reconcile]\n{day}margin_ms = 1\nlook_ms = 100\nenabled = true\nmending = "list"\n')
     yield world
     await world.close()
 

@@ -22,12 +22,20 @@ from relay.loopback.ledger import Refused as CoreRefused
 from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignatm import PAN, ForeignAtm
 from tests.support.lossycore import keep, lose
+from tests.support.noon import NOON_MINUTES
 from tests.support.pgserver import PostgresServer
 from tests.support.sweeps import sweep_now
 
 PATIENCE_S = 90.0
 pytestmark = pytest.mark.timeout(300)
-RECONCILE = "[reconcile]\nmargin_ms = 300\nlook_ms = 100\ncorrection_interval_s = 1\nenabled = true\n"
+RECONCILE = f"""
+[reconcile]
+utc_offset_minutes = {NOON_MINUTES}
+margin_ms = 300
+look_ms = 100
+correction_interval_s = 1
+enabled = true
+"""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -42,7 +50,7 @@ def journal_extra(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path, journal_extra: str) -> AsyncIterator[DaemonWorld]:
-    world = DaemonWorld(tmp_path)
+    world = DaemonWorld(tmp_path, NOON_MINUTES)
     await world.start_core()
     world.configure(extra=RECONCILE, journal_extra=journal_extra)
     yield world

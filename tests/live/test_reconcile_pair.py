@@ -22,8 +22,16 @@ from relay.core import contract as c
 from relay.loopback.ledger import Caller, Ledger, Refused
 from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
+from tests.support.noon import NOON_MINUTES
 
-RECONCILE = '[reconcile]\nmargin_ms = 1\nlook_ms = 100\nenabled = true\nmending = "list"\n'
+RECONCILE = f"""
+[reconcile]
+utc_offset_minutes = {NOON_MINUTES}
+margin_ms = 1
+look_ms = 100
+enabled = true
+mending = "list"
+"""
 NAMES = ("tokyo", "osaka")
 HOSTS = {"tokyo": "127.0.0.1", "osaka": "127.0.0.2"}
 
@@ -33,7 +41,7 @@ async def centers(tmp_path: Path) -> AsyncIterator[dict[str, DaemonWorld]]:
     found: dict[str, DaemonWorld] = {}
     for name in NAMES:
         (tmp_path / name).mkdir()
-        found[name] = DaemonWorld(tmp_path / name)
+        found[name] = DaemonWorld(tmp_path / name, NOON_MINUTES)
     tokyo, osaka = found.values()
     unused, osaka.core = osaka.core, tokyo.core
     await tokyo.start_core()

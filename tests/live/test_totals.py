@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from relay.control.client import ControlClient, Refused
 from relay.control.commands import ReconcileReportArgs
 from tests.support.daemonworld import LISTENER, DaemonWorld
 from tests.support.foreignatm import PAN, ForeignAtm
+from tests.support.noon import NOON_MINUTES
 from tests.support.pgserver import PostgresServer
 from tests.support.sweeps import sweep_now
 
@@ -38,8 +39,7 @@ def server() -> Iterator[PostgresServer]:
 
 @pytest_asyncio.fixture(loop_scope="session", params=["sqlite", "postgresql"])
 async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[DaemonWorld]:
-    offset = (12 - datetime.now(UTC).hour) * 60  # noon, so that no test meets its midnight
-    world = DaemonWorld(tmp_path, utc_offset_minutes=offset)
+    world = DaemonWorld(tmp_path, NOON_MINUTES)
     await world.start_core()
     journal = ""
     if request.param == "postgresql":
@@ -47,7 +47,7 @@ async def world(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
         journal = f'engine = "postgresql"\ndsn = "{server.dsn}"\nschema_name = "totals_{next(_numbers)}"\n'
     world.configure(
         COMPARED,
-        extra=f"[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = {offset}\n",
+        extra=f"[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = {NOON_MINUTES}\n",
         journal_extra=journal,
     )
     yield world

@@ -14,8 +14,9 @@ from relay.loopback.center import CenterState
 from tests.live.test_totals import report
 from tests.live.test_zrc_day import Day
 from tests.support.daemonworld import next_look
+from tests.support.noon import NOON_MINUTES
 
-RECONCILE = "[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = 0\n"
+RECONCILE = f"[reconcile]\nmargin_ms = 1\nlook_ms = 3600000\nutc_offset_minutes = {NOON_MINUTES}\n"
 
 
 @pytest_asyncio.fixture(loop_scope="session")

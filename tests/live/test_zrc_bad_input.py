@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ import pytest_asyncio
 
 from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignrc import ACK, NAK, ForeignRc, message, notice, telegram
+from tests.support.noon import NOON_MINUTES
 
 LINE = """
 [[listener]]
@@ -114,9 +114,8 @@ class Lines:
 
     async def start(self, partial_ms: int = 300) -> None:
         await self.world.start_core()
-        offset = (12 - datetime.now(UTC).hour) * 60  # noon for the line, so that no test meets its midnight
-        text = LINE.format(name="guilty", port="{port}", logical=1, offset=offset, partial=partial_ms)
-        text += LINE.format(name="innocent", port=self.innocent_port, logical=2, offset=offset, partial=partial_ms)
+        text = LINE.format(name="guilty", port="{port}", logical=1, offset=NOON_MINUTES, partial=partial_ms)
+        text += LINE.format(name="innocent", port=self.innocent_port, logical=2, offset=NOON_MINUTES, partial=partial_ms)
         self.world.configure(text)
         await self.world.start()
         self.innocent = await self.connect(self.innocent_port)

@@ -9,7 +9,6 @@ relay calls acknowledged is in the center's books once, what it calls failed is 
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -24,6 +23,7 @@ from relay.loopback.centerbooks import CenterBooks, Known
 from relay.loopback.centerdeeds import CenterFault, CenterSettings
 from relay.loopback.centerserver import CenterServer
 from tests.support.daemonworld import DaemonWorld, next_look
+from tests.support.noon import NOON_MINUTES
 
 IN_COUNT, OUT_COUNT = 40, 24
 FIRST_OUT = 100_000  # amounts of outward telegrams are their names in the center's books
@@ -54,7 +54,7 @@ close_wait_ms = 3000
 
 class Day:
     def __init__(self, directory: Path) -> None:
-        self.world = DaemonWorld(directory)
+        self.world = DaemonWorld(directory, NOON_MINUTES)
         self.books = CenterBooks()
         self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=3_000, watch_ms=500))
         self.changed = asyncio.Event()
@@ -67,8 +67,7 @@ class Day:
         await self.world.start()
 
     def configure(self, more: str) -> None:
-        offset = (12 - datetime.now(UTC).hour) * 60  # noon for the line, so that no test meets its midnight
-        line = LINE.replace("{center}", str(self.center.port)).replace("{offset}", str(offset)).replace("{more}", more)
+        line = LINE.replace("{center}", str(self.center.port)).replace("{offset}", str(NOON_MINUTES)).replace("{more}", more)
         self.world.configure(line)
 
     async def stop(self) -> None:

@@ -6,7 +6,6 @@ Each line of the center has books of its own; conservation is asked over all of 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from relay.loopback.centerbooks import Known
 from relay.loopback.centerdeeds import CenterFault, CenterSettings
 from relay.loopback.centerroom import CenterRoom
 from tests.support.daemonworld import DaemonWorld, next_look
+from tests.support.noon import NOON_MINUTES
 
 LCNS = (0, 5, 10, 15)
 IN_PER_LINE, OUT_PER_LINE = 12, 8
@@ -74,7 +74,6 @@ class Lines:
         self.room = CenterRoom(physical, logical, settings, self.changed.set)
         await self.room.start()
         await self.world.start_core()
-        offset = (12 - datetime.now(UTC).hour) * 60  # noon for the line, so that no test meets its midnight
         text = ""
         for n, (name, line) in enumerate(self.room.lines.items()):
             text += (
@@ -88,7 +87,7 @@ class Lines:
                 lcns=list(LCNS),
                 first=1 + n * 10_000,
                 last=(n + 1) * 10_000,
-                offset=offset,
+                offset=NOON_MINUTES,
             )
         self.world.configure(text)
         await self.world.start()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from relay.control.commands import CommandArgs, ParkedArgs
 from relay.control.report import ParkedRow
 from tests.support.daemonworld import DaemonWorld
 from tests.support.foreignrc import ACK, ForeignRc, Heard, message, notice, telegram
+from tests.support.noon import NOON_MINUTES
 
 LINE = """
 [[listener]]
@@ -42,8 +42,7 @@ class Line:
         self._connections: list[ForeignRc] = []
 
     def configure(self, more: str = "") -> None:
-        offset = (12 - datetime.now(UTC).hour) * 60  # noon for the line, so that no test meets its midnight
-        self.world.configure(LINE.format(offset=offset, more=more))
+        self.world.configure(LINE.format(offset=NOON_MINUTES, more=more))
 
     async def start(self) -> None:
         await self.world.start_core()

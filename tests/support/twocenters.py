@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -22,6 +21,7 @@ from relay.loopback.centerbooks import CenterBooks
 from relay.loopback.centerdeeds import CenterSettings
 from relay.loopback.centerserver import CenterServer
 from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
+from tests.support.noon import NOON_MINUTES
 
 TTL_MS, RENEW_MS, REQUEST_MS, DRIFT_MS = 6_000, 500, 1_000, 500
 LINE = """
@@ -125,8 +125,7 @@ class TwoCenters:
         for n, (name, relay) in enumerate(self.relays.items()):
             tap = self.taps[name] = Tap(self.center.port)
             await tap.start()
-            offset = (12 - datetime.now(UTC).hour) * 60  # noon for the line, so that no test meets its midnight
-            text = LINE.format(port=tap.port, offset=offset, first=1 + n * 10_000, last=(n + 1) * 10_000)
+            text = LINE.format(port=tap.port, offset=NOON_MINUTES, first=1 + n * 10_000, last=(n + 1) * 10_000)
             lease = (
                 f'[lease]\ndsn = "{self.dsn}"\nttl_ms = {ttl_ms}\nrenew_ms = {RENEW_MS}\n'
                 f"request_timeout_ms = {REQUEST_MS}\nclock_drift_ms = {DRIFT_MS}\n"

@@ -56,3 +56,34 @@ def test_one_line_per_file() -> None:
     with pytest.raises(ValueError, match="other records"):
         books.begin("A", DAY, "01", [1, 3])
     assert list(books.sent()) == [one]
+
+
+NEXT_DAY = "20261126"
+
+
+@pytest.mark.parametrize("fate", [FileFate.OPEN, FileFate.UNANSWERED])
+@pytest.mark.parametrize("day", [DAY, NEXT_DAY])
+def test_a_file_sent_again_after_midnight_stands_in_the_ledger_under_one_of_its_dates(fate: FileFate, day: str) -> None:
+    """The relay has it under the day on which it became whole; the station does not know which that was."""
+    books = FileBooks()
+    first = books.begin("A", DAY, "01", [100, 200])
+    first.fate = fate
+    again = books.begin("A", NEXT_DAY, "01", [100, 200])
+    again.fate = FileFate.DELIVERED
+    assert list(books.sent()) == [first]
+    there = [("A", day, "01", number, number * 100) for number in (1, 2)]
+    assert books.differences(there) == []
+    assert len(books.differences(there[:1])) == 1
+    assert len(books.differences([])) == 2
+    both = [*posted(1, 2), *(("A", NEXT_DAY, "01", number, number * 100) for number in (1, 2))]
+    assert len(books.differences(both)) == 1, "twice, once under each"
+
+
+@pytest.mark.parametrize("amounts", [[100, 200], [100, 201]])
+def test_the_next_day_has_files_of_its_own(amounts: list[int]) -> None:
+    books = FileBooks()
+    first = books.begin("A", DAY, "01", [100, 200])
+    first.fate = FileFate.DELIVERED if amounts == [100, 200] else FileFate.OPEN
+    second = books.begin("A", NEXT_DAY, "01", amounts)
+    assert second is not first
+    assert (first.dates, second.dates) == ([DAY], [NEXT_DAY])

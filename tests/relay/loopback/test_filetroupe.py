@@ -12,8 +12,8 @@ def troupe(rate: float | None = 10.0) -> FileTroupe:
     return FileTroupe(Part(terminals=1, rate_per_s=rate), 1, 2)
 
 
-def line(record: int, yen: int, cycle: str = "01") -> LedgerLine:
-    return LedgerLine(f"bank:zfile:COMPANY:SOUFURI0:20261125:{cycle}:{record:06}", "COMPANY", "", -yen)
+def line(record: int, yen: int, cycle: str = "01", day: str = "20261125") -> LedgerLine:
+    return LedgerLine(f"bank:zfile:COMPANY:SOUFURI0:{day}:{cycle}:{record:06}", "COMPANY", "", -yen)
 
 
 def test_records_against_the_ledger() -> None:
@@ -36,6 +36,19 @@ def test_records_against_the_ledger() -> None:
         assert (held.lost, held.holds) == (lost, not lost), (fate, lines)
     sent.fate = FileFate.DELIVERED
     assert one.conserve([*whole, line(1, 100)], [], []).doubled == 1
+
+
+def test_a_file_whose_answer_was_lost_before_midnight_is_not_lost_with_it() -> None:
+    """Delivered, and sent again on the next day because nobody said so: the ledger has it under the first."""
+    one = troupe()
+    one.books.begin("SOUFURI0", "20261125", "01", [100, 200]).fate = FileFate.UNANSWERED
+    one.books.begin("SOUFURI0", "20261126", "01", [100, 200]).fate = FileFate.DELIVERED
+    for day in ("20261125", "20261126"):
+        held = one.conserve([line(1, 100, day=day), line(2, 200, day=day)], [], [])
+        assert (held.lost, held.holds) == (0, True), day
+    assert one.conserve([], [], []).lost == 2
+    twice = [line(record, 100 * record, day=day) for record in (1, 2) for day in ("20261125", "20261126")]
+    assert not one.conserve(twice, [], []).holds
 
 
 def test_a_file_of_the_core_is_known_by_name_and_cycle_and_comes_byte_for_byte() -> None:

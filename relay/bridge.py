@@ -3,19 +3,21 @@
 Owns the tracking of every task that nobody awaits: each has a name, its failure is logged, and a stop waits for it. It
 must never know what a task does. The traps: an asyncio coroutine awaited under a Deferred has no current task, so httpx
 and friends fail in it (hence `as_deferred`, which makes one); and each side has its own CancelledError, which the other
-side does not recognise, so both are translated here.
+side does not recognise, so both are translated here. Twisted is imported where the border is crossed: who has background
+work and no Deferred (the orchestrator, the lab) starts without it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
-
-from twisted.internet import defer
-from twisted.python.failure import Failure
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from relay.telemetry.log import get_log
+
+if TYPE_CHECKING:
+    from twisted.internet import defer
+    from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
@@ -80,6 +82,8 @@ def as_deferred(coro: Coroutine[Any, Any, T], name: str = "deferred") -> defer.D
 
     A cancelled task fires Twisted's CancelledError. The failure belongs to the Deferred's owner and is not logged here.
     """
+    from twisted.internet import defer  # see the header
+
     task = asyncio.get_running_loop().create_task(coro, name=name)
     _tasks.add(task)
     deferred: defer.Deferred[T] = defer.Deferred(lambda _: _cancel(task))
@@ -103,6 +107,8 @@ def as_future(deferred: defer.Deferred[T]) -> asyncio.Future[T]:
 
     Twisted's CancelledError cancels the future, so that the awaiting task sees asyncio's.
     """
+    from twisted.internet import defer  # see the header
+
     future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
 
     def succeeded(result: T) -> None:

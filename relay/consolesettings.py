@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from relay.places import CONTROL_SOCKET
+
 
 class ConsoleTlsSettings(BaseModel):
     """TLS of the console."""
@@ -53,7 +55,7 @@ class ControlSettings(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    path: str = Field("/run/relay/control.sock", description="Unix socket; mode 0660.")
+    path: str = Field(CONTROL_SOCKET, description="Unix socket; mode 0660.")
     two_signatures: Literal["accounts", "names"] = Field(
         "accounts",
         description="Who signs second where two sign (pin, lease take, take-over): somebody from another account, or a name "

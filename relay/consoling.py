@@ -1,8 +1,8 @@
 """The web console in the running daemon: its sources are the control socket's own handlers, its port is opened and shut here.
 
 Owns the wiring. It must never decide who may do what (relay/console does). The traps: a search in the journal is a question to
-a file or a server, so it is asked in a thread, one at a time, and a second person waits rather than a message; and of several
-workers the first alone has a console, because the port can be opened once.
+a file or a server, so it is asked in a thread, one at a time, and a second person waits rather than a message; and a daemon
+without a console does not import this module (relay/parts.py).
 """
 
 from __future__ import annotations
@@ -117,18 +117,17 @@ class DaemonSources:
 
 
 class Consoling:
-    def __init__(self, daemon: Daemon, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, daemon: Daemon, handlers: Mapping[str, Handler], endpoint: str) -> None:
         self._daemon = daemon
         self._handlers = handlers
+        self._endpoint = endpoint
         self._sampler = Sampler(daemon.metrics, daemon.clock, daemon.timers)
         self._server: HttpServer | None = None
 
     async def start(self) -> None:
-        """Open the port, where one is configured and this is the first worker. Raises ListenFailed, ConfigurationError."""
+        """Open the port. Raises ListenFailed, ConfigurationError."""
         d = self._daemon
         settings = d.settings.console
-        if settings.endpoint is None or not d.workers.is_first:
-            return
         m, tls = d.metrics, settings.tls
         context = None
         if tls is not None:
@@ -154,10 +153,10 @@ class Consoling:
             m.console_connections_refused,
             m.console_requests,
         )
-        await server.start(listening_sockets(parse_endpoint(settings.endpoint), BACKLOG_COUNT, os.environ), context)
+        await server.start(listening_sockets(parse_endpoint(self._endpoint), BACKLOG_COUNT, os.environ), context)
         self._server = server
         self._sampler.start()
-        log.info("the console is open", endpoint=settings.endpoint, port=server.port, tls=context is not None)
+        log.info("the console is open", endpoint=self._endpoint, port=server.port, tls=context is not None)
 
     async def stop(self) -> None:
         self._sampler.stop()

@@ -15,7 +15,7 @@ import os
 import signal
 from collections.abc import Mapping
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from protocols.dialect import RememberingKit
 from protocols.dialects import DIALECTS
@@ -25,7 +25,6 @@ from relay.bridge import drain as drain_background
 from relay.bridge import spawn
 from relay.clock import SystemClock
 from relay.configuration.announce import is_on_service_address
-from relay.consoling import Consoling
 from relay.control.report import DaemonState
 from relay.control.sdnotify import Notifier, Watchdog, watchdog_interval_ms
 from relay.control.server import ControlServer
@@ -56,6 +55,7 @@ from relay.outbound.desk import Outbound
 from relay.outbound.limits import outbound_limits, server_limits
 from relay.outbound.server import OutboundServer
 from relay.overlays import overlay_reader
+from relay.parts import new_consoling, new_dialer
 from relay.permit import Permit
 from relay.reactor import install_reactor, new_loop
 from relay.reconciler import Reconciler, new_statements
@@ -69,7 +69,6 @@ from relay.telemetry.exposition import Exposition
 from relay.telemetry.log import configure_logging, get_log
 from relay.telemetry.metrics import Metrics
 from relay.wheel import TimingWheel
-from relay.wire.dialer import Dialer
 from relay.wire.lines import why_never
 from relay.wire.link import Link
 from relay.wire.listener import Listener
@@ -78,6 +77,9 @@ from relay.wire.roster import Roster
 from relay.wire.swap import Leaving
 from relay.wire.tls import server_context
 from relay.workers import Workers, share_of
+
+if TYPE_CHECKING:
+    from relay.wire.dialer import Dialer
 
 log = get_log("daemon")
 
@@ -242,7 +244,8 @@ class Daemon:
         self.operator = Operator(self)
         handlers = self.workers.handlers(self.operator.handlers())
         self.control = ControlServer(settings.control.path, handlers)
-        self.consoling = Consoling(self, handlers)
+        console = settings.console.endpoint if self.workers.is_first else None  # a port can be opened once
+        self.consoling = None if console is None else new_consoling(self, handlers, console)
         self.gauges = Gauges(self.metrics, self.desk, self.journal, self.clock, self.timers)
         self.notifier = Notifier.from_environment(os.environ)
         self.state: DaemonState = "starting"
@@ -282,7 +285,7 @@ class Daemon:
 
     def new_dialer(self, settings: DialerSettings) -> Dialer:
         """Not started. Raises ConfigurationError."""
-        return Dialer(settings, self.facts(settings), self.parts, self.reactor, self.chance)
+        return new_dialer(self, settings)
 
     # ---- life ----------------------------------------------------------------------------------------------------------
     async def run(self) -> int:
@@ -320,7 +323,8 @@ class Daemon:
         self.exclusive.start()
         await self.doors.start()
         await self.dispatcher.start()
-        await self.consoling.start()
+        if self.consoling is not None:
+            await self.consoling.start()
         self.gauges.start()
         self.workers.start_once()
         await self.announcing.start()
@@ -341,7 +345,8 @@ class Daemon:
         self.desk.saf.stop()
         self.outbound.stop()
         await self.outbound_server.stop()
-        await self.consoling.stop()
+        if self.consoling is not None:
+            await self.consoling.stop()
         self.region.stop()
         await self.regions.stop()
         self.gauges.stop()
@@ -419,6 +424,7 @@ async def _serve(settings: Settings, config_path: str, environment: Mapping[str,
 
 def run(settings: Settings, config_path: str, environment: Mapping[str, str]) -> int:
     """Run the relay until it is stopped. Returns the exit code; raises RelayError for what an operator can mend."""
+    gc.freeze()  # what was imported stays, so that the collection before READY looks only at what was made since
     configure_logging(settings.telemetry.log_level, settings.telemetry.log_format)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(_serve(settings, config_path, environment))

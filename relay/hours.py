@@ -16,12 +16,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from protocols.zengin.bankdays import BankDays
-from relay.hourssettings import HoursSettings
+from relay.standing import Standing
+
+if TYPE_CHECKING:
+    from relay.hourssettings import HoursSettings
 
 MINUTE_MS: Final = 60_000
 DAY_MINUTES: Final = 24 * 60
@@ -47,17 +50,6 @@ class Span(msgspec.Struct, frozen=True):
     days: Days
     from_minute: int
     to_minute: int
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one class or line that has hours. `changes_ms`: UTC epoch milliseconds, with `changes_at` on the bank's own clock,
-    2026-11-28 07:00; both empty where it never changes."""
-
-    name: str
-    is_line: bool = False
-    is_open: bool = True
-    changes_ms: int = 0
-    changes_at: str = ""
 
 
 def parse_span(text: str) -> Span:

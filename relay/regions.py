@@ -22,16 +22,14 @@ from relay.control.pair import PairReport
 from relay.control.report import RegionReport
 from relay.core.balance import Balance, BalanceRules
 from relay.core.client import ClientSettings, CoreClient
-from relay.core.discovery import Discovery, DiscoveryRules
-from relay.core.dns import DnsDoor, parse_name_server
-from relay.core.notify import NotifyEar
+from relay.core.discovery import Discovery, DiscoveryRules, is_literal, never_asked
 from relay.core.probedoor import ProbeDoor
 from relay.core.site import Looked, Site
 from relay.core.tls import client_context
 from relay.core.transport import Transport, TransportLimits
-from relay.core.zone import TsigKey, ZoneDoor
 from relay.journal.port import StepResult
 from relay.pairing import new_pairing
+from relay.parts import name_door, notify_ear, zone_door
 from relay.region.agreement import Names, quorum_of
 from relay.region.book import Book
 from relay.region.chooser import Chooser, ChooserRules
@@ -44,6 +42,7 @@ from relay.telemetry.log import get_log
 from relay.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
+    from relay.core.notify import NotifyEar
     from relay.daemon import Daemon
 
 log = get_log("regions")
@@ -85,7 +84,7 @@ class Regions:
         d, core = self._daemon, self._daemon.settings.core
         self._discovery = Discovery(
             core.name,
-            DnsDoor(core.name_servers).resolve,
+            never_asked if is_literal(core.name) else name_door(core.name_servers),
             self._use,
             clock=d.clock,
             timers=d.timers,
@@ -96,13 +95,13 @@ class Regions:
 
     def _make_sites(self) -> None:
         d, core = self._daemon, self._daemon.settings.core
-        door = DnsDoor(core.name_servers)
+        resolve = name_door(core.name_servers)
         for name, address_name in map(parse_region, self._settings.regions):
             client, door_of_probe = self.probe_client(core.connect_timeout_ms)
             self._sites[name] = Site(
                 name,
                 address_name,
-                door.resolve,
+                resolve,
                 partial(_probe, client, door_of_probe, core.connect_timeout_ms + core.region_probe_ms),
                 client.use_addresses,
                 self._site_changed,
@@ -145,15 +144,11 @@ class Regions:
 
     def _make_poller(self) -> None:
         d, s = self._daemon, self._settings
-        tsig = None
-        if s.tsig_name is not None and s.tsig_credential is not None:
-            tsig = TsigKey(s.tsig_name, d.credentials.secret(s.tsig_credential).reveal(), s.tsig_algorithm)
-        servers = tuple(parse_name_server(server) for server in s.name_servers)
-        door = ZoneDoor(servers, s.record_name, s.alias_name or "", s.poll_timeout_ms, tsig)
+        door = zone_door(s, d.credentials.secret)
         self.chooser = Chooser(
             d.region,
             self._confirm,
-            ChooserRules(quorum_of(len(servers)), s.stale_after_ms, s.stale_refuse),
+            ChooserRules(quorum_of(len(s.name_servers)), s.stale_after_ms, s.stale_refuse),
             clock=d.clock,
             metrics=d.metrics,
             pin=self._book.pin(),
@@ -176,8 +171,7 @@ class Regions:
             interval_ms=s.poll_ms,
         )
         if s.notify_endpoint is not None:
-            heard = {server.ip for server in servers}
-            self._ear = NotifyEar(parse_name_server(s.notify_endpoint), heard, self._poller.hint, d.clock, d.metrics)
+            self._ear = notify_ear(d, s.notify_endpoint, self._poller.hint)
 
     # ---- life --------------------------------------------------------------------------------------------------------
     async def start(self) -> None:

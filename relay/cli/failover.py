@@ -32,7 +32,7 @@ from relay.failover.cosign import LoneRow
 from relay.failover.people import hash_code
 from relay.failover.plan import parse_plan, version_of
 from relay.failover.plancheck import check_plan
-from relay.orchestrator.settings import SOCKET, load_settings
+from relay.places import FAILOVER_SOCKET
 
 NAME = "failover"
 HELP = "the regional failover: check, declare, approve, deny, hold, abort, status, report"
@@ -41,7 +41,9 @@ CODE_GROUPS, CODE_LETTERS = 5, "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--socket", metavar="PATH", help=f"the orchestrator's (default: $RELAY_FAILOVER_SOCKET, else {SOCKET})")
+    parser.add_argument(
+        "--socket", metavar="PATH", help=f"the orchestrator's (default: $RELAY_FAILOVER_SOCKET, else {FAILOVER_SOCKET})"
+    )
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
 
     def verb(name: str, text: str) -> argparse.ArgumentParser:
@@ -127,7 +129,8 @@ def _sign(parser: argparse.ArgumentParser, why: str = "the reason, for the recor
 def run(args: argparse.Namespace) -> int:
     match args.what:
         case "serve":
-            from relay.orchestrator.serve import serve
+            from relay.orchestrator.serve import serve  # what acts, and its libraries: not for who asks
+            from relay.orchestrator.settings import load_settings
 
             return serve(load_settings(args.file))
         case "seal-code":
@@ -136,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
             return _authenticator(args.name)
         case "check" if args.paper:
             return _paper(_text(args.plan))
-    client = FailoverClient(args.socket or os.environ.get("RELAY_FAILOVER_SOCKET") or SOCKET)
+    client = FailoverClient(args.socket or os.environ.get("RELAY_FAILOVER_SOCKET") or FAILOVER_SOCKET)
     match args.what:
         case "check":
             return _checked(client.check(c.FailoverCheckArgs(plan_text=_text(args.plan))))

@@ -7,7 +7,6 @@ have, so it has two names and a reason, none of them with a default, and `--by-h
 from __future__ import annotations
 
 import argparse
-import asyncio
 from collections.abc import Iterator
 
 import msgspec
@@ -86,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _init(file: str) -> int:
+    import asyncio  # for this alone
+
     settings = reach.settings_of(file)
     access = access_of(settings.lease, Credentials(settings.relay.credentials_directory).secret)
     try:

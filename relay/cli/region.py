@@ -17,7 +17,6 @@ from relay.cli.screen import duration, safe, table
 from relay.cli.signatures import EXIT_WORDS, tell
 from relay.cli.when import parse_moment, show_moment
 from relay.clock import SystemClock
-from relay.configuration.regions import parse_region
 from relay.control import regions as c
 from relay.control.report import Done
 from relay.credentials import Credentials
@@ -144,6 +143,8 @@ def _moment(text: str) -> int:
 
 # ---- the record -------------------------------------------------------------------------------------------------------------
 def _make(args: argparse.Namespace) -> int:
+    from relay.configuration.regions import parse_region  # with the models of the configuration: see reach.py
+
     settings = reach.settings_of(args.file)
     region = settings.region
     targets = dict(map(parse_region, region.regions))

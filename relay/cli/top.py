@@ -25,7 +25,7 @@ from relay.cli.topwords import language_of
 from relay.clock import Clock, SystemClock
 from relay.control.client import CALL_MS, ControlClient, NotReachable
 from relay.control.failoverclient import FailoverClient
-from relay.orchestrator.settings import SOCKET
+from relay.places import FAILOVER_SOCKET
 
 NAME = "top"
 HELP = "the console in a terminal: overview, sessions, what waits, reconciliation, failover"
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def looker(args: argparse.Namespace, clock: Clock, call_ms: int) -> Looker:
     """Of the relay and the orchestrator that the arguments mean, each of which has so long for an answer."""
-    orchestrator = args.failover_socket or os.environ.get("RELAY_FAILOVER_SOCKET") or SOCKET
+    orchestrator = args.failover_socket or os.environ.get("RELAY_FAILOVER_SOCKET") or FAILOVER_SOCKET
     relay = ControlClient(reach.socket_path(args), call_ms)
     return Looker(relay, FailoverClient(orchestrator, call_ms), clock, args.listener)
 

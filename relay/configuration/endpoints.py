@@ -1,18 +1,15 @@
 """Endpoint strings, read by Twisted's own parsers, and their errors in the operator's words.
 
-Owns the check that every endpoint string can be understood. It must never bind, connect or need a running reactor. The trap:
-Twisted's parsers say what is wrong with TypeError, KeyError or whatever Python had at hand, and accept port 70000.
+Owns the check that every endpoint string can be understood. It must never bind, connect or need a running reactor. The traps:
+Twisted's parsers say what is wrong with TypeError, KeyError or whatever Python had at hand, and accept port 70000. And they
+take as long to import as all else that `relay status --config` needs, so they are not asked about a plain string, which
+they read.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import cast
-
-from twisted.internet.endpoints import clientFromString, serverFromString
-from twisted.internet.interfaces import IReactorPluggableNameResolver
-from zope.interface import implementer  # type: ignore[import-untyped]  # it ships no types
 
 from relay.configuration.lines import Path
 from relay.configuration.relations import Finding, links
@@ -24,16 +21,11 @@ _EXAMPLES = {
     True: "for instance tcp:8583:interface=10.0.0.5, or systemd:domain=INET:name=atm",
     False: "for instance tcp:host=10.1.2.3:port=7000",
 }
-
-
-@implementer(IReactorPluggableNameResolver)
-class _Unused:
-    """Stands where the parsers want a reactor, which they only keep."""
-
-    nameResolver = None
-
-    def installNameResolver(self, resolver: object) -> None:
-        raise TypeError("reading an endpoint string resolves nothing")
+_PORT = "[1-5]?[0-9]{1,4}"
+_PLAIN = {
+    True: re.compile(rf"tcp:(port=)?{_PORT}(:interface=[0-9.]+)?"),
+    False: re.compile(rf"tcp:(host=[a-z0-9.-]+:port={_PORT}|[a-z0-9.-]+:{_PORT})"),
+}
 
 
 def check_endpoints(settings: Settings) -> Iterator[Finding]:
@@ -64,10 +56,16 @@ def _check(path: Path, endpoint: str, is_listener: bool) -> Iterator[Finding]:
 
 
 def _problem(endpoint: str, is_listener: bool) -> str:
+    return "" if _PLAIN[is_listener].fullmatch(endpoint) else problem_of(endpoint, is_listener)
+
+
+def problem_of(endpoint: str, is_listener: bool) -> str:
+    """What is wrong with it in Twisted's eyes, and beyond them; "" where nothing is."""
+    from relay.configuration.endpointparsers import read_client, read_server  # see the header
+
+    read: Callable[[str], object] = read_server if is_listener else read_client
     try:
-        parsed = cast(Callable[[object, str], object], serverFromString if is_listener else clientFromString)(
-            _Unused(), endpoint
-        )
+        parsed = read(endpoint)
     except RuntimeError:  # Twisted's tokenizer runs out of text after a last backslash
         return "it ends in a backslash"
     except (ValueError, TypeError, KeyError, IndexError, OSError) as error:

@@ -17,6 +17,7 @@ from relay.console.deedkinds import Deed, Field
 from relay.console.identity import Role
 from relay.console.roomdeeds import ROOM_DEEDS
 from relay.control.commands import COMMANDS
+from relay.control.failovercommands import FAILOVER_COMMANDS
 
 OPERATORS: Final = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
 APPROVERS: Final = frozenset({Role.APPROVER, Role.ADMINISTRATOR})
@@ -24,6 +25,7 @@ ADMINISTRATORS: Final = frozenset({Role.ADMINISTRATOR})
 
 DRAIN_CLASSES: Final = ("atm", "branch", "zengin")
 GATE_CLASSES: Final = ("all", "atm", "branch", "partner", "inquiry")
+_ASKED: Final = COMMANDS | FAILOVER_COMMANDS  # at the relay's socket, or at the orchestrator's
 
 
 _KEY = Field("key", is_fixed=True)
@@ -105,7 +107,7 @@ def arguments(deed: Deed, form: Mapping[str, tuple[str, ...]], who: str, why: st
             case _:
                 said[field.name] = first
     try:
-        return msgspec.convert({**said, **dict(deed.says)}, COMMANDS[deed.command].args)
+        return msgspec.convert({**said, **dict(deed.says)}, _ASKED[deed.command].args)
     except msgspec.ValidationError as error:
         raise Unfit(str(error)) from error
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -20,6 +21,7 @@ from relay.control.commands import (
     ANSWER_BYTES_MAX,
     COMMANDS,
     CommandArgs,
+    CommandSpec,
     ControlAnswer,
     DrainArgs,
     LinksArgs,
@@ -100,10 +102,11 @@ class Refused(RelayError):
 
 class ControlClient:
     """Each call opens a connection of its own, so that a restarted daemon is found again. `daemon` and `unit` are what it is
-    called in complaints."""
+    called in complaints, `commands` what it may be asked."""
 
     daemon = "the relay"
     unit = "relay"
+    commands: ClassVar[Mapping[str, CommandSpec]] = COMMANDS
 
     def __init__(self, path: str, timeout_ms: int = CALL_MS, clock: Clock | None = None) -> None:
         self.path = path
@@ -259,7 +262,7 @@ class ControlClient:
 
     def _call(self, name: str, args: msgspec.Struct, answer_type: type[S], timeout_ms: int = 0) -> S:
         """Raises NotReachable, or Refused with the relay's own words."""
-        assert COMMANDS[name].answer is answer_type
+        assert self.commands[name].answer is answer_type
         line = self._exchange(msgspec.json.encode({"command": name, "args": args}) + b"\n", timeout_ms or self._timeout_ms)
         try:
             answer = _read_answer(line)

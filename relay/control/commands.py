@@ -1,7 +1,8 @@
-"""The control socket's language: one JSON object per line there and back, and the table of commands.
+"""The control socket's language: one JSON object per line there and back, and the table of the relay's commands.
 
-Owns the names, the arguments and the answers. It must never know a socket. The trap: a tool may be older or newer than the
-daemon, so unknown members are ignored, and an unknown command is answered with those that there are.
+Owns the names, the arguments and the answers; what the failover orchestrator is asked in the same language is in
+failovercommands.py. It must never know a socket. The trap: a tool may be older or newer than the daemon, so unknown members are
+ignored, and an unknown command is answered with those that there are.
 """
 
 from __future__ import annotations
@@ -13,18 +14,6 @@ import msgspec
 from relay.control.announce import AnnounceArgs, AnnounceReport
 from relay.control.audit import AuditArgs, AuditReport
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
-from relay.control.failover import (
-    FailoverCheckArgs,
-    FailoverChecked,
-    FailoverDeclareArgs,
-    FailoverGateArgs,
-    FailoverReportArgs,
-    FailoverRoomArgs,
-    FailoverRunArgs,
-    FailoverSayArgs,
-    FailoverStepArgs,
-    FailoverTickArgs,
-)
 from relay.control.lease import LeaseReport, LeaseSignedArgs, LeaseTakeArgs
 from relay.control.pace import PaceReport
 from relay.control.pressure import PressureReport
@@ -52,8 +41,6 @@ from relay.control.report import (
     StatusReport,
 )
 from relay.control.takeover import TakeoverBeginArgs, TakeoverFinishArgs, TakeoverReport
-from relay.failover.room import RoomView
-from relay.failover.view import RunView
 
 LINE_BYTES_MAX = 65_536  # one request
 ANSWER_BYTES_MAX = 16 * 1024 * 1024  # one answer; a thousand links are a fifth of a megabyte
@@ -282,16 +269,6 @@ COMMANDS: Final[dict[str, CommandSpec]] = {
     "drain-start": CommandSpec(DrainStartArgs, Done, changes=True),
     "drain-status": CommandSpec(StatusArgs, DrainReport, changes=False),
     "drain-abort": CommandSpec(DrainAbortArgs, Done, changes=True),
-    "failover-status": CommandSpec(StatusArgs, RunView, changes=False),
-    "failover-room": CommandSpec(FailoverRoomArgs, RoomView, changes=False),
-    "failover-check": CommandSpec(FailoverCheckArgs, FailoverChecked, changes=False),
-    "failover-declare": CommandSpec(FailoverDeclareArgs, Done, changes=True),
-    "failover-gate": CommandSpec(FailoverGateArgs, Done, changes=True),
-    "failover-run": CommandSpec(FailoverRunArgs, Done, changes=True),
-    "failover-step": CommandSpec(FailoverStepArgs, Done, changes=True),
-    "failover-tick": CommandSpec(FailoverTickArgs, Done, changes=True),
-    "failover-say": CommandSpec(FailoverSayArgs, Done, changes=True),
-    "failover-report": CommandSpec(FailoverReportArgs, Done, changes=False),
     "rekey": CommandSpec(RekeyArgs, KeysReport, changes=True),
     "reveal": CommandSpec(RevealArgs, Recorded, changes=True),
     "outbound-list": CommandSpec(OutboundListArgs, OutboundListReport, changes=False),

@@ -10,7 +10,8 @@ import msgspec
 
 from relay.control import failover as c
 from relay.control.client import CALL_MS, SLOW_CALL_MS, ControlClient
-from relay.control.commands import COMMANDS, StatusArgs
+from relay.control.commands import StatusArgs
+from relay.control.failovercommands import FAILOVER_COMMANDS
 from relay.control.report import Done
 from relay.failover.room import RoomView
 from relay.failover.view import RunView
@@ -21,6 +22,7 @@ class FailoverClient(ControlClient):
 
     daemon = "the orchestrator"
     unit = "relay-failover"
+    commands = FAILOVER_COMMANDS
 
     def _elsewhere(self) -> str:
         return f"See: systemctl status {self.unit}. Another path: --socket PATH or $RELAY_FAILOVER_SOCKET."
@@ -36,7 +38,7 @@ class FailoverClient(ControlClient):
 
     def told(self, command: str, args: msgspec.Struct) -> msgspec.Struct:
         """Any command by its name, for whoever passes them on."""
-        spec = COMMANDS[command]
+        spec = self.commands[command]
         return self._call(command, args, spec.answer, SLOW_CALL_MS if spec.changes else CALL_MS)
 
     def check(self, args: c.FailoverCheckArgs) -> c.FailoverChecked:

@@ -13,7 +13,7 @@ import msgspec
 from relay.control.announce import AnnounceReport
 from relay.control.pair import PairReport
 from relay.failover.cosign import LoneRow
-from relay.hours import Standing
+from relay.standing import Standing
 from relay.wire.roster import RosterEntry
 
 DaemonState: TypeAlias = Literal["starting", "serving", "draining", "fenced"]

@@ -38,7 +38,7 @@ CALLER_LOGIN: ContextVar[str] = ContextVar("caller_login", default="")  # or as 
 
 
 class ControlServer:
-    """`handlers` maps names of `COMMANDS` to callables, which get that command's args and return (or await) its answer.
+    """`handlers` maps names of `commands` to callables, which get that command's args and return (or await) its answer.
 
     A handler that raises RelayError has its problem and next step told to the caller.
     """
@@ -48,16 +48,18 @@ class ControlServer:
         path: str,
         handlers: Mapping[str, Handler],
         *,
+        commands: Mapping[str, CommandSpec] = COMMANDS,
         connection_count_max: int = CONNECTION_COUNT_MAX,
         line_bytes_max: int = LINE_BYTES_MAX,
         idle_ms: int = IDLE_MS,
         handler_ms: int = HANDLER_MS,
     ) -> None:
-        unknown = sorted(set(handlers) - set(COMMANDS))
+        unknown = sorted(set(handlers) - set(commands))
         if unknown:
             raise ValueError(f"handlers for commands that are not in the table: {', '.join(unknown)}")
         self._path = path
         self._handlers = dict(handlers)
+        self._commands = commands
         self._connection_count_max = connection_count_max
         self._line_bytes_max = line_bytes_max
         self._idle_s = idle_ms / 1000
@@ -151,7 +153,7 @@ class ControlServer:
             request = msgspec.json.decode(line, type=ControlRequest)
         except (msgspec.DecodeError, UnicodeDecodeError):  # a ValidationError is a DecodeError
             return ControlAnswer(problem='not a request: expected {"command": NAME, "args": {...}} on one line')
-        spec, handler = COMMANDS.get(request.command), self._handlers.get(request.command)
+        spec, handler = self._commands.get(request.command), self._handlers.get(request.command)
         if spec is None or handler is None:
             known = ", ".join(sorted(self._handlers))
             return ControlAnswer(problem=f'there is no command "{request.command[:64]}"', next_step=f"There is: {known}.")

@@ -46,6 +46,11 @@ DnsResult: TypeAlias = Found | Unheard
 Resolve = Callable[[str, Callable[[DnsResult], None]], None]
 
 
+def never_asked(name: str, done: Callable[[DnsResult], None]) -> None:
+    """The `Resolve` of a name that is an address already."""
+    raise AssertionError(f"{name} was asked for, and no name server is known")
+
+
 class DiscoveryRules(msgspec.Struct, frozen=True):
     ttl_floor_ms: int = 1_000
     serve_stale_ms: int | None = 3_600_000  # None: the last known addresses never run out
@@ -144,7 +149,7 @@ class Discovery:
         return None if self._known.is_unheard else self._known.age_ms(self._clock.monotonic_ms())
 
     def start(self) -> None:
-        if _is_literal(self._name):
+        if is_literal(self._name):
             self._told = (self._name.strip("[]"),)
             self._on_change(self._told)
             return
@@ -205,7 +210,8 @@ def _version(address: str) -> int:
     return 6 if ":" in address else 4
 
 
-def _is_literal(name: str) -> bool:
+def is_literal(name: str) -> bool:
+    """Is it an address, which needs no DNS?"""
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:

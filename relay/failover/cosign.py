@@ -7,11 +7,12 @@ minutes; and what both said is kept, for they may mean different things by the s
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from relay.failover.people import Person
+if TYPE_CHECKING:
+    from relay.failover.people import Person
 
 LONE_MS_MAX: Final = 300_000
 WAITING_COUNT_MAX: Final = 100

@@ -1,7 +1,8 @@
 """Which engine keeps the journal: the one place that makes it from the configuration.
 
-Owns the choice. It must never know a record. The trap: asyncpg is installed only where it is wanted (extra `postgresql`), so
-nothing of that engine is imported until it is asked for.
+Owns the choice. It must never know a record. The traps: asyncpg is installed only where it is wanted (extra `postgresql`), so
+nothing of that engine is imported until it is asked for; and people's tools only read, beside a running relay, so what writes
+is imported by who opens a journal.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from relay.journal.audit import Reveal
 from relay.journal.keytable import Identity
 from relay.journal.shared import Share
 from relay.journal.source import Source, SqliteSource
-from relay.journal.sqlite import SqliteJournal
-from relay.settings import JournalSettings
-from relay.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from relay.journal.postgres.copy import PostgresCopy
     from relay.journal.postgres.engine import PostgresJournal
+    from relay.journal.sqlite import SqliteJournal
+    from relay.settings import JournalSettings
+    from relay.telemetry.metrics import Metrics
 
-Engine: TypeAlias = Union[SqliteJournal, "PostgresJournal"]
+Engine: TypeAlias = Union["SqliteJournal", "PostgresJournal"]
 
 
 def open_journal(
@@ -49,6 +50,8 @@ def open_journal(
     if settings.engine == "sqlite":
         if share is not None:
             raise JournalUnusable("A file has one writer: several workers need a server.", 'journal.engine = "postgresql"')
+        from relay.journal.sqlite import SqliteJournal
+
         return SqliteJournal.open(
             settings,
             key,

@@ -13,9 +13,9 @@ import msgspec
 
 from protocols.vocabulary import Secret
 from relay.errors import ConfigurationError
-from relay.handoversettings import LeaseSettings
 
 if TYPE_CHECKING:
+    from relay.handoversettings import LeaseSettings
     from relay.lease.store import LeaseStore
 
 

@@ -19,6 +19,7 @@ from relay.announce.birddoor import BirdDoor
 from relay.bridge import spawn
 from relay.clock import SystemClock
 from relay.control.client import ControlClient
+from relay.control.failovercommands import FAILOVER_COMMANDS
 from relay.control.server import ControlServer
 from relay.core.dns import parse_name_server
 from relay.core.httpx_facade import outside_call
@@ -129,7 +130,7 @@ class Orchestrator:
         self._handlers = handlers
         self._gauges = OrchestratorGauges()
         self._exposition = Exposition(self._gauges.registry, lambda: "", lambda: self.runner.stopped)
-        self._control = ControlServer(settings.socket, handlers.all(), line_bytes_max=262_144)
+        self._control = ControlServer(settings.socket, handlers.all(), commands=FAILOVER_COMMANDS, line_bytes_max=262_144)
         self._server = self._channel_server(Replica(keeper, settings.center), own)
 
     def _log_keys(self) -> LogKeys:

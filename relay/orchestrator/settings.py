@@ -21,9 +21,9 @@ from relay.failover.people import Person, SealedCode
 from relay.failover.planwatch import WatchSettings
 from relay.orchestrator.cloud import AwsSettings
 from relay.orchestrator.trusted import read_trusted
+from relay.places import CONTROL_SOCKET, FAILOVER_SOCKET
 
 FILE_BYTES_MAX: Final = 262_144
-SOCKET: Final = "/run/relay-failover/control.sock"
 Endpoint = Annotated[str, msgspec.Meta(pattern=r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.\-]+):[0-9]{1,5}$")]
 CredentialName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Days = Annotated[tuple[date, ...], msgspec.Meta(max_length=366)]
@@ -53,8 +53,8 @@ class OrchestratorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     center: Name
     folder: Text = "/var/lib/relay-failover"
     plans: Text = "/etc/relay/plans"
-    socket: Text = SOCKET
-    relay_socket: Text = "/run/relay/control.sock"
+    socket: Text = FAILOVER_SOCKET
+    relay_socket: Text = CONTROL_SOCKET
     credentials_directory: str | None = None
     log_key: CredentialName | None = None
     log_keys: Annotated[tuple[CredentialName, ...], msgspec.Meta(max_length=20)] = ()

@@ -10,15 +10,18 @@ dials only when the one of its name is gone, for a far end may know us by one li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from relay.bridge import spawn
 from relay.clock import Cancellable, Timers
 from relay.exchange.ports import ListenerFacts
 from relay.settings import ListenerSettings
 from relay.telemetry.log import get_log
-from relay.wire.dialer import Dialer
 from relay.wire.link import Link
 from relay.wire.listener import Listener
+
+if TYPE_CHECKING:
+    from relay.wire.dialer import Dialer
 
 _log = get_log("swap")
 LOOK_MS = 200  # between two looks whether a dialer that goes has finished

@@ -16,7 +16,6 @@ from relay.hours import (
     Days,
     Hours,
     Span,
-    Standing,
     always_open,
     hours_of,
     parse_days,
@@ -24,6 +23,7 @@ from relay.hours import (
     parse_span,
 )
 from relay.hourssettings import HoursSettings
+from relay.standing import Standing
 
 JAPAN_MINUTES = 540
 JST = timezone(timedelta(minutes=JAPAN_MINUTES))

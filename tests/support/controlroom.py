@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from relay.control.commands import COMMANDS
+from relay.control.failovercommands import FAILOVER_COMMANDS
 from relay.control.server import ControlServer, Handler
 from relay.errors import RelayError
 
@@ -27,7 +29,9 @@ class Answering:
         self.answers = answers
         self.asked: list[msgspec.Struct] = []
         self._loop = asyncio.new_event_loop()
-        self._server = ControlServer(path, {name: self._handler(name) for name in answers})
+        self._server = ControlServer(
+            path, {name: self._handler(name) for name in answers}, commands=COMMANDS | FAILOVER_COMMANDS
+        )
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._is_running = True
         self._thread.start()

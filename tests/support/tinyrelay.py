@@ -1,6 +1,6 @@
 """The relay with one dialect more, as a process: `python -m tests.support.tinyrelay run CONFIG`.
 
-Owns the one line that a new dialect needs in `protocols/dialects.py`, added here by a program, because the example is not
+Owns the one entry that a new dialect needs in `protocols/dialects.py`, added here by a program, because the example is not
 part of the product. It must never change anything else of the relay.
 """
 

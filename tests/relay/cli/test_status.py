@@ -22,8 +22,8 @@ from relay.control.report import (
     RegionReport,
     StatusReport,
 )
-from relay.hours import Standing
 from relay.main import main
+from relay.standing import Standing
 from tests.support.controlroom import Answering, answering
 
 SERVING = StatusReport(

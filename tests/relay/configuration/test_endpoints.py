@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.configuration.endpoints import check_endpoints
+from relay.configuration.endpoints import check_endpoints, problem_of
 from relay.settings import Settings
 
 
@@ -73,6 +73,21 @@ def test_nobody_dials_through_systemd() -> None:
 def test_tls_once() -> None:
     [told] = listener("ssl:443:privateKey=/no", tls={"authorities": "/ca.pem"})[1:]
     assert "TLS twice" in told
+
+
+NUMBERS = st.text("0123456789", max_size=6)
+NAMES = st.text("0123456789.-abcz", max_size=12)
+
+
+@given(
+    st.builds("{}:{}{}:{}{}".format, st.sampled_from(["tcp", "tcp6"]), st.sampled_from(["", "port="]), NUMBERS, NAMES, NAMES)
+    | st.builds("tcp:{}{}:interface={}".format, st.sampled_from(["", "port=", "host="]), NUMBERS, NAMES)
+    | st.builds("tcp:{}{}:{}{}".format, st.sampled_from(["", "host="]), NAMES, st.sampled_from(["", "port="]), NUMBERS)
+    | st.builds("tcp:{}".format, NUMBERS)
+)
+def test_what_is_too_plain_to_ask_twisted_about_is_what_twisted_reads(endpoint: str) -> None:
+    assert bool(listener(endpoint)) == bool(problem_of(endpoint, is_listener=True))
+    assert bool(dialer(endpoint)) == bool(problem_of(endpoint, is_listener=False))
 
 
 @given(st.text("tcpslydmu6:=\\0123456789./-hoina", max_size=40))

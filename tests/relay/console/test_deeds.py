@@ -13,11 +13,12 @@ from relay.console.roomdeeds import PROOF, ROOM_DEEDS
 from relay.control.commands import COMMANDS, OutboundSettleArgs, ReconcileSignArgs, SafRetryArgs
 from relay.control.drain import DrainStartArgs
 from relay.control.failover import FailoverTickArgs, TickedLine
+from relay.control.failovercommands import FAILOVER_COMMANDS
 
 
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=lambda deed: deed.name)
 def test_every_deed_is_a_command_that_changes_something_with_fields_of_its_own(deed: Deed) -> None:
-    spec = COMMANDS[deed.command]
+    spec = (COMMANDS | FAILOVER_COMMANDS)[deed.command]
     assert spec.changes
     names = set(spec.args.__struct_fields__)
     assert {field.name for field in deed.fields if field.kind != "typed"} <= names

@@ -19,20 +19,22 @@ from relay.control.commands import (
     ResolveArgs,
     RevealArgs,
 )
+from relay.control.failovercommands import FAILOVER_COMMANDS
 from relay.control.report import StatusReport
 
 TOKEN = b"0" * 32
+ALL = COMMANDS | FAILOVER_COMMANDS
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_answer_has_defaults_and_a_json_form(name: str) -> None:
-    spec = COMMANDS[name]
+    spec = ALL[name]
     answer = spec.answer()
     assert msgspec.json.decode(msgspec.json.encode(answer), type=spec.answer) == answer
 
 
 def test_only_what_changes_nothing_is_left_out_of_the_log() -> None:
-    silent = {name for name, spec in COMMANDS.items() if not spec.changes}
+    silent = {name for name, spec in ALL.items() if not spec.changes}
     lists = {
         "status",
         "links",

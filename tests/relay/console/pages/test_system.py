@@ -12,7 +12,7 @@ from relay.control.announce import AnnounceReport
 from relay.control.drain import DrainReport, DrainRow
 from relay.control.report import AddressReport, CoreReport, RegionReport, StatusReport
 from relay.failover.cosign import LoneRow
-from relay.hours import Standing
+from relay.standing import Standing
 from tests.support.consoleroom import assert_page, frame, words_of
 
 STATUS = StatusReport(

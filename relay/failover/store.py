@@ -11,6 +11,7 @@ and a lock that is a file with a number in it outlives its owner, so this one is
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -119,7 +120,10 @@ class FileStore:
     def _add(self, line: bytes) -> None:
         if self._file < 0:
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-            if os.fstat(self._file).st_size != self._good_bytes:
+            bytes_now = os.fstat(self._file).st_size
+            if bytes_now < self._good_bytes:
+                raise OSError(errno.EIO, "it is shorter than it was when it was read")
+            if bytes_now > self._good_bytes:
                 os.ftruncate(self._file, self._good_bytes)
                 os.fsync(self._file)
         left = memoryview(line)

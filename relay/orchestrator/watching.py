@@ -130,7 +130,7 @@ class Watch:
         if self._peer is None or not self._peer.exists:
             return ()
         keeper = self._keeper
-        answer = await self._peer.copy(CopyAsk(run=keeper.name, term=keeper.term, proof=keeper.keys.proof() or "?"))
+        answer = await self._peer.copy(CopyAsk(run="", term=keeper.term, proof=keeper.keys.proof() or "?"))
         if answer.kind == "away":
             return (Finding("plan", f"the other center's orchestrator is not heard: {answer.detail}"),)
         return (Finding("plan", f"{answer.differs}: it would keep no copy", "See log_key."),) if answer.differs else ()

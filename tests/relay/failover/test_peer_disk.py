@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from relay.failover import events as e
 from relay.failover.keeper import Keeper
 from relay.failover.peer import Copier, CopyAsk, Replica
 from relay.failover.states import State
-from relay.failover.store import StoreFailed
+from relay.failover.store import FileShelf, StoreFailed
 from tests.relay.failover.test_peer import lines_of, pair
 from tests.support.failoverbook import Book
 from tests.support.failoverdisk import Executioner, MemoryShelf, MemoryStore
@@ -161,6 +163,37 @@ async def test_a_new_run_that_the_disk_refuses_does_not_push_out_the_one_that_is
     book.wait(1_000)
     assert peer.replica.take(ask).kind == "copied"
     assert other.name == "r2"
+
+
+def test_on_a_real_disk_not_a_byte_more_goes_into_the_file_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = Book()
+    book.to_gate(1)
+    other = Keeper(FileShelf(tmp_path), book.time, "osaka")
+    replica, path = Replica(other, "osaka"), tmp_path / "r1.run"
+    assert replica.take(CopyAsk(run="r1", lines=lines_of(book.keeper), term=1)).kind == "copied"
+    before, real = path.stat(), os.fsync
+    handle = path.open("rb")  # the file that fails stays open to be looked at
+
+    def fsync(number: int) -> None:
+        if os.fstat(number).st_ino == before.st_ino:
+            raise OSError(5, "Input/output error")
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    book.write(e.Held(why="x"))
+    ask = CopyAsk(run="r1", lines=lines_of(book.keeper), term=1)
+    answer = replica.take(ask)
+    assert (answer.kind, "Input/output error" in answer.detail) == ("away", True)
+    failed = path.stat().st_size
+    book.wait(1_000)
+    assert replica.take(ask).kind == "copied"
+    with handle:
+        assert len(handle.read()) == failed
+    assert path.stat().st_ino != before.st_ino
+    assert path.read_bytes() == b"".join(book.keeper.lines)
+    again = Keeper(FileShelf(tmp_path), book.time, "osaka")
+    again.load()
+    assert again.lines == book.keeper.lines
 
 
 async def test_who_adopts_on_a_disk_that_refused_a_copy_has_it_tried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,17 @@ def test_a_torn_end_is_cut_off_and_written_over(tmp_path: Path) -> None:
     assert len(FileStore(path).read().entries) == 2
 
 
+def test_a_log_that_got_shorter_since_it_was_read_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "one.run"
+    path.write_bytes((first := line(1)) + line(2, first[:64].decode()))
+    store = FileStore(path)
+    store.read()
+    path.write_bytes(first)
+    with pytest.raises(StoreFailed, match="shorter than it was"):
+        store.append(line(3))
+    assert path.read_bytes() == first
+
+
 def test_each_append_and_each_new_file_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     real = os.fsync

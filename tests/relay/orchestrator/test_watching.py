@@ -160,6 +160,18 @@ async def test_a_key_that_the_other_center_does_not_know_is_found_before_the_run
     assert said in "".join(view.trouble)
 
 
+async def test_a_log_that_is_damaged_at_the_other_center_only_is_its_own_trouble(tmp_path: Path) -> None:
+    """The newest run here is over, and the copy of it there cannot be read: it is heard all the same, and would keep others."""
+    other = Keeper(MemoryShelf(Executioner(), {"r1": bytearray(b"damage\n")}), Book().time, "osaka")
+    other.load()
+    room = Room(tmp_path, Direct(Replica(other, "osaka")))
+    room.book.declare()
+    room.book.write(e.AbortAsked(who="Doi", why="x"))
+    room.book.write(e.Undone())
+    await room.watch.round()
+    assert room.watch.views()[0].is_good
+
+
 async def test_another_center_that_is_not_heard_is_told_and_none_at_all_is_not(tmp_path: Path) -> None:
     away = Direct(Replica(Keeper(MemoryShelf(Executioner(), {}), Book().time, "osaka"), "osaka"))
     away.is_cut = True

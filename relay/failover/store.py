@@ -104,7 +104,7 @@ class FileStore:
         return log
 
     def append(self, line: bytes) -> None:
-        """Durable on return; a torn end is cut off first. Raises StoreFailed, and then always."""
+        """Durable on return; a torn end is cut off first. Raises StoreFailed, and then always for a log that is there."""
         if self._is_dead or self._good_bytes < 0:
             raise StoreFailed(f"the run log {self._path} is not written any more.", "Restart the orchestrator: it resumes.")
         try:
@@ -114,7 +114,7 @@ class FileStore:
                 self._add(line)
             self._good_bytes += len(line)
         except OSError as error:
-            self._is_dead = True
+            self._is_dead = self._good_bytes > 0  # a log that has not come to be may: each try of it is another file
             raise StoreFailed(f"the run log {self._path} cannot be written: {error.strerror}.", "Mend the disk.") from error
 
     def _add(self, line: bytes) -> None:

@@ -196,6 +196,28 @@ def test_on_a_real_disk_not_a_byte_more_goes_into_the_file_that_failed(tmp_path:
     assert again.lines == book.keeper.lines
 
 
+def test_on_a_real_disk_that_was_full_a_new_run_is_kept_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book()
+    book.declare()
+    other = Keeper(FileShelf(tmp_path), book.time, "osaka")
+    replica, ask = Replica(other, "osaka"), CopyAsk(run="r1", lines=lines_of(book.keeper), term=1)
+
+    def full(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for _ in range(5):
+        assert replica.take(ask).kind == "away"
+        book.wait(2_000)
+    assert list(tmp_path.glob("*.run")) == []
+    monkeypatch.undo()
+    book.wait(60_000)
+    assert replica.take(ask).kind == "copied"
+    assert (tmp_path / "r1.run").read_bytes() == b"".join(book.keeper.lines)
+
+
 async def test_who_adopts_on_a_disk_that_refused_a_copy_has_it_tried_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     book, other, peer, copier = pair()
     book.to_gate(1)

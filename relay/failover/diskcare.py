@@ -22,6 +22,8 @@ class DiskCare:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._again_ms = 0
+        self._before = 0  # tries of the sickness before, and until when another failure is the same one
+        self._relapse_ms = 0
         self.tries = 0  # that went wrong, one after the other
         self.why = ""
         self.since_ms = 0  # wall clock
@@ -33,6 +35,7 @@ class DiskCare:
 
     def failed(self, error: RelayError, is_log_lost: bool) -> None:
         if not self.tries:
+            self.tries = self._before if self._clock.monotonic_ms() < self._relapse_ms else 0
             self.since_ms = self._clock.wall_ms()
             _log.error("the disk keeps no copy of the other center's run", why=error.problem, next="mend it; it is tried again")
         self.why = error.problem
@@ -46,6 +49,7 @@ class DiskCare:
     def mended(self) -> None:
         if self.is_sick:
             _log.info("the disk keeps copies again", tries=self.tries, since_ms=self.since_ms)
+            self._before, self._relapse_ms = self.tries, self._clock.monotonic_ms() + AGAIN_MS_MAX
         self.tries, self.why, self.since_ms, self.is_log_lost = 0, "", 0, False
 
     def trouble(self) -> str:

@@ -28,3 +28,21 @@ def test_tries_are_a_minute_apart_at_most_and_do_not_end() -> None:
     assert disk.trouble() == f"no space. {tries + 1} tries, the next in 60 s"
     disk.mended()
     assert (disk.is_sick, disk.is_log_lost, disk.trouble()) == (False, False, "")
+
+
+def test_a_disk_that_is_well_for_a_moment_only_is_not_tried_from_the_beginning() -> None:
+    time = VirtualTime()
+    disk = DiskCare(time)
+    for _ in range(5):
+        disk.failed(RelayError("no space."), is_log_lost=False)
+    disk.mended()
+    disk.failed(RelayError("no space."), is_log_lost=False)
+    time.run(31_000)
+    assert not disk.is_to_be_tried()
+    time.run(1_000)
+    assert disk.is_to_be_tried()
+    disk.mended()
+    time.run(AGAIN_MS_MAX)
+    disk.failed(RelayError("no space."), is_log_lost=False)
+    time.run(AGAIN_MS)
+    assert disk.is_to_be_tried()

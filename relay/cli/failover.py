@@ -112,6 +112,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     say.add_argument("--second", default="", help="the second who signs")
     _sign(say, "what is so")
 
+    aside = verb("lay-aside", "say of a run whose log is damaged that it is over; two sign who have looked at what it did")
+    aside.epilog = EXIT_WORDS
+    aside.add_argument("damaged", metavar="RUN", help="as the status names it")
+    aside.add_argument("--seen", required=True, metavar="DIGITS", help="of the damaged file, as the status shows them")
+    aside.add_argument("--second", required=True, help="the second who signs")
+    _sign(aside, "what was looked at, and what was found")
+
     verb("seal-code", "make a code for a sealed envelope, and what the configuration keeps of it")
     phone = verb("authenticator", "make the secret of one person's authenticator, with which the console is believed")
     phone.add_argument("name", metavar="NAME", help="the person, as the orchestrator's configuration has them")
@@ -156,6 +163,9 @@ def _told(client: FailoverClient, args: argparse.Namespace) -> Done:
     if args.what == "declare":
         asked = c.FailoverDeclareArgs(plan_text=_text(args.plan), who=args.who, role=args.role, why=args.why, epoch=args.epoch)
         return client.declare(asked)
+    if args.what == "lay-aside":
+        signed = {"who": args.who, "second": args.second, "why": args.why}
+        return client.lay_aside(c.FailoverLayAsideArgs(run=args.damaged, seen=args.seen, **signed))
     run = client.view().run
     if not run:
         raise ConfigurationError("no run was declared here.", "relay failover declare PLAN")

@@ -12,6 +12,7 @@ from relay.cli.screen import duration, safe, table
 from relay.cli.signatures import lone_lines
 from relay.cli.when import show_moment
 from relay.failover.cosign import LoneRow
+from relay.failover.damage import Damaged
 from relay.failover.view import GateView, RunView
 
 LOG_SHOWN = 12
@@ -27,6 +28,7 @@ def lines_of(view: RunView, at_the_relay: Sequence[LoneRow] = ()) -> Iterator[st
         kind = "a bank day" if day.is_bank_day else f"no bank day; the next is {day.next_bank_day}"
         ahead = ", ".join(f"{one.what} in {duration(one.in_ms)}" for one in day.boundaries[:3])
         yield f"{view.center}: {day.today}, {kind}, phase {day.phase}; {ahead}"
+    yield from _damage(view)
     if not view.run:
         yield "no run was declared here"
         yield from _lone(at_the_relay)
@@ -65,6 +67,30 @@ def lines_of(view: RunView, at_the_relay: Sequence[LoneRow] = ()) -> Iterator[st
         yield ""
     for row in view.log[-LOG_SHOWN:]:
         yield f"  {row.number:4} {show_moment(row.at_ms)} {row.what} {safe(row.who)} {safe(row.text)[:120]}".rstrip()
+
+
+def _damage(view: RunView) -> Iterator[str]:
+    """What is wrong with the disk of the logs, and what people have to decide for it."""
+    if view.copy_trouble:
+        yield f"NO COPY OF THE OTHER CENTER'S RUN IS KEPT HERE: {safe(view.copy_trouble)}"
+    for one in view.damaged:
+        yield f"DAMAGED LOG of the run {safe(one.run)}: {safe(one.why)} {safe(one.next_step)}".rstrip()
+        match one.standing:
+            case "over":
+                yield f"  it is over: {safe(one.proof)}"
+            case "laid-aside":
+                yield f"  laid aside by {safe(one.proof)}"
+            case _:
+                yield from _unclear(one)
+
+
+def _unclear(one: Damaged) -> Iterator[str]:
+    yield "  NOBODY KNOWS WHETHER IT IS OVER: no run can be declared"
+    told = f"{one.state} under term {one.term}, {show_moment(one.last_ms)}" if one.state else "nothing that is to be believed"
+    yield f"  its {one.lines} whole lines tell: {told}; the other center: {safe(one.peer) or 'not heard'}"
+    yield "  two people who have looked at what it did (blocks, seals, record, database) say that it is over:"
+    signed = "--second NAME --who NAME --why REASON"
+    yield f"    relay failover lay-aside {safe(one.run)} --seen {one.digest[:SEEN_CHARS]} {signed}"
 
 
 def _back(view: RunView) -> str:

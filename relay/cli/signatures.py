@@ -54,6 +54,8 @@ def line_of(one: LoneRow) -> str:
             words = ["failover", "step", how, step, *(["--undo"] if is_undo == "True" else [])]
         case ("say", _, topic):
             words = ["failover", "say", topic]
+        case ("lay-aside", run, seen):
+            words = ["failover", "lay-aside", run, "--seen", seen]
         case ("adopt", _):
             words = ["failover", "adopt"]
         case ("pin", region, epoch, minutes):

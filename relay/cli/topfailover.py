@@ -33,6 +33,7 @@ def run_line(snapshot: Snapshot, t: Words) -> Line:
     head: Span = (DIM, f" {t('failover')}: ")
     if view is None:
         return (head, (DIM, t("no-orchestrator")))
+    trouble: list[Span] = [(RED, f" {t('copy-refused')}")] if view.copy_trouble else []
     if not view.run or view.state in OVER:
         bad = sum(not plan.is_good for plan in view.plans)
         late = sum(plan.is_unexercised(view.now_ms, view.exercise_days) for plan in view.plans)
@@ -41,7 +42,7 @@ def run_line(snapshot: Snapshot, t: Words) -> Line:
             said.append((YELLOW, f", {bad or ''} {t('not-good')}".replace("  ", " ")))
         if late:
             said.append((YELLOW, f", {late} {t('unexercised')}"))
-        return said
+        return [*said, *([(BOLD + RED, f" {t('log-unclear')}")] if view.unclear else []), *trouble]
     pieces: list[Span] = [head, (BOLD, view.state)]
     if view.held:
         pieces.append((RED, f" {t('held')}"))
@@ -53,7 +54,7 @@ def run_line(snapshot: Snapshot, t: Words) -> Line:
         pieces.append(("", f"  {duration(view.clock.elapsed_ms)} {t('of')} {duration(view.clock.target_ms)}"))
         if view.clock.will_miss:
             pieces.append((RED, f" {t('will-miss')}"))
-    return pieces
+    return [*pieces, *trouble]
 
 
 def failover(snapshot: Snapshot, t: Words) -> Iterator[Line]:
@@ -62,6 +63,7 @@ def failover(snapshot: Snapshot, t: Words) -> Iterator[Line]:
         yield text(f" {t('no-orchestrator')}: {snapshot.run_trouble}", DIM)
         return
     yield from _day(view, t)
+    yield from _damage(view, t)
     if not view.run:
         yield text(f" {t('no-run')}")
         yield from lone(lone_of(snapshot), t)
@@ -79,6 +81,16 @@ def failover(snapshot: Snapshot, t: Words) -> Iterator[Line]:
     yield text(f" {t('log')}:", DIM)
     for row in reversed(view.log):
         yield ((DIM, f"  {row.number:4} {show_moment(row.at_ms)[11:19]} "), ("", f"{row.what} {row.who} {row.text}".rstrip()))
+
+
+def _damage(view: RunView, t: Words) -> Iterator[Line]:
+    """The whole of it, with the line to type, is on `relay failover status`."""
+    if view.copy_trouble:
+        yield text(f" {t('copy-refused')}: {view.copy_trouble}", BOLD + RED)
+    for one in view.damaged:
+        is_unclear = one.standing == "unknown"
+        end = f"{t('log-unclear')}: relay failover status" if is_unclear else one.proof
+        yield text(f" {t('log-damaged')} {one.run}: {one.why} {end}", BOLD + RED if is_unclear else YELLOW)
 
 
 def _day(view: RunView, t: Words) -> Iterator[Line]:

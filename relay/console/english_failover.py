@@ -11,6 +11,18 @@ from typing import Final
 ENGLISH_FAILOVER: Final[dict[str, str]] = {
     "nav.failover": "Failover room",
     "failover.none": "No run was declared here.",
+    "failover.damaged": "Damaged logs",
+    "failover.damaged.is-over": "Is the run over?",
+    "failover.damaged.over": "yes: {proof}",
+    "failover.damaged.laid-aside": "laid aside by {proof}",
+    "failover.damaged.unknown": "NOBODY KNOWS: no run can be declared",
+    "failover.damaged.told": "Its {lines} whole lines tell: {told}. The other center: {peer}.",
+    "failover.damaged.unheard": "not heard",
+    "failover.damaged.cli": (
+        "Two people who have looked at what it did (blocks, seals, record, database) say that it is over, from a terminal at "
+        "{center}, each under their own account:"
+    ),
+    "failover.copy-trouble": "No copy of the other center's run is kept here: {why}",
     "failover.run": "Run",
     "failover.state": "State",
     "failover.held": "Held",

@@ -11,6 +11,18 @@ from typing import Final
 JAPANESE_FAILOVER: Final[dict[str, str]] = {
     "nav.failover": "切替室",
     "failover.none": "ここで宣言された切替はありません。",
+    "failover.damaged": "壊れた実行ログ",
+    "failover.damaged.is-over": "切替は終わっているか",
+    "failover.damaged.over": "終わっています：{proof}",
+    "failover.damaged.laid-aside": "除外済み：{proof}",
+    "failover.damaged.unknown": "不明です。新しい切替は宣言できません",
+    "failover.damaged.told": "壊れていない {lines} 行による状態：{told}。相手センター：{peer}。",
+    "failover.damaged.unheard": "応答なし",
+    "failover.damaged.cli": (
+        "その切替が行ったこと（取引停止、封印、レコード、データベース）を確かめた二人が、{center} の端末から、"
+        "それぞれ自分のアカウントで、終わっていることを次のとおり署名します："
+    ),
+    "failover.copy-trouble": "相手センターの切替の写しを保存できていません：{why}",
     "failover.run": "実行",
     "failover.state": "状態",
     "failover.held": "保留",

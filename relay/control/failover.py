@@ -99,6 +99,17 @@ class FailoverSayArgs(msgspec.Struct, frozen=True, kw_only=True):
     proof: Proof = ""
 
 
+class FailoverLayAsideArgs(msgspec.Struct, frozen=True, kw_only=True):
+    """Signed by two. `seen`: the hash of the damaged file as it was shown, or its first digits."""
+
+    run: RunName
+    seen: Seen
+    who: Signature
+    second: str = ""
+    why: Reason
+    proof: Proof = ""
+
+
 class FailoverReportArgs(msgspec.Struct, frozen=True, kw_only=True):
     form: Literal["html", "json"] = "json"
 

@@ -59,5 +59,8 @@ class FailoverClient(ControlClient):
     def say(self, args: c.FailoverSayArgs) -> Done:
         return self._call("failover-say", args, Done)
 
+    def lay_aside(self, args: c.FailoverLayAsideArgs) -> Done:
+        return self._call("failover-lay-aside", args, Done, SLOW_CALL_MS)
+
     def run_report(self, args: c.FailoverReportArgs) -> Done:
         return self._call("failover-report", args, Done)

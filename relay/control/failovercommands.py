@@ -14,6 +14,7 @@ from relay.control.failover import (
     FailoverChecked,
     FailoverDeclareArgs,
     FailoverGateArgs,
+    FailoverLayAsideArgs,
     FailoverReportArgs,
     FailoverRoomArgs,
     FailoverRunArgs,
@@ -35,5 +36,6 @@ FAILOVER_COMMANDS: Final[dict[str, CommandSpec]] = {
     "failover-step": CommandSpec(FailoverStepArgs, Done, changes=True),
     "failover-tick": CommandSpec(FailoverTickArgs, Done, changes=True),
     "failover-say": CommandSpec(FailoverSayArgs, Done, changes=True),
+    "failover-lay-aside": CommandSpec(FailoverLayAsideArgs, Done, changes=True),
     "failover-report": CommandSpec(FailoverReportArgs, Done, changes=False),
 }

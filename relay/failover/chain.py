@@ -111,16 +111,35 @@ def must_be_pinned(place: Place, keys: LogKeys) -> None:
 
 def read_log(data: bytes, keys: LogKeys = NO_KEYS) -> Log:
     """Everything in a log; a torn last line is left out and counted. Raises ChainBroken."""
+    log, broken = _read(data, keys)
+    if broken is not None:
+        raise broken
+    return log
+
+
+def whole_part(data: bytes, keys: LogKeys = NO_KEYS) -> Log:
+    """What is to be believed of a damaged log: the lines before the first one that is not what was written; none of them where
+    nothing says who wrote them."""
+    log, _ = _read(data, keys)
+    return log if log.place.is_signed or keys.is_pinned(log.place.last) else Log()
+
+
+def _read(data: bytes, keys: LogKeys) -> tuple[Log, ChainBroken | None]:
+    """The lines up to the end, or up to what is wrong, and what that is."""
     entries: list[Entry] = []
     lines: list[bytes] = []
     place, good = Place(), 0
-    for line in _lines(data):
-        entry, place = read_line(line, place, keys)
-        entries.append(entry)
-        lines.append(line)
-        good += len(line)
-    must_be_pinned(place, keys)
-    return Log(tuple(entries), tuple(lines), place, good, len(data) - good)
+    broken: ChainBroken | None = None
+    try:
+        for line in _lines(data):
+            entry, place = read_line(line, place, keys)
+            entries.append(entry)
+            lines.append(line)
+            good += len(line)
+        must_be_pinned(place, keys)
+    except ChainBroken as error:
+        broken = error
+    return Log(tuple(entries), tuple(lines), place, good, len(data) - good), broken
 
 
 def _lines(data: bytes) -> Iterator[bytes]:

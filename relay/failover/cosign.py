@@ -69,6 +69,13 @@ class Told(msgspec.Struct, frozen=True):
     is_half: bool = False
 
 
+def half_of(who: str, second: str) -> Told:
+    """What the first of two hears."""
+    return Told(
+        f"NOT YET: signed by {who}; {second} says the same from their own account within 5 min, and names you", is_half=True
+    )
+
+
 class Both(msgspec.Struct, frozen=True):
     """Who signed first, who second, and what they said."""
 

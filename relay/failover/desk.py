@@ -19,7 +19,7 @@ from relay.errors import ConfigurationError, RelayError
 from relay.failover import events as e
 from relay.failover.approvals import Approval, missing_roles, why_not
 from relay.failover.bankday import rules_at
-from relay.failover.cosign import Both, Cosigning, LoneRow, Told, row_of
+from relay.failover.cosign import Both, Cosigning, LoneRow, Told, half_of, row_of
 from relay.failover.deeds import ManualDeed
 from relay.failover.evidence import Evidence, binding_of, epoch_known
 from relay.failover.peer import CopyAsk, Peer
@@ -49,7 +49,7 @@ class Desk:
         self._gather = gather
         self._clock = clock
         self._center = center
-        self._cosigning = Cosigning()
+        self.cosigning = Cosigning()
         self._called_ms: int | None = None
 
     # ---- the beginning -------------------------------------------------------------------------------------------------
@@ -66,6 +66,7 @@ class Desk:
         for rule in rules_at(self._runner.day, plan.kind, 0, now_ms, None, 0):
             if rule.stops:
                 raise RelayError(f"not now: {rule.text}.")
+        await self._runner.ask_of_damaged()
         self._none_active()
         answer = await self._peer.copy(CopyAsk(run="", term=self._keeper.term))
         if answer.active and answer.kind != "away":
@@ -98,6 +99,7 @@ class Desk:
         return run
 
     def _none_active(self) -> None:
+        self._keeper.records.must_be_clear()
         if self._keeper.run.state not in (*TERMINAL, State.IDLE):
             raise RelayError(
                 f"the run {self._keeper.name} is not over.", "One run at a time: abort it, or bring it to its end."
@@ -316,6 +318,10 @@ class Desk:
         the line that takes the term is not yet a right to act."""
         person = self._people.who(who, uid)
         known = self._keeper.run
+        if run in self._keeper.records.damaged:
+            raise NotAllowed(
+                f"the log of the run {run} is damaged here: nobody goes on from it.", "Adopt it at the other center."
+            )
         if run != self._keeper.name or known.state in (*TERMINAL, State.IDLE):
             raise NotAllowed(f"there is no run {run} here that is not over.")
         if known.center == self._center and self._runner.may_act:
@@ -346,7 +352,7 @@ class Desk:
     def lone(self) -> tuple[LoneRow, ...]:
         """First signatures that wait for the second."""
         now_ms, wall_ms = self._clock.monotonic_ms(), self._clock.wall_ms()
-        return tuple(row_of(one, now_ms, wall_ms) for one in self._cosigning.waiting(now_ms))
+        return tuple(row_of(one, now_ms, wall_ms) for one in self.cosigning.waiting(now_ms))
 
     # ---- checks --------------------------------------------------------------------------------------------------------
     def _mine(self, run: str, who: str, uid: int, role: str = "") -> Person:
@@ -366,13 +372,12 @@ class Desk:
     def _signed(self, what: tuple[str, ...], person: Person, second: str, text: str) -> Both | None:
         """Both who signed; None where the second has yet to. Raises NotAllowed."""
         other = self._people.second(second, person)
-        both = self._cosigning.sign(what, person, other, text, self._clock.monotonic_ms())
+        both = self.cosigning.sign(what, person, other, text, self._clock.monotonic_ms())
         _log.warning("signed by two" if both else "signed by one of two", what=what, who=person.name, other=other.name)
         return both
 
     def _half(self, person: Person, second: str) -> Told:
-        text = f"NOT YET: signed by {person.name}; {second} says the same from their own account within 5 min, and names you"
-        return Told(text, is_half=True)
+        return half_of(person.name, second)
 
     def _still_open(self) -> None:
         if self._keeper.run.state in (*TERMINAL, State.IDLE):

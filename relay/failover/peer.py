@@ -6,7 +6,8 @@ Owns the port, the copying side and the keeping side, all without a wire. It mus
 one go on; a copy that does not continue ours is not mended by sending more; and a line counts as copied when the other side
 has it on its disk. Two runs that are not over are two people who declared without hearing of each other: neither goes on,
 whatever their terms, and neither pushes out the other, for both have done things in the world. A run that ended while the
-peer was away is copied to its end before the next one begins there.
+peer was away is copied to its end before the next one begins there. A run whose log is damaged here, and that may not be
+over, is in the way of another one as if it were open; and no copy of it is kept, for that log is not written.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from relay.errors import RelayError
 from relay.failover.chain import ChainBroken, NotSigned, Place, must_be_pinned, read_line
 from relay.failover.events import Declared, Held, PeerAway, PeerBack
 from relay.failover.keeper import Keeper, Superseded
+from relay.failover.records import DAMAGED
 from relay.failover.run import BadHistory
 from relay.failover.states import BACKING, TERMINAL, State
 
@@ -42,7 +44,8 @@ class CopyAsk(msgspec.Struct, frozen=True, kw_only=True):
 
 class CopyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """`have`: the last number that is durable there. `term`: the highest that is known there; `active`: a run that is not
-    over, of which `have_active` lines are there; `run_term`: the term of the run that was asked about, where it is there."""
+    over, of which `have_active` lines are there; `run_term` and `run_state`: those of the run that was asked about without
+    lines, where its log is there."""
 
     kind: CopyKind
     have: int = 0
@@ -50,9 +53,15 @@ class CopyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     active: str = ""
     have_active: int = 0
     run_term: int = 0
+    run_state: str = ""
     center: str = ""
     detail: str = ""
     differs: str = ""  # what is wrong between the keys of the two centers, where a proof was asked for
+
+
+def state_told(answer: CopyAnswer, run: str) -> str:
+    """What an answer says of `run`; an older orchestrator says of the open one only that it is open."""
+    return answer.run_state or ("open" if answer.active == run else "")
 
 
 class Peer(Protocol):
@@ -88,10 +97,15 @@ class Replica:
         if ask.proof:
             differs = self._keeper.keys.why_differs(ask.proof.removeprefix("?"))
             answer = msgspec.structs.replace(answer, differs=differs)
+        if ask.run and not ask.lines:
+            term, state = self._known_of(ask.run)
+            answer = msgspec.structs.replace(answer, run_term=term, run_state=state)
         return answer
 
     def _take(self, ask: CopyAsk) -> CopyAnswer:
         keeper = self._keeper
+        if ask.run in keeper.records.damaged:
+            return self._answer("away", f"the log of the run {ask.run} is damaged here, and no copy of it is kept")
         is_open = keeper.run.state not in (*TERMINAL, State.IDLE) and keeper.heard_term <= keeper.run.term
         if is_open and ask.run not in ("", keeper.name) and (ask.lines or ask.term < keeper.term):
             if ask.lines and keeper.run.center == self._center:
@@ -99,7 +113,10 @@ class Replica:
             return self._answer("diverged", f"the run {keeper.name} of {keeper.run.center} is not over here")
         if ask.term < keeper.term:
             answer = self._answer("superseded", f"term {ask.term} is over, {keeper.term} is known here")
-            return msgspec.structs.replace(answer, run_term=self._term_of(ask.run))
+            return msgspec.structs.replace(answer, run_term=self._known_of(ask.run)[0])
+        if ask.lines and ask.run != keeper.name and (unclear := keeper.records.unclear):
+            detail = f"the log of the run {unclear[0]} is damaged here, and nothing says that it is over"
+            return self._answer("away" if keeper.records.unasked else "diverged", detail)
         have = len(keeper.entries) if ask.run == keeper.name else 0
         if ask.lines and have:
             keeper.heard_term = max(keeper.heard_term, ask.term)
@@ -115,14 +132,13 @@ class Replica:
             return self._answer("away", error.problem, have=have)
         return self._answer("copied", have=len(keeper.entries))
 
-    def _term_of(self, name: str) -> int:
-        if name == self._keeper.name:
-            return self._keeper.run.term
+    def _known_of(self, name: str) -> tuple[int, str]:
+        """Term and state of a run in this center's log, none where it is not here."""
+        keeper = self._keeper
         try:
-            run = self._keeper.earlier(name)[1]
+            return keeper.known_of(name)
         except RelayError:
-            return self._keeper.term  # it is here and cannot be read: nobody else takes it lightly
-        return 0 if run is None else run.term
+            return keeper.term, DAMAGED  # it is here and cannot be read: nobody else takes it lightly
 
     def _keep(self, ask: CopyAsk, have: int) -> None:
         keeper = self._keeper
@@ -144,16 +160,16 @@ class Replica:
             keeper.take_copy(ask.run, entries, lines[len(known) :])
 
     def _answer(self, kind: CopyKind, detail: str = "", have: int = 0) -> CopyAnswer:
-        run = self._keeper.run
-        is_active = run.state not in (*TERMINAL, State.IDLE)
+        keeper = self._keeper
+        run, active, lines = keeper.run, "", 0
+        center = run.center
+        if run.state not in (*TERMINAL, State.IDLE):
+            active, lines = keeper.name, len(keeper.entries)
+        elif keeper.records.unclear:  # one that may not be over is in the way as one that is not
+            one = keeper.records.damaged[keeper.records.unclear[0]]
+            active, lines, center = one.run, one.lines, one.center
         return CopyAnswer(
-            kind=kind,
-            have=have,
-            term=self._keeper.term,
-            active=self._keeper.name if is_active else "",
-            have_active=len(self._keeper.entries) if is_active else 0,
-            center=run.center,
-            detail=detail,
+            kind=kind, have=have, term=keeper.term, active=active, have_active=lines, center=center, detail=detail
         )
 
 

@@ -22,7 +22,7 @@ from relay.failover.chain import ChainBroken
 from relay.failover.events import ClockSet, Escalated, EvidenceTaken, GateOpened, GatePassed, Held, PhaseDone, Undone, Woke
 from relay.failover.evidence import Evidence, digest_of
 from relay.failover.keeper import Keeper, Superseded
-from relay.failover.peer import Copier, CopyAsk, Peer, hold_for
+from relay.failover.peer import Copier, CopyAsk, Peer, hold_for, state_told
 from relay.failover.run import BadHistory
 from relay.failover.states import TERMINAL, State
 from relay.failover.steps import StepWorker
@@ -32,6 +32,7 @@ from relay.telemetry.log import get_log
 _log = get_log("failover")
 TICK_MS: Final = 1_000
 PEER_AGAIN_MS: Final = 5_000
+DAMAGE_AGAIN_MS: Final = 30_000  # longer than asking takes
 CLOCK_STEP_MS: Final = 5_000  # a wall clock that moved this much against the monotonic one was set
 FATAL: Final = (Superseded, StoreFailed, BadHistory, ChainBroken)
 
@@ -65,6 +66,8 @@ class Runner:
         self._running: dict[d.RunStep, asyncio.Task[None]] = {}
         self._gathering: asyncio.Task[None] | None = None
         self._peer_asked_ms = 0
+        self._damage_asked_ms = -DAMAGE_AGAIN_MS
+        self._asking: asyncio.Task[None] | None = None
         self._gathered_ms = -TICK_MS
         self._offset_ms: int | None = None  # of the wall clock to the monotonic one, when last told
         self.may_act = False
@@ -73,6 +76,7 @@ class Runner:
     # ---- whose run it is -----------------------------------------------------------------------------------------------
     async def claim(self) -> str:
         """At the start: may this process go on with the run that it has found? "" where it may, else why not."""
+        await self.ask_of_damaged()
         run = self.keeper.run
         if run.state in (*TERMINAL, State.IDLE):
             return await self._claim_nothing()
@@ -107,10 +111,32 @@ class Runner:
         """No open run is here. The peer may have one that this disk has lost; one whose end it has not heard is told it."""
         answer = await self._peer.copy(CopyAsk(run=self.keeper.name, term=self.keeper.term))
         is_known = answer.active in ("", self.keeper.name) or self.keeper.earlier(answer.active)[1] is not None
+        if answer.kind != "away" and answer.active in self.keeper.records.damaged:
+            return f"the run {answer.active} is not over at the other center, and its log is damaged here: adopt it there"
         if answer.kind != "away" and answer.center == self._center and not is_known:
             return f"the run {answer.active} of this center was lost here: the peer has {answer.have_active} lines of it"
         self.may_act = True
         return ""
+
+    async def ask_of_damaged(self) -> None:
+        """What the other center's log says of runs whose log is damaged here, and of which nobody knows that they are over."""
+        keeper = self.keeper
+        for name in keeper.records.unclear:
+            answer = await self._peer.copy(CopyAsk(run=name, term=keeper.term))
+            if answer.kind == "away" and not answer.run_state:
+                return
+            try:
+                keeper.records.heard(name, answer.run_term, state_told(answer, name), self._clock.wall_ms())
+            except StoreFailed as error:
+                _log.error("what the other center says of a damaged run cannot be kept", run=name, why=error.problem)
+
+    def _mind_what_is_damaged(self) -> None:
+        """The disk that kept no copy, and the other center that was not heard about a damaged run: tried again."""
+        self.keeper.recover()
+        now_ms = self._clock.monotonic_ms()
+        if self.keeper.records.unclear and self._peer.exists and now_ms - self._damage_asked_ms >= DAMAGE_AGAIN_MS:
+            self._damage_asked_ms = now_ms
+            self._asking = spawn("failover damage", self.ask_of_damaged())
 
     async def _is_copied(self) -> bool:
         try:
@@ -132,6 +158,10 @@ class Runner:
     async def run(self) -> None:
         """Until `stop`, or until this orchestrator must not act any more."""
         while not self.stopped:
+            if self.keeper.is_dead:
+                self._die(StoreFailed("the run log cannot be written.", "Mend the disk; the next process resumes."))
+                return
+            self._mind_what_is_damaged()
             if self.may_act and self.keeper.run.center == self._center:
                 try:
                     self._part_from_another()
@@ -168,7 +198,7 @@ class Runner:
     def stop(self) -> None:
         """End without a word in the log: what is under way is looked at again by the next process."""
         self.stopped = self.stopped or "stopped"
-        for task in (*self._running.values(), *((self._gathering,) if self._gathering else ())):
+        for task in (*self._running.values(), *(one for one in (self._gathering, self._asking) if one is not None)):
             task.cancel()
         self.wake()
 

@@ -14,6 +14,7 @@ from relay.failover import events as e
 from relay.failover.approvals import Gate, is_free, is_fresh, is_valid, missing_roles
 from relay.failover.bankday import BankClock, Boundary, DayView, latest_start, rules_at
 from relay.failover.cosign import LoneRow
+from relay.failover.damage import Damaged
 from relay.failover.decide import stops
 from relay.failover.deeds import ManualDeed, kind_of
 from relay.failover.evidence import Evidence, binding_of
@@ -141,6 +142,13 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     plans_trouble: str = ""  # why no plan can be looked at
     exercise_days: int = EXERCISE_DAYS
     lone: tuple[LoneRow, ...] = ()  # first signatures that wait for the second, at this center's orchestrator
+    damaged: tuple[Damaged, ...] = ()  # runs of this center whose log cannot be read whole
+    copy_trouble: str = ""  # why no copy of the other center's run is kept here
+
+    @property
+    def unclear(self) -> tuple[Damaged, ...]:
+        """Damaged runs that may not be over: they forbid a new one."""
+        return tuple(one for one in self.damaged if one.standing == "unknown")
 
 
 def view_of(

@@ -61,8 +61,15 @@ class Gathering:
             preparation=()
             if run.plan is None
             else tuple((step.name, step.standing) for step in steps_of(run) if step.phase == Phase.PREPARE.value),
-            remarks=tuple(text for text in (remark, said.get("remark", "")) if text),
+            remarks=tuple(text for text in (remark, said.get("remark", ""), *self._laid_aside()) if text),
         )
+
+    def _laid_aside(self) -> list[str]:
+        """Who approves sees that another run was declared over by people, and by whom."""
+        damaged = self._keeper.records.damaged.values()
+        return [
+            f"the damaged run {one.run} was laid aside by {one.proof}"[:400] for one in damaged if one.standing == "laid-aside"
+        ]
 
     async def _lag_of(self, region: str) -> tuple[int | None, str]:
         if self._lag is None:

@@ -17,6 +17,7 @@ from relay.failover.view import RunView
 
 SHOW_EVERY_S: Final = 5.0
 _OVER: Final = {state.name for state in TERMINAL} | {State.IDLE.name}
+_STANDINGS: Final = ("over", "laid-aside", "unknown")
 _GATES: Final = ("1", "2", "3")
 
 
@@ -38,6 +39,8 @@ class OrchestratorGauges:
         self.uncopied = Gauge("relay_failover_log_uncopied_lines", "Lines of the run log that the peer has not", registry=r)
         self.peer_away = Gauge("relay_failover_peer_away", "1 while lines are on this disk only", registry=r)
         self.free_bytes = Gauge("relay_failover_log_free_bytes", "Room on the disk of the run logs", registry=r)
+        self.damaged = Gauge("relay_failover_damaged_logs", "Run logs that cannot be read whole", ["standing"], registry=r)
+        self.copy_refused = Gauge("relay_failover_copy_refused", "1 while this disk keeps no copies of the peer", registry=r)
         self.plan_good = Gauge("relay_failover_plan_good", "1 where the newest look found nothing wrong", ["plan"], registry=r)
         self.plan_findings = Gauge("relay_failover_plan_findings", "What the newest look found wrong", ["plan"], registry=r)
         self.plan_checked_age = Gauge("relay_failover_plan_checked_age_seconds", "Since the newest look", ["plan"], registry=r)
@@ -68,6 +71,9 @@ class OrchestratorGauges:
         self.uncopied.set(view.uncopied if is_peer and is_open else 0)
         self.peer_away.set(is_peer and is_open and view.is_peer_away)
         self.free_bytes.set(free_bytes)
+        self.copy_refused.set(bool(view.copy_trouble))
+        for standing in _STANDINGS:
+            self.damaged.labels(standing).set(sum(one.standing == standing for one in view.damaged))
         self._plans(view.plans, view.now_ms)
 
     def _plans(self, plans: tuple[PlanView, ...], now_ms: int) -> None:

@@ -23,6 +23,7 @@ from relay.failover.deeds import Deed
 from relay.failover.desk import Desk
 from relay.failover.evaluation import Examine, evaluate
 from relay.failover.evidence import Evidence, epoch_known
+from relay.failover.layaside import LayingAside
 from relay.failover.people import NotAllowed, People, Vouched
 from relay.failover.plan import parse_plan, version_of
 from relay.failover.plancheck import left_out
@@ -53,11 +54,12 @@ class Handlers:
         watch: Watch,
         people: People,
         codes: Codes,
+        laying: LayingAside,
     ) -> None:
         self._runner, self._desk, self._clock, self._center = runner, desk, clock, center
         self._gather, self._make, self._plans = gather, make, plans
         self._examine, self._watch = examine, watch
-        self._people, self._codes = people, codes
+        self._people, self._codes, self._laying = people, codes, laying
         self._door = Door(people, codes, clock, runner.page)
 
     def all(self) -> Mapping[str, Handler]:
@@ -71,6 +73,7 @@ class Handlers:
             "failover-step": self._step,
             "failover-tick": self._tick,
             "failover-say": self._say,
+            "failover-lay-aside": self._lay_aside,
             "failover-report": self._report,
         }
 
@@ -104,6 +107,8 @@ class Handlers:
             plans_trouble=self._watch.trouble,
             exercise_days=self._watch.settings.exercise_days,
             lone=self._desk.lone(),
+            damaged=tuple(keeper.records.damaged.values()),
+            copy_trouble=keeper.disk.trouble(),
         )
 
     def _room(self, args: c.FailoverRoomArgs) -> RoomView:
@@ -183,6 +188,10 @@ class Handlers:
     def _say(self, args: c.FailoverSayArgs) -> Done:
         who, uid = self._caller(args.who, args.proof)
         return _done(self._desk.say(args.run, args.topic, args.text, who, args.second, uid))
+
+    async def _lay_aside(self, args: c.FailoverLayAsideArgs) -> Done:
+        who, uid = self._caller(args.who, args.proof)
+        return _done(await self._laying.lay_aside(args.run, args.seen, who, args.second, args.why, uid))
 
 
 def _done(told: Told) -> Done:

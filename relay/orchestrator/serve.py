@@ -35,6 +35,7 @@ from relay.failover.codes import Codes
 from relay.failover.deeds import Rfc2136Deed
 from relay.failover.desk import Desk
 from relay.failover.keeper import Keeper
+from relay.failover.layaside import LayingAside
 from relay.failover.logkeys import LogKeys
 from relay.failover.peer import NoPeer, Peer, Replica
 from relay.failover.people import People
@@ -59,7 +60,7 @@ AGAIN_S = 1.0
 
 
 class Orchestrator:
-    """Raises ConfigurationError, StoreFailed, ChainBroken, BadHistory where it cannot begin."""
+    """Raises ConfigurationError, StoreFailed where it cannot begin. A log that is damaged is shown, and keeps nothing else."""
 
     def __init__(self, settings: OrchestratorSettings) -> None:
         self._settings = settings
@@ -126,6 +127,7 @@ class Orchestrator:
             self.watch,
             people,
             self._codes(people),
+            LayingAside(keeper, people, peer, desk.cosigning, clock, self.runner.page),
         )
         self._handlers = handlers
         self._gauges = OrchestratorGauges()

@@ -62,6 +62,8 @@ class Watch:
     def remember(self, shelf: Shelf) -> None:
         """Which runs came to an end, of all logs that are here. A log that cannot be read is told, and says nothing."""
         for name in shelf.names():
+            if name in self._keeper.records.damaged:
+                continue  # told at the start
             try:
                 run = fold(shelf.open(name).read().entries)
             except RelayError as error:
@@ -116,6 +118,10 @@ class Watch:
             return 0
 
     def _host(self) -> Iterator[Finding]:
+        for name in self._keeper.records.unclear:
+            yield Finding("plan", f"the log of the run {name} is damaged and may not be over: no run can be declared")
+        if self._keeper.disk.is_sick:
+            yield Finding("plan", f"no copy of the other center's run is kept here: {self._keeper.disk.why}")
         if self.free_bytes() < FREE_BYTES_MIN:
             yield Finding("plan", f"the disk of {self._folder} has less than {FREE_BYTES_MIN // 2**20} MiB left")
 
@@ -124,7 +130,7 @@ class Watch:
         if self._peer is None or not self._peer.exists:
             return ()
         keeper = self._keeper
-        answer = await self._peer.copy(CopyAsk(run=keeper.name, term=keeper.term, proof=keeper.keys.proof() or "?"))
+        answer = await self._peer.copy(CopyAsk(run="", term=keeper.term, proof=keeper.keys.proof() or "?"))
         if answer.kind == "away":
             return (Finding("plan", f"the other center's orchestrator is not heard: {answer.detail}"),)
         return (Finding("plan", f"{answer.differs}: it would keep no copy", "See log_key."),) if answer.differs else ()

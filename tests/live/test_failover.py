@@ -87,12 +87,16 @@ class Process:
                 await asyncio.sleep(0.05)
 
     async def scraped(self, expected: str) -> str:
-        """The metrics page, once it knows of `expected`."""
+        """The metrics page, once it knows of the state `expected`."""
+        return await self.scraped_line(f'{{state="{expected}"}} 1.0')
+
+    async def scraped_line(self, expected: str) -> str:
+        """The metrics page, once it has `expected`."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 with await asyncio.to_thread(urlopen, f"http://127.0.0.1:{self.metrics}/metrics") as answer:
                     page: str = answer.read().decode()
-                if f'{{state="{expected}"}} 1.0' in page:
+                if expected in page:
                     return page
                 await asyncio.sleep(0.2)
 
@@ -192,5 +196,49 @@ async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path, r
         assert 'relay_failover_run_state{state="ABORTED"} 1.0' in await one.scraped("ABORTED")
         assert await one.kill(signal.SIGTERM) == 0
         one.rewrite()
-        with pytest.raises(AssertionError, match="is not signed up to line"):  # hashes are not enough
-            await one.start()
+        (log,) = (tmp_path / "runs").glob("*.run")
+        left = log.read_bytes()
+        await one.start()  # hashes are not enough: it is damage, and the register knows that the run was over
+        (damaged,) = (await one.until(lambda view: True)).damaged
+        assert "is not signed up to line" in damaged.why
+        assert (damaged.run, damaged.standing) == (view.run, "over")
+        assert await one.kill(signal.SIGTERM) == 0
+        assert log.read_bytes() == left
+
+
+@pytest.mark.timeout(120)
+async def test_a_damaged_log_is_shown_and_forbids_a_run_until_two_have_looked(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Nothing but two people says that its run was over; then one is declared, and the log is as it was."""
+    with answering(tmp_path, {**relay_of(tmp_path)}) as relay:
+        one = Process(tmp_path, relay.path)
+        request.addfinalizer(one.end)
+        (tmp_path / "runs").mkdir(mode=0o700)
+        log = tmp_path / "runs" / "20240101-000000-before.run"
+        log.write_bytes(b"\0" * 4096 + b"\n")
+        await one.start()
+        (damaged,) = (await one.until(lambda view: True)).damaged
+        assert (damaged.run, damaged.standing) == ("20240101-000000-before", "unknown")
+        declared = f.FailoverDeclareArgs(plan_text=plan_here(), who="abe", role="operations", why="drill", proof=code("Abe"))
+        with pytest.raises(Refused, match="nothing says that it is over"):
+            await asyncio.to_thread(one.client.declare, declared)
+        page = await one.scraped_line('relay_failover_damaged_logs{standing="unknown"} 1.0')
+        assert "relay_failover_copy_refused 0.0" in page
+        signed = {"run": damaged.run, "seen": damaged.digest[:16], "why": "it was a drill"}
+        words = f.FailoverLayAsideArgs(who="baba", second="Chiba", proof=code("Baba"), **signed)
+        assert (await asyncio.to_thread(one.client.lay_aside, words)).is_half
+        words = f.FailoverLayAsideArgs(who="chiba", second="Baba", proof=code("Chiba"), **signed)
+        assert "Baba and Chiba" in (await asyncio.to_thread(one.client.lay_aside, words)).text
+        assert await one.kill() != 0  # it is on the disk
+        await one.start()
+        (damaged,) = (await one.until(lambda view: True)).damaged
+        assert damaged.standing == "laid-aside"
+        declared = f.FailoverDeclareArgs(plan_text=plan_here(), who="doi", role="operations", why="drill", proof=code("Doi"))
+        await asyncio.to_thread(one.client.declare, declared)
+        await one.until(lambda view: view.gate is not None)
+        assert await one.kill(signal.SIGTERM) == 0
+        assert log.read_bytes() == b"\0" * 4096 + b"\n"
+    said = (tmp_path / "log").read_text()
+    assert "a run log is damaged" in said
+    assert "a damaged run was laid aside" in said

@@ -7,6 +7,8 @@ do wrong.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -19,17 +21,21 @@ from relay.failover.peer import CopyAnswer, CopyAsk
 from relay.failover.plan import Step
 from relay.failover.rtoclock import clock_of
 from relay.failover.steps import StepWorker
+from relay.failover.store import StoreFailed
 from tests.simulation.failover import LONG_MS, MORNING_MS, THINK_MS, History, Script, play
+from tests.support.failoverdisk import MemoryShelf, MemoryStore
 from tests.support.failoverworld import Wire, World
 from tests.support.virtualtime import VirtualTime
 
 STRIDE = 1 if os.environ.get("RELAY_FAILOVER_KILLS") else 31
 NIGHT_MS = MORNING_MS - 8 * 3_600_000  # two in the morning: the batch runs
 SHORT_MS = 20 * 60_000
+SICK_MS = 15_000
 RUNS = {
     "DONE": Script(long_ms=SHORT_MS),
     "ABORTED": Script(abort_in="G2_WAIT", long_ms=SHORT_MS),
 }
+OLD_LOG = (Path(__file__).parents[1] / "relay" / "failover" / "logs" / "DONE-plain.run").read_bytes()
 replace = msgspec.structs.replace
 
 
@@ -61,6 +67,55 @@ def test_killed_again_and_again_with_everything_going_wrong() -> None:
         kills = tuple(chance.randint(1, 160) for _ in range(6))
         outcome = play(Script(kills=kills, faults=10), seed)
         assert (outcome.state, outcome.violations, outcome.promotions) == ("DONE", (), 1), seed
+
+
+def beside_a_damaged_log(script: Script, damage: bytes) -> tuple[History, str]:
+    """An earlier run is over at tokyo, and its log has been whole at one start; then it was damaged."""
+    history = History(script)
+    name, office = "20240101-000000-earlier", history.tokyo
+    for data in (OLD_LOG, damage):
+        office.files[name] = bytearray(data)
+        with history.loop.running():
+            office.start()
+            history._connect()
+    return history, name
+
+
+@pytest.mark.parametrize("damage", [OLD_LOG[:900] + b"~" + OLD_LOG[901:], OLD_LOG[: len(OLD_LOG) // 2], b""])
+def test_an_old_log_that_is_damaged_changes_nothing_of_a_run_killed_anywhere(damage: bytes) -> None:
+    script = RUNS["DONE"]
+    points = play(script).points
+    for at in range(3, points, 3 * STRIDE):
+        history, name = beside_a_damaged_log(replace(script, kills=(at,)), damage)
+        outcome = history.play()
+        assert (outcome.state, outcome.violations, outcome.promotions) == ("DONE", (), 1), f"killed at {at}"
+        assert history.tokyo.files[name] == damage
+        assert history.tokyo.keeper.records.damaged[name].standing == "over"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_disk_that_is_sick_for_a_while_has_the_whole_copy_in_the_end(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Osaka's, from a moment that the seed has. Nobody restarts osaka; people say that the run goes on alone meanwhile."""
+    history = History(RUNS["DONE"])
+    began_ms = history.time.wall_ms() + Random(seed).randint(3_000, 30_000)
+    refused: list[int] = []
+
+    def of(real: Callable[..., object]) -> Callable[..., object]:
+        def act(disk: MemoryStore | MemoryShelf, *args: object) -> object:
+            files = disk.files if isinstance(disk, MemoryShelf) else disk._files
+            if files is history.osaka.files and began_ms <= history.time.wall_ms() < began_ms + SICK_MS:
+                refused.append(history.time.wall_ms())
+                raise StoreFailed("the disk: Input/output error.")
+            return real(disk, *args)
+
+        return act
+
+    for kind, what in ((MemoryStore, "append"), (MemoryShelf, "renew"), (MemoryShelf, "write_register")):
+        monkeypatch.setattr(kind, what, of(getattr(kind, what)))
+    outcome = history.play()
+    assert (outcome.state, outcome.violations, outcome.promotions) == ("DONE", (), 1)  # and the copies are the same
+    assert 2 <= len(refused) <= 10
+    assert not history.osaka.keeper.disk.is_sick
 
 
 @pytest.mark.parametrize("state", ["G1_WAIT", "INITIATING", "G2_WAIT"])

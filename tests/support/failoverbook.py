@@ -28,7 +28,8 @@ class Book:
         self.time = VirtualTime(start_ms)
         self.files: dict[str, bytearray] = {}
         self.executioner = Executioner()
-        self.keeper = Keeper(MemoryShelf(self.executioner, self.files), self.time, center)
+        self.register = bytearray()
+        self.keeper = Keeper(MemoryShelf(self.executioner, self.files, register=self.register), self.time, center)
         self.plan_text = sample_plan() if plan is None else plan
         self.center = center
 

@@ -21,12 +21,13 @@ from relay.failover.actions.rfc2136 import Rfc2136Action, ZoneDoors
 from relay.failover.actions.route53 import Route53Action
 from relay.failover.awsdeeds import Route53Deed
 from relay.failover.bankday import BankClock
-from relay.failover.chain import read_log
+from relay.failover.chain import whole_part
 from relay.failover.deeds import RelayDeed, Rfc2136Deed
 from relay.failover.desk import Desk
 from relay.failover.events import Intended
 from relay.failover.evidence import CenterFacts, Evidence
 from relay.failover.keeper import Keeper
+from relay.failover.layaside import LayingAside
 from relay.failover.peer import CopyAnswer, CopyAsk, Replica
 from relay.failover.people import People, Person
 from relay.failover.plan import Plan
@@ -339,13 +340,14 @@ class Office:
     def __init__(self, world: World, center: str, wire: Wire) -> None:
         self.world, self.center, self.wire = world, center, wire
         self.files: dict[str, bytearray] = {}
+        self.register = bytearray()
         self.executioner = Executioner()
         self.pages: list[str] = []
         self.start()
 
     def start(self) -> None:
         self.executioner.is_dead = False
-        shelf = MemoryShelf(self.executioner, self.files)
+        shelf = MemoryShelf(self.executioner, self.files, register=self.register)
         self.keeper = Keeper(shelf, self.world.time, self.center)
         self.keeper.load()
         shop = WorldShop(self.world, lambda: self.keeper.run.known_plan, self.executioner)
@@ -361,6 +363,9 @@ class Office:
         )
         self.desk = Desk(self.runner, PEOPLE, self.wire, self.gather, self.world.time, self.center)
         self.replica = Replica(self.keeper, self.center)
+        self.laying = LayingAside(
+            self.keeper, PEOPLE, self.wire, self.desk.cosigning, self.world.time, lambda text, how: self.pages.append(text)
+        )
         self.executioner.on_death = self.runner.stop
 
     async def gather(self) -> Evidence:
@@ -376,7 +381,7 @@ class Office:
     def is_known(self, step: str, is_undo: bool) -> str:
         """Is the intent of an effect in the log of this center, and of the other one?"""
         for data in self.files.values():
-            lines = [entry.event for entry in read_log(bytes(data)).entries]
+            lines = [entry.event for entry in whole_part(bytes(data)).entries]
             if any(isinstance(one, Intended) and one.step == step and one.is_undo is is_undo for one in lines):
                 return ""
         return "no intent in the log"

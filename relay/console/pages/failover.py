@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from relay.console.html import Child, Html, Value, address, h, join
+from relay.console.pages.failover_damage import damage_of
 from relay.console.pages.failover_facts import calendar_of, clock_of, evidence_of, line_of, part_name, said, snapshot_of
 from relay.console.pages.layout import Frame, deed_link, facts, page, section, table, tag
 from relay.console.pages.rail import rail
@@ -32,13 +33,15 @@ def failover(frame: Frame, room: RoomView, refresh_ms: int, at_the_relay: Sequen
     mine = _mine(frame, room)
     login = "" if frame.person is None else frame.person.name
     theirs = signatures(frame, at_the_relay, login, t("failover.lone.relay"))
+    damage = damage_of(frame, view)
     if not view.run:
-        body: list[Child] = [mine, theirs, h("p", t("failover.none"), class_="empty"), calendar_of(frame, view)]
+        body: list[Child] = [damage, mine, theirs, h("p", t("failover.none"), class_="empty"), calendar_of(frame, view)]
         return page(frame, t("nav.failover"), *body, refresh_ms=refresh_ms)
     return page(
         frame,
         t("nav.failover"),
         rail(frame, view),
+        damage,
         mine,
         signatures(frame, view.lone, "" if room.me is None else room.me.name, t("failover.lone")),
         theirs,

@@ -32,7 +32,7 @@ def test_a_plan_is_checked_on_paper(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_everything_that_is_decided_arrives_named_and_signed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = ("declare", "gate", "run", "step", "say", "report")
+    names = ("declare", "gate", "run", "step", "say", "lay-aside", "report")
     answers = {"failover-status": VIEW, **{f"failover-{name}": Done(f"{name} done") for name in names}}
     with answering(tmp_path, {**answers}) as daemon:
         reach = ["failover", "--socket", daemon.path]
@@ -48,6 +48,7 @@ def test_everything_that_is_decided_arrives_named_and_signed(tmp_path: Path, cap
             ["step", "waived", "seal-tokyo", "--second", "Kato", *SIGNED],
             ["step", "tick", "by-hand", "--line", "2", *SIGNED],
             ["say", "accept-loss", "--second", "Kato", *SIGNED],
+            ["lay-aside", "r0", "--seen", "abcdef012345", "--second", "Kato", *SIGNED],
             ["report", "--html"],
         ]
         for typed in words:
@@ -67,6 +68,7 @@ def test_everything_that_is_decided_arrives_named_and_signed(tmp_path: Path, cap
         c.FailoverStepArgs(how="waived", run="r1", step="seal-tokyo", who="Sato", second="Kato", saw="tokyo is gone"),
         c.FailoverStepArgs(how="tick", run="r1", step="by-hand", who="Sato", line=2, saw="tokyo is gone"),
         c.FailoverSayArgs(topic="accept-loss", run="r1", text="tokyo is gone", who="Sato", second="Kato"),
+        c.FailoverLayAsideArgs(run="r0", seen="abcdef012345", who="Sato", second="Kato", why="tokyo is gone"),
         c.FailoverReportArgs(form="html"),
         c.FailoverReportArgs(form="json"),
     ]
@@ -80,6 +82,8 @@ def test_everything_that_is_decided_arrives_named_and_signed(tmp_path: Path, cap
         ["approve", "4", "--role", "business", "--seen", "abcdef012345", *SIGNED],
         ["approve", "1", "--role", "business", "--seen", "abcdef012345", "--who", "Sato"],
         ["abort", "--why", "x"],
+        ["lay-aside", "r0", "--seen", "abcdef012345", *SIGNED],  # alone
+        ["lay-aside", "r0", "--second", "Kato", *SIGNED],  # not said what was seen
         ["declare", PLAN, *SIGNED],
     ],
 )

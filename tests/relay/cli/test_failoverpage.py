@@ -8,6 +8,7 @@ from relay.cli.failoverpage import lines_of
 from relay.failover import events as e
 from relay.failover.bankday import BankClock
 from relay.failover.cosign import LoneRow
+from relay.failover.damage import Damaged
 from relay.failover.evidence import CenterFacts, Evidence
 from relay.failover.people import Person
 from relay.failover.planwatch import DAY_MS, PlanView
@@ -115,3 +116,31 @@ def test_between_two_runs_the_plans_are_shown_with_what_is_wrong() -> None:
         assert expected in page, expected
     lost = "\n".join(lines_of(msgspec.structs.replace(view, plans_trouble="the folder is gone")))
     assert "NONE IS CHECKED: the folder is gone" in lost
+
+
+UNCLEAR = Damaged(run="r\x1b0", why="line 9 is another one.", digest="3f9ac1d27be04411aa", lines=8, state="G2_WAIT", term=4)
+OVER = Damaged(run="r1", why="line 2 is another one.", standing="over", proof="DONE with line 90, as the register has it")
+ASIDE = Damaged(run="r2", why="not one whole line.", standing="laid-aside", proof="Baba and Chiba: the drill")
+
+
+def test_damaged_logs_say_whether_their_run_is_over_and_what_two_people_type() -> None:
+    page = "\n".join(lines_of(RunView(center="tokyo", damaged=(UNCLEAR, OVER, ASIDE))))
+    for expected in (
+        "DAMAGED LOG of the run r?0: line 9 is another one.",
+        "NOBODY KNOWS WHETHER IT IS OVER: no run can be declared",
+        "its 8 whole lines tell: G2_WAIT under term 4",
+        "the other center: not heard",
+        "relay failover lay-aside r?0 --seen 3f9ac1d27be04411 --second NAME --who NAME --why REASON",
+        "it is over: DONE with line 90",
+        "laid aside by Baba and Chiba: the drill",
+    ):
+        assert expected in page, expected
+    assert page.count("lay-aside") == 1
+    assert "DAMAGED" not in "\n".join(lines_of(RunView(center="tokyo")))
+
+
+def test_a_disk_that_keeps_no_copies_is_told_first() -> None:
+    book = Book()
+    book.declare()
+    view = msgspec.structs.replace(shown(book), copy_trouble="no space. 3 tries, the next in 4 s")
+    assert list(lines_of(view))[1] == "NO COPY OF THE OTHER CENTER'S RUN IS KEPT HERE: no space. 3 tries, the next in 4 s"

@@ -6,13 +6,14 @@ import msgspec
 
 from relay.cli.screen import Paint, width
 from relay.cli.spans import fit
-from relay.cli.topfailover import failover
+from relay.cli.topfailover import failover, run_line
 from relay.cli.topsnap import Snapshot
 from relay.cli.topwords import words_of
 from relay.failover import events as e
 from relay.failover.approvals import missing_roles
 from relay.failover.bankday import BankClock
 from relay.failover.cosign import LoneRow
+from relay.failover.damage import Damaged
 from relay.failover.people import Person
 from relay.failover.view import RunView, view_of
 from tests.support.failoverbook import Book
@@ -137,3 +138,23 @@ def test_between_runs_there_are_the_plans_and_without_an_orchestrator_the_reason
     assert "unplanned.toml" in said
     assert "failback.toml: seal-osaka: nobody listens" in said
     assert page(None, run_trouble="nobody listens at /run/x") == " no orchestrator here: nobody listens at /run/x"
+
+
+def test_damage_stands_on_the_overview_and_on_the_page() -> None:
+    unclear = Damaged(run="r0", why="line 9 is another one.")
+    over = Damaged(run="r1", why="line 2 is another one.", standing="over", proof="DONE with line 90")
+    view = RunView(center="tokyo", damaged=(unclear, over), copy_trouble="no space.")
+    said = page(view)
+    assert "damaged log of r0: line 9 is another one. A DAMAGED LOG FORBIDS A NEW RUN: relay failover status" in said
+    assert "damaged log of r1: line 2 is another one. DONE with line 90" in said
+    assert "NO COPY OF THE OTHER CENTER'S RUN IS KEPT HERE: no space." in said
+    line = fit(run_line(snapshot(run=view), words_of("en")), 200, Paint(False))
+    assert "A DAMAGED LOG FORBIDS A NEW RUN" in line
+    assert "NO COPY OF THE OTHER" in line
+    book = Book()
+    book.to_gate(1)
+    kept = msgspec.structs.replace(run_view(book), damaged=(unclear,), copy_trouble="no space.")
+    line = fit(run_line(snapshot(run=kept), words_of("en")), 300, Paint(False))
+    assert "G1_WAIT" in line  # the run goes on, and comes first
+    assert "NO COPY OF THE OTHER" in line
+    assert "FORBIDS" not in line

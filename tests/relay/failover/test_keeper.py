@@ -16,7 +16,7 @@ from tests.support.failoverdisk import Killed, MemoryShelf
 
 
 def reloaded(book: Book, center: str = "tokyo") -> Keeper:
-    keeper = Keeper(MemoryShelf(book.executioner, book.files), book.time, center)
+    keeper = Keeper(MemoryShelf(book.executioner, book.files, register=book.register), book.time, center)
     keeper.load()
     return keeper
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from relay.errors import ConfigurationError
+from relay.failover import events as e
 from relay.failover.chain import ROOT, ChainBroken, NotSigned, hash_of, read_log, seal_line
 from relay.failover.events import Entry, Held
 from relay.failover.keeper import Keeper
@@ -105,7 +107,33 @@ def test_the_keeper_signs_and_reads_its_own() -> None:
     assert again.run.state is book.run.state
     book.files["r1"][-10:-9] = b"~"
     with pytest.raises(ChainBroken):
-        Keeper(shelf, book.time, "tokyo").load()
+        shelf.open("r1").read()
+    changed = Keeper(shelf, book.time, "tokyo")
+    changed.load()
+    assert (changed.name, changed.records.unclear) == ("", ("r1",))
+
+
+def test_without_its_signatures_a_log_tells_nothing_of_its_end() -> None:
+    """Whoever can write the file and has no key makes hashes that fit: an end that nobody signed is none."""
+    book = Book()
+    book.keeper = Keeper(MemoryShelf(book.executioner, book.files, KEYS), book.time, "tokyo")
+    book.declare()
+    book.write(e.AbortAsked(who="Doi", why="x"))
+    book.write(e.Undone())
+    last, forged = ROOT, b""
+    for entry in book.keeper.entries:
+        line = seal_line(msgspec.structs.replace(entry, before=last))
+        last, forged = line[:64].decode(), forged + line
+    files = {"r1": bytearray(forged)}
+    again = Keeper(MemoryShelf(book.executioner, files, KEYS), book.time, "tokyo")
+    again.load()
+    one = again.records.damaged["r1"]
+    assert (one.standing, one.lines, one.state) == ("unknown", 0, "")
+    assert last in one.next_step  # what root pins, who knows the log
+    pinned = LogKeys("log-1", {"log-1": ONE}, (last,))
+    again = Keeper(MemoryShelf(book.executioner, files, pinned), book.time, "tokyo")
+    again.load()
+    assert (again.name, again.records.damaged) == ("r1", {})
 
 
 async def test_a_copy_is_judged_by_the_keys_of_its_own_center() -> None:

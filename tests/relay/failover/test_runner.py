@@ -13,7 +13,7 @@ from relay.failover.peer import CopyAnswer, CopyAsk
 from relay.failover.states import State
 from relay.failover.store import StoreFailed
 from tests.relay.failover.test_desk import at_gate, seen
-from tests.simulation.failover import History
+from tests.simulation.failover import History, Script
 from tests.support.failoverdisk import MemoryStore
 from tests.support.failoverworld import UIDS, Office, Wire
 
@@ -206,7 +206,7 @@ def test_a_full_disk_ends_the_process_and_the_next_one_goes_on(monkeypatch: pyte
     whole = MemoryStore.append
 
     def full(self: MemoryStore, line: bytes) -> None:
-        self._data += line[:9]
+        self._files[self._name] += line[:9]
         raise StoreFailed("the run log cannot be written: No space left on device.", "Mend the disk.")
 
     approve(history, office, 1)
@@ -245,3 +245,81 @@ def test_who_adopts_waits_for_what_the_other_one_began_and_goes_by_its_own_clock
     assert [type(entry.event) for entry in osaka.keeper.entries[-3:]] == [e.TermTaken, e.ClockSet, e.Woke]
     assert known.woke_ms == osaka.keeper.entries[-1].at_ms  # what may still land is waited for from now on
     assert 0 <= known.woke_ms - known.standing("seal-tokyo").ended_ms < 60_000  # and nothing waits for an hour
+
+
+def test_a_disk_that_kept_no_copies_keeps_them_again_though_nobody_sends_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other center may be gone by then: what is said of this disk is what is so."""
+    history, _ = at_gate(1)
+    osaka, tokyo = history.osaka, history.tokyo
+    whole = MemoryStore.append
+
+    def full(self: MemoryStore, line: bytes) -> None:
+        if self._files is osaka.files:
+            raise StoreFailed("no space.")
+        whole(self, line)
+
+    monkeypatch.setattr(MemoryStore, "append", full)
+    with history.loop.running():
+        tokyo.desk.hold(tokyo.keeper.name, "Doi", "x", UIDS["Doi"])
+        history.tasks.append(history.loop.create_task(tokyo.runner.copier.flush()))
+        history.time.run(100)
+        assert osaka.keeper.disk.trouble().startswith("no space.")
+        assert "no space" in tokyo.runner.copier.why
+        tokyo.wire.is_cut = True
+        osaka.runner.stopped = ""
+        history.tasks.append(history.loop.create_task(osaka.runner.run()))
+        history.time.run(5_000)
+        assert osaka.keeper.disk.trouble() == "", "the log was written anew, and the disk took it"
+        osaka.runner.stop()
+        history.time.run(1_000)
+
+
+def test_a_log_of_our_own_that_cannot_be_written_ends_the_process_that_does_not_act_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who adopts on a sick disk: the state in memory is ahead, so the next process reads what is there."""
+    history, run = at_gate(1)
+    osaka = history.osaka
+    history.tokyo.wire.is_cut = osaka.wire.is_cut = True
+
+    def full(self: MemoryStore, line: bytes) -> None:
+        raise StoreFailed("no space.")
+
+    monkeypatch.setattr(MemoryStore, "append", full)
+    with history.loop.running():
+        for who, second in (("Baba", "Chiba"), ("Chiba", "Baba")):
+            adopting = history.loop.create_task(osaka.desk.adopt(run, who, second, "lost", UIDS[who]))
+            history.time.run(1_000)
+        assert isinstance(adopting.exception(), StoreFailed)
+        osaka.runner.stopped = ""
+        running = history.loop.create_task(osaka.runner.run())
+        history.time.run(2_000)
+    assert running.done()
+    assert "cannot be written" in osaka.runner.stopped
+
+
+@pytest.mark.parametrize("state", ["ABORTED", "DONE"])
+def test_a_run_that_ended_is_not_gone_on_with_where_its_log_lost_its_end(state: str) -> None:
+    """Without a second center nobody has a longer copy: only the register says that this run was over."""
+    history = History(Script(abort_in="G2_WAIT" if state == "ABORTED" else "", long_ms=HOUR_MS))
+    history.play()
+    office = history.tokyo
+    assert office.keeper.run.state.name == state
+    run, data = office.keeper.name, bytes(office.files[office.keeper.name])
+    effects = list(history.world.effects)
+    lines = data.splitlines(keepends=True)
+    for kept in range(1, len(lines) - 1, 7):
+        office.files[run][:] = left = b"".join(lines[:kept])
+        office.wire.is_cut = True
+        with history.loop.running():
+            office.start()
+            history._connect()
+            history.loop.create_task(office.runner.claim())
+            history.tasks.append(history.loop.create_task(office.runner.run()))
+            history.time.run(3_000)
+            office.runner.stop()
+            history.time.run(1_000)
+        assert office.keeper.run.state is State.IDLE, kept
+        assert office.keeper.records.damaged[run].standing == "over"
+        assert office.files[run] == left
+    assert history.world.effects == effects

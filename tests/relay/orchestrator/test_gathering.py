@@ -10,6 +10,7 @@ import pytest
 from relay import bridge
 from relay.control.client import ControlClient
 from relay.failover import events as e
+from relay.failover.register import Over
 from relay.orchestrator import gathering as gathering_module
 from relay.orchestrator.gathering import Gathering, page_by
 from relay.orchestrator.relays import BothRelays, OwnRelay
@@ -47,6 +48,18 @@ async def test_what_people_said_and_what_cannot_be_asked_stand_in_it(tmp_path: P
     assert (evidence.batch_checkpoint, evidence.is_peer_away) == ("step 14", True)
     assert ("scale-up", "done") in evidence.preparation
     assert "nobody measures" in evidence.remarks[0]
+
+
+async def test_a_run_that_people_have_laid_aside_stands_before_who_approves_the_next(tmp_path: Path) -> None:
+    book = Book()
+    book.files["r0"] = bytearray(b"damage\n")
+    book.keeper.load()
+    records = book.keeper.records
+    assert len((await gathering(book, tmp_path, None).take()).remarks) == 1
+    seen = records.damaged["r0"].digest
+    records.say_over(Over(run="r0", how="people", who="Baba", second="Chiba", why="the drill", seen=seen))
+    remarks = (await gathering(book, tmp_path, None).take()).remarks
+    assert remarks[1:] == ("the damaged run r0 was laid aside by Baba and Chiba: the drill",)
 
 
 async def test_people_are_called_with_the_sentence_as_one_word(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from relay.failover import events as e
 from relay.failover.bankday import BankClock
+from relay.failover.damage import Damaged
 from relay.failover.planwatch import PlanView
 from relay.failover.view import RunView, view_of
 from relay.orchestrator.gauges import OrchestratorGauges
@@ -66,3 +67,14 @@ def test_a_plan_that_is_gone_is_no_series_any_more() -> None:
     assert value(gauges, "plan_exercised_age_seconds", plan="b.toml") == now / 1_000  # never: as old as time
     gauges.show(RunView(now_ms=now, plans=(good,)), True, 0)
     assert value(gauges, "plan_good", plan="b.toml") is None
+
+
+def test_damaged_logs_and_a_disk_that_keeps_no_copies_are_numbers() -> None:
+    gauges = OrchestratorGauges()
+    damaged = tuple(Damaged(run=f"r{n}", why="x", standing="over" if n else "unknown") for n in range(3))
+    gauges.show(RunView(damaged=damaged, copy_trouble="no space."), True, 0)
+    assert [value(gauges, "damaged_logs", standing=one) for one in ("unknown", "over", "laid-aside")] == [1, 2, 0]
+    assert value(gauges, "copy_refused") == 1
+    gauges.show(RunView(), True, 0)
+    assert [value(gauges, "damaged_logs", standing=one) for one in ("unknown", "over")] == [0, 0]
+    assert value(gauges, "copy_refused") == 0

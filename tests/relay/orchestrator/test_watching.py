@@ -15,6 +15,7 @@ from relay.failover.keeper import Keeper
 from relay.failover.logkeys import NO_KEYS, LogKeys
 from relay.failover.peer import NoPeer, Peer, Replica
 from relay.failover.planwatch import WatchSettings
+from relay.failover.store import StoreFailed
 from relay.orchestrator.plans import PlanFolder
 from relay.orchestrator.watching import Watch
 from tests.relay.failover.test_peer import Direct
@@ -159,6 +160,18 @@ async def test_a_key_that_the_other_center_does_not_know_is_found_before_the_run
     assert said in "".join(view.trouble)
 
 
+async def test_a_log_that_is_damaged_at_the_other_center_only_is_its_own_trouble(tmp_path: Path) -> None:
+    """The newest run here is over, and the copy of it there cannot be read: it is heard all the same, and would keep others."""
+    other = Keeper(MemoryShelf(Executioner(), {"r1": bytearray(b"damage\n")}), Book().time, "osaka")
+    other.load()
+    room = Room(tmp_path, Direct(Replica(other, "osaka")))
+    room.book.declare()
+    room.book.write(e.AbortAsked(who="Doi", why="x"))
+    room.book.write(e.Undone())
+    await room.watch.round()
+    assert room.watch.views()[0].is_good
+
+
 async def test_another_center_that_is_not_heard_is_told_and_none_at_all_is_not(tmp_path: Path) -> None:
     away = Direct(Replica(Keeper(MemoryShelf(Executioner(), {}), Book().time, "osaka"), "osaka"))
     away.is_cut = True
@@ -168,3 +181,18 @@ async def test_another_center_that_is_not_heard_is_told_and_none_at_all_is_not(t
     room.watch._peer = NoPeer()
     await room.watch.round()
     assert room.watch.views()[0].is_good
+
+
+async def test_a_damaged_log_that_forbids_a_run_is_found_before_the_run_is(tmp_path: Path) -> None:
+    room = Room(tmp_path)
+    room.book.files["20261102-000000-torn"] = bytearray(b"no log\n")
+    room.book.keeper.load()
+    await room.watch.round()
+    assert any("20261102-000000-torn is damaged and may not be over" in text for text in room.watch.views()[0].trouble)
+    room.watch.remember(room.book.keeper._shelf)  # and it says nothing about drills
+    room.book.keeper.records.heard("20261102-000000-torn", 0, "DONE", 1)
+    await room.watch.round()
+    assert room.watch.views()[0].is_good
+    room.book.keeper.disk.failed(StoreFailed("no space."), is_log_lost=False)
+    await room.watch.round()
+    assert any("no copy of the other center's run is kept here: no space." in t for t in room.watch.views()[0].trouble)

@@ -22,6 +22,7 @@ from relay.failover.codes import STEP_S, Codes, code_at, secret_text
 from relay.failover.deeds import Deed
 from relay.failover.desk import Desk
 from relay.failover.evidence import Evidence
+from relay.failover.layaside import LayingAside
 from relay.failover.peer import NoPeer
 from relay.failover.people import People, Person, SealedCode, hash_code
 from relay.failover.plan import Plan
@@ -124,7 +125,10 @@ class FailoverRoom:
             folder=str(folder),
             settings=WatchSettings(),
         )
-        handlers = Handlers(runner, desk, self.time, "tokyo", _evidence, NoShop().make, plans, _examined, watch, PEOPLE, codes)
+        laying = LayingAside(book.keeper, PEOPLE, NoPeer(), desk.cosigning, self.time, runner.page)
+        handlers = Handlers(
+            runner, desk, self.time, "tokyo", _evidence, NoShop().make, plans, _examined, watch, PEOPLE, codes, laying
+        )
         self.console = ConsoleRoom(directory)
         self.console.time = self.time
         self.console.sources = RoomSources(handlers.all())

@@ -27,7 +27,7 @@ from tests.support.tools import need_postgresql
 USER = "relay"
 DATABASE = "relay"
 PASSWORD = "not-a-secret"
-START_S = 30
+START_S = 90
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 max_connections = 60

@@ -72,6 +72,9 @@ async def main(port: int, count: int) -> None:
     watching = [asyncio.ensure_future(viewer.watch()) for viewer in viewers]
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    for viewer, task in zip(viewers, watching, strict=True):
+        while not viewer.looks_ms and not task.done():  # noqa: ASYNC110  once at least, however busy the machine is
+            await asyncio.sleep(0.01)
     for each in watching:
         each.cancel()
     await asyncio.gather(*watching, return_exceptions=True)

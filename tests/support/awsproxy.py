@@ -92,7 +92,7 @@ class AwsProxy:
     async def settled(self, operation: str, effects: int) -> None:
         """Wait until moto has carried out so many; the test's own time limit ends it."""
         async with self._moved:
-            await asyncio.wait_for(self._moved.wait_for(lambda: self.effects[operation] >= effects), 30)
+            await asyncio.wait_for(self._moved.wait_for(lambda: self.effects[operation] >= effects), 120)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

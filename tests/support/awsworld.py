@@ -24,7 +24,7 @@ KEY_ID, SECRET_KEY = "AKIACANARY0000000000", "secret-key-canary"
 MAC_KEY: Final = bytes(range(32))
 REGION, OTHER = "ap-northeast-3", "ap-northeast-1"
 SERVICES: Final = ("route53", "rds", "elbv2", "ecs", "iam", "sts")
-READ_S = 20.0  # moto on a busy machine
+READ_S = 60.0  # moto on a busy machine
 IMPATIENT_S = 1.0
 SCENE = Scene(
     run="run-1", step="s", token="run-1/s", old_epoch=7, epoch=8, from_region="tokyo", to_region="osaka", center="tokyo"
@@ -34,7 +34,7 @@ _numbers = count(1)
 
 def door_to(url: str, read_s: float = READ_S) -> AwsDoor:
     key = AwsKey(id=KEY_ID, secret=Secret(SECRET_KEY), token=Secret("session-token-canary"))
-    return AwsDoor(AwsAccess(key=key, endpoints=dict.fromkeys(SERVICES, url), connect_s=1.0, read_s=read_s))
+    return AwsDoor(AwsAccess(key=key, endpoints=dict.fromkeys(SERVICES, url), connect_s=20.0, read_s=read_s))
 
 
 @cache

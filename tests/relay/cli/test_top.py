@@ -26,7 +26,7 @@ from relay.main import main
 from tests.relay.cli.test_topsnap import answers
 from tests.support.controlroom import answering
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +109,7 @@ class Person:
         os.close(self.near)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_page_of_its_own_with_panes_sizes_languages_and_an_end(tmp_path: Path) -> None:
     with answering(tmp_path, answers()) as daemon:
         person = Person(daemon.path, 80, 24)

@@ -104,7 +104,7 @@ async def test_the_next_server_is_asked(mood: Mood, server: LoopbackServer) -> N
     ill.zone.mood = mood
     await ill.start()
     try:
-        found = await door(f"127.0.0.1:{free_port()}", ill, server, timeout_ms=500).lookup(NAME)
+        found = await door(f"127.0.0.1:{free_port()}", ill, server, timeout_ms=2_000).lookup(NAME)
     finally:
         await ill.stop()
     assert isinstance(found, Found)
@@ -132,7 +132,7 @@ async def test_a_family_that_was_not_heard_is_named() -> None:
     half = LoopbackServer(HalfSilent({(NAME, "A"): FOUR}, ttl_s=5))
     await half.start()
     try:
-        assert await door(half, timeout_ms=500).lookup(NAME) == Found(tuple(FOUR), 5_000, frozenset({6}))
+        assert await door(half, timeout_ms=2_000).lookup(NAME) == Found(tuple(FOUR), 5_000, frozenset({6}))
     finally:
         await half.stop()
 

@@ -21,7 +21,7 @@ from tests.support.tools import need_tool
 
 ROOT = Path(__file__).resolve().parents[3]
 SECTOR_BYTES = 512
-CHILD_PATIENCE_S = 50
+CHILD_PATIENCE_S = 200
 _HEAD = struct.Struct("=cB2xIq")
 
 

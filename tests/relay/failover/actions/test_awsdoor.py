@@ -95,11 +95,11 @@ async def test_a_call_that_nobody_waits_for_any_more_does_not_leave(proxy: AwsPr
         def _made(self, service: str, region: str) -> object:
             made = super()._made(service, region)
             loop.call_soon_threadsafe(begun.set)
-            asyncio.run_coroutine_threadsafe(go.wait(), loop).result(20)
+            asyncio.run_coroutine_threadsafe(go.wait(), loop).result(120)
             return made
 
     task = asyncio.ensure_future(ask(Slow(door_to(proxy.url)._access)))
-    await asyncio.wait_for(begun.wait(), 30)
+    await asyncio.wait_for(begun.wait(), 120)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -115,7 +115,7 @@ async def test_calls_that_hang_are_counted_and_at_last_none_is_made(proxy: AwsPr
     door = door_to(proxy.url)
     proxy.goes_wrong("GetCallerIdentity", *["hang"] * CALL_COUNT_MAX)
     tasks = [asyncio.ensure_future(ask(door)) for _ in range(CALL_COUNT_MAX)]
-    await asyncio.wait_for(proxy.heard("GetCallerIdentity", CALL_COUNT_MAX), 60)
+    await asyncio.wait_for(proxy.heard("GetCallerIdentity", CALL_COUNT_MAX), 120)
     with pytest.raises(ActionRefused, match="still waiting"):
         await ask(door)
     for task in tasks:

@@ -58,7 +58,7 @@ async def test_an_act_that_fails_says_so_and_one_that_never_began_surely_did_not
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110  a process of another program sets no event
             await asyncio.sleep(0.02)
 
@@ -125,7 +125,7 @@ async def test_a_program_that_ended_has_ended_whoever_holds_its_output(
     pids = tmp_path / "pids"
     request.addfinalizer(lambda: end_all(pids))
     made = leaving_behind(pids, session=False, then="print('done')")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await action(("true",), made).act(SCENE) == "done"
     assert all(map(runs, written(pids)))  # what it left running on purpose goes on
 

@@ -29,8 +29,8 @@ async def test_it_follows_the_writer(server: PostgresServer, rig: PostgresRig) -
     try:
         for place in (servers._named[0], servers._named[1], servers._named[0]):
             writer = await servers._connect(place)
-            assert await aside.read(writer, 1_000, port_of) == place.port
-            assert await aside.read(writer, 1_000, port_of) == place.port, "on the same connection"
+            assert await aside.read(writer, 20_000, port_of) == place.port
+            assert await aside.read(writer, 20_000, port_of) == place.port, "on the same connection"
             await writer.close()
     finally:
         await aside.close()
@@ -42,13 +42,13 @@ async def test_it_cannot_write_and_does_not_wait_for_ever(server: PostgresServer
     writer = await servers._connect(servers._named[0])
     aside = Aside(servers)
 
-    async def asks(sql: str) -> Any:
-        return await aside.read(writer, 300, lambda connection: connection.rows(sql))
+    async def asks(sql: str, patience_ms: int) -> Any:
+        return await aside.read(writer, patience_ms, lambda connection: connection.rows(sql))
 
     with pytest.raises(Lost, match="read-only"):
-        await asks("CREATE TABLE t (n int)")
+        await asks("CREATE TABLE t (n int)", 20_000)
     with pytest.raises((Refused, Lost)):
-        await asks("SELECT pg_sleep(20)")
+        await asks("SELECT pg_sleep(20)", 300)
     await aside.close()
     await writer.close()
 

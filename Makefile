@@ -14,6 +14,8 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do \
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Images set it, and then each start of a relay, of which the tests, the demo and the lab make many, compiles it anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup tools run test lint wheel format bench lock clean
 
@@ -50,9 +52,8 @@ lint: setup  ## style, types and import floors
 # (tests/conftest.py), so that all of them end together. Workers swallow the lists that a few tests print (vectors with their
 # exceptions): ARGS="-n 0" shows them.
 # RELAY_REQUIRE_ALL: a test that would skip because a tool is missing fails instead.
-# PYTHONDONTWRITEBYTECODE, which images set: the live tests start the relay hundreds of times, and each would compile it anew.
 test: setup tools lint  ## everything: tools, lint, all tests
-	PYTHONDONTWRITEBYTECODE= RELAY_REQUIRE_ALL=1 $(BIN)/pytest -n 4 --maxschedchunk 1 $(ARGS)
+	RELAY_REQUIRE_ALL=1 $(BIN)/pytest -n 4 --maxschedchunk 1 $(ARGS)
 
 bench: setup  ## ratios, latency and memory into docs/performance/ (BENCH=short for under five minutes)
 	BENCH=$(BENCH) $(BIN)/python -m tests.bench $(ARGS)

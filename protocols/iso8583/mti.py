@@ -8,6 +8,7 @@ Source: ISO 8583, message type identifier: version, class, function, origin.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -51,6 +52,12 @@ def route(mti: str) -> Route:
     if mti[1] == "8" and function in "02":
         return Route.NETWORK
     return Route.UNKNOWN
+
+
+@lru_cache(maxsize=10)
+def routes_of(version_digit: str) -> Mapping[str, Route]:
+    """Where each type of one version goes: one table for all listeners that speak it."""
+    return {mti: route(mti) for mti in (f"{version_digit}{n:03}" for n in range(1000))}
 
 
 def message_class(mti: str) -> MessageClass | None:

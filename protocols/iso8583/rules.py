@@ -17,7 +17,7 @@ from protocols.iso8583.hooks import KeyExchange
 from protocols.iso8583.keys import compile_terminal
 from protocols.iso8583.mapping import any_date
 from protocols.iso8583.message import IsoMessage, Value
-from protocols.iso8583.mti import Route, route
+from protocols.iso8583.mti import Route, route, routes_of
 from protocols.iso8583.profile import Iso8583Profile
 from protocols.iso8583.replies import Responder
 from protocols.iso8583.speaker import Speaker
@@ -43,7 +43,7 @@ class LinkRules:
         self.one_terminal = session.terminals_per_link == "one"
         self.needs_sign_on = session.sign_on == "required"
         self.codes = table
-        self.routes = {mti: route(mti) for mti in (f"{profile.version_digit}{n:03}" for n in range(1000))}
+        self.routes = routes_of(profile.version_digit)
         self.network_element = profile.network_element
         self.actions = profile.all_network_codes()
         self.accepted = frozenset({table[codes.NETWORK_ACCEPTED], table[codes.APPROVED]})

@@ -5,7 +5,7 @@ lanes on; each with relay, fake core and terminals as processes of their own. Ev
 the storm has lasted `SETTLE_S`, and the seconds before are reported beside them. It must never judge. The traps: at more
 than two fifths of the machine the CPU would be the bottleneck and not the core, so that share is a figure too; and a busy
 neighbour makes every p99 worse, so only the ratios within one sitting mean something. Roles: `core PORT`, `room PORT
-HOT_TIMES SECONDS`; without one: measure by itself.
+HOT_TIMES SECONDS QUIET_S SETTLE_S`; without one: measure by itself.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Street(Room):
             self.onset.append(taken_s)
 
 
-async def room(port: int, times: int, seconds: float) -> None:
+async def room(port: int, times: int, seconds: float, quiet_s: float, settle_s: float) -> None:
     loop = asyncio.get_running_loop()
     street, chance = Street(), random.Random(7)
     names = [f"B{n:03}{t:04}".encode() for n in range(BRANCHES) for t in range(TERMINALS)]
@@ -99,8 +99,8 @@ async def room(port: int, times: int, seconds: float) -> None:
     start = time.perf_counter()
     due = dict.fromkeys(street.free_of, 0.0)
     before = 0.0
-    while (passed := time.perf_counter() - start) < QUIET_S + SETTLE_S + seconds:
-        street.phase = "warm" if passed < QUIET_S else "onset" if passed < QUIET_S + SETTLE_S else "count"
+    while (passed := time.perf_counter() - start) < quiet_s + settle_s + seconds:
+        street.phase = "warm" if passed < quiet_s else "onset" if passed < quiet_s + settle_s else "count"
         for branch in due:
             rate = USUAL_PER_S * (times if branch == "B000" and street.phase != "warm" else 1)
             due[branch] += (passed - before) * rate
@@ -115,7 +115,7 @@ async def room(port: int, times: int, seconds: float) -> None:
         await asyncio.sleep(0.002)
     print("ran", flush=True)
     await asyncio.sleep(2.0)
-    figures = {"hot_per_s": len(street.hot) / (QUIET_S + SETTLE_S + seconds)}
+    figures = {"hot_per_s": len(street.hot) / (quiet_s + settle_s + seconds)}
     for name, times_s in (("", street.others), ("onset_", street.onset)):
         ordered = sorted(times_s) or [0.0]
         figures |= {
@@ -127,7 +127,9 @@ async def room(port: int, times: int, seconds: float) -> None:
 
 
 # ---- the rounds ---------------------------------------------------------------------------------------------------------
-def one(directory: Path, is_on: bool, times: int, seconds: float) -> dict[str, float]:
+def one(
+    directory: Path, is_on: bool, times: int, seconds: float, quiet_s: float = QUIET_S, settle_s: float = SETTLE_S
+) -> dict[str, float]:
     """A round with processes of its own. Adds the share of the whole machine that they used, percent."""
     core_port = free_port()
     far = Process(["-m", "tests.bench.fairness", "core", str(core_port)], LOAD_CORE)
@@ -137,7 +139,8 @@ def one(directory: Path, is_on: bool, times: int, seconds: float) -> dict[str, f
         lanes = "" if is_on else "[hot_lanes]\nenabled = false\n"
         relay, port = start_relay(core_port, directory, links=lanes + LINKS)
         try:
-            street = Process(["-m", "tests.bench.fairness", "room", str(port), str(times), str(seconds)], LOAD_CORE)
+            words = [str(each) for each in (port, times, seconds, quiet_s, settle_s)]
+            street = Process(["-m", "tests.bench.fairness", "room", *words], LOAD_CORE)
             street.line()  # "running"
             used_s, began_s = -(relay.cpu_s() + far.cpu_s() + street.cpu_s()), time.perf_counter()
             street.line()  # "ran"
@@ -214,7 +217,7 @@ def main(words: list[str]) -> int:
     if words[:1] == ["core"]:
         asyncio.run(core(int(words[1])))
     elif words[:1] == ["room"]:
-        asyncio.run(room(int(words[1]), int(words[2]), float(words[3])))
+        asyncio.run(room(int(words[1]), int(words[2]), *(float(word) for word in words[3:])))
     else:
         rounds, seconds = (int(words[0]), float(words[1])) if words else (5, 8.0)
         with tempfile.TemporaryDirectory(prefix="relay-fairness-") as name:

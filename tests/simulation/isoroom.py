@@ -6,8 +6,6 @@ the relay's memory; of its disk, only whether an intent was there.
 
 from __future__ import annotations
 
-from itertools import islice
-
 import msgspec
 
 from protocols.iso8583.message import IsoMessage
@@ -19,7 +17,7 @@ from relay.loopback.report import compare, lines_of
 from relay.loopback.tally import Tally
 from tests.simulation.lines import ATM
 from tests.simulation.outboundside import Poster
-from tests.simulation.rooms import Stage, Violation, missing_in
+from tests.simulation.rooms import Stage, Violation, missing_in, newest
 from tests.simulation.terminals import POLICY, SimulatedTerminal
 
 TERMINALS = 8
@@ -84,7 +82,7 @@ class IsoRoom:
         ids = self._stage.disk.ids
         if ids is not self._ids or len(ids) < self._ids_seen:  # another disk, or one that lost something
             self._ids, self._ids_seen, self._ids_by_act = ids, 0, {}
-        for key, exchange_id in islice(ids.items(), self._ids_seen, None):
+        for key, exchange_id in newest(ids, len(ids) - self._ids_seen):
             parts = key.split(":")
             if len(parts) >= KEY_PARTS and parts[1] == DIALECT:
                 self._ids_by_act.setdefault((parts[3].strip(), parts[5]), []).append(exchange_id)

@@ -27,6 +27,7 @@ from tests.simulation.shrink import shrink
 from tests.simulation.world import ROOMS, Figures
 
 FAULT_PER_EXCHANGES = 20  # at least one fault per so many exchanges, or the run proves little
+RARELY = (100_000, 20, 50)  # thresholds of the collector
 HISTORIES_PER_PROCESS = 40  # then a fresh one, so that nothing grows
 OFTEN = 100  # a row of the exchange table that was taken so often is called covered
 
@@ -164,5 +165,5 @@ def _prepare() -> None:
     """Thousands of simulated failures log thousands of lines; and what a history leaves is better collected rarely."""
     logging.disable(logging.CRITICAL)
     gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
+    gc.set_threshold(*RARELY)
     sys.stdout.flush()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from random import Random
 from typing import Any
 from urllib.parse import unquote
@@ -101,7 +100,7 @@ class DiskRows:
         return Moved(mark, exchange_id, taken.terminal, taken.business_date, taken.recorded_ms, at_ms)
 
     def _times(self, own: set[int]) -> int:
-        for line in islice(self._disk.lines, self._lines_seen, None):
+        for line in self._disk.lines[self._lines_seen :]:
             if line.event.startswith("RECONCILED"):
                 self._reopened[line.exchange_id] += 1
         self._lines_seen = len(self._disk.lines)

@@ -53,6 +53,7 @@ from tests.simulation.coreside import SimulatedDoor
 from tests.simulation.lines import Lines
 from tests.simulation.virtualloop import LoopTransport, VirtualLoop
 from tests.simulation.wires import Pipe
+from tests.support.samples import sampled
 from tests.support.virtualtime import VirtualTime, VirtualTimer
 
 OUTBOUND_LIMITS = OutboundLimits(
@@ -359,8 +360,8 @@ class SimulatedRelay:
 
     @property
     def outbound_unexpected(self) -> float:
-        return self.metrics.registry.get_sample_value("relay_outbound_unexpected_events_total") or 0.0
+        return sampled(self.metrics, "relay_outbound_unexpected_events_total")
 
     @property
     def unexpected(self) -> float:
-        return self.metrics.registry.get_sample_value("relay_unexpected_events_total") or 0.0
+        return sampled(self.metrics, "relay_unexpected_events_total")

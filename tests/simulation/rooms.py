@@ -8,6 +8,7 @@ gave to people.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from random import Random
 from typing import Protocol
 
@@ -85,6 +86,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
             more = moved.pop((line.terminal.strip(), line.trace), 0) if line.delta_minor or line.kind in MOVES else 0
             together.append(msgspec.structs.replace(line, delta_minor=line.delta_minor + more) if more else line)
         return together + [LedgerLine("by hand", terminal, trace, minor) for (terminal, trace), minor in moved.items()]
+
+
+def newest(ids: dict[str, int], count: int) -> list[tuple[str, int]]:
+    """The last `count` entries in their order, without walking over those before them."""
+    return list(islice(reversed(ids.items()), max(0, count)))[::-1]
 
 
 def act_of(stored: StoredExchange) -> tuple[str, str]:

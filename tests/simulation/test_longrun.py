@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -13,13 +11,6 @@ from relay.exchange.exchange import TRANSITIONS
 from tests.simulation import longrun
 from tests.simulation.longrun import History, Results, long_run, summed
 from tests.simulation.world import Figures
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def made(seed: int, violation: str = "", faults: int = 10) -> History:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,14 +22,6 @@ pytestmark = [
     # A peer that is cancelled in the middle of a call leaves its end of the line to the collector, in a life or in a test.
     pytest.mark.filterwarnings("ignore:unclosed <StreamWriter:ResourceWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    gc.collect()  # while this test's filter of warnings holds
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name.replace(" ", "-"))

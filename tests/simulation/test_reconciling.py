@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from tests.simulation.mutations import Mutation, caught
@@ -14,14 +10,6 @@ from tests.simulation.reconciling_mutations import RECONCILING
 
 SEEDS = range(1, 7)
 pytestmark = pytest.mark.timeout(600)  # thousands of simulated seconds each: what a loaded machine needs, not a goal
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    gc.collect()
-    logging.disable(logging.NOTSET)
 
 
 def test_what_a_sick_core_loses_and_keeps_is_mended_reversed_or_listed() -> None:

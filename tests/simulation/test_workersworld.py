@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import logging
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,14 +12,6 @@ from tests.simulation.workers_mutations import WORKERS
 from tests.simulation.workersworld import WorkersWorld
 
 pytestmark = pytest.mark.timeout(600)  # thousands of simulated seconds each: what a loaded machine needs, not a goal
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    gc.collect()
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("workers", [2, 3])

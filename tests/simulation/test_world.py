@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import gc
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,15 +22,6 @@ pytestmark = [
     # A peer that is cancelled in the middle of a call leaves its end of the line to the collector, in a life or in a test.
     pytest.mark.filterwarnings("ignore:unclosed <StreamWriter:ResourceWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Thousands of simulated failures log thousands of lines."""
-    logging.disable(logging.CRITICAL)
-    yield
-    gc.collect()  # while this test's filter of warnings holds
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("first", SEEDS[::5])

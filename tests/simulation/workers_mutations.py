@@ -80,11 +80,11 @@ def _owner_by_number_alone(put: Put) -> None:
 
 WORKERS = (
     Mutation("take-over without compare-and-swap", "section 5", _no_swap, caught_by="both hold"),
-    Mutation("generation not checked in a write", "section 5", _generation_not_checked, caught_by="both", first=5),
-    Mutation("new owner posts again", "law 9", _posted_again, caught_by="posted again"),
-    Mutation("reversal delivered where it came", "law 7", _not_placed, caught_by="law 7"),
-    Mutation("what came is never taken up", "law 1", _not_asked_again, caught_by="nobody has it", first=45, seeds=60),
+    Mutation("generation not checked in a write", "section 5", _generation_not_checked, caught_by="both", first=7),
+    Mutation("new owner posts again", "law 9", _posted_again, caught_by="posted again", first=2),
+    Mutation("reversal delivered where it came", "law 7", _not_placed, caught_by="law 7", first=11),
+    Mutation("what came is never taken up", "law 1", _not_asked_again, caught_by="nobody has it", first=47, seeds=60),
     Mutation("handed over and kept", "section 5", _handed_and_kept, caught_by="both"),
     Mutation("every open exchange recovered by each", "section 5", _everything_recovered, caught_by="both hold"),
-    Mutation("handed over, and owned by who took it", "law 1", _owner_by_number_alone),
+    Mutation("handed over, and owned by who took it", "law 1", _owner_by_number_alone, first=7),
 )

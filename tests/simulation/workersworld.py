@@ -22,6 +22,7 @@ from tests.simulation.rooms import Violation
 from tests.simulation.weather import kinds_of
 from tests.simulation.wires import Pipe
 from tests.simulation.world import SETTLE_MS, World
+from tests.support.samples import sampled
 
 LEASE_MS = 2_000
 STOP_MS = (300, 8_000)  # from a hiccup to four leases
@@ -211,10 +212,9 @@ class WorkersWorld(World):
         return self.relays.values()
 
     def _count(self, relay: SimulatedRelay) -> None:
-        sample = relay.metrics.registry.get_sample_value
-        self.takeovers += int(sample("relay_worker_takeovers_total") or 0)
-        self.handovers += int(sample("relay_worker_handovers_total") or 0)
-        self.joined += int(sample("relay_duplicates_total", {"listener": SPREAD, "how": "elsewhere"}) or 0)
+        self.takeovers += int(sampled(relay.metrics, "relay_worker_takeovers_total"))
+        self.handovers += int(sampled(relay.metrics, "relay_worker_handovers_total"))
+        self.joined += int(sampled(relay.metrics, "relay_duplicates_total", {"listener": SPREAD, "how": "elsewhere"}))
 
     def count_all(self) -> dict[str, int]:
         """What happened between the workers."""

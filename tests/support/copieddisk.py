@@ -7,6 +7,7 @@ connected, and its disk gets nothing more), *gone* (nobody is connected), and *m
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from relay.clock import Timers
 from relay.journal.memory_disk import MemoryDisk
@@ -28,7 +29,8 @@ class CopiedDisk:
 
     def _ship(self) -> None:
         if not self.is_paused and not self.is_gone and len(self.keys) < len(self.disk.ids):
-            self.keys.update(list(self.disk.ids.items())[len(self.keys) :])
+            new = len(self.disk.ids) - len(self.keys)
+            self.keys.update(reversed(list(islice(reversed(self.disk.ids.items()), new))))
         self._timers.after(SHIP_MS, self._ship)
 
     def ask(self, done: Callable[[Look], None]) -> None:

@@ -6,8 +6,8 @@ the order in which they were given, so the same seed gives the same history.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush
 
 WALL_START_MS = 1_795_478_400_000  # 2026-11-24 00:00:00 UTC
 
@@ -44,8 +44,8 @@ class VirtualTime:
 
     def after(self, delay_ms: int, callback: Callable[[], None]) -> VirtualTimer:
         timer = VirtualTimer(callback)
-        self._serial += 1
-        heapq.heappush(self._heap, (self._now_ms + max(0, delay_ms), self._serial, timer))
+        self._serial = serial = self._serial + 1
+        heappush(self._heap, (self._now_ms + delay_ms if delay_ms > 0 else self._now_ms, serial, timer))
         return timer
 
     def soon(self, callback: Callable[[], None]) -> None:
@@ -53,12 +53,14 @@ class VirtualTime:
 
     def step(self) -> bool:
         """Run the next due call; False when nothing is scheduled."""
-        while self._heap:
-            due_ms, _, timer = heapq.heappop(self._heap)
+        heap = self._heap
+        while heap:
+            due_ms, _, timer = heappop(heap)
             callback = timer.callback
             if callback is None:
                 continue
-            self._now_ms = max(self._now_ms, due_ms)
+            if due_ms > self._now_ms:
+                self._now_ms = due_ms
             timer.callback = None
             self.steps += 1
             callback()
@@ -68,9 +70,10 @@ class VirtualTime:
     def run(self, for_ms: int) -> None:
         """Run everything due within the next `for_ms` milliseconds, and let that much time pass."""
         end_ms = self._now_ms + for_ms
-        while self._heap and self._heap[0][0] <= end_ms:
-            if self._heap[0][2].callback is None:
-                heapq.heappop(self._heap)  # cancelled: the next one may be due only after `end_ms`
+        heap = self._heap
+        while heap and heap[0][0] <= end_ms:
+            if heap[0][2].callback is None:
+                heappop(heap)  # cancelled: the next one may be due only after `end_ms`
             else:
                 self.step()
         self._now_ms = end_ms

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocols.iso8583.message import IsoMessage
-from protocols.iso8583.mti import Route, fold, message_class, route
+from protocols.iso8583.mti import Route, fold, message_class, route, routes_of
 from protocols.vocabulary import MessageClass
 
 
@@ -80,3 +80,10 @@ def test_message_classes() -> None:
     assert message_class("0520") is MessageClass.ADVICE
     assert message_class("0422") is None
     assert message_class("0800") is None
+
+
+def test_the_table_of_a_version_has_the_route_of_each_of_its_types_and_is_made_once() -> None:
+    for digit in "0129":
+        table = routes_of(digit)
+        assert table == {f"{digit}{n:03}": route(f"{digit}{n:03}") for n in range(1000)}
+        assert routes_of(digit) is table

@@ -31,6 +31,7 @@ from tests.simulation.regions.room import AtmRoom, Open
 from tests.simulation.regions.world import RegionsWorld
 from tests.simulation.rooms import Violation
 from tests.support.copieddisk import CopiedDisk
+from tests.support.samples import sampled
 from tests.support.virtualtime import VirtualTime
 
 RULES = StandbyRules(ack_timeout_ms=400, return_after_ms=1_500)
@@ -131,8 +132,8 @@ class CopiesWorld(RegionsWorld):
         super()._count(relay)
         for need in (*Need, "refused", "silent"):
             labels = {"class": "advice", "need": str(need)}
-            said = relay.metrics.registry.get_sample_value("relay_acknowledgements_total", labels)
-            self.acknowledged[str(need)] = self.acknowledged.get(str(need), 0) + int(said or 0)
+            said = sampled(relay.metrics, "relay_acknowledgements_total", labels)
+            self.acknowledged[str(need)] = self.acknowledged.get(str(need), 0) + int(said)
 
     # ---- what goes wrong ---------------------------------------------------------------------------------------------
     def strike(self) -> None:

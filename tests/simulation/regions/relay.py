@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -61,7 +62,7 @@ class ProcessTime(VirtualTime):
 
     def after(self, delay_ms: int, callback: Callable[[], None]) -> VirtualTimer:
         timer = VirtualTimer(callback)
-        self._world.after(delay_ms, lambda: self._due(timer))
+        self._world.after(delay_ms, partial(self._due, timer))
         return timer
 
     def _due(self, timer: VirtualTimer) -> None:
@@ -75,7 +76,7 @@ class ProcessTime(VirtualTime):
         self.is_asleep = False
         slept, self._slept = self._slept, []
         for timer in slept:
-            self._world.after(0, lambda timer=timer: self._due(timer))
+            self._world.after(0, partial(self._due, timer))
 
 
 class TailDiskRows(DiskRows):

@@ -7,7 +7,6 @@ intent was there. The trap: a terminal that went over repeats there what it aske
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 from random import Random
 
 from protocols.iso8583.message import IsoMessage
@@ -18,7 +17,7 @@ from relay.loopback.customers import Customers
 from relay.loopback.entries import Entry
 from relay.loopback.report import Conservation, Listed, compare, lines_of
 from relay.loopback.tally import Tally
-from tests.simulation.rooms import Violation
+from tests.simulation.rooms import Violation, newest
 from tests.simulation.terminals import SimulatedTerminal
 from tests.simulation.wires import Pipe
 from tests.support.virtualtime import VirtualTime
@@ -95,10 +94,10 @@ class AtmRoom:
     def _exchanges(self, terminal: str, trace: str) -> list[tuple[int, int]]:
         """(center, exchange) of those whose key names this terminal and number."""
         for center, disk in enumerate(self._disks):
-            for key in islice(disk.ids, self._seen[center], None):
+            for key, exchange_id in newest(disk.ids, len(disk.ids) - self._seen[center]):
                 parts = key.split(":")
                 if len(parts) >= KEY_PARTS:
-                    self._ids.setdefault((parts[3].strip(), parts[5]), []).append((center, disk.ids[key]))
+                    self._ids.setdefault((parts[3].strip(), parts[5]), []).append((center, exchange_id))
             self._seen[center] = len(disk.ids)
         return self._ids.get((terminal, trace), [])
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from relay.needs import AckClass, Need
@@ -15,14 +11,6 @@ from tests.simulation.regions.mutations import caught
 
 SEEDS = range(1, 7)
 pytestmark = pytest.mark.timeout(600)  # as in test_regions.py
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    gc.collect()
-    logging.disable(logging.NOTSET)
 
 
 def test_what_was_acknowledged_is_at_the_other_center_or_in_the_core_when_a_center_is_lost() -> None:

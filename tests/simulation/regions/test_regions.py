@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from tests.simulation.mutations import Mutation
@@ -14,14 +10,6 @@ from tests.simulation.regions.world import RegionsWorld
 
 SEEDS = range(1, 13)
 pytestmark = pytest.mark.timeout(600)  # thousands of simulated seconds each: what a loaded machine needs, not a goal
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    gc.collect()
-    logging.disable(logging.NOTSET)
 
 
 def test_two_regions_and_two_centers_lose_nothing_and_double_nothing() -> None:

@@ -39,6 +39,7 @@ from tests.simulation.regions.sites import RoutedDoor, Site
 from tests.simulation.rooms import Violation, act_of
 from tests.simulation.virtualloop import VirtualLoop
 from tests.simulation.wires import Pipe
+from tests.support.samples import sampled
 from tests.support.virtualtime import VirtualTime
 
 FAULTS_MS = 45_000
@@ -390,8 +391,8 @@ class RegionsWorld:
     def _count(self, relay: RegionRelay) -> None:
         """What its tails came to, at the end of a life."""
         for name in self.counts:
-            said = relay.metrics.registry.get_sample_value("relay_region_tail_exchanges_total", {"result": name})
-            self.counts[name] += int(said or 0)
+            said = sampled(relay.metrics, "relay_region_tail_exchanges_total", {"result": name})
+            self.counts[name] += int(said)
 
     def note(self, text: str) -> None:
         line = f"{self.time.monotonic_ms()} {text}"

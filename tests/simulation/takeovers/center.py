@@ -7,7 +7,6 @@ last whose acknowledgement waited for the copy.
 
 from __future__ import annotations
 
-import copy
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -22,7 +21,9 @@ from relay.journal.answers import Outcomes
 from relay.journal.items import Item, TakeItem, VariableItem
 from relay.journal.memory import MemoryJournal
 from relay.journal.memory_disk import MemoryDisk
+from relay.journal.outbound_memory import MemoryOutbound
 from relay.journal.records import StoredState
+from relay.journal.shared_memory import MemorySharing
 from tests.simulation.regions.relay import ProcessTime
 from tests.simulation.regions.room import AtmRoom
 from tests.simulation.takeovers.relay import CenterRelay, SimulatedCopy
@@ -109,11 +110,16 @@ def copy_of(disk: MemoryDisk) -> MemoryDisk:
         lines=list(disk.lines),
         signed={number: list(lines) for number, lines in disk.signed.items()},
         link_variables={name: dict(values) for name, values in disk.link_variables.items()},
-        outbound=copy.deepcopy(disk.outbound),
-        sharing=copy.deepcopy(disk.sharing),
+        outbound=MemoryOutbound(dict(disk.outbound.messages), dict(disk.outbound.ids)),
+        sharing=_sharing_of(disk.sharing),
         region_epoch=disk.region_epoch,
         incarnation=disk.incarnation,
     )
+
+
+def _sharing_of(sharing: MemorySharing) -> MemorySharing:
+    owners = {worker: msgspec.structs.replace(owner) for worker, owner in sharing.owners.items()}
+    return MemorySharing(owners, dict(sharing.lives), dict(sharing.handed))
 
 
 def lacking(disk: MemoryDisk, copied: MemoryDisk) -> MemoryDisk:

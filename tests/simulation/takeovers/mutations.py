@@ -104,8 +104,8 @@ def _old_word(put: Put) -> None:
 
 TAKEOVERS = (
     Mutation("no fence before the adoption", "law 5", _unfenced, seeds=SEEDS, caught_by="law 5"),
-    Mutation("an open exchange is posted under another key", "law 10", _another_key, seeds=3 * SEEDS, caught_by="law"),
-    Mutation("adopted duplicates are not looked up", "law 2", _not_looked_up, seeds=SEEDS, caught_by="law 2"),
+    Mutation("an open exchange is posted under another key", "law 10", _another_key, first=19, seeds=36, caught_by="law"),
+    Mutation("adopted duplicates are not looked up", "law 2", _not_looked_up, first=3, seeds=SEEDS, caught_by="law 2"),
     Mutation("numbers given again", "law 2", _numbers_again, seeds=SEEDS, caught_by="law 2"),
     Mutation("the adopted journal's lost tail is forgotten", "law 3", _tail_forgotten, seeds=SEEDS, caught_by="law 3"),
     Mutation("what a lagging copy holds is undone", "law 1", _undone, seeds=3 * SEEDS, caught_by="law 10"),

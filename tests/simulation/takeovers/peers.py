@@ -8,9 +8,11 @@ answered, so an act is only over when its terminal says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import replace
 
 from relay.journal.memory_disk import MemoryDisk
@@ -43,29 +45,50 @@ class CenterLines(Lines):
         ]
 
 
+class _Joined(msgspec.Struct):
+    exchanges: dict[Any, StoredExchange] = {}
+    ids: dict[str, Any] = {}
+    lines: list[Any] = []
+
+
 class JointDisk:
     """The journals that count, as one disk to look at. An exchange that is in both is found in the other center's; one that a
     report of a lost tail has is on a list."""
 
     def __init__(self, disks: Callable[[], list[MemoryDisk]]) -> None:
         self._disks = disks
+        self._held: _Joined | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within it nothing is written, so what is looked at for each line of a list is put together once."""
+        self._held = self._joined()
+        try:
+            yield
+        finally:
+            self._held = None
 
     @property
     def exchanges(self) -> dict[Any, StoredExchange]:
-        found: dict[Any, StoredExchange] = {}
-        for number, disk in enumerate(self._disks()):
-            told = told_to_people(disk)
-            for id_, stored in disk.exchanges.items():
-                found[number, id_] = replace(stored, state=StoredState.LISTED) if id_ in told else stored
-        return found
+        return (self._held or self._joined()).exchanges
 
     @property
     def ids(self) -> dict[str, Any]:
-        return {key: (number, id_) for number, disk in enumerate(self._disks()) for key, id_ in disk.ids.items()}
+        return (self._held or self._joined()).ids
 
     @property
     def lines(self) -> list[Any]:
-        return [line for disk in self._disks() for line in disk.lines]
+        return (self._held or self._joined()).lines
+
+    def _joined(self) -> _Joined:
+        joined = _Joined()
+        for number, disk in enumerate(self._disks()):
+            told = told_to_people(disk)
+            for id_, stored in disk.exchanges.items():
+                joined.exchanges[number, id_] = replace(stored, state=StoredState.LISTED) if id_ in told else stored
+            joined.ids.update((key, (number, id_)) for key, id_ in disk.ids.items())
+            joined.lines += disk.lines
+        return joined
 
 
 class BooksOfTwice(NoteBooks):
@@ -99,7 +122,8 @@ class Peers:
 
     def __init__(self, world: TakeoverWorld) -> None:
         self._world = world
-        joint: Any = JointDisk(lambda: [world.lacking, *world.laws.disks()])  # a journal that has it counts
+        self._joint = JointDisk(lambda: [world.lacking, *world.laws.disks()])  # a journal that has it counts
+        joint: Any = self._joint
         stage = Stage(
             seed=world.seed,
             time=world.time,
@@ -159,8 +183,9 @@ class Peers:
             room.check_step()
 
     def check_end(self) -> None:
-        for room in self.rooms:
-            room.check_end()
+        with self._joint.held():
+            for room in self.rooms:
+                room.check_end()
 
     def paid(self) -> int:
         """Machines' acts whose notes came out, of all centers."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -17,14 +14,6 @@ from tests.simulation.takeovers.world import TakeoverWorld
 
 SEEDS = (1, 2, 3, 5, 6, 7, 8, 17, 24)  # with each of what is asserted
 pytestmark = pytest.mark.timeout(600)  # thousands of simulated seconds each: what a loaded machine needs, not a goal
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    gc.collect()
-    logging.disable(logging.NOTSET)
 
 
 def test_a_lost_center_is_taken_over_and_nothing_is_lost_nor_doubled() -> None:
@@ -45,19 +34,18 @@ def test_a_lost_center_is_taken_over_and_nothing_is_lost_nor_doubled() -> None:
 
 @pytest.mark.parametrize("first", range(1, 101, 10))
 def test_a_hundred_lost_centers_keep_the_laws(first: int) -> None:
-    """Nothing is lost, nothing doubled, nobody at work beside the heir: each world checks it all the time."""
-    for seed in range(first, first + 10):
+    """Nothing is lost, nothing doubled, nobody at work beside the heir: each world checks it all the time. With those above,
+    which are not run again, a hundred."""
+    for seed in sorted({*range(first, first + 10)} - {*SEEDS}):
         TakeoverWorld(seed).run()
 
 
-def test_without_the_lost_centers_books_a_machines_word_about_it_is_not_understood() -> None:
+def test_the_same_seed_is_the_same_history_and_a_machines_word_needs_the_lost_centers_books() -> None:
+    figures = TakeoverWorld(3).run()
+    assert figures == TakeoverWorld(3).run()
+    assert figures.proven_by_serial > 0
     with mock.patch.object(Inherited, "now", return_value={}):
         assert TakeoverWorld(3).run().proven_by_serial == 0
-    assert TakeoverWorld(3).run().proven_by_serial > 0
-
-
-def test_the_same_seed_is_the_same_history() -> None:
-    assert TakeoverWorld(3).run() == TakeoverWorld(3).run()
 
 
 @pytest.mark.parametrize("mutation", TAKEOVERS, ids=lambda mutation: mutation.name.replace(" ", "-"))

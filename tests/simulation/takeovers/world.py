@@ -34,6 +34,7 @@ from tests.simulation.takeovers.peers import CenterLines, Peers
 from tests.simulation.takeovers.relay import CenterRelay
 from tests.simulation.virtualloop import VirtualLoop
 from tests.simulation.wires import Pipe
+from tests.support.samples import sampled
 from tests.support.virtualtime import VirtualTime
 
 FAULTS_MS = 45_000
@@ -372,11 +373,11 @@ class TakeoverWorld:
         if relay.adopted_count:
             for how in ("journal", "joined", "answered", "recovered", "reversed"):
                 labels = {"listener": "atm", "how": how}
-                self.answered += int(relay.adopted_metrics.registry.get_sample_value("relay_duplicates_total", labels) or 0)
+                self.answered += int(sampled(relay.adopted_metrics, "relay_duplicates_total", labels))
         for verb in ("submit", "undo", "inquire", "center"):
             labels = {"verb": verb, "outcome": "not-processed"}
             if relay.standing.standing.value == "superseded":
-                self.refused_calls += int(relay.metrics.registry.get_sample_value("relay_core_calls_total", labels) or 0)
+                self.refused_calls += int(sampled(relay.metrics, "relay_core_calls_total", labels))
 
     def note(self, text: str) -> None:
         line = f"{self.time.monotonic_ms()} {text}"

@@ -76,7 +76,7 @@ class AtmMind:
         self._chance = chance
         self._wall_offset_ms = wall_offset_ms
         self._trace = (first_trace - 1) % TRACE_MAX
-        self._calendar = slips.Calendar(policy.utc_offset_minutes) if calendar is None else calendar
+        self._calendar = slips.Calendar(policy.utc_offset_minutes, policy.day_offset_minutes) if calendar is None else calendar
         self._current: _Asked | None = None
         self._reversal: IsoMessage | None = None  # owed; while there is one, no customer is served
         self._reversed: _Asked | None = None

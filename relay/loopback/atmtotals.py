@@ -42,7 +42,7 @@ class DayCount:
         self.undone_minor += minor
 
     def message(self, terminal: str, trace: str, stamps: Stamps) -> IsoMessage:
-        """The 0500 of this count. Its date (DE 15) is the day in UTC, as its sent time has it."""
+        """The 0500 of this count. Its date (DE 15) is the bank's day."""
         done, minor = self.done, self.minor
         debits = minor["debits"] + self.off_minor
         net = debits - self.undone_minor - minor["credits"]
@@ -51,7 +51,7 @@ class DayCount:
             11: trace,
             12: stamps.time,
             13: stamps.date,
-            15: stamps.sent[:4],
+            15: stamps.day,
             32: ACQUIRER,
             41: terminal.ljust(8),
             50: YEN,

@@ -27,6 +27,7 @@ class AtmPolicy(msgspec.Struct, frozen=True, kw_only=True):
     reconnect_first_ms: float = 200
     reconnect_max_ms: float = 3_000
     utc_offset_minutes: int = 540
+    day_offset_minutes: int = 0  # of the days whose totals it states
     totals_repeat_ms: float = 2_000  # silence after which the totals of the day are stated again (0501)
     totals_off_minor: int = 0  # a mistake in the debits that it states, for somebody to find
 

@@ -1,7 +1,8 @@
 """Files of a fake company: payments by number, so that no two files are alike and a lost record shows in the sum. Pure.
 
-Owns the makings of 総合振込 files and their names. It must never send. The trap: a cycle number is used once a day per file
-name, 01 to 99, so a long run needs several names; and the same bytes again would be refused as sent twice.
+Owns the makings of 総合振込 files and their names. It must never send, nor know what day it is. The traps: a cycle number is
+used once a day per file name, 01 to 99, so a long run needs several names; the same bytes again would be refused as sent twice;
+and a payment whose date is more than a week from the day on which it comes is put on a person's list.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ FILES_MAX = CYCLES * NAMES  # of one direction and day
 HEADER = {
     "originator_code": "1234567890",
     "originator_name": "テストショウカイ",
-    "date_mmdd": "1125",
     "bank_code": "0001",
     "bank_name": "ミズホ",
     "branch_code": "001",
@@ -38,9 +38,10 @@ def names(prefix: str) -> list[str]:
     return [f"{prefix}{turn}" for turn in range(NAMES)]
 
 
-def content_of(number: int, count: int) -> bytes:
-    """The file `number` with `count` payments."""
-    return write_file(CODE, HEADER, [_payment(number * count + place) for place in range(count)], SETTINGS)
+def content_of(number: int, count: int, date_mmdd: str) -> bytes:
+    """The file `number` with `count` payments of a day."""
+    payments = [_payment(number * count + place) for place in range(count)]
+    return write_file(CODE, {**HEADER, "date_mmdd": date_mmdd}, payments, SETTINGS)
 
 
 def _payment(number: int) -> dict[str, str]:

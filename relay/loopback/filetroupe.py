@@ -151,7 +151,7 @@ class FileTroupe:
             parcel = Parcel(
                 name=name,
                 cycle=cycle,
-                content=made.content_of(number, self.records),
+                content=made.content_of(number, self.records, self._today()),
                 access_key=ACCESS_KEY,
                 settings=made.SETTINGS,
             )
@@ -177,6 +177,10 @@ class FileTroupe:
         self._under_way = 0
         self.tally.taken(self.records if result in GOT else 0, asked_ms, self._monotonic_us() / 1_000)
 
+    def _today(self) -> str:
+        """MMDD of the station's clock."""
+        return self.station.today()[4:]
+
     # ---- the core's own --------------------------------------------------------------------------------------------------
     def next_post(self) -> Post | None:
         now_s = self._monotonic_us() / 1_000_000
@@ -184,7 +188,7 @@ class FileTroupe:
             return None
         self._posted_s = now_s
         name, cycle = made.name_of(OUT, len(self._posted))
-        content = made.content_of(len(self._posted) + made.FILES_MAX, OUT_RECORDS)
+        content = made.content_of(len(self._posted) + made.FILES_MAX, OUT_RECORDS, self._today())
         self._posted[name, cycle] = content
         body = {"file": name, "cycle": cycle, "format": made.CODE, "content": base64.b64encode(content).decode()}
         return Post(listener="company", kind="zengin-file", body=body, mark=f"{name}/{cycle}")

@@ -146,7 +146,7 @@ class Fleet:
         self._monotonic_us = SystemClock().monotonic_us
         wall_ms = SystemClock().wall_ms()
         self.wall_offset_ms = wall_ms - self.now_ms()
-        calendar = Calendar(policy.utc_offset_minutes)
+        calendar = Calendar(policy.utc_offset_minutes, policy.day_offset_minutes)
         first_trace = wall_ms // 1_000 % 86_400 * TRACES_PER_SECOND + 1
         self.terminals = [
             _Terminal(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
@@ -20,6 +19,7 @@ from relay.bridge import spawn
 from relay.clock import SystemClock
 from relay.loopback import inspector
 from relay.loopback.customers import DEFAULT_MIX
+from relay.loopback.days import date_at
 from relay.loopback.deeds import AtmPolicy
 from relay.loopback.deliveries import Outcome, Poster
 from relay.loopback.figures import LoadReport, load_report
@@ -254,7 +254,7 @@ class Load:
         if self.stage is None:
             return {}
         try:
-            today = datetime.fromtimestamp(SystemClock().wall_ms() / 1_000, UTC).date().isoformat()
+            today = date_at(SystemClock().wall_ms(), self.stage.settings.day_offset_minutes)
             return await inspector.reconciled(self._control_path, today)
         except inspector.NotThere:
             return {}

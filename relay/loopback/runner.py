@@ -19,7 +19,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from relay.bridge import drain
+from relay.clock import SystemClock
 from relay.loopback.customers import Customers
+from relay.loopback.days import offset_minutes
 from relay.loopback.figures import LoadReport
 from relay.loopback.load import Audience, Load, LoadSettings
 from relay.loopback.scenario import Step
@@ -56,7 +58,9 @@ async def on_a_stage(
     """A load against a core, a name server and a daemon of its own. `opened` is called when the daemon serves, `stopping`
     at the first Ctrl-C. Raises RelayError when the stage cannot be set up."""
     steps = list(steps)
-    customers, troupes = _cast(settings, with_faults=bool(steps))
+    day_offset_minutes = offset_minutes(SystemClock().wall_ms())
+    stage_settings = msgspec.structs.replace(stage_settings, day_offset_minutes=day_offset_minutes)
+    customers, troupes = _cast(settings, with_faults=bool(steps), day_offset_minutes=day_offset_minutes)
     with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as directory:
         try:
             for troupe in troupes:
@@ -97,7 +101,11 @@ async def against(
 
 
 def _cast(
-    settings: LoadSettings, *, with_faults: bool = False, target: tuple[str, int] | None = None
+    settings: LoadSettings,
+    *,
+    with_faults: bool = False,
+    target: tuple[str, int] | None = None,
+    day_offset_minutes: int | None = None,
 ) -> tuple[Customers, list[Troupe]]:
     """The people and the troupes of a load."""
     customers = Customers(settings.seed, max(100, settings.terminals), settings.mix)
@@ -112,6 +120,7 @@ def _cast(
         seed=settings.seed,
         with_faults=with_faults,
         target=target,
+        day_offset_minutes=day_offset_minutes,
     )
     return customers, assemble(plan, customers)
 

@@ -24,27 +24,30 @@ ECHOED = (3, 4, 12, 13, 32, 37, 42, 49)
 
 
 class Stamps(msgspec.Struct, frozen=True):
-    """One moment as messages write it: sent (UTC, MMDDhhmmss), local time (hhmmss), local date (MMDD)."""
+    """One moment as messages write it: sent (UTC, MMDDhhmmss), local time (hhmmss), local date and bank's day (MMDD)."""
 
     sent: str
     time: str
     date: str
+    day: str
 
 
 class Calendar:
     """Wall time as stamps; one conversion per second."""
 
-    def __init__(self, utc_offset_minutes: int = 540) -> None:
+    def __init__(self, utc_offset_minutes: int = 540, day_offset_minutes: int = 0) -> None:
         self._offset = timedelta(minutes=utc_offset_minutes)
+        self._day_offset = timedelta(minutes=day_offset_minutes)
         self._second = -1
-        self._stamps = Stamps("", "", "")
+        self._stamps = Stamps("", "", "", "")
 
     def stamps(self, wall_ms: float) -> Stamps:
         second = int(wall_ms // 1_000)
         if second != self._second:
             moment = datetime.fromtimestamp(second, UTC)
             local = moment + self._offset
-            self._stamps = Stamps(f"{moment:%m%d%H%M%S}", f"{local:%H%M%S}", f"{local:%m%d}")
+            day = moment + self._day_offset
+            self._stamps = Stamps(f"{moment:%m%d%H%M%S}", f"{local:%H%M%S}", f"{local:%m%d}", f"{day:%m%d}")
             self._second = second
         return self._stamps
 

@@ -48,6 +48,7 @@ class StageSettings(msgspec.Struct, frozen=True, kw_only=True):
     links_max: int = 20_000
     log_level: str = "warning"
     seed: int = 1
+    day_offset_minutes: int = 0  # of the days that relay and core count
     console_accounts: str = ""  # the file of its accounts; without one there is no console
 
 
@@ -80,7 +81,7 @@ accept_burst_count = 2000
 ramp_start_percent = 100
 
 [reconcile]
-utc_offset_minutes = 0
+utc_offset_minutes = {day_offset_minutes}
 margin_ms = 1
 
 [telemetry]
@@ -115,7 +116,7 @@ class Stage:
     def __init__(self, directory: Path, settings: StageSettings, customers: Customers, sites: Sequence[Site]) -> None:
         self.directory = directory
         self.settings = settings
-        self.ledger = Ledger(utc_offset_minutes=0)  # its days are those of [reconcile] above
+        self.ledger = Ledger(utc_offset_minutes=settings.day_offset_minutes)  # its days are those of [reconcile] above
         for card in customers.cards:
             if card.refusal:
                 self.ledger.block_account(card.pan.reveal(), card.refusal)
@@ -170,6 +171,7 @@ class Stage:
                 outbound_port=self.outbound_port,
                 call_timeout_ms=self.settings.call_timeout_ms,
                 log_level=self.settings.log_level,
+                day_offset_minutes=self.settings.day_offset_minutes,
                 console=console,
             )
             + config

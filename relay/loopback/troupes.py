@@ -26,7 +26,8 @@ DEFAULT_SHARES: dict[str, float] = {ISO8583: 80, "ndc": 10, "branch-p1": 5, "zrc
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole load, before it is divided. `target`: a relay elsewhere, which only ISO 8583 ATMs can be pointed at."""
+    """The whole load, before it is divided. `target`: a relay elsewhere, which only ISO 8583 ATMs can be pointed at.
+    `day_offset_minutes`: of the days that the relay counts; None: whatever each dialect thinks best."""
 
     shares: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_SHARES))
     terminals: int = 500
@@ -38,6 +39,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
     with_faults: bool = False
     target: tuple[str, int] | None = None
+    day_offset_minutes: int | None = None
 
 
 def parse_shares(text: str) -> dict[str, float]:
@@ -85,7 +87,10 @@ def _part(plan: Plan, share: float) -> Part:
 
 def _iso(plan: Plan, part: Part, customers: Customers) -> Troupe:
     target = (HOST, free_port()) if plan.target is None else plan.target
-    return IsoTroupe(part, customers, plan.policy, target, plan.framing, plan.encoding)
+    policy = plan.policy
+    if plan.day_offset_minutes is not None:
+        policy = msgspec.structs.replace(policy, day_offset_minutes=plan.day_offset_minutes)
+    return IsoTroupe(part, customers, policy, target, plan.framing, plan.encoding)
 
 
 def _ndc(plan: Plan, part: Part, customers: Customers) -> Troupe:
@@ -97,7 +102,7 @@ def _branch(plan: Plan, part: Part, customers: Customers) -> Troupe:
 
 
 def _zrc(plan: Plan, part: Part, customers: Customers) -> Troupe:
-    return ZrcTroupe(part, plan.with_faults)
+    return ZrcTroupe(part, plan.with_faults, day_offset_minutes=plan.day_offset_minutes)
 
 
 def _files(plan: Plan, part: Part, customers: Customers) -> Troupe:

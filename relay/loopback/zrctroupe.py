@@ -59,18 +59,21 @@ close_wait_ms = 3000
 
 
 class ZrcTroupe:
-    """`with_faults`: the line goes wrong by itself now and then."""
+    """`with_faults`: the line goes wrong by itself now and then. `day_offset_minutes`: of its days; None: it is noon there."""
 
     name, peers, key_word = "zrc", "line", "zrc"
     customer_waits = False
 
-    def __init__(self, part: Part, with_faults: bool, host: str = HOST, port: int = 0) -> None:
+    def __init__(
+        self, part: Part, with_faults: bool, host: str = HOST, port: int = 0, day_offset_minutes: int | None = None
+    ) -> None:
         self.tally = Tally()
         self.books = CenterBooks()
         self.mind = CenterMind(self.books, CenterSettings(ack_wait_ms=3_000, watch_ms=1_000))
         self.center = CenterServer(self.mind, port, self._changed, host)
         self._host = host
         self._part = part
+        self._day_offset_minutes = day_offset_minutes
         self._with_faults = with_faults
         self._chance = random.Random(f"{part.seed}/zrc")
         self._monotonic_us = SystemClock().monotonic_us
@@ -83,7 +86,9 @@ class ZrcTroupe:
         await self.center.start()
 
     def site(self) -> Site:
-        offset = (12 - SystemClock().wall_ms() // 3_600_000 % 24) * 60  # noon for the line: no run meets its midnight
+        offset = self._day_offset_minutes
+        if offset is None:
+            offset = (12 - SystemClock().wall_ms() // 3_600_000 % 24) * 60  # no run meets its midnight
         config = CONFIG.replace("{port}", str(self.center.port)).replace("{host}", self._host)
         config = config.replace("{offset}", str(offset))
         return Site(config=config, address=f"{self._host}:{self.center.port}", note="Zengin RC: the relay dials a fake center")

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from protocols.branch.dialect import build_dialect, default_profile
 from protocols.dialect import BytesArrived, Refuse, Send
 from relay.cli import send, speak
 from relay.cli.talk import EXIT_UNEXPECTED, NotAnswered
+from relay.clock import SystemClock
 from relay.errors import ConfigurationError
-from tests.support.branchlink import BranchLink, make_branch
+from tests.support.branchlink import BranchLink
 
 WHO = ["--field", "bank=9901", "--field", "branch=123", "--field", "terminal=9999"]
 BALANCE = [*WHO, "--type", "20", "--field", "operation=01009", "--field", "account=0000001"]
@@ -41,7 +43,7 @@ def listener(answers: bytes | None = None) -> Iterator[str]:
             return
         with link, suppress(ConnectionError):  # whoever has heard enough has hung up
             link.settimeout(20)
-            branch = BranchLink(make_branch(session={"days_ahead_max": 366}))
+            branch = BranchLink(build_dialect(default_profile(), SystemClock().wall_ms))  # whoever sends goes by that clock
             while data := link.recv(65_536):
                 if answers is not None:
                     if not answers:

@@ -12,7 +12,7 @@ from relay.loopback.deeds import Say
 from relay.loopback.slips import PROCESSING_CODES, Stamps
 from tests.relay.loopback.test_atm import Room, answer_to
 
-STAMPS = Stamps("1124235959", "085959", "1125")
+STAMPS = Stamps("1124235959", "085959", "1125", "1123")
 CODEC = compile_codec(load_spec("1987", "ascii"))
 KINDS = st.sampled_from(sorted(PROCESSING_CODES))
 
@@ -33,7 +33,7 @@ def test_it_states_what_happened_to_its_notes(acts: list[tuple[str, int]], back:
     assert (int(fields[77]), int(fields[89])) == (len(back), sum(back))
     net = sum(out) + off - sum(back) - sum(into)
     assert fields[97] == f"{'D' if net >= 0 else 'C'}{abs(net):016d}"
-    assert fields[15] == "1124", "the day in UTC, not the ATM's local one"
+    assert fields[15] == "1123", "the bank's day, which is neither that of UTC nor the ATM's local one"
 
 
 def test_the_totals_are_stated_when_asked_and_again_until_they_are_answered() -> None:

@@ -9,7 +9,7 @@ from relay.loopback import fileparcels as made
 
 
 def test_files_are_sound_and_all_different() -> None:
-    contents = {made.content_of(number, 5) for number in range(50)}
+    contents = {made.content_of(number, 5, "1125") for number in range(50)}
     assert len(contents) == 50
     for content in contents:
         read = read_file(content, made.SETTINGS)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+from datetime import UTC, datetime
+
+import pytest
+
+from protocols.zengin.format.reader import read_file
+from relay.loopback import fileparcels as made
 from relay.loopback.filebooks import FileFate
 from relay.loopback.filetroupe import FileTroupe
 from relay.loopback.report import LedgerLine
+from relay.loopback.station import FileStation
 from relay.loopback.troupe import Part
 
 
@@ -61,6 +69,20 @@ def test_a_file_of_the_core_is_known_by_name_and_cycle_and_comes_byte_for_byte()
     assert one.heard() == {("", "KEKKA0/01"): 1}
     one.conserve([], [], [])
     assert "other bytes" in one.tally.violations[0]
+
+
+@pytest.mark.parametrize(
+    ("moment", "mmdd"), [("2026-12-31T14:59:59", "1231"), ("2026-12-31T15:00", "0101"), ("2028-02-29", "0229")]
+)
+def test_payments_are_of_the_day_on_which_they_come(moment: str, mmdd: str) -> None:
+    """A week from it, each of them would wait for a person."""
+    one = troupe()
+    now_ms = int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()) * 1_000
+    one.station = FileStation(one.station.profile, lambda: now_ms)
+    post = one.next_post()
+    assert post is not None
+    read = read_file(base64.b64decode(post.body["content"]), made.SETTINGS)
+    assert [record.fields["date_mmdd"] for record in read.records if record.kind == "1"] == [mmdd]
 
 
 def test_the_rate_is_of_records() -> None:

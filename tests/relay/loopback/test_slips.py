@@ -31,7 +31,8 @@ def asked(message: IsoMessage) -> Request:
 
 
 def test_local_time_and_sent_time() -> None:
-    assert (STAMPS.sent, STAMPS.time, STAMPS.date) == ("1120230000", "080000", "1121")
+    assert (STAMPS.sent, STAMPS.time, STAMPS.date, STAMPS.day) == ("1120230000", "080000", "1121", "1120")
+    assert slips.Calendar(540, 540).stamps(WALL_MS).day == "1121"
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

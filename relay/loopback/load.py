@@ -33,7 +33,7 @@ from relay.loopback.stage import Stage
 from relay.loopback.troublemaker import Troublemaker
 from relay.loopback.troupe import HOST, Troupe, until
 
-SIGN_ON_DEADLINE_S = 60.0
+SIGN_ON_DEADLINE_S = 120.0
 CORE_PATIENCE_S = 5.0  # of the fake core with its own posts
 LOOK_S = 0.1
 STILL_LOOKS = 5  # looks in a row in which the ledger must not have grown: a file's records come one after the other

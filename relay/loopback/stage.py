@@ -32,8 +32,8 @@ from relay.loopback.troupe import HOST, Site
 _ROOT = str(Path(__file__).resolve().parents[2])  # where `relay` is imported from, installed or not
 
 CORE_NAME = "core.bank.internal"
-START_DEADLINE_S = 60.0
-DRAIN_DEADLINE_S = 40.0
+START_DEADLINE_S = 120.0
+DRAIN_DEADLINE_S = 90.0
 LOG_LINES_SHOWN = 15
 PORT_LOWEST, PORT_COUNT = 20_000, 12_000  # Linux lends from 32768 on (ip_local_port_range)
 

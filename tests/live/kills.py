@@ -54,7 +54,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     terminals: int = 60
     think_ms: float = 150.0
     outbound_per_s: float = 5.0
-    quiet_s_max: float = 240.0  # a line that is killed every few seconds has a queue in the end
+    quiet_s_max: float = 400.0  # a line that is killed every few seconds has a queue in the end
     only: tuple[str, ...] = ()
     module: str = "tests.support.mortalrelay"  # what `python -m` runs
 

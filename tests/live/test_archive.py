@@ -26,7 +26,7 @@ from relay.journal.postgres.engine import PostgresJournal
 from relay.journal.sqlite import SqliteJournal
 from relay.settings import JournalSettings
 from relay.telemetry.metrics import Metrics
-from tests.support.daemonworld import ROOT, DaemonWorld
+from tests.support.daemonworld import PATIENCE_S, ROOT, DaemonWorld
 from tests.support.foreignatm import ForeignAtm
 from tests.support.journal_suite import DAY_MS, answered, step_to, taken
 from tests.support.outbound_suite import moved, outbound
@@ -110,7 +110,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
 
 def relay(world: DaemonWorld, *words: str) -> tuple[int, Any]:
     command = [sys.executable, "-m", "relay", "journal", *words, "--config", str(world.config_path), "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     return done.returncode, json.loads(done.stdout)
 
 

@@ -30,13 +30,13 @@ from tests.support.foreignatm import ForeignAtm, spec_of
 
 GUILTY, INNOCENT, STRANGER = "ATM00666", "ATM00001", "ATM00999"
 CLOSED, SILENCE = "closed", "silence"
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 LISTENER = f"""
 [[listener]]
 name = "atm"
 endpoint = "tcp:{{port}}:interface=127.0.0.1"
-reply_deadline_ms = 6000
+reply_deadline_ms = 30000
 terminals = ["{GUILTY}", "{INNOCENT}"]
 [listener.profile]
 frame_bytes_max = 2000

@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest_asyncio
 
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import DaemonWorld, next_look
+from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
+    world.drain_deadline_ms = 60_000
     try:
         await world.start_core()
         world.configure()
@@ -41,7 +42,7 @@ async def test_a_repeat_while_draining_is_not_told_no_and_a_new_message_is_for_g
     deposit = atm.withdrawal("000002") | {"3": "210000"}
     world.faults.set_rates({Fault.HANG: 1.0})
     atm.say(deposit)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not (await asyncio.to_thread(world.control.status)).exchanges:
             await next_look()
     world.signal(signal.SIGTERM)

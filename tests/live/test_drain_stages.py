@@ -16,7 +16,7 @@ import pytest_asyncio
 from relay.control.client import Refused
 from relay.control.drain import DrainAbortArgs, DrainReport, DrainStartArgs
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import DaemonWorld, next_look
+from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 ABORT = DrainAbortArgs(who="Sato", why="done")
@@ -53,14 +53,14 @@ def signed_on(world: DaemonWorld, terminal: str = "ATM00001") -> ForeignAtm:
 def is_refused(world: DaemonWorld) -> bool:
     """Nobody listens."""
     try:
-        with socket.create_connection(("127.0.0.1", world.port), timeout=30):
+        with socket.create_connection(("127.0.0.1", world.port), timeout=PATIENCE_S):
             return False
     except ConnectionRefusedError:
         return True
 
 
 async def until_stage(world: DaemonWorld, *stages: str) -> DrainReport:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             report = await asyncio.to_thread(world.control.drain_status)
             if report.stage in stages:
@@ -69,13 +69,13 @@ async def until_stage(world: DaemonWorld, *stages: str) -> DrainReport:
 
 
 async def until_open(world: DaemonWorld) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while await asyncio.to_thread(is_refused, world):
             await next_look()
 
 
 async def until_busy(world: DaemonWorld) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not (await asyncio.to_thread(world.control.status)).exchanges:
             await next_look()
 

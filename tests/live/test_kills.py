@@ -38,14 +38,14 @@ def check(figures: Figures, names: Sequence[str]) -> None:
     assert min(figures.approved.values()) > 0, "refusing everything loses nothing"
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(3))
 def test_every_named_point_on_sqlite(part: int, folder: Path) -> None:
     names = SQLITE[part::3]
     check(measure(Run(kills=len(names), only=tuple(names), seed=part + 1), folder), names)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_ten_deaths_on_postgresql(folder: Path) -> None:
     own = [name for name in points_of("postgresql") if POINTS[name].engine == "postgresql"]
     names = [*own, *points_of("postgresql")[: 10 - len(own)]]

@@ -28,7 +28,7 @@ HOOKED = """
 [[listener]]
 name = "switch"
 endpoint = "tcp:{port}:interface=127.0.0.1"
-reply_deadline_ms = 6000
+reply_deadline_ms = 30000
 [listener.profile]
 mac = "required"
 hooks = "manuals_hooks:switch_link"

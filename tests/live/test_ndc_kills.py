@@ -18,21 +18,21 @@ from relay.loopback.entries import Entry
 from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.foreignndc import ForeignNdc
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 LISTENER = """
 [[listener]]
 name = "ndc"
 dialect = "ndc"
 endpoint = "tcp:{port}:interface=127.0.0.1"
-reply_deadline_ms = 3000
+reply_deadline_ms = 8000
 [listener.profile]
 config_id = "0001"
 load = "branch"
 [listener.profile.session]
 identify_wait_ms = 100
 step_wait_ms = 5000
-status_wait_ms = 4000
-reply_window_ms = 4000
+status_wait_ms = 8000
+reply_window_ms = 20000
 [listener.profile.configs."*".operations."FFFFFFFF"]
 kind = "deposit"
 """
@@ -53,7 +53,7 @@ async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     await world.start_core()
     world.configure(LISTENER)
     text = world.config_path.read_text()
-    world.config_path.write_text(text.replace("[relay]\n", "[relay]\ncompletion_deadline_ms = 4000\n"))
+    world.config_path.write_text(text.replace("[relay]\n", "[relay]\ncompletion_deadline_ms = 8000\n"))
     yield world
     await world.close()
 
@@ -111,7 +111,7 @@ DEATHS = [
 ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("dies_at", "status", "standing", "is_listed"), DEATHS)
 async def test_killed_in_the_middle_of_a_withdrawal(
     world: DaemonWorld, atm: ForeignNdc, dies_at: str, status: tuple[str, ...] | None, standing: int, is_listed: bool

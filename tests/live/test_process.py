@@ -12,13 +12,14 @@ import pytest_asyncio
 
 from relay.control.commands import DrainArgs
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import LISTENER, DaemonWorld, next_look
+from tests.support.daemonworld import LISTENER, PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import PAN, ForeignAtm
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(tmp_path: Path) -> AsyncIterator[DaemonWorld]:
     world = DaemonWorld(tmp_path)
+    world.drain_deadline_ms = 60_000
     try:
         await world.start_core()
         world.configure()
@@ -60,7 +61,7 @@ async def test_an_exchange_in_flight_is_finished_by_the_drain(world: DaemonWorld
     await world.start()
     atm = await asyncio.to_thread(signed_on, world)
     atm.say(atm.withdrawal("000002"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while not world.core.core.calls.get("submit") and not any(e.trace == "000002" for e in world.ledger.entries()):
             if (await asyncio.to_thread(world.control.status)).exchanges.get("asked"):
                 break
@@ -76,14 +77,14 @@ async def test_kill_9_between_asked_and_answered_leaves_no_money_moved(world: Da
     world.faults.set_rates({Fault.HANG: 1.0})
     asked = atm.withdrawal("000002")
     atm.say(asked)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
             await next_look()
     await world.kill()
     atm.close()
     world.faults.set_rates({})
     await world.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(world.control.status)).exchanges:
             await next_look()
     atm = await asyncio.to_thread(signed_on, world)
@@ -128,7 +129,7 @@ async def test_a_late_answer_finds_the_terminals_new_link_although_a_reload_came
     old = await asyncio.to_thread(signed_on, world)
     world.faults.set_rates({Fault.HANG: 1.0})
     old.say(old.withdrawal("000002"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
             await next_look()
     world.configure(LISTENER + "keepalive_count = 4\n[listener.profile]\nanswers_on_new_link = true\n")
@@ -200,7 +201,7 @@ async def test_status_metrics_and_health_say_that_it_serves(world: DaemonWorld) 
     assert status.counters["approve"] == 1
 
     def read(path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_port}{path}", timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     assert 'relay_exchanges_total{ending="approve",listener="atm"} 1.0' in await asyncio.to_thread(read, "/metrics")
@@ -219,7 +220,7 @@ async def test_no_card_number_leaves_by_log_metrics_status_or_journal_file(world
     await asyncio.to_thread(atm.ask, atm.withdrawal("000003") | {"3": "990000"})
 
     def metrics() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_port}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_port}/metrics", timeout=PATIENCE_S) as answer:
             return str(answer.read().decode())
 
     emitted = [await asyncio.to_thread(metrics), str(await asyncio.to_thread(world.control.status))]

@@ -15,13 +15,13 @@ import pytest_asyncio
 from relay.control.commands import LinksArgs
 from relay.control.report import ReloadReport
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import DaemonWorld, next_look
+from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
 
 def listener(name: str, port: int, **more: object) -> str:
     lines = "".join(f"{key} = {value}\n" for key, value in more.items())
-    return f'[[listener]]\nname = "{name}"\nendpoint = "tcp:{port}:interface=127.0.0.1"\nreply_deadline_ms = 6000\n{lines}'
+    return f'[[listener]]\nname = "{name}"\nendpoint = "tcp:{port}:interface=127.0.0.1"\nreply_deadline_ms = 30000\n{lines}'
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -124,7 +124,7 @@ async def test_a_renamed_listener_keeps_its_port_and_finishes_what_it_owes(world
     world.faults.set_rates({Fault.HANG: 1.0})
     with closing(await asyncio.to_thread(signed_on, world.port)) as old:
         old.say(old.withdrawal("000002"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
                 await next_look()
         assert (await reload(world, listener("cash", world.port))).is_applied
@@ -155,7 +155,7 @@ async def test_a_link_that_is_drained_by_a_reload_does_not_outlive_the_relay(wor
     world.core.latency_ms = 60_000
     with closing(await asyncio.to_thread(signed_on, world.port)) as old:
         old.say(old.withdrawal("000002"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while (await asyncio.to_thread(world.control.status)).exchanges.get("asked") != 1:
                 await next_look()
         report = await reload(world, listener("branch", world.hold_port()))
@@ -191,12 +191,12 @@ async def test_hours_of_service_come_and_go_with_a_reload_and_money_that_moved_i
         assert (await asyncio.to_thread(atm.ask, atm.reversal(paid, "000005")))["39"] == "00"
         (told,) = (await asyncio.to_thread(world.control.status)).hours
         assert (told.name, told.is_open, told.changes_at[11:]) == ("atm", False, f"{hour:02d}:00")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while (await asyncio.to_thread(world.metrics)).get('relay_hours_open{class="atm",listener=""}') != 0:
                 await next_look()
         assert (await reload(world, listener("atm", world.port))).is_applied
         assert (await asyncio.to_thread(atm.ask, atm.withdrawal("000004")))["39"] == "00"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while any("relay_hours_open" in name for name in await asyncio.to_thread(world.metrics)):
                 await next_look()
     assert await world.stop() == 0

@@ -21,7 +21,7 @@ from relay.loopback.ledger import Caller, Ledger, Refused
 from tests.support.daemonworld import ROOT, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 SIGNED = ("--who", "T. Yamada", "--why", "the core is mended, ticket 4411")
 
 

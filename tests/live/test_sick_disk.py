@@ -12,11 +12,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.support.daemonworld import DaemonWorld, next_look
+from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 from tests.support.tools import sick_disk
-
-PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +42,7 @@ def signed_on(world: DaemonWorld, terminal: str = "ATM00001") -> ForeignAtm:
 
 
 def metrics(world: DaemonWorld) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_port}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{world.metrics_port}/metrics", timeout=PATIENCE_S) as answer:
         return str(answer.read().decode())
 
 

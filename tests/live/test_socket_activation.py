@@ -20,7 +20,7 @@ LISTENER = """
 [[listener]]
 name = "atm"
 endpoint = "systemd:domain=INET:name=atm"
-reply_deadline_ms = 6000
+reply_deadline_ms = 30000
 
 [[listener]]
 name = "branch"

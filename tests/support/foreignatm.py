@@ -16,6 +16,7 @@ from iso8583.specs import default_ascii
 
 PAN = "4000001234567899"
 NUMERIC = ("2", "3", "4", "7", "11", "12", "13", "22", "32", "70", "90")
+PATIENCE_S = 60.0
 DIALECTS = ("1987-ascii", "1987-bcd", "1987-ebcdic")
 FRAMINGS = ("ascii4", "nac", "binary2")
 TODAY = time.strftime("%m%d", time.gmtime())  # read once: what a test writes again after midnight has the key that it had
@@ -49,7 +50,7 @@ class ForeignAtm:
         self._spec = spec_of(dialect)
         self._framing = framing
         self.terminal = terminal
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
 
     @classmethod
     def on(cls, connected: socket.socket) -> ForeignAtm:

@@ -11,7 +11,7 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 FS = b"\x1c"
 VALUES = (1_000, 5_000, 10_000, 0)
 TRACK2 = ";4000001234567899=30122010000012300?"

@@ -23,7 +23,7 @@ from relay.loopback.stage import Stage, StageSettings
 from relay.loopback.troupe import Site
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_S = 60.0
+READY_S = 120.0
 SOONER = "retry_max_ms = 1000\nsaf_head_tries_max = 10\n"  # what is stubborn comes to a person within seconds
 WINDOWS = "body_window_days = 1\nduplicate_window_days = 400\n"
 OLDER_KEYS_MAX = 7  # as the setting older_key_credentials allows

@@ -31,7 +31,7 @@ def sick_disk(folder: Path) -> Path:
     """The shim of sickdisk.c, built in `folder`: to be preloaded by a daemon whose disk is to fall ill."""
     library = folder / "sickdisk.so"
     source = Path(__file__).with_name("sickdisk.c")
-    subprocess.run([need_tool("gcc"), "-shared", "-fPIC", "-Wall", "-o", library, source, "-ldl"], check=True, timeout=60)
+    subprocess.run([need_tool("gcc"), "-shared", "-fPIC", "-Wall", "-o", library, source, "-ldl"], check=True, timeout=180)
     return library
 
 

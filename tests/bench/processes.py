@@ -35,8 +35,8 @@ class Process:
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         )
+        os.sched_setaffinity(self.popen.pid, {core})  # from here: between fork and exec nothing of ours is safe beside threads
 
     def line(self) -> str:
         """The next line that it prints; empty when it ended."""

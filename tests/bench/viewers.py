@@ -1,8 +1,8 @@
 """People who have a page of the console open, without a browser: each asks as the page's script does.
 
-`python -m tests.bench.viewers PORT COUNT`: signs in COUNT people, prints "ready", and looks until standard input closes; then
-prints one JSON object. Owns the looking. The trap: a real browser would use the core that the terminals are on, and slow those
-down; what the relay is asked for is the same.
+`python -m tests.bench.viewers PORT COUNT`: signs in COUNT people, prints "ready", and looks until standard input closes and
+each has looked once; then prints one JSON object. Owns the looking. The trap: a real browser would use the core that the
+terminals are on, and slow those down; what the relay is asked for is the same.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Viewer:
         self.path, self.every_s = PAGES[number % len(PAGES)]
         self.cookies: dict[str, str] = {}
         self.looks_ms: list[float] = []
+        self.has_looked = asyncio.Event()
 
     async def open(self) -> None:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -42,6 +43,7 @@ class Viewer:
             await self._ask("GET", self.path, refresh="1")
             took_s = time.perf_counter() - began
             self.looks_ms.append(took_s * 1_000)
+            self.has_looked.set()
             await asyncio.sleep(max(self.every_s, min(REST_S_MAX, took_s * SLOWER)))
 
     async def _ask(self, method: str, path: str, body: str = "", refresh: str = "") -> str:
@@ -72,10 +74,10 @@ async def main(port: int, count: int) -> None:
     watching = [asyncio.ensure_future(viewer.watch()) for viewer in viewers]
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    for viewer, task in zip(viewers, watching, strict=True):
-        while not viewer.looks_ms and not task.done():  # noqa: ASYNC110  once at least, however busy the machine is
-            await asyncio.sleep(0.01)
-    for each in watching:
+    for viewer, each in zip(viewers, watching, strict=True):
+        looked = asyncio.ensure_future(viewer.has_looked.wait())  # in a short round, on a slow machine: not yet
+        await asyncio.wait({looked, each}, return_when=asyncio.FIRST_COMPLETED)
+        looked.cancel()
         each.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     looks = sorted(ms for viewer in viewers for ms in viewer.looks_ms) or [0.0]

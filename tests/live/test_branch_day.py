@@ -55,8 +55,9 @@ async def until(world: DaemonWorld, states: set[str]) -> StatusReport:
 
 
 async def asked(world: DaemonWorld) -> None:
+    """Wait until the core has been asked. A core that hangs is given up soon, and whoever looks late sees the doubt."""
     async with asyncio.timeout(30):
-        while not (await asyncio.to_thread(world.control.status)).exchanges.get("asked"):
+        while not {"asked", "in_doubt"} & set((await asyncio.to_thread(world.control.status)).exchanges):
             await next_look()
 
 

@@ -275,6 +275,7 @@ async def test_killed_after_a_command_of_the_core_was_sent(world: DaemonWorld, m
             atm.obey(await atm.hear())
         said = await core.find("k1")
         while said.message is None or said.message.state != "unknown":
+            await next_look()
             said = await core.find("k1")
     atm.ask(1_000)
     assert (await atm.reply())[4] == "00000000"

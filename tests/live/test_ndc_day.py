@@ -167,6 +167,7 @@ async def test_the_core_takes_an_atm_out_of_service_and_back(world: DaemonWorld)
         async with asyncio.timeout(PATIENCE_S):
             said = await core.find(key)
             while said.message is None or said.message.state != "acknowledged":
+                await next_look()
                 said = await core.find(key)
 
     room.start()

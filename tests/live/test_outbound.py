@@ -23,7 +23,7 @@ from relay.control.commands import (
 )
 from relay.loopback.outboundclient import OutboundClient
 from tests.support.certificates import Certificates
-from tests.support.daemonworld import LISTENER, DaemonWorld
+from tests.support.daemonworld import LISTENER, LOOK_S, DaemonWorld
 from tests.support.foreignatm import ForeignAtm
 
 PATIENCE_S = 60.0
@@ -37,7 +37,7 @@ class OutboundDaemon(DaemonWorld):
 
     def configure_outbound(self, more: str = "") -> None:
         extra = f'[outbound]\nendpoint = "tcp:{self.outbound_port}:interface=127.0.0.1"\n{more}'
-        self.configure(LISTENER + "[listener.profile.session]\ncommand_reply_ms = 5000\n", extra)
+        self.configure(LISTENER + "[listener.profile.session]\ncommand_reply_ms = 20000\n", extra)
 
     def reported(self, key: str) -> list[str]:
         """The states of a message that the core has heard of, in order."""
@@ -131,13 +131,13 @@ class AnsweringTerminal:
         self.world = world
         self.terminal = terminal
         self.book: list[str] = []
-        self.is_over = False
+        self.over = threading.Event()
         self.atm: ForeignAtm | None = None
         self.thread = threading.Thread(target=self._live, name=terminal)
         self.thread.start()
 
     def _live(self) -> None:
-        while not self.is_over:
+        while not self.over.wait(LOOK_S):  # a dead relay refuses at once: without a pause these would hold up its next life
             with contextlib.suppress(OSError, ValueError):
                 self.atm = ForeignAtm(self.world.port, terminal=self.terminal)
                 with contextlib.closing(self.atm.socket):
@@ -152,7 +152,7 @@ class AnsweringTerminal:
                 acknowledge(atm, heard)
 
     def end(self) -> None:
-        self.is_over = True
+        self.over.set()
         if self.atm is not None:
             with contextlib.suppress(OSError):
                 self.atm.socket.shutdown(2)
@@ -192,7 +192,7 @@ async def test_kill_9_again_and_again_nothing_is_lost_and_nothing_heard_twice(wo
         for post in posts:
             post.cancel()
         for each in terminals.values():
-            each.is_over = True
+            each.over.set()
         await world.kill()
         for each in terminals.values():
             await asyncio.to_thread(each.end)

@@ -58,16 +58,18 @@ def relay_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     world = DaemonWorld(tmp_path_factory.mktemp("relay"))
     port = world.hold_port()
-    wait(world.start_core())
-    # The listeners of the examples, so that most of them are taken.
-    switch = '[[dialer]]\nname = "switch"\nendpoint = "tcp:host=127.0.0.1:port=1"\nbackoff_first_ms = 30000\n'
-    world.configure(LISTENER + switch, f'[outbound]\nendpoint = "tcp:{port}:interface=127.0.0.1"\n')
-    wait(world.start())
-    yield f"http://127.0.0.1:{port}"
-    wait(world.close())
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(timeout=30)
-    loop.close()
+    try:
+        wait(world.start_core())
+        # The listeners of the examples, so that most of them are taken.
+        switch = '[[dialer]]\nname = "switch"\nendpoint = "tcp:host=127.0.0.1:port=1"\nbackoff_first_ms = 30000\n'
+        world.configure(LISTENER + switch, f'[outbound]\nendpoint = "tcp:{port}:interface=127.0.0.1"\n')
+        wait(world.start())
+        yield f"http://127.0.0.1:{port}"
+    finally:  # a loop that goes on would keep this process for ever
+        wait(world.close())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=30)
+        loop.close()
 
 
 @pytest.mark.timeout(180)

@@ -12,7 +12,7 @@ from relay.loopback.coreserver import CoreServer
 from relay.loopback.filebooks import FileFate
 from relay.loopback.stage import free_port
 from relay.loopback.station import Fault, FileStation, Parcel
-from tests.support.daemonworld import DaemonWorld
+from tests.support.daemonworld import DaemonWorld, next_look
 from tests.support.zenginfiles import sound_file
 from tests.support.zenginrelay import DIALER, LISTENER, PATIENCE_S, WaitedLedger, company, parcel, spoiled, write_credentials
 
@@ -155,6 +155,9 @@ async def test_the_relay_calls_and_fetches(world: DaemonWorld) -> None:
     world.configure(LISTENER + DIALER.replace("{station_port}", str(port)))
     await world.start()
     await ledger.until("MEISAI", "01", 80)
+    async with asyncio.timeout(PATIENCE_S):
+        while fate(station, "01") is not FileFate.DELIVERED:  # the answer follows the last record
+            await next_look()
     assert await world.stop() == 0
     await station.stop()
     assert station.books.differences(ledger.records()) == []

@@ -43,16 +43,22 @@ utc_offset_minutes = {offset}
 [dialer.profile.session]
 closes = "by-hand"
 [dialer.profile.timers]
-ack_wait_ms = 500
+ack_wait_ms = {ack_wait}
 watch_send_ms = 1000
-watch_silence_ms = 3000
+watch_silence_ms = {silence}
 open_retry_ms = 200
-close_wait_ms = 3000
+close_wait_ms = 20000
 {more}
 """
 
 
 class Day:
+    """`ack_wait_ms` and `silence_ms` are the relay's patience with the center, which runs in this process and may have to wait
+    itself: short only where the center owes an ACK, or a word, on purpose."""
+
+    ack_wait_ms = 20_000
+    silence_ms = 20_000
+
     def __init__(self, directory: Path) -> None:
         self.world = DaemonWorld(directory, NOON_MINUTES)
         self.books = CenterBooks()
@@ -68,6 +74,7 @@ class Day:
 
     def configure(self, more: str) -> None:
         line = LINE.replace("{center}", str(self.center.port)).replace("{offset}", str(NOON_MINUTES)).replace("{more}", more)
+        line = line.replace("{ack_wait}", str(self.ack_wait_ms)).replace("{silence}", str(self.silence_ms))
         self.world.configure(line)
 
     async def stop(self) -> None:
@@ -135,6 +142,7 @@ async def day(tmp_path: Path) -> AsyncIterator[Day]:
 
 @pytest.mark.timeout(180)
 async def test_a_whole_day_with_faults_and_kill_9(day: Day) -> None:
+    day.ack_wait_ms = 500  # one ACK is lost
     await day.start()
     await day.until(lambda: day.mind.state is CenterState.OPEN, "no 開局")
     day.center.inject(CenterFault.DUPLICATE, CenterFault.GAP, CenterFault.LOST_ACK, CenterFault.WRONG_LINE)
@@ -177,6 +185,7 @@ async def test_a_whole_day_with_faults_and_kill_9(day: Day) -> None:
 
 @pytest.mark.timeout(120)
 async def test_a_silent_center_is_left_and_dialled_again(day: Day) -> None:
+    day.silence_ms = 3_000
     await day.start()
     await day.until(lambda: day.mind.state is CenterState.OPEN, "no 開局")
     day.center.inject(CenterFault.SILENCE)
@@ -201,7 +210,7 @@ async def test_one_bad_telegram_is_parked_and_a_person_decides(day: Day) -> None
     (row,) = (await asyncio.to_thread(day.world.control.parked, ParkedArgs())).rows
     assert (row.listener, row.reason, row.decision) == ("zengin", "unsupported", "")
     await day.kill_and_restart()
-    await day.until(lambda: day.mind.links == 2 and day.mind.state is CenterState.OPEN, "no 開局 after the restart")
+    await day.until(lambda: day.mind.links >= 2 and day.mind.state is CenterState.OPEN, "no 開局 after the restart")
     await day.say("drop-parked", f"{row.name} Sato")
     async with asyncio.timeout(20):
         while (await asyncio.to_thread(day.world.control.parked, ParkedArgs())).total:
@@ -228,7 +237,7 @@ async def test_the_outage_of_2023_is_refused_before_the_opening(day: Day, tmp_pa
     """The generator reported success; the row is named, the previous version comes back with one command."""
     write_tables(tmp_path)
     await day.start('[dialer.profile.tables]\nenrichment = "on"\ncurrent = "v2"\nprevious = "v1"')
-    await day.until(lambda: day.mind.links == 1, "no connection")
+    await day.until(lambda: day.mind.links >= 1, "no connection")
     async with asyncio.timeout(30):
         while "banks: row 17 is not well formed" not in day.world.log():
             await next_look()
@@ -238,7 +247,7 @@ async def test_the_outage_of_2023_is_refused_before_the_opening(day: Day, tmp_pa
     day.center.order(1, "001-1-1234567", 1_000)
     await day.until_ledger_has(1)
     await day.kill_and_restart()
-    await day.until(lambda: day.mind.links == 2 and day.mind.state is CenterState.OPEN, "a restart does not stay with it")
+    await day.until(lambda: day.mind.links >= 2 and day.mind.state is CenterState.OPEN, "a restart does not stay with it")
 
 
 @pytest.mark.timeout(120)

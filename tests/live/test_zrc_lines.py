@@ -46,11 +46,11 @@ utc_offset_minutes = {offset}
 [{place}.profile.session]
 closes = "by-hand"
 [{place}.profile.timers]
-ack_wait_ms = 1000
+ack_wait_ms = {ack_wait}
 watch_send_ms = 1000
-watch_silence_ms = 4000
+watch_silence_ms = 20000
 open_retry_ms = 200
-close_wait_ms = 4000
+close_wait_ms = 20000
 """
 DIALLED = """
 [[dialer]]
@@ -61,6 +61,11 @@ backoff_max_ms = 200
 
 
 class Lines:
+    """`ack_wait_ms` is the relay's patience with the center, which runs in this process and may have to wait itself: short
+    only where the center owes an ACK on purpose."""
+
+    ack_wait_ms = 20_000
+
     def __init__(self, directory: Path) -> None:
         self.world = DaemonWorld(directory)
         self.changed = asyncio.Event()
@@ -88,6 +93,7 @@ class Lines:
                 first=1 + n * 10_000,
                 last=(n + 1) * 10_000,
                 offset=NOON_MINUTES,
+                ack_wait=self.ack_wait_ms,
             )
         self.world.configure(text)
         await self.world.start()
@@ -187,6 +193,7 @@ async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
 
 @pytest.mark.timeout(240)
 async def test_six_lines_of_four_lcns_with_kill_9_conserve_and_match(lines: Lines) -> None:
+    lines.ack_wait_ms = 1_000  # one ACK is lost
     await lines.start(2, 3)
     await lines.until_open()
     faults = (CenterFault.DUPLICATE, CenterFault.GAP, CenterFault.LOST_ACK, CenterFault.CUT, CenterFault.NAK)
@@ -228,7 +235,7 @@ async def test_the_relay_listens_and_the_center_dials(lines: Lines) -> None:
     await lines.post(4)
     await lines.until_all_is_known()
     await center.dial(lines.world.port)  # a second connection, the first one still there: the newer one is the line
-    await lines.until(lambda: center.mind.links == 2 and center.mind.state is CenterState.OPEN, "no 開局 on the newer one")
+    await lines.until(lambda: center.mind.links >= 2 and center.mind.state is CenterState.OPEN, "no 開局 on the newer one")
     await lines.world.kill()
     await lines.until(lambda: center.mind.state is CenterState.SHUT, "the center did not notice")
     await lines.world.start()

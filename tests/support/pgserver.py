@@ -27,7 +27,7 @@ from tests.support.tools import need_postgresql
 USER = "relay"
 DATABASE = "relay"
 PASSWORD = "not-a-secret"
-START_S = 30
+START_S = 90
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 max_connections = 60
@@ -148,11 +148,11 @@ class PostgresServer:
     def wait_for(self, question: str) -> None:
         """Until `question` is answered with true; the server itself waits, nobody sleeps here."""
         loop = (
-            "DO $$ BEGIN FOR i IN 1..600 LOOP PERFORM pg_stat_clear_snapshot();"
+            "DO $$ BEGIN FOR i IN 1..1800 LOOP PERFORM pg_stat_clear_snapshot();"
             f" IF ({question}) THEN RETURN; END IF; PERFORM pg_sleep(0.05); END LOOP;"
             " RAISE EXCEPTION 'waited in vain'; END $$"
         )
-        self.sql(loop, database="postgres")
+        self.sql(loop, database="postgres", timeout_s=START_S + 30)
 
     def holds_commits(self) -> bool:
         """Whether a commit of nobody's waits for a standby. It is cut short then, and done all the same."""

@@ -10,6 +10,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ from relay.loopback.ledger import Caller, Ledger, Refused
 from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import ForeignAtm
 
-RECONCILE = '[reconcile]\nmargin_ms = 1\nlook_ms = 100\nenabled = true\nmending = "list"\n'
+OFFSET_MINUTES = (12 - datetime.now(UTC).hour) * 60  # noon for the bank and for its core, so that no test meets their midnight
+RECONCILE = f"""[reconcile]
+margin_ms = 1
+look_ms = 100
+enabled = true
+mending = "list"
+utc_offset_minutes = {OFFSET_MINUTES}
+"""
 NAMES = ("tokyo", "osaka")
 HOSTS = {"tokyo": "127.0.0.1", "osaka": "127.0.0.2"}
 
@@ -33,7 +41,7 @@ async def centers(tmp_path: Path) -> AsyncIterator[dict[str, DaemonWorld]]:
     found: dict[str, DaemonWorld] = {}
     for name in NAMES:
         (tmp_path / name).mkdir()
-        found[name] = DaemonWorld(tmp_path / name)
+        found[name] = DaemonWorld(tmp_path / name, OFFSET_MINUTES)
     tokyo, osaka = found.values()
     unused, osaka.core = osaka.core, tokyo.core
     await tokyo.start_core()

@@ -46,7 +46,7 @@ class BranchPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     reply_timeout_s: float = 8.0
     again_s: float = 0.2  # pause before the same number is sent again, and between two tries to connect
-    tries_max: int = 100
+    tries_max: int = 300
     approver: str = "MGR00001"
 
 

@@ -17,7 +17,7 @@ from relay.loopback.lab.topology import CENTERS, peer_of
 from tests.live.lab.drill import show, show_check
 from tests.live.lab.drillbrowsers import Browsers, split
 from tests.live.lab.drillkills import End, Executioner, read_notes
-from tests.live.lab.play import played
+from tests.live.lab.play import CALM_BFD_MS, played
 from tests.support.tools import need_browser, need_lab
 
 ENDS = (
@@ -28,11 +28,11 @@ ENDS = (
 )
 
 
-@pytest.mark.timeout(400)  # a minute on a machine that has nothing else to do
+@pytest.mark.timeout(900)  # a minute on a machine that has nothing else to do
 def test_a_region_is_lost_people_decide_and_a_killed_orchestrator_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     need_lab()
     need_browser()
-    with played() as lab_play:
+    with played(bfd_ms=CALM_BFD_MS) as lab_play:
         lab = lab_play.lab
         notes, acting = lab.folder / "kills.jsonl", peer_of(lab.regions().primary)
         with Browsers(lab, acting) as browsers:

@@ -27,7 +27,7 @@ from relay.loopback.stage import free_port
 from tests.support.controlroom import Answering, answering
 from tests.support.failoverworld import sample_plan
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 PEOPLE = {"Abe": "operations", "Baba": "operations", "Chiba": "business", "Doi": "operations", "Eda": "operations"}
 SECRETS = {name: bytes([number]) * SECRET_BYTES for number, name in enumerate(PEOPLE, 1)}
 REGIONS = c.RegionsReport(region="tokyo", epoch=7, has_permit=True, sites=(c.SiteRow(name="osaka", result="good"),))
@@ -134,7 +134,7 @@ def said(relay: Answering, kind: type[msgspec.Struct]) -> int:
     return sum(type(one) is kind for one in relay.asked)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_declared_approved_killed_resumed_and_called_off(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with answering(tmp_path, {**relay_of(tmp_path)}) as relay:
         one = Process(tmp_path, relay.path)

@@ -18,11 +18,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from relay.control.pair import PairReport
 from relay.loopback.isotroupe import IsoTroupe
 from relay.loopback.report import Conservation
 from tests.support.foreignatm import ForeignAtm
 from tests.support.pairroom import until
-from tests.support.pairworld import LISTEN_PORT, Center, PairWorld
+from tests.support.pairworld import LISTEN_PORT, SETTLE_S, Center, PairWorld
 
 GOAL_S = 15.0  # cross-connect lost to service
 CUTS = 3
@@ -59,6 +60,11 @@ class Watch:
         return self.longest_s
 
 
+def states(report: PairReport) -> list[str]:
+    """Of the paths, the link between the centers first. A busy machine may lose one for a moment."""
+    return [path.state for path in report.paths]
+
+
 async def atm_at(center: Center) -> ForeignAtm:
     """One that has signed on."""
     atm = ForeignAtm.on(await asyncio.to_thread(socket.create_connection, (center.listen_ip, LISTEN_PORT), 30))
@@ -88,8 +94,7 @@ async def test_a_cut_cross_connect_is_served_through_the_peer_and_healed_directl
         turns.append(time.monotonic() - begun)
         await tokyo.approvals(20)
         gaps.append(watch.stop())
-        assert (await osaka.pair()).finding in ("peer-cross-connect-lost", "normal")
-        assert (await osaka.pair()).forwarded > 0
+        await osaka.until(also=lambda report: report.finding in ("peer-cross-connect-lost", "normal") and report.forwarded > 0)
         watch, begun = Watch(troupe), time.monotonic()
         tokyo.heal(world.core_ip)
         await tokyo.until("normal", "direct")
@@ -118,8 +123,7 @@ async def test_a_peer_that_dies_while_it_forwards_leaves_honest_refusals_and_not
     await tokyo.until(way="through-peer")
     await tokyo.approvals(20)
     await osaka.kill()
-    report = await tokyo.until("region-unreachable", "direct")
-    assert [path.state for path in report.paths] == ["lost", "lost"]
+    await tokyo.until("region-unreachable", "direct", also=lambda report: states(report) == ["lost", "lost"])
     refused = troupe.tally.refused
     await until(lambda: troupe.tally.refused >= refused + 20, 60, 0.02)
     tokyo.heal(world.core_ip)
@@ -128,9 +132,10 @@ async def test_a_peer_that_dies_while_it_forwards_leaves_honest_refusals_and_not
     assert holds(await tokyo.evening())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_what_was_reversed_at_one_center_is_not_approved_at_the_other(world: PairWorld) -> None:
-    """The reversal is acknowledged at Tokyo, whose core calls are cut; the original comes again at Osaka, whose are not."""
+    """The reversal is acknowledged at Tokyo, whose core calls are cut; the original comes again at Osaka, whose are not. Osaka
+    waits 300 ms for Tokyo's word, and without one goes on: then, on a busy machine, it is asked again."""
     await world.start()
     tokyo, osaka = world.centers
     for center in world.centers:
@@ -140,7 +145,11 @@ async def test_what_was_reversed_at_one_center_is_not_approved_at_the_other(worl
         assert (await asyncio.to_thread(there.ask, asked))["39"] == "00"
         tokyo.cut(world.core_ip)
         assert (await asyncio.to_thread(there.ask, there.reversal(asked, "000003")))["39"] == "00"
-        again = await asyncio.to_thread(here.ask, asked | {"t": "0201"})
+        async with asyncio.timeout(SETTLE_S):
+            heard = False
+            while not heard:
+                again = await asyncio.to_thread(here.ask, asked | {"t": "0201"})
+                heard = await osaka.questions("reversed") > 0
         assert again["39"] not in ("00", "10"), again
         tokyo.heal(world.core_ip)
 
@@ -151,11 +160,10 @@ async def test_without_the_link_and_without_both_paths_both_serve_on(world: Pair
     tokyo, osaka = world.centers
     for center in world.centers:
         await center.begin(10.0)
-    assert (await tokyo.pair()).is_durable_possible
+    await tokyo.until(also=lambda report: report.is_durable_possible)
     tokyo.cut(osaka.paths[0])
     for center in world.centers:
-        report = await center.until("path-lost", "direct")
-        assert [path.state for path in report.paths] == ["lost", "up"]
+        report = await center.until("path-lost", "direct", also=lambda report: states(report) == ["lost", "up"])
         assert not report.is_durable_possible
         await center.approvals(20)
     tokyo.cut(osaka.paths[1])
@@ -186,13 +194,15 @@ async def test_a_peer_that_is_stopped_and_wakes_moves_nothing(world: PairWorld) 
 
 @pytest.mark.timeout(300)
 async def test_a_region_that_is_lost_for_both_is_no_cut_cross_connect_and_calls_stay(world: PairWorld) -> None:
-    await world.start()
+    # Two centers find one loss up to two seconds apart (a look and a heartbeat), and they are cut off one after the other here.
+    await world.start("settle_ms = 8000")
     for center in world.centers:
         center.cut(world.core_ip)
     for center in world.centers:
         report = await center.until("region-lost")
         assert report.way == "direct"
         assert "core calls take another way" not in center.log()
+    for center in world.centers:  # not before both have found it: to the other one the region is there again then
         center.heal(world.core_ip)
     for center in world.centers:
         await center.until("normal", "direct")

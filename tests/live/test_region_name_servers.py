@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.live.test_region_switch import GOAL_S, ask, signed_on, standing, status_until
+from tests.live.test_region_switch import GOAL_S, ask, signed_on, standing, started, status_until
 from tests.support.daemonworld import PATIENCE_S
 from tests.support.realdns import RealDns, free_udp_port
 from tests.support.regionworld import ADDRESSES, FIRST_EPOCH, TARGETS, RegionWorld
@@ -74,7 +74,7 @@ async def measure(rig: Rig, switches: int) -> list[float]:
 async def test_switches_by_update_with_notify(rig: Rig, capsys: pytest.CaptureFixture[str]) -> None:
     rig.world.extra_region = f'notify_endpoint = "127.0.0.1:{rig.notify_port}"'
     rig.world.configure_regions(rig.dns.servers)
-    await rig.world.start()
+    await started(rig.world)
     times = await measure(rig, SWITCHES)
     shown = await asyncio.to_thread(rig.world.metrics)
     assert shown['relay_region_notifies_total{result="heard"}'] >= 1
@@ -86,7 +86,7 @@ async def test_switches_by_update_without_notify_and_without_the_secondary(
     rig: Rig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rig.world.configure_regions(rig.dns.servers)
-    await rig.world.start()
+    await started(rig.world)
     await status_until(rig.world, lambda report: all(row.result == "ok" for row in report.servers))
     await rig.dns.stop_secondary()  # the region's own word has to stand in for it
     times = await measure(rig, SWITCHES)

@@ -64,6 +64,12 @@ async def signed_on(world: RegionWorld) -> ForeignAtm:
     return atm
 
 
+async def started(world: RegionWorld) -> None:
+    """Until the core may be asked: a relay opens its doors three seconds after its start in any case, and refuses meanwhile."""
+    await world.start()
+    await status_until(world, lambda report: report.has_permit)
+
+
 async def standing(world: RegionWorld) -> tuple[list[int], list[int]]:
     """Traces whose money stands in Tokyo's ledger and in Osaka's, once nothing is owed. Entries may be more: a call that is not
     answered in time leaves one, which is undone."""
@@ -99,7 +105,7 @@ def osaka_takes_over(world: RegionWorld) -> None:
 async def test_a_switch_moves_every_new_call_and_its_time_is_printed(
     world: RegionWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await world.start()
+    await started(world)
     times = []
     with closing(await signed_on(world)) as atm:
         assert await ask(atm, 1) == "00"
@@ -124,7 +130,7 @@ async def test_a_switch_moves_every_new_call_and_its_time_is_printed(
 
 
 async def test_one_server_that_lies_moves_nothing_and_one_with_the_regions_own_word_does(world: RegionWorld) -> None:
-    await world.start()
+    await started(world)
     with closing(await signed_on(world)) as atm:
         world.says(NEXT, "osaka", [1])
         report = await status_until(world, lambda report: bool(report.candidate))
@@ -137,7 +143,7 @@ async def test_one_server_that_lies_moves_nothing_and_one_with_the_regions_own_w
 
 
 async def test_two_truths_freeze_and_are_told_loudly(world: RegionWorld) -> None:
-    await world.start()
+    await started(world)
     with closing(await signed_on(world)) as atm:
         world.says(FIRST_EPOCH, "osaka", [0, 1])
         report = await status_until(world, lambda report: bool(report.frozen))
@@ -152,14 +158,13 @@ async def test_two_truths_freeze_and_are_told_loudly(world: RegionWorld) -> None
 async def test_without_a_word_of_dns_the_known_region_is_served_and_so_it_is_after_a_restart(
     world: RegionWorld, mood: Mood
 ) -> None:
-    await world.start()
-    await status_until(world, lambda report: report.has_permit)
+    await started(world)
     world.silence(mood)
     await status_until(world, lambda report: all(row.result != "ok" for row in report.servers))
     with closing(await signed_on(world)) as atm:
         assert await ask(atm, 1) == "00"
     await world.kill()
-    await world.start()
+    await started(world)
     with closing(await signed_on(world)) as atm:
         assert await ask(atm, 2) == "00"
 
@@ -193,8 +198,7 @@ async def test_a_cold_start_without_a_source_refuses_until_two_people_pin_it(wor
 
 
 async def test_a_pin_never_goes_back_nor_gives_an_epoch_another_region(world: RegionWorld) -> None:
-    await world.start()
-    await status_until(world, lambda report: report.has_permit)
+    await started(world)
     for region, epoch, why in (("tokyo", FIRST_EPOCH - 1, "no pin goes back"), ("osaka", FIRST_EPOCH, "no epoch has two")):
         pin = c.RegionPinArgs(region=region, epoch=epoch, minutes=10, second="Suzuki", **SIGNED)
         with pytest.raises(Refused, match=why):
@@ -202,7 +206,7 @@ async def test_a_pin_never_goes_back_nor_gives_an_epoch_another_region(world: Re
 
 
 async def test_a_seal_outlives_a_crash_and_the_next_epoch_needs_no_unsealing(world: RegionWorld) -> None:
-    await world.start()
+    await started(world)
     atm = await signed_on(world)
     assert await ask(atm, 1) == "00"
     seal = c.RegionSealArgs(epoch=FIRST_EPOCH, **SIGNED)
@@ -224,7 +228,9 @@ async def test_a_seal_outlives_a_crash_and_the_next_epoch_needs_no_unsealing(wor
 
 
 async def test_a_seal_cuts_what_hangs_short_and_its_outcome_is_unknown_not_lost(world: RegionWorld) -> None:
-    await world.start()
+    text = world.config_path.read_text().replace("call_timeout_ms = 1500", "call_timeout_ms = 15000")
+    world.config_path.write_text(text.replace("reply_deadline_ms = 6000", "reply_deadline_ms = 25000"))  # for a busy machine
+    await started(world)
     with closing(await signed_on(world)) as atm:
         world.core.latency_ms = 30_000  # posted at once, answered never
         await asyncio.to_thread(atm.say, atm.withdrawal("000001"))
@@ -238,13 +244,13 @@ async def test_a_seal_cuts_what_hangs_short_and_its_outcome_is_unknown_not_lost(
 
 
 async def test_a_class_is_suspended_on_living_sessions_over_a_restart(world: RegionWorld) -> None:
-    await world.start()
+    await started(world)
     args = c.RegionBlockArgs(classes=("atm",), **SIGNED)
     await asyncio.to_thread(world.control.region_block, args)
     with closing(await signed_on(world)) as atm:
         assert await ask(atm, 1) == "91"
     await world.kill()
-    await world.start()
+    await started(world)
     with closing(await signed_on(world)) as atm:
         assert await ask(atm, 2) == "91"
         assert (await asyncio.to_thread(world.control.status)).region.blocked == ("atm",)
@@ -271,7 +277,7 @@ async def test_without_a_word_of_any_name_server_a_restarted_relay_serves_the_re
 async def test_two_regions_that_serve_one_epoch_where_the_core_is_the_source_end_the_calls(world: RegionWorld) -> None:
     """One name, whose address moves while nobody raises the epoch: the same addresses get the calls (law 5)."""
     zone = one_name(world)
-    await world.start()
+    await started(world)
     with closing(await signed_on(world)) as atm:
         assert await ask(atm, 1) == "00"
         world.osaka.activate(FIRST_EPOCH)
@@ -293,7 +299,7 @@ async def test_what_reaches_a_second_region_before_its_word_is_heard_is_refused_
     for the first one, and refuses that inside its posting transaction; else money would stand in it that nobody knows of."""
     world.reply_deadline_ms = 6_000  # it passes
     zone = one_name(world)
-    await world.start()
+    await started(world)
     with closing(await signed_on(world)) as atm:
         assert await ask(atm, 1) == "00"
         world.osaka.activate(FIRST_EPOCH)

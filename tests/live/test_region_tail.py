@@ -21,7 +21,7 @@ from relay.control.client import Refused
 from relay.core import contract
 from relay.loopback.ledger import Caller
 from relay.loopback.replica import Replica
-from tests.live.test_region_switch import NEXT, SIGNED, ask, signed_on, status, status_until
+from tests.live.test_region_switch import NEXT, SIGNED, ask, signed_on, started, status, status_until
 from tests.support.daemonworld import PATIENCE_S, next_look
 from tests.support.foreignatm import PAN
 from tests.support.pgserver import PostgresServer
@@ -82,7 +82,7 @@ async def test_what_a_promotion_lost_is_said_again_across_kill_9(
     world: RegionWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     replica = Replica(world.ledger, world.osaka, SystemClock().monotonic_ms)
-    await world.start()
+    await started(world)
     paid = 0
     with closing(await signed_on(world)) as atm:
         for trace in range(100, 110):  # copied
@@ -151,7 +151,7 @@ async def test_unattended_it_begins_by_itself_and_evidence_reaches_further_back(
     world.extra_region = "tail_lag_assumed_ms = 0\ntail_margin_ms = 1000"
     world.configure_regions()
     replica = Replica(world.ledger, world.osaka, SystemClock().monotonic_ms, HOUR_MS)
-    await world.start()
+    await started(world)
     with closing(await signed_on(world)) as atm:
         since_ms = SystemClock().wall_ms()
         for trace in range(100, 110):

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from relay.control.takeover import TakeoverBeginArgs, TakeoverFinishArgs, TakeoverReport
 from relay.loopback.faults import Fault
-from tests.support.daemonworld import PATIENCE_S, DaemonWorld
+from tests.support.daemonworld import PATIENCE_S, DaemonWorld, next_look
 from tests.support.foreignatm import PAN, ForeignAtm
 from tests.support.pairroom import until
 from tests.support.pgserver import PostgresPair, PostgresServer
@@ -91,6 +91,7 @@ class Centers:
                     report = await asyncio.to_thread(control.takeover_status)
                     if holds(report):
                         return report
+                    await next_look()
         except TimeoutError:
             raise AssertionError(f"{name}: {report}\n{self.relays[name].log()[-5_000:]}") from None
 
@@ -102,7 +103,7 @@ class Centers:
                     atm = await asyncio.to_thread(ForeignAtm, self.relays[name].port)
                     break
                 except ConnectionRefusedError:
-                    continue
+                    await next_look()
         assert (await asyncio.to_thread(atm.sign_on))["39"] == "00"
         return atm
 

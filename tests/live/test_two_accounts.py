@@ -13,14 +13,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.live.test_region_switch import status_until
+from tests.live.test_region_switch import started
 from tests.support.regionworld import FIRST_EPOCH, RegionWorld
 
 ROOT = Path(__file__).resolve().parents[2]
 SATO, SUZUKI = 2101, 2102
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv, to work under two accounts"
-)
+PATIENCE_S = 120.0  # of one who types: a Python is started each time
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv, to work under two accounts"
+    ),
+]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -53,14 +57,13 @@ async def typed(world: RegionWorld, uid: int, *words: str) -> tuple[int, str]:
         cwd="/",
         env={**os.environ, "PYTHONPATH": str(ROOT), "RELAY_SOCKET": f"{world.directory}/control.sock"},
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return process.returncode or 0, said.decode()
 
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_half_of_a_pin_is_shown_and_the_second_does_it_with_the_line_that_stands_there(world: RegionWorld) -> None:
-    await world.start()
-    await status_until(world, lambda report: report.has_permit)
+    await started(world)
     pin = ("region", "pin", "tokyo", "--epoch", str(FIRST_EPOCH), "--hours", "0.5")
     code, said = await typed(world, SATO, *pin, "--who", "Sato", "--second", "Suzuki", "--why", "drill")
     assert (code, said.startswith("NOT YET")) == (5, True), said

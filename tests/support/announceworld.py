@@ -32,9 +32,9 @@ from tests.support.tools import need_tool
 SERVICE = "198.18.0.10"
 PORT = 8583
 CORE = "10.77.9.1"
-SILENCE_S = 10.0  # the terminal's own patience
+SILENCE_S = 30.0  # the terminal's own patience
 # Three unheard hellos are a loss, and a BIRD without CPU says none: shorter is for a machine that has nothing else to do.
-BFD_MS = int(os.environ.get("RELAY_FAILOVER_BFD_MS", "300"))
+BFD_MS = int(os.environ.get("RELAY_FAILOVER_BFD_MS", "1000"))
 PAGE = ROOT / "docs" / "announce.md"
 
 
@@ -124,12 +124,13 @@ control_socket = "{self.bird.socket}"
 look_ms = 100
 rise_count = 2
 fall_count = 2
-stay_ms = 1000
-stay_ms_max = 1000
+stay_ms = 2000
+stay_ms_max = 2000
 changes_per_minute_max = 60
 settle_ms = 200
 speaker_look_ms = 100
-ask_ms = 300
+ask_ms = 3000
+region_silent_ms = 20000
 text_port = 9584
 {self.announce_extra}
 """,

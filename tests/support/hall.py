@@ -42,8 +42,12 @@ class Hall:
         if name not in self._seats:
             chair = self._chairs[name]
             seat = await self._chromium.seat(chair.address, width=chair.width, language=chair.language)
+            try:
+                await seat.sign_in(chair.login, chair.password, ROOM)
+            except BaseException:  # else whoever comes again would find somebody seated who was never let in
+                await seat.close()
+                raise
             self._seats[name] = seat
-            await seat.sign_in(chair.login, chair.password, ROOM)
         return self._seats[name]
 
     async def code(self, name: str) -> str:

@@ -18,6 +18,7 @@ import contextlib
 import os
 import secrets
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from relay.loopback.coreserver import CoreServer
 from relay.loopback.customers import Customers
 from relay.loopback.deeds import AtmPolicy
 from relay.loopback.isotroupe import IsoTroupe
+from relay.loopback.lab.door import entered
 from relay.loopback.ledger import Ledger
 from relay.loopback.report import Conservation, lines_of
 from relay.loopback.troupe import Part
@@ -39,7 +41,7 @@ from tests.support.tools import need_tool
 
 CENTERS = ("tokyo", "osaka")
 POLICY = AtmPolicy(reply_timeout_ms=8_000, repeat_after_ms=3_000)
-PORT, LISTEN_PORT, SETTLE_S = 9_586, 8_583, 60.0
+PORT, LISTEN_PORT, SETTLE_S = 9_586, 8_583, 90.0
 
 
 def run(*words: str) -> None:
@@ -125,12 +127,24 @@ return_after_ms = 4000
     async def pair(self) -> PairReport:
         return (await self.status()).pair
 
-    async def until(self, finding: str = "", way: str = "", patience_s: float = SETTLE_S) -> PairReport:
-        """Wait for a finding, a way, or both."""
+    async def questions(self, result: str) -> float:
+        """How many of its questions to the other center ended so."""
+        shown = await asyncio.to_thread(self.metrics)
+        return shown[f'relay_pair_questions_total{{result="{result}"}}']
+
+    def metrics(self) -> dict[str, float]:
+        """From inside: the port is on the namespace's own loopback."""
+        with entered(self.namespace):
+            return super().metrics()
+
+    async def until(
+        self, finding: str = "", way: str = "", also: Callable[[PairReport], bool] = lambda report: True
+    ) -> PairReport:
+        """Wait for a finding, a way, and what else is to be so, all at once."""
         report = await self.pair()
         try:
-            async with asyncio.timeout(patience_s):
-                while (finding and report.finding != finding) or (way and report.way != way):
+            async with asyncio.timeout(SETTLE_S):
+                while (finding and report.finding != finding) or (way and report.way != way) or not also(report):
                     await asyncio.sleep(0.02)
                     report = await self.pair()
         except TimeoutError:

@@ -98,9 +98,9 @@ look_ms = 200
 
 [lease]
 dsn = "{lease}"
-ttl_ms = 6000
+ttl_ms = 12000
 renew_ms = 500
-request_timeout_ms = 1000
+request_timeout_ms = 2000
 clock_drift_ms = 500
 
 [reconnect]

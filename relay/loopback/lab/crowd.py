@@ -34,7 +34,7 @@ from relay.loopback.report import Listed
 from relay.loopback.troupe import Troupe
 
 LOOK_S = 0.005
-QUIET_S = 90.0
+QUIET_S = 180.0
 STILL_LOOKS = 3
 
 

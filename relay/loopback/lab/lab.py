@@ -33,7 +33,7 @@ from relay.loopback.lab.relays import Relay
 from relay.loopback.lab.topology import CENTERS, DISTANCE_MS, ROUTER, Topology, two_centers
 from relay.region.record import RegionRecord, format_record
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0  # five databases are made and everybody signs on in a quarter of it, where nothing else is to be done
 LOOK_S = 0.05
 ROOT = Path(__file__).resolve().parents[3]
 BFD_MS = 300

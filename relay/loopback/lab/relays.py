@@ -150,16 +150,16 @@ class Relay:
         self.city = city
         self._path = control_path(str(folder / city))
 
-    def status(self, timeout_s: float = 2.0) -> RelayStatus:
+    def status(self, timeout_s: float = 5.0) -> RelayStatus:
         return self._ask("status", msgspec.json.encode({}), RelayStatus, timeout_s)
 
-    def announced(self, timeout_s: float = 2.0) -> Announced:
+    def announced(self, timeout_s: float = 5.0) -> Announced:
         return self._ask("announce-status", b"{}", Announced, timeout_s)
 
-    def region(self, timeout_s: float = 2.0) -> RegionView:
+    def region(self, timeout_s: float = 5.0) -> RegionView:
         return self._ask("region-status", b"{}", RegionView, timeout_s)
 
-    def takeover(self, timeout_s: float = 2.0) -> Takeover:
+    def takeover(self, timeout_s: float = 5.0) -> Takeover:
         return self._ask("takeover-status", b"{}", Takeover, timeout_s)
 
     def seal(self, epoch: int, timeout_s: float = 10.0) -> str:

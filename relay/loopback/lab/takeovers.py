@@ -23,7 +23,7 @@ from relay.loopback.lab.relays import Takeover
 from relay.loopback.lab.topology import CENTERS, peer_of
 
 SIGNED = ("--who", "Sato", "--second", "Suzuki", "--why", "drill")
-ENDED_S = 90.0  # what the core does not know is asked for twenty times before it goes to a person
+ENDED_S = 180.0  # what the core does not know is asked for twenty times before it goes to a person
 Say = Callable[[str], None]
 
 
@@ -133,6 +133,7 @@ def _move_primary(lab: Lab, city: str) -> None:
     """A planned switch-over: the server at the heir ends cleanly, which its copy hears to the last byte; then that one writes,
     and is copied crosswise as before."""
     there = f"standby-{city}"
+    lab.until_says(there, databases.CAUGHT_UP, "1")  # its end waits for a copy that is there, not for one that was cut off
     lab.door.signal(there, signal.SIGINT)
     until(partial(_is_gone, lab, there), lambda: lab.door.log(there))
     if lab.ask_database(f"journal-{city}", databases.PROMOTE, "postgres") != "t":

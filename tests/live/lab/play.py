@@ -20,7 +20,7 @@ import msgspec
 from relay.loopback.lab.crowd import Evening, Sight, Verdict, crowd_socket
 from relay.loopback.lab.door import LabError
 from relay.loopback.lab.hotline import Nothing, ask
-from relay.loopback.lab.lab import Lab, Plan, until
+from relay.loopback.lab.lab import BFD_MS, Lab, Plan, until
 from relay.loopback.lab.relays import Announced, Relay
 from relay.loopback.lab.takeovers import GivenBack, give_back, lost
 from relay.loopback.lab.topology import CENTERS, peer_of
@@ -28,7 +28,9 @@ from relay.loopback.lab.watching import Seen
 from tests.live.lab.cpu import Meter, Share
 
 LOOK_S = 0.01
-PATIENCE_S = 60.0
+LOOK_AT_S = 1.0  # one look at a relay, which may stand still
+PATIENCE_S = 120.0
+CALM_BFD_MS = 1_000  # where no time is judged: a BIRD that a busy machine starves for a second is taken for dead
 AT_TERMINALS = ("iso8583", "ndc", "branch-p1")  # where somebody waits for the answer
 UNKNOWN_ENDS = """
 SELECT s.state || ', ' || coalesce('told ' || s.verdict, 'told nobody'), count(*) FROM relay_journal.standing s
@@ -142,9 +144,9 @@ class Play:
         self.lab = Lab(name)
         self.results: list[Result] = []
 
-    def start(self, say: Callable[[str], None] = lambda text: None) -> None:
+    def start(self, say: Callable[[str], None] = lambda text: None, bfd_ms: int = BFD_MS) -> None:
         """A lab of its own, with everybody signed on and customers at the machines. Raises LabError."""
-        self.lab.up(Plan(has_guard=True), say)
+        self.lab.up(Plan(has_guard=True, bfd_ms=bfd_ms), say)
         say("terminals")
         self.lab.start_crowd()
         self.lab.open_doors()
@@ -163,7 +165,7 @@ class Play:
     def announced(self, city: str) -> Announced:
         """Without a word of its own where the relay does not answer."""
         try:
-            return self.lab.relays[city].announced(0.3)
+            return self.lab.relays[city].announced(LOOK_AT_S)
         except LabError:
             return Announced()
 
@@ -173,9 +175,20 @@ class Play:
                 return city
         return ""
 
+    def who_holds(self) -> str:
+        """Once one of them says that it does: a busy relay may take its time to answer, and a role may be on its way."""
+        found = [""]
+
+        def is_said() -> bool:
+            found[0] = self.holder()
+            return bool(found[0])
+
+        look_until(is_said, self.words)
+        return found[0]
+
     def finding(self, city: str) -> str:
         try:
-            return self.lab.relays[city].status(0.3).pair.finding
+            return self.lab.relays[city].status(LOOK_AT_S).pair.finding
         except LabError:
             return ""
 
@@ -301,7 +314,7 @@ class Play:
         return self._verdict("books")
 
     def _verdict(self, do: str) -> Verdict:
-        return ask(crowd_socket(self.lab.folder), do, Evening(self.lost), Verdict, timeout_s=240.0)
+        return ask(crowd_socket(self.lab.folder), do, Evening(self.lost), Verdict, timeout_s=480.0)
 
 
 def look_until(holds: Callable[[], bool], what: Callable[[], str], patience_s: float = PATIENCE_S) -> None:
@@ -314,11 +327,11 @@ def look_until(holds: Callable[[], bool], what: Callable[[], str], patience_s: f
 
 
 @contextmanager
-def played(name: str = "", say: Callable[[str], None] = lambda text: None) -> Iterator[Play]:
+def played(name: str = "", say: Callable[[str], None] = lambda text: None, bfd_ms: int = BFD_MS) -> Iterator[Play]:
     """A lab for these lines, gone after them. Its name is this process's."""
     play = Play(name or f"p{os.getpid() % 1_000_000}")
     try:
-        play.start(say)
+        play.start(say, bfd_ms)
         yield play
     finally:
         if not os.environ.get("RELAY_LAB_KEEP"):

@@ -1,8 +1,8 @@
 """The parts of the daemon that only some configurations have, each imported when the configuration names it.
 
 Owns those imports: no other module that every daemon has may import these parts, or a restart after a crash waits for the
-console's pages, dnspython and Twisted's application framework where nobody wants them (tests/live/test_starts.py). It must never
-decide whether a part is wanted. The trap: a module that is imported long after the start comes from the files as they are
+console's pages, dnspython and Twisted's application framework where nobody wants them (tests/live/test_starts.py). It must
+never decide whether a part is wanted. The trap: a module that is imported long after the start comes from the files as they are
 then; so what a reload cannot change is asked for at the start only.
 """
 

@@ -73,7 +73,7 @@ async def test_each_journal_engine_takes_records_in_a_closed_loop(tmp_path: Path
         server.remove()
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_fail_over_is_measured_and_loses_nothing(tmp_path: Path) -> None:
     need_postgresql()
     found = failover.measure(1)
@@ -111,7 +111,7 @@ def test_a_journal_with_a_past_is_seeded_and_opened_by_each_engine(tmp_path: Pat
     assert not list(tmp_path.glob("relay-bench-growth-*")), "what was seeded is gone"
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_storm_is_measured_and_nobody_is_missing(tmp_path: Path) -> None:
     found = storm.one(tmp_path, 60, rooms=2)
     assert storm.missing_or_wrong(found) == storm.over_limit(found) == 0

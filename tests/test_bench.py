@@ -28,6 +28,7 @@ def test_the_street_of_the_fairness_demonstration_is_served(tmp_path: Path) -> N
     assert (tmp_path / "plot.svg").exists()
 
 
+@pytest.mark.timeout(400)  # five relays, one after the other, and a browser
 async def test_a_console_is_looked_at_and_seen_while_messages_go_on() -> None:
     sides = {side: [console.one(viewers, 1.0, 700, 4)] for side, viewers in (("nobody", 0), ("one page", 2), ("ten pages", 3))}
     assert sides["one page"][0]["looks"] >= 2

@@ -28,6 +28,7 @@ def test_the_street_of_the_fairness_demonstration_is_served(tmp_path: Path) -> N
     assert (tmp_path / "plot.svg").exists()
 
 
+@pytest.mark.timeout(400)  # five relays, one after the other, and a browser
 async def test_a_console_is_looked_at_and_seen_while_messages_go_on() -> None:
     sides = {side: [console.one(viewers, 1.0, 700, 4)] for side, viewers in (("nobody", 0), ("one page", 2))}
     sides["ten pages"] = sides["one page"]  # the same with more who look
@@ -74,7 +75,7 @@ async def test_each_journal_engine_takes_records_in_a_closed_loop(tmp_path: Path
         server.remove()
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_fail_over_is_measured_and_loses_nothing(tmp_path: Path) -> None:
     need_postgresql()
     found = failover.measure(1)
@@ -112,7 +113,7 @@ def test_a_journal_with_a_past_is_seeded_and_opened_by_each_engine(tmp_path: Pat
     assert not list(tmp_path.glob("relay-bench-growth-*")), "what was seeded is gone"
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_storm_is_measured_and_nobody_is_missing(tmp_path: Path) -> None:
     found = storm.one(tmp_path, 60, rooms=2)
     assert storm.missing_or_wrong(found) == storm.over_limit(found) == 0

@@ -59,7 +59,7 @@ async def counted(seat: Seat, text: str) -> None:
     await seat.page.wait_for_function("(text) => document.querySelector('.tile .value b').textContent === text", arg=text)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 async def test_a_day_at_the_console(tmp_path: Path, chromium: Chromium) -> None:
     world = DaemonWorld(tmp_path)
     port, atms = world.hold_port(), list[ForeignAtm]()

@@ -297,7 +297,6 @@ async def test_two_regions_that_serve_one_epoch_where_the_core_is_the_source_end
 async def test_what_reaches_a_second_region_before_its_word_is_heard_is_refused_there(world: RegionWorld) -> None:
     """The worst of the above: the second region books what it is asked, and no answer of it arrives. It is asked what was meant
     for the first one, and refuses that inside its posting transaction; else money would stand in it that nobody knows of."""
-    world.reply_deadline_ms = 6_000  # it passes
     zone = one_name(world)
     await started(world)
     with closing(await signed_on(world)) as atm:

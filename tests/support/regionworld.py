@@ -29,6 +29,7 @@ class RegionWorld(DaemonWorld):
 
     def __init__(self, directory: Path, server_count: int = 3) -> None:
         super().__init__(directory)
+        self.reply_deadline_ms = 6_000  # it passes for what was asked in the middle of a switch
         self.key = secrets.token_bytes(32)
         mac = directory / "credentials" / "region-mac"
         mac.write_text(self.key.hex())

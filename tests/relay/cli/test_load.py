@@ -102,7 +102,7 @@ def test_the_bar_on_a_terminal() -> None:
     assert out.getvalue().startswith("\r[##############..............]   30/60 s   1000/s asked")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_the_process_ends_with_one_object_and_figures_for_each_dialect() -> None:
     words = [
         "--dialects",
@@ -118,7 +118,7 @@ def test_the_process_ends_with_one_object_and_figures_for_each_dialect() -> None
         "--json",
     ]
     command = [sys.executable, "-m", "relay", "load", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert list(report["dialects"]) == ["iso8583", "zrc"]

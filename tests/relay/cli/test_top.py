@@ -109,7 +109,7 @@ class Person:
         os.close(self.near)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_a_page_of_its_own_with_panes_sizes_languages_and_an_end(tmp_path: Path) -> None:
     with answering(tmp_path, answers()) as daemon:
         person = Person(daemon.path, 80, 24)

@@ -66,7 +66,7 @@ def core_url() -> Iterator[str]:
     loop.close()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @schema.parametrize()
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_the_fake_core_is_the_contract(case: schemathesis.Case, core_url: str) -> None:

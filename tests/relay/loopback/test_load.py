@@ -87,7 +87,7 @@ async def test_all_dialects_together_with_a_kill_nothing_is_lost_and_nothing_is_
     assert {line.name for line in watcher.moments[-1].lines} == set(DEFAULT_SHARES)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_against_a_relay_elsewhere_the_ledger_is_read_over_http(tmp_path_factory: pytest.TempPathFactory) -> None:
     customers = Customers(card_count=100)
     part = Part(terminals=5, rate_per_s=None, think_ms=5)
@@ -112,7 +112,7 @@ async def test_against_a_relay_elsewhere_the_ledger_is_read_over_http(tmp_path_f
     assert report.requests > 20
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_the_day_ends_with_totals_in_balance_and_a_mistake_on_purpose_is_found() -> None:
     """Every ATM overstates its debits by a note; nobody else does. Messages agree, totals do not, and each ATM is told so."""
     for off_minor, word in ((0, "totals_in_balance"), (1_000, "totals_out_of_balance")):

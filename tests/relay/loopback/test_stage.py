@@ -36,7 +36,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     await drain(1_000)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 async def test_a_killed_daemon_comes_back_at_the_same_address_as_the_next_incarnation(stage: Stage) -> None:
     await stage.start()
     first = await inspector.status(stage.control_path)

@@ -124,7 +124,7 @@ class Model:
         assert self.rig.journal.variables("link") == self.variables
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_told_is_what_is_there(rig: PostgresRig, seed: int) -> None:
     model = Model(rig, seed)

@@ -81,6 +81,7 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.is_ready = False
         self.deaths = 0  # in a row
+        self._owed: set[signal.Signals] = set()  # told when it is ready
         self._started_ms = self._heard_ms = self._again_ms = 0
         self.status = ""
 
@@ -98,6 +99,9 @@ class Child:
             self._heard_ms = self._clock.monotonic_ms()
             if name == "READY":
                 self.is_ready = True
+                owed, self._owed = self._owed, set()
+                for number in owed:
+                    self.signal(number)
             elif name == "STATUS":
                 self.status = value
 
@@ -113,11 +117,18 @@ class Child:
         now_ms = self._clock.monotonic_ms()
         self.deaths = 1 if now_ms - self._started_ms >= STEADY_MS else self.deaths + 1
         self._again_ms = now_ms + backoff_ms(self.deaths)
-        self.process = None
+        self.process, self.is_ready = None, False
         return code
 
     def may_start(self) -> bool:
         return self.process is None and self._clock.monotonic_ms() >= self._again_ms
+
+    def tell(self, number: signal.Signals) -> None:
+        """A signal that would end a process which has no handler for it yet: it waits until the worker is ready."""
+        if self.is_ready:
+            self.signal(number)
+        else:
+            self._owed.add(number)
 
     def signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -146,8 +157,8 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ask_to_stop, f"signal {number.name}")
-        loop.add_signal_handler(signal.SIGHUP, self._signal_all, signal.SIGHUP)
-        loop.add_signal_handler(signal.SIGUSR2, self._children[0].signal, signal.SIGUSR2)  # the others follow it
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGUSR2, self._children[0].tell, signal.SIGUSR2)  # the others follow it
         code = 0
         try:
             self._children[0].start(self._fds)
@@ -193,6 +204,10 @@ class Supervisor:
     def _ask_to_stop(self, why: str) -> None:
         log.info("stopping", why=why)
         self._stop = self._stop or why
+
+    def _reload(self) -> None:
+        for child in self._children:
+            child.tell(signal.SIGHUP)
 
     def _signal_all(self, number: signal.Signals) -> None:
         for child in self._children:

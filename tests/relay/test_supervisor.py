@@ -79,6 +79,23 @@ async def test_a_dead_worker_is_started_again_and_all_are_told_and_ended(tmp_pat
     await fold.until(lambda lines: {"end 1", "end 2"} <= set(lines))
 
 
+async def test_a_worker_that_is_not_ready_is_told_when_it_is(tmp_path: Path) -> None:
+    """Before that it has no handlers: a reload would end it."""
+    block = "signal.pthread_sigmask(signal.SIG_BLOCK, words)\n"
+    wait = f"while number == '2' and not os.path.exists({str(tmp_path / 'go')!r}): end.wait(0.01)\n"
+    bare = f"if number == '2': signal.pthread_sigmask(signal.SIG_UNBLOCK, words)\n{wait}{block}said.sendto"
+    fold = Fold(tmp_path, READY.replace("said.sendto", bare))
+    running = asyncio.create_task(fold.supervisor.run())
+    await fold.until(lambda lines: any(line.startswith("start 2") for line in lines))
+    os.kill(os.getpid(), signal.SIGHUP)
+    await fold.until(lambda lines: "reload 1" in lines)
+    (tmp_path / "go").touch()
+    lines = await fold.until(lambda lines: "reload 2" in lines)
+    assert sum(line.startswith("start 2") for line in lines) == 1
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await asyncio.wait_for(running, PATIENCE_S) == 0
+
+
 async def test_a_worker_that_was_asked_to_end_ends_them_all(tmp_path: Path) -> None:
     fold = Fold(tmp_path, READY)
     running = asyncio.create_task(fold.supervisor.run())

@@ -297,7 +297,7 @@ def _what(side: Side, epoch: int) -> _Look:
     state = StoredState(side.state)
     if not side.is_closed:
         is_ours = side.times > 0 and state not in LISTED_STATES and state is not StoredState.AWAITING_COMPLETION
-        if is_ours and side.epoch < epoch:
+        if is_ours:  # also where the new region was asked already, and had no time
             return _Look.MOVED
         return _Look.LATER if state is StoredState.AWAITING_COMPLETION and side.epoch < epoch else _Look.NEVER
     if side.epoch >= epoch or state is StoredState.REFUSED:

@@ -39,9 +39,9 @@ def check(report: LoadReport) -> None:
 async def test_with_faults_on_nothing_is_lost_and_nothing_is_posted_twice() -> None:
     watcher = Watcher()
     settings = LoadSettings(
-        terminals=30, rate_per_s=60.0, duration_s=18.0, policy=AtmPolicy(reply_timeout_ms=8_000), dialects={ISO8583: 1.0}
+        terminals=30, rate_per_s=60.0, duration_s=18.0, policy=AtmPolicy(reply_timeout_ms=12_000), dialects={ISO8583: 1.0}
     )
-    stage = StageSettings(reply_deadline_ms=5_000, call_timeout_ms=1_000)
+    stage = StageSettings(reply_deadline_ms=8_000, call_timeout_ms=3_000)
     report = await on_a_stage(settings, stage, plan(18, storms=1, zone_losses=1, daemon_kills=1), watcher)
     check(report)
     assert report.requests > 300
@@ -61,11 +61,11 @@ async def test_all_dialects_together_with_a_kill_nothing_is_lost_and_nothing_is_
         terminals=24,
         rate_per_s=60.0,
         duration_s=18.0,
-        policy=AtmPolicy(reply_timeout_ms=8_000),
+        policy=AtmPolicy(reply_timeout_ms=12_000),
         dialects={ISO8583: 40, "ndc": 25, "branch-p1": 20, "zrc": 10, "zengin-file": 5},
         outbound_per_s=4.0,
     )
-    stage = StageSettings(reply_deadline_ms=5_000, call_timeout_ms=1_000)
+    stage = StageSettings(reply_deadline_ms=8_000, call_timeout_ms=3_000)
     report = await on_a_stage(settings, stage, plan(18, storms=1, daemon_kills=1), watcher)
     check(report)
     assert (report.outbound_lost, report.outbound_doubled) == (0, 0), report.outbound_examples

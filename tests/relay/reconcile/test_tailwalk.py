@@ -327,9 +327,10 @@ async def test_a_core_that_does_not_say_ends_the_run_and_the_next_goes_on_from_t
     assert len(case.core.inquired) == count - PAGE_COUNT, "what is behind the mark is not asked again"
 
 
-async def test_what_another_life_opened_is_followed_to_its_end() -> None:
-    """It died after the row and before the mark."""
-    case = Case(told(1, state="delivering", is_closed=False, times=1))
+@pytest.mark.parametrize("asked_last", [OLD, NEW])
+async def test_what_another_life_opened_is_followed_to_its_end(asked_last: int) -> None:
+    """It died after the row and before the mark; the new region may have been asked, and have had no time."""
+    case = Case(told(1, state="delivering", is_closed=False, times=1, epoch=asked_last))
 
     def settle() -> None:
         case.rows.change(1, state="settled", is_closed=True, epoch=NEW)

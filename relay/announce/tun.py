@@ -38,6 +38,9 @@ _FLAGS = struct.Struct("16sH22x")  # struct ifreq with ifr_flags
 _ADDRESS = struct.Struct("16sHH4s16x")  # struct ifreq with ifr_addr as a sockaddr_in
 _ADDRESS6 = struct.Struct("16sIi")  # struct in6_ifreq: address, prefix length, index
 
+CALM_LOOKS = 60
+LEAVE_ALONE = "Tell the network manager of this host to leave the device alone: docs/announce.md."
+
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NEXT_STEPS = {
@@ -95,21 +98,26 @@ class ServiceDevice:
             fcntl.ioctl(asking, _SIOCSIFADDR, request)
 
     def missing(self) -> tuple[str, ...]:
-        """The addresses that somebody took away from outside, or all of them where the device was taken down or removed."""
+        """The addresses that somebody took away from outside, or all of them where the device was taken down or removed. No
+        address where the kernel cannot be asked (no descriptor is left, no memory): that is no word about them."""
         label = self.name.encode()
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
                 _, flags = _FLAGS.unpack(fcntl.ioctl(asking, _SIOCGIFFLAGS, _FLAGS.pack(label, 0)))
                 found = self._found(asking, label) if flags & _IFF_UP else set()
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                return ()
             found = set()
         return tuple(str(address) for address in self._addresses if address not in found)
 
     def _found(self, asking: socket.socket, label: bytes) -> set[Address]:
         found: set[Address] = set()
-        with contextlib.suppress(OSError):  # there is none of IPv4
-            answer = fcntl.ioctl(asking, _SIOCGIFADDR, _ADDRESS.pack(label, socket.AF_INET, 0, bytes(4)))
-            found.add(ipaddress.IPv4Address(_ADDRESS.unpack(answer)[3]))
+        for address in self._addresses:
+            if address.version == 4:  # named, for else the kernel tells the first one, which somebody else may have put there
+                with contextlib.suppress(OSError):  # there is none of IPv4
+                    answer = fcntl.ioctl(asking, _SIOCGIFADDR, _ADDRESS.pack(label, socket.AF_INET, 0, address.packed))
+                    found.add(ipaddress.IPv4Address(_ADDRESS.unpack(answer)[3]))
         if any(address.version == 6 for address in self._addresses):
             with open(_ADDRESSES6) as lines:
                 rows = [line.split() for line in lines]
@@ -135,11 +143,14 @@ class Device(Protocol):
 
 
 class DeviceHolder:
-    """The device, made when it is first needed. `make` makes it or raises DeviceFailed; `failed` is told when it does."""
+    """The device, made when it is first needed. `make` makes it or raises DeviceFailed; `failed` is told when it does. What is
+    taken away from outside is put back once: a route that comes and goes with each look would reset the sessions of both
+    centers, again and again, and no damping would see it."""
 
     def __init__(self, make: Callable[[], Device], failed: Callable[[], None]) -> None:
         self._make, self._failed = make, failed
         self._device: Device | None = None
+        self._calm_looks = CALM_LOOKS  # since it was taken away
 
     def hold(self) -> str:
         """Returns why it cannot be made, "" where it is there."""
@@ -152,17 +163,20 @@ class DeviceHolder:
         return ""
 
     def keep(self) -> str:
-        """Where it is held and something of it was taken away from outside, it is made anew. Returns as `hold`."""
-        if self._device is None or not (missing := self._device.missing()):
+        """At each look: where it is held and something of it was taken away from outside, it is made anew; and let go where
+        that was so within the last CALM_LOOKS. Returns as `hold`."""
+        if self._device is None:
             return ""
+        self._calm_looks += 1
+        if not (missing := self._device.missing()):
+            return ""
+        is_again, self._calm_looks = self._calm_looks <= CALM_LOOKS, 0
         log.error(
-            "the service address was taken away from outside: put back",
-            addresses=missing,
-            next_step="tell the network manager of this host to leave the device alone: docs/announce.md",
+            "the service address was taken away from outside", addresses=missing, is_again=is_again, next_step=LEAVE_ALONE
         )
         self._failed()
         self.let_go()
-        return self.hold()
+        return f"the service address is taken away from outside, again and again. {LEAVE_ALONE}" if is_again else self.hold()
 
     def let_go(self) -> None:
         device, self._device = self._device, None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.announce.tun import DeviceFailed, DeviceHolder, ServiceDevice
+from relay.announce.tun import CALM_LOOKS, DeviceFailed, DeviceHolder, ServiceDevice
 from tests.support.netns import need_namespaces
 
 LOOK = """
@@ -104,6 +104,26 @@ assert holder.keep() == "" and "svc0" not in shown(), shown()
     assert told.returncode == 0, told.stderr
 
 
+def test_an_address_beside_ours_and_a_host_without_descriptors_take_nothing_away() -> None:
+    told = in_namespace(
+        """
+import resource
+device = ServiceDevice("svc0", ["198.18.0.10", "2001:db8::10"])
+subprocess.run("ip addr add 169.254.7.7/16 dev svc0 scope link".split(), check=True)  # the kernel tells it first
+assert device.missing() == (), device.missing()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+assert device.missing() == (), device.missing()
+"""
+    )
+    assert told.returncode == 0, told.stderr
+
+
 def test_two_relays_with_one_device_name_are_told_so() -> None:
     told = in_namespace(
         """
@@ -168,3 +188,36 @@ def test_the_holder_makes_it_once_tells_why_not_and_lets_go() -> None:
     holder.let_go()
     holder.let_go()
     assert made == ["failed", "made", "closed"]
+
+
+def test_what_is_taken_away_again_is_let_go_and_not_put_back_at_each_look() -> None:
+    made: list[str] = []
+    lost: tuple[str, ...] = ()
+
+    class Held:
+        def missing(self) -> tuple[str, ...]:
+            return lost
+
+        def close(self) -> None:
+            made.append("closed")
+
+    def make() -> Held:
+        made.append("made")
+        return Held()
+
+    holder = DeviceHolder(make, lambda: made.append("failed"))
+    assert holder.hold() == holder.keep() == ""
+    lost = ("198.18.0.10",)
+    assert holder.keep() == ""
+    assert made == ["made", "failed", "closed", "made"]
+    made.clear()
+    assert "again and again" in holder.keep()
+    assert made == ["failed", "closed"]
+    assert holder.keep() == holder.hold() == "", "as who tries it again after a while"
+    assert "again and again" in holder.keep()
+    lost = ()
+    assert holder.hold() == ""
+    for _ in range(CALM_LOOKS):
+        assert holder.keep() == ""
+    lost = ("198.18.0.10",)
+    assert holder.keep() == "", "long ago"

@@ -329,7 +329,7 @@ class Desk:
         answer = await self._peer.copy(CopyAsk(run=run, term=known.term))
         if answer.kind == "superseded" and answer.run_term > known.term:
             raise NotAllowed(f"term {answer.term} is known at the other center, and {known.term} here.", "Adopt it there.")
-        if answer.kind != "away" and answer.active not in ("", run):
+        if answer.active not in ("", run):  # also where it keeps no copy of this one: who is silent names none
             raise NotAllowed(f"the run {answer.active} is not over at the other center.", "One run at a time: end it first.")
         if answer.kind != "away" and answer.have > len(self._keeper.entries):
             raise NotAllowed("the other center has lines that are not here yet.", "Try again in a moment.")

@@ -104,13 +104,13 @@ class Replica:
 
     def _take(self, ask: CopyAsk) -> CopyAnswer:
         keeper = self._keeper
-        if ask.run in keeper.records.damaged:
-            return self._answer("away", f"the log of the run {ask.run} is damaged here, and no copy of it is kept")
         is_open = keeper.run.state not in (*TERMINAL, State.IDLE) and keeper.heard_term <= keeper.run.term
         if is_open and ask.run not in ("", keeper.name) and (ask.lines or ask.term < keeper.term):
             if ask.lines and keeper.run.center == self._center:
                 keeper.met = ask.run
             return self._answer("diverged", f"the run {keeper.name} of {keeper.run.center} is not over here")
+        if ask.run in keeper.records.damaged:
+            return self._answer("away", f"the log of the run {ask.run} is damaged here, and no copy of it is kept")
         if ask.term < keeper.term:
             answer = self._answer("superseded", f"term {ask.term} is over, {keeper.term} is known here")
             return msgspec.structs.replace(answer, run_term=self._known_of(ask.run)[0])

@@ -111,9 +111,9 @@ class Runner:
         """No open run is here. The peer may have one that this disk has lost; one whose end it has not heard is told it."""
         answer = await self._peer.copy(CopyAsk(run=self.keeper.name, term=self.keeper.term))
         is_known = answer.active in ("", self.keeper.name) or self.keeper.earlier(answer.active)[1] is not None
-        if answer.kind != "away" and answer.active in self.keeper.records.damaged:
+        if answer.active in self.keeper.records.damaged:
             return f"the run {answer.active} is not over at the other center, and its log is damaged here: adopt it there"
-        if answer.kind != "away" and answer.center == self._center and not is_known:
+        if answer.center == self._center and not is_known:
             return f"the run {answer.active} of this center was lost here: the peer has {answer.have_active} lines of it"
         self.may_act = True
         return ""

@@ -7,7 +7,7 @@ import pytest
 
 from relay.failover.chain import read_log
 from relay.failover.cosign import Told
-from relay.failover.peer import CopyAnswer, CopyAsk
+from relay.failover.peer import CopyAnswer, CopyAsk, Replica
 from relay.failover.people import NotAllowed
 from relay.failover.states import State
 from relay.failover.store import StoreFailed
@@ -166,6 +166,34 @@ def test_an_open_run_whose_log_is_damaged_is_adopted_at_the_other_center_and_not
     assert not history.world.violations
     assert declared(history)
     assert read_log(bytes(osaka.files[run])).entries
+
+
+@pytest.mark.parametrize(("is_term_known", "kind"), [(True, "diverged"), (False, "away")])
+def test_it_is_not_adopted_there_while_another_run_is_open_here(is_term_known: bool, kind: str) -> None:
+    """Tokyo, cut off, has laid it aside and declared anew: with the line mended nobody may act in both."""
+    history, run = stopped_at(2)
+    if not is_term_known:
+        with_damage(b"damage\n", run, history)
+    tokyo, osaka = history.tokyo, history.osaka
+    tokyo.wire.is_cut = True
+    for who, second in (("Baba", "Chiba"), ("Chiba", "Baba")):
+        lay(history, who, second, run=run)
+    other = declared(history)
+    answer = tokyo_says(history, CopyAsk(run=run, term=osaka.keeper.run.term))
+    assert (answer.kind, answer.active, answer.run_state) == (kind, other, "DAMAGED")
+    with history.loop.running():
+        for who, second in (("Baba", "Chiba"), ("Chiba", "Baba")):
+            task = history.loop.create_task(osaka.desk.adopt(run, who, second, "x", UIDS[who]))
+            history.time.run(1_000)
+            with pytest.raises(NotAllowed, match=f"{other} is not over at the other center"):
+                task.result()
+    lines = tuple(line.decode() for line in osaka.keeper.lines)
+    answer = tokyo_says(history, CopyAsk(run=run, lines=lines, term=osaka.keeper.run.term))
+    assert (answer.kind, answer.active, tokyo.keeper.met) == ("diverged", other, run), "and both are held"
+
+
+def tokyo_says(history: History, ask: CopyAsk) -> CopyAnswer:
+    return Replica(history.tokyo.keeper, "tokyo").take(ask)
 
 
 def test_an_older_orchestrator_says_of_an_open_run_only_that_it_is_open() -> None:

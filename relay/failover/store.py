@@ -120,6 +120,7 @@ class FileStore:
     def _add(self, line: bytes) -> None:
         if self._file < 0:
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            _sync_folder(self._path.parent)  # a life that ended between the name and this may have left it to the kernel
             bytes_now = os.fstat(self._file).st_size
             if bytes_now < self._good_bytes:
                 raise OSError(errno.EIO, "it is shorter than it was when it was read")

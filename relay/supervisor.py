@@ -124,8 +124,9 @@ class Child:
         return self.process is None and self._clock.monotonic_ms() >= self._again_ms
 
     def tell(self, number: signal.Signals) -> None:
-        """A signal that would end a process which has no handler for it yet: it waits until the worker is ready."""
-        if self.is_ready:
+        """A signal that would end a process which has no handler for it yet: it waits until the worker is ready, or the next
+        one in its place."""
+        if self.is_ready and self.process is not None and self.process.poll() is None:
             self.signal(number)
         else:
             self._owed.add(number)

@@ -96,6 +96,19 @@ async def test_a_worker_that_is_not_ready_is_told_when_it_is(tmp_path: Path) -> 
     assert await asyncio.wait_for(running, PATIENCE_S) == 0
 
 
+def test_what_a_worker_is_told_that_has_just_died_is_told_the_next_one() -> None:
+    """Between its end and the look that finds it."""
+    child = Child(1, [sys.executable, "-c", ""], dict(os.environ), SystemClock())
+    child.start(())
+    assert child.process is not None
+    child.process.wait()
+    child.is_ready = True
+    child.tell(signal.SIGUSR2)
+    assert child._owed == {signal.SIGUSR2}
+    assert child.ended() == 0
+    child.ear.close()
+
+
 async def test_a_worker_that_was_asked_to_end_ends_them_all(tmp_path: Path) -> None:
     fold = Fold(tmp_path, READY)
     running = asyncio.create_task(fold.supervisor.run())

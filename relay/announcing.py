@@ -95,12 +95,14 @@ class Announcing:
         if (pairing := self._daemon.regions.pairing) is not None:
             pairing.role = lambda: self._herald.role.value
 
-    def admit(self, new: Settings, names: Iterable[str]) -> None:
-        """Listeners that a reload is about to open, under its settings: those on the service address wait for the role."""
-        is_here = self._herald.role in SERVING
-        service = service_listeners(new)
+    def waiting(self, new: Settings, names: Iterable[str]) -> frozenset[str]:
+        """Of listeners that a reload brings, under its settings: those on the service address, while it is not here."""
+        return frozenset() if self._herald.role in SERVING else frozenset(names).intersection(service_listeners(new))
+
+    def admit(self, names: Iterable[str], waiting: frozenset[str]) -> None:
+        """Listeners that a reload is about to open: those that are `waiting` wait for the role."""
         for name in names:
-            if name in service and not is_here:
+            if name in waiting:
                 self._daemon.doors.withhold(name, ROLE)
             else:  # a door of that name may have been on the service address until now
                 self._daemon.doors.release(name, ROLE)

@@ -9,7 +9,7 @@ dials only when the one of its name is gone, for a far end may know us by one li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from relay.bridge import spawn
@@ -106,12 +106,12 @@ class Swap:
     def add_dialer(self, dialer: Dialer) -> None:
         self._new_dialers.append(dialer)
 
-    def bind(self, going: Iterable[str]) -> None:
-        """Take the ports of the new listeners; `going` are the names of those that will stop. Raises ListenFailed or
-        ConfigurationError, with every port let go again."""
+    def bind(self, going: Iterable[str], later: Collection[str] = ()) -> None:
+        """Take the ports of the new listeners but of those that are to be bound `later`, for their address is not here; `going`
+        are the names of those that will stop. Raises ListenFailed or ConfigurationError, with every port let go again."""
         held: Mapping[str, Listener] = {self._listeners[name].endpoint: self._listeners[name] for name in going}
         try:
-            for listener in self._new_listeners:
+            for listener in (each for each in self._new_listeners if each.name not in later):
                 listener.bind(held.get(listener.endpoint))
         except BaseException:
             self.abandon()

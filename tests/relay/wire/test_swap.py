@@ -104,6 +104,17 @@ async def test_what_is_barred_comes_with_its_door_shut(world: WireWorld, free: i
     await other.stop()
 
 
+async def test_what_waits_for_an_address_that_is_not_on_this_host_fails_no_reload(world: WireWorld, free: int) -> None:
+    room = Room(world)
+    swap = room.swap("new")
+    new = world.listener(world.facts("new"), endpoint=f"tcp:{free}:interface=192.0.2.1")
+    swap.add_listener(new)
+    swap.bind((), {"new"})
+    swap.commit((), (), DEADLINE_MS)
+    assert room.listeners == {"new": new}
+    assert not new.is_accepting
+
+
 @pytest.mark.parametrize("wrong", ["port", "twisted", "settings"])
 async def test_what_fails_leaves_nothing_behind(world: WireWorld, free: int, taken: int, wrong: str) -> None:
     old = await world.listen(connection_count_max=1)

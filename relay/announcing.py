@@ -100,7 +100,7 @@ class Announcing:
         return frozenset() if self._herald.role in SERVING else frozenset(names).intersection(service_listeners(new))
 
     def admit(self, names: Iterable[str], waiting: frozenset[str]) -> None:
-        """Listeners that a reload is about to open: those that are `waiting` wait for the role."""
+        """Doors that a reload is about to open: those that are `waiting` wait for the role."""
         for name in names:
             if name in waiting:
                 self._daemon.doors.withhold(name, ROLE)

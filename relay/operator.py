@@ -338,7 +338,7 @@ class Operator:
                 swap.add_dialer(d.new_dialer(dialer))
         waiting = d.announcing.waiting(new, plan.added_listeners)
         swap.bind(plan.removed_listeners, waiting)
-        d.announcing.admit(plan.added_listeners, waiting)
+        d.announcing.admit((*plan.added_listeners, *plan.added_dialers), waiting)
         swap.commit(plan.removed_listeners, plan.removed_dialers, new.relay.drain_deadline_ms)
         configure_logging(new.telemetry.log_level, new.telemetry.log_format)
         if new.hot_lanes != d.settings.hot_lanes:

@@ -31,7 +31,8 @@ TUN_PATH = "/dev/net/tun"
 _TUNSETIFF = 0x400454CA
 _TUNSETPERSIST = 0x400454CB
 _IFF_TUN_NO_PI = 0x1001
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCGIFADDR, _SIOCSIFADDR = 0x8913, 0x8914, 0x8915, 0x8916
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR = 0x8913, 0x8914, 0x8916
+_DISCARD_PORT = 9
 _ADDRESSES6 = "/proc/self/net/if_inet6"  # one line each: address in hex, index, prefix length, scope, flags, device
 _IFF_UP = 0x1
 _FLAGS = struct.Struct("16sH22x")  # struct ifreq with ifr_flags
@@ -104,24 +105,19 @@ class ServiceDevice:
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
                 _, flags = _FLAGS.unpack(fcntl.ioctl(asking, _SIOCGIFFLAGS, _FLAGS.pack(label, 0)))
-                found = self._found(asking, label) if flags & _IFF_UP else set()
+                found = self._found() if flags & _IFF_UP else set()
         except OSError as error:
             if error.errno != errno.ENODEV:
                 return ()
             found = set()
         return tuple(str(address) for address in self._addresses if address not in found)
 
-    def _found(self, asking: socket.socket, label: bytes) -> set[Address]:
-        found: set[Address] = set()
-        for address in self._addresses:
-            if address.version == 4:  # named, for else the kernel tells the first one, which somebody else may have put there
-                with contextlib.suppress(OSError):  # there is none of IPv4
-                    answer = fcntl.ioctl(asking, _SIOCGIFADDR, _ADDRESS.pack(label, socket.AF_INET, 0, address.packed))
-                    found.add(ipaddress.IPv4Address(_ADDRESS.unpack(answer)[3]))
+    def _found(self) -> set[Address]:
+        found: set[Address] = {address for address in self._addresses if address.version == 4 and _is_local(address)}
         if any(address.version == 6 for address in self._addresses):
             with open(_ADDRESSES6) as lines:
                 rows = [line.split() for line in lines]
-            found |= {ipaddress.IPv6Address(bytes.fromhex(row[0])) for row in rows if row[-1] == self.name}
+            found.update(ipaddress.IPv6Address(bytes.fromhex(row[0])) for row in rows if row[-1] == self.name)
         return found
 
     @property
@@ -134,6 +130,19 @@ class ServiceDevice:
         if descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+
+def _is_local(address: Address) -> bool:
+    """Whether this host would send to itself. Asked of the routes and not of the device (SIOCGIFADDR), for that waits for a
+    lock that a routing daemon or a namespace that goes may hold, and this is asked in the loop. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probing:
+        try:
+            probing.connect((str(address), _DISCARD_PORT))
+        except OSError as error:
+            if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
+                return False
+            raise
+        return bool(probing.getsockname()[0] == str(address))
 
 
 class Device(Protocol):
